@@ -1,0 +1,102 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cluster/error.h"
+
+namespace lockstep {
+
+/// The ranks of a job and what they need to agree on things. A World made by the default constructor is this process alone: rank 0 of 1,
+/// every collective returns at once and MPI is never touched. Session (below) makes the world of an MPI job.
+///
+/// Members marked Collective must be called by all ranks, in the same order. They are for set-up and for once-an-epoch sums; the step
+/// itself uses Exchange. Only one thread of a rank may use a World.
+class World {
+ public:
+  World();
+  ~World();
+  World(World&&) noexcept;
+  World& operator=(World&&) noexcept;
+
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+  /// Ranks of this rank's host are local_rank() = 0 .. local_size() - 1.
+  int local_rank() const { return local_rank_; }
+  int local_size() const { return local_size_; }
+  /// Number of different hosts (shared-memory domains) in the job.
+  int hosts() const { return hosts_; }
+  const std::string& hostname() const { return hostname_; }
+
+  /// Collective.
+  void barrier() const;
+  /// Collective. Copies root's bytes into everybody's `data`; all ranks pass the same number of bytes.
+  void broadcast(std::span<std::byte> data, int root = 0) const;
+  /// Collective. Root's text on every rank.
+  std::string broadcast(const std::string& text, int root = 0) const;
+  /// Collective. Element-wise sum over ranks, added in order of rank, so that every rank holds the same bits.
+  void sum(std::span<double> values) const;
+  void sum(std::span<std::int64_t> values) const;
+  /// Collective. Element r is rank r's text.
+  std::vector<std::string> all_gather(const std::string& text) const;
+  /// Collective. Row blocks of different lengths, joined in order of rank, on every rank.
+  std::vector<float> all_gather(std::span<const float> values) const;
+
+  /// Collective. Runs `work` on every rank; if it throws on any, every rank throws AgreedError with the message of the lowest rank that
+  /// failed, so that a bad file on one rank ends the job in an orderly way instead of leaving the others in a collective. `work` itself
+  /// must not be collective.
+  void agree(const std::function<void()>& work) const;
+
+  /// The MPI_Comm behind this world (as a pointer, so that no header needs mpi.h); null for a world without MPI.
+  const void* communicator() const;
+
+ private:
+  friend class Session;
+  struct Impl;
+  explicit World(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+  int rank_ = 0, size_ = 1, local_rank_ = 0, local_size_ = 1, hosts_ = 1;
+  std::string hostname_;
+};
+
+/// An error that all ranks know of (World::agree): one rank prints it, all leave in good order.
+class AgreedError : public Error {
+ public:
+  AgreedError(const std::string& message, ExitCode code, int failing_rank, const std::string& failing_host)
+      : Error(message, code), failing_rank_(failing_rank), failing_host_(failing_host) {}
+  int failing_rank() const { return failing_rank_; }
+  const std::string& failing_host() const { return failing_host_; }
+
+ private:
+  int failing_rank_;
+  std::string failing_host_;
+};
+
+/// The scope of MPI. Initialises it (MPI_THREAD_MULTIPLE) when the process was started by an MPI launcher, uses it as it is when the
+/// embedding program has done so already, and leaves it alone otherwise; finalises only what it has initialised. Leaving the scope by an
+/// exception that the other ranks do not know of would hang them: use lockstep::run, which ends the job.
+class Session {
+ public:
+  Session(int& argc, char**& argv);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  World& world() { return world_; }
+  /// Ends all ranks at once with this exit code; does not return.
+  [[noreturn]] void abort(ExitCode code);
+
+ private:
+  bool initialised_here_ = false;
+  World world_;
+};
+
+/// Runs a program on all ranks: `return lockstep::run(argc, argv, my_main);`. An exception on any rank is printed as
+/// "[rank 2 on node17] what", once for errors that all ranks agree on, and ends the job on all ranks; the return value is its exit code.
+int run(int argc, char** argv, const std::function<void(World&)>& program);
+
+}  // namespace lockstep
