@@ -24,13 +24,6 @@ void relax() {
 #endif
 }
 
-int usable_cores() {
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  if (sched_getaffinity(0, sizeof cores, &cores) != 0) return 1;
-  return CPU_COUNT(&cores);
-}
-
 std::atomic_ref<std::uint32_t> flag(std::byte* segment) { return std::atomic_ref<std::uint32_t>(*reinterpret_cast<std::uint32_t*>(segment)); }
 
 }  // namespace
@@ -76,10 +69,7 @@ SpinBarrier::SpinBarrier(const World& world)
     : flags_(world, sizeof(std::uint32_t)),
       local_rank_(world.local_rank()),
       local_size_(world.local_size()),
-      patience_(world.local_size() > static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)) ? 1 : kSpins) {
-  // Ranks that are all bound to the same few cores share those.
-  if (usable_cores() == 1 && sysconf(_SC_NPROCESSORS_ONLN) == 1) patience_ = 1;
-}
+      patience_(world.local_size() > static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)) ? 1 : kSpins) {}
 
 void SpinBarrier::wait() {
   if (local_size_ == 1) return;
