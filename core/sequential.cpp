@@ -198,6 +198,26 @@ std::uint64_t Sequential::digest() {
   return hash;
 }
 
+std::string Sequential::summary(int columns) const {
+  SummaryModel model{state_->name, {}, 0, 0, 0, 0};
+  const std::vector<LayerSpec> layers = without_input(*state_);
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const bool built = state_->network != nullptr;
+    model.rows.push_back({layer_name(layers[i]), class_name(layers[i]), built ? to_string(state_->network->output_shape(i), true) : "?", built ? 0 : -1});
+    for (const WeightView& weight : built ? const_cast<Sequential*>(this)->weights() : std::vector<WeightView>()) {
+      if (weight.layer != layer_name(layers[i])) continue;
+      model.rows.back().parameters += static_cast<std::int64_t>(weight.values.size());
+      (weight.trainable ? model.trainable : model.non_trainable) += static_cast<std::int64_t>(weight.values.size());
+    }
+  }
+  if (state_->optimizer && state_->optimizer->iterations() > 0) {  // Keras makes the state at the first step: iteration, learning rate, slots
+    const std::int64_t slots = static_cast<std::int64_t>(state_->optimizer->slots().size()) * model.trainable;
+    model.optimizer = slots + 2;
+    model.optimizer_bytes = slots * 4 + 12;
+  }
+  return summary_table(model, columns);
+}
+
 const CompileOptions& Sequential::compile_options() const {
   if (!state_->options) throw Error("model '" + state_->name + "' is not compiled; call compile({.loss = ..., .optimizer = ...})", kUsage);
   return *state_->options;
