@@ -65,24 +65,6 @@ struct CheckpointInfo {
   std::int64_t bytes = 0;
 };
 
-/// Everything a reader sees of a run at one instant.
-struct Status {
-  RunInfo run;
-  Phase phase = Phase::starting;
-  std::string reason;  ///< why it ended; empty while it runs
-  std::string stop_request;  ///< message of the stop request that is pending or was obeyed; empty if there was none
-  Progress progress;
-  NamedValues metrics;  ///< running values of the current epoch; NaN before the first step
-  TimeShares times;
-  double started = 0;                         ///< seconds since 1970 (UTC)
-  double elapsed = 0;                         ///< seconds
-  std::optional<double> samples_per_second;   ///< over the last ten seconds of training; rows of all ranks
-  std::optional<double> steps_per_second;
-  std::optional<double> epoch_eta;            ///< seconds until the last step of this epoch
-  std::optional<double> run_eta;              ///< seconds until the last epoch is over, validation included once one has been seen
-  std::int64_t checkpoints = 0;               ///< how many were written
-};
-
 /// One rank as its last heartbeat told it.
 struct RankStatus {
   int rank = 0;
@@ -91,9 +73,28 @@ struct RankStatus {
   std::int64_t epoch = 0;
   std::int64_t step = 0;  ///< global step
   Phase phase = Phase::starting;
-  std::int64_t rss_bytes = 0;         ///< resident memory of the process
-  double time = 0;                    ///< seconds since 1970 by the rank's own clock when it sent the heartbeat
-  std::optional<double> age;          ///< seconds since the heartbeat arrived, by the coordinator's clock; empty: none has arrived yet
+  std::int64_t rss_bytes = 0;  ///< resident memory of the process
+  double time = 0;             ///< seconds since 1970 by the rank's own clock when it sent the heartbeat
+  std::optional<double> age;   ///< seconds since the heartbeat arrived, by the coordinator's clock; empty: none has arrived yet
+};
+
+/// Everything a reader sees of a run at one instant.
+struct Status {
+  RunInfo run;
+  Phase phase = Phase::starting;
+  std::string reason;        ///< why it ended; empty while it runs
+  std::string stop_request;  ///< message of the stop request that is pending or was obeyed; empty if there was none
+  Progress progress;
+  NamedValues metrics;  ///< running values of the current epoch; NaN before the first step
+  TimeShares times;
+  double started = 0;                        ///< seconds since 1970 (UTC)
+  double elapsed = 0;                        ///< seconds
+  std::optional<double> samples_per_second;  ///< over the last ten seconds of training; rows of all ranks
+  std::optional<double> steps_per_second;
+  std::optional<double> epoch_eta;  ///< seconds until the last step of this epoch
+  std::optional<double> run_eta;    ///< seconds until the last epoch is over, validation included once one has been seen
+  std::int64_t checkpoints = 0;     ///< how many were written
+  std::vector<RankStatus> ranks;    ///< in order of rank; filled in by the coordinator
 };
 
 }  // namespace lockstep

@@ -15,6 +15,20 @@ double seconds_since_1970(std::chrono::system_clock::time_point time) {
   return std::chrono::duration<double>(time.time_since_epoch()).count();
 }
 
+CheckpointOutcome written(const CheckpointInfo& checkpoint) {
+  CheckpointOutcome outcome;
+  outcome.state = CheckpointOutcome::State::written;
+  outcome.checkpoint = checkpoint;
+  return outcome;
+}
+
+CheckpointOutcome failed(const std::string& reason) {
+  CheckpointOutcome outcome;
+  outcome.state = CheckpointOutcome::State::failed;
+  outcome.reason = reason;
+  return outcome;
+}
+
 }  // namespace
 
 std::string phase_name(Phase phase) {
@@ -96,7 +110,7 @@ void StatusBoard::checkpoint_started() { requests_.fetch_and(~kCheckpoint, std::
 void StatusBoard::checkpoint_written(CheckpointInfo checkpoint) {
   const std::lock_guard lock(mutex_);
   while (!open_tickets_.empty() && open_tickets_.front().step <= checkpoint.step) {  // tickets lie in the order of their steps
-    complete(open_tickets_.front(), {.state = CheckpointOutcome::State::written, .checkpoint = checkpoint, .reason = {}});
+    complete(open_tickets_.front(), written(checkpoint));
     open_tickets_.pop_front();
   }
   if (open_tickets_.empty()) requests_.fetch_and(~kCheckpoint, std::memory_order_relaxed);
@@ -106,8 +120,7 @@ void StatusBoard::checkpoint_written(CheckpointInfo checkpoint) {
 
 void StatusBoard::checkpoint_failed(const std::string& reason) {
   const std::lock_guard lock(mutex_);
-  const CheckpointOutcome failed{.state = CheckpointOutcome::State::failed, .checkpoint = {}, .reason = reason};
-  for (const Ticket& ticket : open_tickets_) complete(ticket, failed);
+  for (const Ticket& ticket : open_tickets_) complete(ticket, failed(reason));
   open_tickets_.clear();
   requests_.fetch_and(~kCheckpoint, std::memory_order_relaxed);
   changed_.notify_all();
@@ -194,7 +207,7 @@ std::uint64_t StatusBoard::request_checkpoint() {
   const std::lock_guard lock(mutex_);
   const Ticket ticket{++last_ticket_, open_tickets_.empty() ? now.global_step : std::max(now.global_step, open_tickets_.back().step)};
   if (is_final(phase())) {
-    complete(ticket, {.state = CheckpointOutcome::State::failed, .checkpoint = {}, .reason = "the run ended (" + reason_ + ")"});
+    complete(ticket, failed("the run ended (" + reason_ + ")"));
   } else {
     open_tickets_.push_back(ticket);
     requests_.fetch_or(kCheckpoint, std::memory_order_relaxed);
@@ -208,7 +221,7 @@ CheckpointOutcome StatusBoard::wait_for_checkpoint(std::uint64_t ticket, std::ch
   if (!changed_.wait_for(lock, timeout, [&] { return !is_open(); })) return {};
   const auto found = outcomes_.find(ticket);
   if (found != outcomes_.end()) return found->second;
-  return {.state = CheckpointOutcome::State::failed, .checkpoint = {}, .reason = "no such request, or one long past"};
+  return failed("no such request, or one long past");
 }
 
 bool StatusBoard::wait_for_end(std::chrono::milliseconds timeout) {
