@@ -5,8 +5,8 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 
-#include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "cluster/coordinator.grpc.pb.h"
 #include "cluster/coordinator_auth.h"
@@ -20,13 +20,19 @@ namespace {
 
 constexpr int kThreadsMost = 48;  // more than the calls that may wait (coordinator_service.cpp), so that heartbeats always find one
 
-// Adds reflection to one server; gRPC's own function adds it to every server of the process.
-class WithReflection final : public grpc::ServerBuilderOption {
+// Linking gRPC's reflection library adds it to every server of the process: this says whether one server has it.
+class Reflection final : public grpc::ServerBuilderOption {
  public:
+  explicit Reflection(bool wanted) : wanted_(wanted) {}
   void UpdateArguments(grpc::ChannelArguments*) override {}
   void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
-    plugins->push_back(std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>());
+    auto own = std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>();
+    std::erase_if(*plugins, [&](const auto& plugin) { return plugin->name() == own->name(); });
+    if (wanted_) plugins->push_back(std::move(own));
   }
+
+ private:
+  const bool wanted_;
 };
 
 std::shared_ptr<grpc::ServerCredentials> with_token(std::shared_ptr<grpc::ServerCredentials> credentials, const std::string& token) {
@@ -108,7 +114,7 @@ void CoordinatorServer::listen(grpc::ServerBuilder& builder, std::vector<Listene
     }
   }
   // No processor guards an insecure port and the handlers' own check does not cover reflection: then there is none.
-  if (!open) builder.SetOption(std::make_unique<WithReflection>());
+  builder.SetOption(std::make_unique<Reflection>(!open));
 }
 
 void CoordinatorServer::note_addresses(const std::vector<Listener>& listeners) {

@@ -1,0 +1,342 @@
+#include "cluster/coordinator.h"
+
+#include <google/protobuf/descriptor.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "cluster/coordinator.grpc.pb.h"
+#include "cluster/coordinator_auth.h"
+#include "cluster/coordinator_channel.h"
+#include "cluster/coordinator_record.h"
+#include "cluster/coordinator_service.h"
+#include "cluster/credentials.h"
+#include "cluster/rank_table.h"
+#include "tests/support/coordinator_fixture.h"
+#include "tests/support/raw_call.h"
+
+namespace lockstep::testing {
+namespace {
+
+constexpr const char* kReflection = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+const std::string kListServices("\x3a\x01*", 3);  // field 7, list_services: "*"
+constexpr const char* kHealth = "/grpc.health.v1.Health/Check";
+const std::string kServing("\x08\x01", 2);  // field 1, status: SERVING
+constexpr int kUnauthenticated = 16;
+
+std::vector<std::string> methods() {
+  std::vector<std::string> paths;
+  const auto* service = google::protobuf::DescriptorPool::generated_pool()->FindServiceByName("lockstep.v1.Coordinator");
+  for (int i = 0; i < service->method_count(); ++i) paths.push_back("/lockstep.v1.Coordinator/" + service->method(i)->name());
+  return paths;
+}
+
+std::string content(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+TEST_F(CoordinatorTest, EveryCallNeedsTheToken) {
+  const std::string token = read_record(dir_.path()).token;
+  EXPECT_EQ(token.size(), 64u);
+  std::string other = token;
+  other.back() = other.back() == '0' ? '1' : '0';
+  std::vector<std::string> paths = methods();
+  const std::vector<std::string> wrong = {"", "Bearer " + other, "Bearer " + token + "0", "Bearer", "Bearer ", token};
+  ASSERT_EQ(paths.size(), 7u);
+  paths.push_back(kReflection);
+  for (const std::string& path : paths) {
+    for (const std::string& authorization : wrong) {
+      const RawReply reply = raw_call(coordinator_->address(), path, "", authorization);
+      EXPECT_EQ(reply.code, kUnauthenticated) << path << " with '" << authorization << "': " << reply.message;
+    }
+  }
+  EXPECT_FALSE(board_.pending().any()) << "a refused call must not do anything";
+  EXPECT_EQ(raw_call(coordinator_->address(), "/lockstep.v1.Coordinator/GetStatus", "", "Bearer " + token).code, 0);
+}
+
+TEST_F(CoordinatorTest, ReflectionListsTheServiceWithTheToken) {
+  const RawReply reply = raw_call(coordinator_->address(), kReflection, kListServices, "Bearer " + read_record(dir_.path()).token);
+  EXPECT_EQ(reply.code, 0) << reply.message;
+  EXPECT_NE(reply.bytes.find("lockstep.v1.Coordinator"), std::string::npos);
+}
+
+TEST_F(CoordinatorTest, HealthNeedsNoToken) {
+  EXPECT_EQ(raw_call(coordinator_->address(), kHealth, "", "").bytes, kServing);
+  const std::string service = "lockstep.v1.Coordinator";
+  std::string request("\x0a\x17", 2);  // field 1, 23 bytes
+  request += service;
+  EXPECT_EQ(raw_call(coordinator_->address(), kHealth, request, "").bytes, kServing);
+}
+
+TEST_F(CoordinatorTest, StatusIsWhatTheBoardHolds) {
+  const Status status = CoordinatorClient::of_run(dir_.path()).status();
+  EXPECT_EQ(status.run.name, "garments");
+  EXPECT_EQ(status.run.versions.at("lockstep"), "0.1.0");
+  EXPECT_EQ(status.phase, Phase::training);
+  EXPECT_EQ(status.progress.epoch, 2);
+  EXPECT_EQ(status.progress.step_in_epoch, 25);
+  EXPECT_EQ(status.progress.global_step, 125);
+  EXPECT_EQ(status.progress.samples, 4000);
+  EXPECT_EQ(status.metrics, (NamedValues{{"loss", 0.5}, {"accuracy", 0.75}}));
+  EXPECT_EQ(status.times.compute, 6);
+  EXPECT_EQ(status.times.other, 1);
+  EXPECT_EQ(status.ranks.size(), 1u);
+}
+
+TEST_F(CoordinatorTest, HistoryAndCheckpointsAreListed) {
+  board_.epoch_end({.epoch = 1, .seconds = 1.5, .values = {{"loss", 0.7}, {"val_loss", 0.8}}});
+  board_.checkpoint_written({.path = "/runs/a/step-100", .epoch = 1, .step = 100, .time = 12.5, .bytes = 1234});
+  const CoordinatorClient client = CoordinatorClient::of_run(dir_.path());
+  const auto history = client.history();
+  ASSERT_EQ(history.size(), 1u);
+  EXPECT_EQ(history[0].seconds, 1.5);
+  EXPECT_EQ(history[0].values, (NamedValues{{"loss", 0.7}, {"val_loss", 0.8}}));
+  const auto checkpoints = client.checkpoints();
+  ASSERT_EQ(checkpoints.size(), 1u);
+  EXPECT_EQ(checkpoints[0].path, "/runs/a/step-100");
+  EXPECT_EQ(checkpoints[0].bytes, 1234);
+}
+
+TEST_F(CoordinatorTest, HeartbeatOfThisRankArrives) {
+  const Status last = CoordinatorClient::of_run(dir_.path()).watch(std::chrono::milliseconds(50), [](const Status& status) {
+    return !status.ranks.at(0).age.has_value();
+  });
+  const RankStatus& rank = last.ranks.at(0);
+  EXPECT_EQ(rank.pid, getpid());
+  EXPECT_EQ(rank.host, world_.hostname());
+  EXPECT_EQ(rank.step, 125);
+  EXPECT_GT(rank.rss_bytes, 1'000'000);
+}
+
+TEST_F(CoordinatorTest, HeartbeatOfAnUnknownRankIsRefused) {
+  const std::string rank_7("\x08\x07", 2);
+  const RawReply reply =
+      raw_call(coordinator_->address(), "/lockstep.v1.Coordinator/Heartbeat", rank_7, "Bearer " + read_record(dir_.path()).token);
+  EXPECT_EQ(reply.code, grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(CoordinatorTest, WatchEndsWithTheRunAndTellsItsReason) {
+  int seen = 0;
+  const Status last = CoordinatorClient::of_run(dir_.path()).watch(std::chrono::milliseconds(50), [&](const Status&) {
+    if (++seen == 3) board_.finish(Phase::finished, "all 3 epochs done");
+    return true;
+  });
+  EXPECT_GE(seen, 4);
+  EXPECT_EQ(last.phase, Phase::finished);
+  EXPECT_EQ(last.reason, "all 3 epochs done");
+}
+
+TEST_F(CoordinatorTest, EndOfTheCoordinatorEndsAWatchOfAnyInterval) {
+  std::thread ending;
+  const Status last = CoordinatorClient::of_run(dir_.path()).watch(std::chrono::hours(1), [&](const Status&) {
+    if (!ending.joinable()) ending = std::thread([&] { coordinator_.reset(); });
+    return true;
+  });
+  ending.join();
+  EXPECT_EQ(last.phase, Phase::training) << "it ended without a reason";
+}
+
+TEST_F(CoordinatorTest, SaveCheckpointWaitsUntilItIsWritten) {
+  std::thread training([&] {
+    EXPECT_TRUE(wait_for_request().checkpoint);
+    board_.checkpoint_started();
+    board_.checkpoint_written({.path = "/runs/a/step-125", .epoch = 2, .step = 125, .time = 1, .bytes = 2});
+  });
+  const auto written = CoordinatorClient::of_run(dir_.path()).save_checkpoint(true);
+  training.join();
+  ASSERT_TRUE(written.has_value());
+  EXPECT_EQ(written->path, "/runs/a/step-125");
+  EXPECT_EQ(written->step, 125);
+}
+
+TEST_F(CoordinatorTest, SaveCheckpointWithoutWaitingOnlyAsks) {
+  EXPECT_FALSE(CoordinatorClient::of_run(dir_.path()).save_checkpoint(false).has_value());
+  EXPECT_TRUE(board_.pending().checkpoint);
+}
+
+TEST_F(CoordinatorTest, FailedCheckpointIsAnErrorWithItsReason) {
+  std::thread training([&] {
+    wait_for_request();
+    board_.checkpoint_failed("No space left on device");
+  });
+  expect_error([&] { CoordinatorClient::of_run(dir_.path()).save_checkpoint(true); }, {"No space left on device"});
+  training.join();
+}
+
+TEST_F(CoordinatorTest, StopReachesTheTrainingThread) {
+  const CoordinatorClient client = CoordinatorClient::of_run(dir_.path());
+  client.stop("enough", true);
+  EXPECT_TRUE(board_.pending().stop);
+  EXPECT_TRUE(board_.pending().stop_checkpoint);
+  EXPECT_EQ(client.status().stop_request, "enough");
+  board_.finish(Phase::finished, "stopped: enough");
+  expect_error([&] { client.stop("again", true); }, {"already ended", "stopped: enough"});
+}
+
+TEST_F(CoordinatorTest, RecordIsForItsOwnerAloneAndHoldsNoSecretAfterTheEnd) {
+  const std::string path = dir_ / "coordinator.json";
+  struct stat status {};
+  ASSERT_EQ(stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0600u);
+  const CoordinatorRecord record = read_record(dir_.path());
+  EXPECT_EQ(record.address, coordinator_->address());
+  EXPECT_TRUE(record.address.starts_with("127.0.0.1:")) << record.address;
+  EXPECT_EQ(record.pid, getpid());
+  EXPECT_TRUE(record.remote.empty());
+  EXPECT_TRUE(record.certificate.empty());
+  EXPECT_EQ(record_permission_warning(dir_.path()), "");
+  ASSERT_EQ(chmod(path.c_str(), 0644), 0);
+  EXPECT_NE(CoordinatorClient::of_run(dir_.path()).warning(), "");
+
+  board_.finish(Phase::finished, "all 3 epochs done");
+  coordinator_.reset();
+  ASSERT_EQ(stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0600u);
+  EXPECT_EQ(content(path).find(record.token), std::string::npos);
+  EXPECT_EQ(content(path).find(record.address), std::string::npos);
+  expect_error([&] { CoordinatorClient::of_run(dir_.path()); }, {"run finished", "all 3 epochs done", "result.json"});
+  int files = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(dir_.path())) ++files;
+  EXPECT_EQ(files, 1) << "nothing stays beside it";
+}
+
+TEST_F(CoordinatorTest, PortInUseIsAnError) {
+  const std::string address = coordinator_->address();
+  const int port = std::stoi(address.substr(address.rfind(':') + 1));
+  const TempDir other;
+  StatusBoard board;
+  expect_error([&] { Coordinator(world_, board, {.port = port, .run_dir = other.path()}); }, {std::to_string(port), "in use", "another port"});
+  EXPECT_FALSE(std::filesystem::exists(other / "coordinator.json"));
+}
+
+TEST_F(CoordinatorTest, WrongOptionsAreErrors) {
+  StatusBoard board;
+  const auto start = [&](CoordinatorOptions options) { return [&, options] { Coordinator(world_, board, options); }; };
+  expect_error(start({.port = 65536, .run_dir = dir_.path()}), {"65536"});
+  expect_error(start({.heartbeat_seconds = 0, .run_dir = dir_.path()}), {"heartbeat_seconds"});
+  expect_error(start({.listen = "198.51.100.1", .run_dir = dir_.path()}), {"198.51.100.1", "not an address of this host"});
+  expect_error(start({.run_dir = dir_ / "absent"}), {"absent", "No such file or directory"});
+}
+
+int free_port() {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  socklen_t size = sizeof address;
+  EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), size), 0);
+  EXPECT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  close(fd);
+  return ntohs(address.sin_port);
+}
+
+TEST_F(CoordinatorTest, BeyondLoopbackOnlyTlsIsAnswered) {
+  const int port = free_port();
+  const std::string address = "127.0.0.1:" + std::to_string(port);
+  const TempDir other;
+  const Coordinator coordinator(world_, board_, {.listen = "0.0.0.0", .port = port, .run_dir = other.path()});
+  const CoordinatorRecord record = read_record(other.path());
+  EXPECT_EQ(raw_call(address, "/lockstep.v1.Coordinator/GetStatus", "", "Bearer " + record.token).code, grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(CoordinatorClient::at(address, record.token, record.certificate, false).status().run.name, "garments");
+  expect_error([&] { CoordinatorClient::at(address, std::string(64, '0'), record.certificate, false).status(); }, {"token refused"});
+  for (const std::string& remote : record.remote) EXPECT_TRUE(remote.ends_with(address.substr(9))) << remote;
+  EXPECT_EQ(CoordinatorClient::of_run(other.path()).status().run.name, "garments") << "loopback as well";
+}
+
+TEST_F(CoordinatorTest, InsecureBeyondLoopbackStillNeedsTheTokenAndHasNoReflection) {
+  const int port = free_port();
+  const std::string address = "127.0.0.1:" + std::to_string(port);
+  const TempDir other;
+  const Coordinator coordinator(world_, board_, {.listen = "0.0.0.0", .port = port, .insecure = true, .run_dir = other.path()});
+  const std::string token = read_record(other.path()).token;
+  EXPECT_EQ(read_record(other.path()).certificate, "");
+  for (const std::string& path : methods()) EXPECT_EQ(raw_call(address, path, "", "Bearer wrong").code, kUnauthenticated) << path;
+  EXPECT_EQ(raw_call(address, "/lockstep.v1.Coordinator/GetStatus", "", "Bearer " + token).code, 0);
+  EXPECT_EQ(raw_call(address, kReflection, kListServices, "").code, grpc::StatusCode::UNIMPLEMENTED);
+}
+
+TEST(CoordinatorClientTest, AddressesAndTokensAreChecked) {
+  const std::string token(64, 'a');
+  expect_error([&] { CoordinatorClient::at("127.0.0.1", token, "", false); }, {"HOST:PORT"});
+  expect_error([&] { CoordinatorClient::at("127.0.0.1:0", token, "", false); }, {"1 to 65535"});
+  expect_error([&] { CoordinatorClient::at("127.0.0.1:99999", token, "", false); }, {"1 to 65535"});
+  expect_error([&] { CoordinatorClient::at("127.0.0.1:80x", token, "", false); }, {"HOST:PORT"});
+  expect_error([&] { CoordinatorClient::at("127.0.0.1:80", "", "", false); }, {"LOCKSTEP_TOKEN"});
+  expect_error([&] { CoordinatorClient::at("198.51.100.1:80", token, "", false); }, {"in the clear", "--certificate"});
+}
+
+TEST(CoordinatorClientTest, WhatIsMissingIsNamed) {
+  const TempDir dir;
+  expect_error([&] { CoordinatorClient::of_run(dir / "absent"); }, {"no run directory", "absent"});
+  expect_error([&] { CoordinatorClient::of_run(dir.path()); }, {"no coordinator.json"});
+  write_file(dir / "coordinator.json", "{\"address\": 3}");
+  expect_error([&] { CoordinatorClient::of_run(dir.path()); }, {"coordinator.json", "not a coordinator's record"});
+  CoordinatorRecord record;
+  record.address = "127.0.0.1:1";
+  record.pid = getpid();
+  record.host = "far-away";
+  write_record(dir.path(), record);
+  expect_error([&] { CoordinatorClient::of_run(dir.path()); }, {"listens on far-away alone", "ssh far-away"});
+  record.host = World().hostname();
+  write_record(dir.path(), record);
+  expect_error([&] { CoordinatorClient::of_run(dir.path()).status(); }, {"127.0.0.1:1", "cannot be reached"});
+  record.pid = 4'194'305;  // above the largest that Linux gives
+  write_record(dir.path(), record);
+  expect_error([&] { CoordinatorClient::of_run(dir.path()).status(); }, {"is gone", "--resume"});
+}
+
+// What the server does on an insecure port beyond loopback: no processor, so the handlers themselves refuse.
+TEST(CoordinatorService, HandlersRefuseWithoutAProcessor) {
+  StatusBoard board;
+  RankTable ranks(1);
+  const std::atomic<bool> ending{false};
+  const auto service = make_coordinator_service(board, ranks, "secret", ending);
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(service.get());
+  const auto server = builder.BuildAndStart();
+  const std::string address = "127.0.0.1:" + std::to_string(port);
+  for (const std::string& path : methods()) EXPECT_EQ(raw_call(address, path, "", "Bearer wrong").code, kUnauthenticated) << path;
+  EXPECT_EQ(raw_call(address, "/lockstep.v1.Coordinator/GetStatus", "", "Bearer secret").code, 0);
+}
+
+// What ranks on other hosts use: only the run's own certificate is trusted, whatever the address is called.
+TEST(CoordinatorChannel, TlsTrustsTheRunsCertificateAlone) {
+  StatusBoard board;
+  RankTable ranks(1);
+  const std::atomic<bool> ending{false};
+  const auto service = make_coordinator_service(board, ranks, "secret", ending);
+  const Certificate certificate = make_certificate(kCertificateName);
+  grpc::SslServerCredentialsOptions options;
+  options.pem_key_cert_pairs.push_back({certificate.key, certificate.certificate});
+  const auto credentials = grpc::SslServerCredentials(options);
+  credentials->SetAuthMetadataProcessor(make_token_processor("secret"));
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort("127.0.0.1:0", credentials, &port);
+  builder.RegisterService(service.get());
+  const auto server = builder.BuildAndStart();
+  const std::string address = "127.0.0.1:" + std::to_string(port);
+  const auto code = [&](const CoordinatorEndpoint& endpoint) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+    add_token(context, endpoint.token);
+    v1::Status reply;
+    return v1::Coordinator::NewStub(make_channel(endpoint))->GetStatus(&context, v1::GetStatusRequest(), &reply).error_code();
+  };
+  EXPECT_EQ(code({{address}, certificate.certificate, "secret"}), grpc::StatusCode::OK);
+  EXPECT_EQ(code({{"127.0.0.1:1", address}, certificate.certificate, "secret"}), grpc::StatusCode::OK) << "the second address";
+  EXPECT_EQ(code({{address}, certificate.certificate, "wrong"}), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(code({{address}, make_certificate(kCertificateName).certificate, "secret"}), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(code({{address}, "", "secret"}), grpc::StatusCode::UNAVAILABLE) << "plaintext";
+}
+
+}  // namespace
+}  // namespace lockstep::testing
