@@ -53,9 +53,11 @@ class World {
 
   /// The MPI_Comm behind this world (as a pointer, so that no header needs mpi.h); null for a world without MPI.
   const void* communicator() const;
+  /// Collective. The world of an MPI_Comm (given as a pointer to it), which is duplicated; for programs that run Lockstep on some of their
+  /// ranks.
+  static World over(const void* communicator);
 
  private:
-  friend class Session;
   struct Impl;
   explicit World(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

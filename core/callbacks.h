@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -38,8 +39,9 @@ struct FitState {
   std::int64_t global_step = 0;  ///< steps since the model was compiled (the optimizer's iterations)
   std::int64_t samples = 0;      ///< rows of all ranks in this epoch so far
   std::vector<std::string> metric_names;  ///< "loss" first, then declared order
-  /// Running values over this rank's rows of the epoch, in the order of metric_names. (Over all ranks: the logs at the epoch's end.)
-  std::vector<double> running;
+  /// Running values over this rank's rows of the epoch, in the order of metric_names. (Over all ranks: the logs at the epoch's end.) Adds up
+  /// and allocates: not to be called every step, but as often as a person looks.
+  std::function<std::vector<double>()> running;
   StepProfile profile;
   const History* history = nullptr;
 };

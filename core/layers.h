@@ -80,7 +80,8 @@ struct Normalization {
   std::string name = {};
 
   struct Statistics {
-    std::vector<float> mean, variance;  // (elements of the kept axes); empty until adapted or loaded: then 0 and 1
+    std::vector<float> mean, variance;  ///< (product of the kept axes); empty until adapted, loaded or built (then 0 and 1)
+    float count = 0;                    ///< Keras' third weight of the layer; never changed by adapt, as there
   };
   std::shared_ptr<Statistics> statistics = std::make_shared<Statistics>();
 

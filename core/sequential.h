@@ -19,7 +19,7 @@
 
 namespace lockstep {
 
-class Network;
+struct ModelState;
 
 struct CompileOptions {
   LossSpec loss = MeanSquaredError{};
@@ -34,6 +34,7 @@ struct FitOptions {
   double validation_split = 0;  ///< this fraction of the rows, the last ones, validates; ignored when validation_data is given
   bool shuffle = true;
   std::int64_t initial_epoch = 0;
+  std::int64_t initial_step = 0;  ///< step of the initial epoch to go on with
   std::map<std::int64_t, float> class_weight = {};  ///< class -> weight of its rows in the training loss; 1 where missing
   std::int64_t shards = 0;                          ///< logical shards V; 0: batch_size, at most 1024 (sampler.h)
   int threads = 0;                                  ///< OpenMP threads of this rank; 0: OMP_NUM_THREADS or one
@@ -83,7 +84,7 @@ class Sequential {
   /// Trains. Collective. Each step's loss and gradient are sums over the global batch divided by its number of rows, however they lie on ranks.
   History fit(const Dataset& train, const FitOptions& options, const World& world = World());
   /// Loss and metrics of every row exactly once. Collective.
-  Scores evaluate(const Dataset& data, const World& world = World(), std::int64_t batch_size = 0);
+  Scores evaluate(const Dataset& data, const World& world = World());
   /// Outputs (rows, output width) of all rows in order, on every rank. Collective.
   std::vector<float> predict(const Dataset& data, const World& world = World());
   /// Class of every row: the index of the largest output, or output > 0.5 where there is one output. Collective.
@@ -117,9 +118,7 @@ class Sequential {
   std::span<float> optimizer_view(std::size_t slot, std::size_t trainable_weight);
 
  private:
-  friend class Fit;
-  struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<ModelState> state_;
 };
 
 }  // namespace lockstep

@@ -1,0 +1,150 @@
+// The layers that change numbers one by one: Activation, Rescaling, Dropout, Normalization.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "cluster/error.h"
+#include "core/clones.h"
+#include "core/op.h"
+#include "core/philox.h"
+
+namespace lockstep {
+namespace {
+
+constexpr float kEpsilon = 1e-7F;  // keras.config.epsilon()
+
+void copy(const float* from, float* to, std::int64_t count) { std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(float)); }
+
+class ActivationOp final : public Op {
+ public:
+  ActivationOp(ActivationFunction function, std::int64_t elements, std::int64_t last_axis) : function_(function), last_axis_(last_axis) {
+    in = out = elements;
+  }
+  void forward(const float* x, float* y, const Block& block) const override {
+    if (block.logits) return copy(x, y, block.rows * in);
+    activate(function_, x, y, block.rows * (in / last_axis_), last_axis_);
+  }
+  void backward(const float* x, const float* y, float* dy, float* dx, const Block& block) const override {
+    if (dx == nullptr) return;
+    if (block.logits) return copy(dy, dx, block.rows * in);
+    activation_gradient(function_, x, y, dy, dx, block.rows * (in / last_axis_), last_axis_);
+  }
+
+ private:
+  ActivationFunction function_;
+  std::int64_t last_axis_;
+};
+
+LOCKSTEP_CLONES void affine(const float* x, float* y, std::int64_t count, float scale, float offset) {
+  for (std::int64_t i = 0; i < count; ++i) y[i] = x[i] * scale + offset;
+}
+
+class RescalingOp final : public Op {
+ public:
+  RescalingOp(const Rescaling& layer, std::int64_t elements) : layer_(layer) { in = out = elements; }
+  void forward(const float* x, float* y, const Block& block) const override { affine(x, y, block.rows * in, layer_.scale, layer_.offset); }
+  void backward(const float*, const float*, float* dy, float* dx, const Block& block) const override {
+    if (dx != nullptr) affine(dy, dx, block.rows * in, layer_.scale, 0);
+  }
+
+ private:
+  Rescaling layer_;
+};
+
+/// The mask is computed anew in backward: a function of (seed, layer, step, slot, element) needs no memory.
+class DropoutOp final : public Op {
+ public:
+  DropoutOp(const Dropout& layer, std::int64_t elements, std::uint64_t seed, std::uint32_t id)
+      : rate_(layer.rate), random_(layer.seed.value_or(seed), RandomPurpose::dropout, id) {
+    in = out = elements;
+  }
+  void forward(const float* x, float* y, const Block& block) const override {
+    if (!block.training || rate_ == 0) return copy(x, y, block.rows * in);
+    mask(x, y, block);
+  }
+  void backward(const float*, const float*, float* dy, float* dx, const Block& block) const override {
+    if (dx == nullptr) return;
+    if (!block.training || rate_ == 0) return copy(dy, dx, block.rows * in);
+    mask(dy, dx, block);
+  }
+
+ private:
+  void mask(const float* x, float* y, const Block& block) const {
+    const float scale = rate_ < 1 ? 1 / (1 - rate_) : 0;
+    const std::int64_t blocks = (in + 3) / 4;
+    for (std::int64_t r = 0; r < block.rows; ++r) {
+      for (std::int64_t b = 0; b < blocks; ++b) {
+        const PhiloxBlock words = random_.block(static_cast<std::uint64_t>(block.step), static_cast<std::uint64_t>((block.first_slot + r) * blocks + b));
+        const std::int64_t end = std::min<std::int64_t>(4, in - 4 * b);
+        for (std::int64_t e = 0; e < end; ++e) {
+          const std::int64_t i = r * in + 4 * b + e;
+          y[i] = uniform(words[static_cast<std::size_t>(e)]) >= rate_ ? x[i] * scale : 0;
+        }
+      }
+    }
+  }
+
+  float rate_;
+  RandomStream random_;
+};
+
+LOCKSTEP_CLONES void standardise(const float* x, float* y, std::int64_t rows, std::int64_t width, const float* mean, const float* deviation) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t i = 0; i < width; ++i) y[r * width + i] = (x[r * width + i] - mean[i]) / deviation[i];
+  }
+}
+
+class NormalizationOp final : public Op {
+ public:
+  NormalizationOp(const Normalization& layer, const Shape& input) : layer_(layer), index_(statistic_index(layer, input)) {
+    in = out = elements(input);
+    mean_ = Buffer(in);
+    deviation_ = Buffer(in);
+  }
+
+  void prepare(std::int64_t, int) override {
+    const bool fixed = !layer_.mean.empty();
+    const std::vector<float>& mean = fixed ? layer_.mean : layer_.statistics->mean;
+    const std::vector<float>& variance = fixed ? layer_.variance : layer_.statistics->variance;
+    for (std::int64_t i = 0; i < in; ++i) {
+      const auto of = static_cast<std::size_t>(index_.of_element[static_cast<std::size_t>(i)]);
+      mean_.data()[i] = mean[mean.size() == 1 ? 0 : of];
+      deviation_.data()[i] = std::max(std::sqrt(variance[variance.size() == 1 ? 0 : of]), kEpsilon);
+    }
+  }
+
+  void forward(const float* x, float* y, const Block& block) const override {
+    if (!layer_.invert) return standardise(x, y, block.rows, in, mean_.data(), deviation_.data());
+    for (std::int64_t i = 0; i < block.rows * in; ++i) y[i] = mean_.data()[i % in] + x[i] * deviation_.data()[i % in];
+  }
+
+  void backward(const float*, const float*, float* dy, float* dx, const Block& block) const override {
+    if (dx == nullptr) return;
+    for (std::int64_t i = 0; i < block.rows * in; ++i) {
+      dx[i] = layer_.invert ? dy[i] * deviation_.data()[i % in] : dy[i] / deviation_.data()[i % in];
+    }
+  }
+
+ private:
+  Normalization layer_;
+  StatisticIndex index_;
+  Buffer mean_, deviation_;  // (in): the statistics spread over the elements of a sample
+};
+
+}  // namespace
+
+std::unique_ptr<Op> make_activation_op(ActivationFunction function, std::int64_t elements, std::int64_t last_axis) {
+  return std::make_unique<ActivationOp>(function, elements, last_axis);
+}
+std::unique_ptr<Op> make_rescaling_op(const Rescaling& layer, std::int64_t elements) { return std::make_unique<RescalingOp>(layer, elements); }
+std::unique_ptr<Op> make_dropout_op(const Dropout& layer, std::int64_t elements, std::uint64_t seed, std::uint32_t id) {
+  if (!(layer.rate >= 0 && layer.rate <= 1)) {
+    throw Error("layer '" + layer.name + "': Dropout rate must lie in [0, 1], found " + std::to_string(layer.rate), kUsage);
+  }
+  return std::make_unique<DropoutOp>(layer, elements, seed, id);
+}
+std::unique_ptr<Op> make_normalization_op(const Normalization& layer, const Shape& input) {
+  return std::make_unique<NormalizationOp>(layer, input);
+}
+
+}  // namespace lockstep

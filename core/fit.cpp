@@ -1,0 +1,241 @@
+// Sequential::fit, evaluate and predict: the loops around Trainer and Evaluator.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <optional>
+
+#include "cluster/error.h"
+#include "core/evaluator.h"
+#include "core/model_state.h"
+#include "core/ops.h"
+#include "core/progress.h"
+#include "core/sequential.h"
+#include "core/trainer.h"
+
+namespace lockstep {
+namespace {
+
+/// Makes all ranks start from rank 0's weights and optimizer state, whatever each has loaded. Collective.
+void share_start(Sequential& model, const World& world) {
+  for (const WeightView& weight : model.weights()) world.broadcast(std::as_writable_bytes(weight.values));
+  for (OptimizerSlot& slot : model.optimizer()->slots()) world.broadcast(std::as_writable_bytes(slot.values.span()));
+  std::int64_t iterations = model.optimizer()->iterations();
+  world.broadcast(std::as_writable_bytes(std::span(&iterations, 1)));
+  model.optimizer()->set_iterations(iterations);
+}
+
+struct Split {
+  RowRange train, validation;
+};
+
+/// Keras: the last rows validate; floor(rows * (1 - split)) in double.
+Split split_rows(const Dataset& data, double fraction) {
+  const auto at = static_cast<std::int64_t>(std::floor(static_cast<double>(data.rows()) * (1.0 - fraction)));
+  if (!(fraction > 0 && fraction < 1) || at == 0 || at == data.rows()) {
+    throw Error("validation_split " + std::to_string(fraction) + " of " + data.description() + " (" + std::to_string(data.rows()) +
+                    " rows) leaves no row on one side; it must lie between 0 and 1",
+                kUsage);
+  }
+  return {{0, at}, {at, data.rows()}};
+}
+
+void check(const Sequential& model, const Dataset& data) {
+  if (!model.compiled()) throw Error("model '" + model.name() + "' is not compiled; call compile({.loss = ..., .optimizer = ...})", kUsage);
+  if (data.rows() == 0) throw Error(data.description() + ": has no rows", kUsage);
+  if (data.truth_width() == 0) throw Error(data.description() + ": has no truth ('y') to compare with", kUsage);
+}
+
+int threads_or_default(int threads) {
+  if (threads > 0) return threads;
+  const char* user = std::getenv("OMP_NUM_THREADS");
+  return std::max(1, user == nullptr ? 1 : std::atoi(user));
+}
+
+/// One call of fit: the state that its parts share.
+class Fit {
+ public:
+  Fit(Sequential& model, ModelState& state, const Dataset& train, const Dataset* validation, const FitOptions& options, const World& world, int threads);
+  History run();
+
+ private:
+  bool train_epoch(std::int64_t epoch, std::int64_t first_step);
+  void serve(const Trainer::Request& request);
+  Logs finish_epoch();
+  template <class Hook>
+  void each(const Hook& hook) {
+    for (Callback* callback : callbacks_) hook(*callback);
+  }
+
+  Sequential& model_;
+  ModelState& state_;
+  const FitOptions& options_;
+  Trainer trainer_;
+  std::optional<Evaluator> validation_;
+  ProgressPrinter progress_;
+  std::vector<Callback*> callbacks_;
+  FitState now_;
+  History history_;
+};
+
+Fit::Fit(Sequential& model, ModelState& state, const Dataset& train, const Dataset* validation, const FitOptions& options, const World& world, int threads)
+    : model_(model),
+      state_(state),
+      options_(options),
+      trainer_(state, train, options, world, threads),
+      progress_(options.verbose, world.rank() == 0),
+      callbacks_(options.callbacks) {
+  if (validation != nullptr) validation_.emplace(state, *validation, world, threads);
+  callbacks_.push_back(&progress_);
+  history_.epochs = options.epochs;
+  history_.steps = trainer_.sampler().steps();
+  now_.model = &model;
+  now_.epochs = options.epochs;
+  now_.steps_per_epoch = history_.steps;
+  now_.batch_size = options.batch_size;
+  now_.metric_names = {"loss"};
+  for (const MetricSpec& metric : state.options->metrics) now_.metric_names.push_back(metric.name);
+  now_.running = [this] { return trainer_.running(); };
+  now_.history = &history_;
+}
+
+History Fit::run() {
+  Logs last;
+  now_.epoch = options_.initial_epoch;
+  now_.global_step = state_.optimizer->iterations();
+  each([&](Callback& c) { c.on_train_begin(now_); });
+  for (std::int64_t epoch = options_.initial_epoch; epoch < options_.epochs; ++epoch) {
+    if (!train_epoch(epoch, epoch == options_.initial_epoch ? options_.initial_step : 0)) break;
+    last = finish_epoch();
+  }
+  each([&](Callback& c) { c.on_train_end(now_, last); });
+  return history_;
+}
+
+/// False when a stop was asked for.
+bool Fit::train_epoch(std::int64_t epoch, std::int64_t first_step) {
+  now_.epoch = epoch;
+  now_.step = first_step;
+  now_.samples = 0;
+  trainer_.begin_epoch(epoch, first_step);
+  each([&](Callback& c) { c.on_epoch_begin(now_); });
+  for (std::int64_t step = first_step; step < now_.steps_per_epoch; ++step) {
+    Callback::Request own;
+    each([&](Callback& c) {
+      const Callback::Request request = c.request();
+      own.stop |= request.stop;
+      own.checkpoint |= request.checkpoint;
+    });
+    const Trainer::Request agreed = trainer_.step(own);
+    const auto start = std::chrono::steady_clock::now();
+    now_.step = step + 1;
+    now_.global_step = state_.optimizer->iterations();
+    now_.samples += trainer_.sampler().rows_in_step(step);
+    now_.profile = trainer_.profile();
+    each([&](Callback& c) { c.on_train_batch_end(now_); });
+    if (agreed.stop || agreed.checkpoint) serve(agreed);
+    trainer_.profile().other += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (agreed.stop) return false;
+  }
+  return true;
+}
+
+void Fit::serve(const Trainer::Request&) {
+  each([&](Callback& c) { c.on_checkpoint(now_); });
+}
+
+/// Validation, logs, history. Collective.
+Logs Fit::finish_epoch() {
+  Logs logs;
+  const std::vector<double> results = trainer_.results();
+  for (std::size_t i = 0; i < results.size(); ++i) logs[now_.metric_names[i]] = results[i];
+  if (validation_) {
+    each([&](Callback& c) { c.on_test_begin(now_); });
+    const std::vector<double> scores = validation_->score();
+    for (std::size_t i = 0; i < scores.size(); ++i) logs["val_" + now_.metric_names[i]] = scores[i];
+  }
+  history_.epoch.push_back(now_.epoch);
+  for (const auto& [name, value] : logs) history_.history[name].push_back(value);
+  each([&](Callback& c) { c.on_epoch_end(now_, logs); });
+  for (const auto& [name, value] : logs) {  // what callbacks have added
+    std::vector<double>& values = history_.history[name];
+    if (values.size() < history_.epoch.size()) values.push_back(value);
+  }
+  return logs;
+}
+
+}  // namespace
+
+History Sequential::fit(const Dataset& train, const FitOptions& options, const World& world) {
+  std::optional<RowSlice> train_slice, validation_slice;
+  const Dataset* validation = options.validation_data;
+  world.agree([&] {
+    check(*this, train);
+    state_->need_input(*this, train);
+    if (options.epochs < 0 || options.initial_epoch < 0 || options.initial_step < 0) {
+      throw Error("epochs, initial_epoch and initial_step must not be negative", kUsage);
+    }
+    if (validation == nullptr && options.validation_split != 0) {
+      const Split split = split_rows(train, options.validation_split);
+      train_slice.emplace(train, split.train);
+      validation_slice.emplace(train, split.validation);
+      validation = &*validation_slice;
+    }
+    if (validation != nullptr) {
+      check(*this, *validation);
+      state_->need_input(*this, *validation);
+      state_->resolved_metrics(validation->truth_width());
+    }
+    state_->resolved_metrics(train.truth_width());
+  });
+  const ThreadScope one(1);  // oneDNN sees one thread; grains are what is spread over threads
+  share_start(*this, world);
+  const Dataset& data = train_slice ? static_cast<const Dataset&>(*train_slice) : train;
+  Fit fit(*this, *state_, data, validation, options, world, threads_or_default(options.threads));
+  return fit.run();
+}
+
+Scores Sequential::evaluate(const Dataset& data, const World& world) {
+  world.agree([&] {
+    check(*this, data);
+    state_->need_input(*this, data);
+    state_->resolved_metrics(data.truth_width());
+  });
+  const ThreadScope one(1);
+  Evaluator evaluator(*state_, data, world, threads_or_default(0));
+  const std::vector<double> results = evaluator.score();
+  Scores scores{{{"loss", results[0]}}};
+  for (std::size_t m = 0; m < state_->options->metrics.size(); ++m) scores.values.emplace_back(state_->options->metrics[m].name, results[1 + m]);
+  return scores;
+}
+
+std::vector<float> Sequential::predict(const Dataset& data, const World& world) {
+  world.agree([&] { state_->need_input(*this, data); });
+  const ThreadScope one(1);
+  Evaluator evaluator(*state_, data, world, threads_or_default(0));
+  std::vector<float> own;
+  world.agree([&] { own = evaluator.predict(); });
+  return world.all_gather(own);
+}
+
+std::vector<std::int64_t> Sequential::predict_classes(const Dataset& data, const World& world) {
+  const std::vector<float> outputs = predict(data, world);
+  const auto width = static_cast<std::size_t>(output_width());
+  std::vector<std::int64_t> classes;
+  for (std::size_t i = 0; i < outputs.size(); i += width) {
+    const auto first = outputs.begin() + static_cast<std::ptrdiff_t>(i), last = first + static_cast<std::ptrdiff_t>(width);
+    classes.push_back(width == 1 ? (*first > 0.5F ? 1 : 0) : std::max_element(first, last) - first);
+  }
+  return classes;
+}
+
+double Scores::operator[](const std::string& name) const {
+  std::string names;
+  for (const auto& [key, value] : values) {
+    if (key == name) return value;
+    names += (names.empty() ? "" : ", ") + key;
+  }
+  throw Error("no score named '" + name + "'; there are: " + names, kUsage);
+}
+
+}  // namespace lockstep

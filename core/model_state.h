@@ -1,0 +1,30 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/network.h"
+#include "core/sequential.h"
+
+namespace lockstep {
+
+/// What a Sequential is made of. Internal to core.
+struct ModelState {
+  std::string name;
+  std::vector<LayerSpec> layers;  // with Input, if the user gave one
+  std::uint64_t seed = 0;
+  std::optional<CompileOptions> options;
+  std::unique_ptr<Network> network;      // once built
+  std::unique_ptr<Optimizer> optimizer;  // once built and compiled
+
+  bool has_input() const { return !layers.empty() && std::holds_alternative<Input>(layers.front()); }
+  /// Loss and softmax (or sigmoid) are computed as one from the logits.
+  bool fused() const;
+  /// Metrics with Accuracy resolved for data of this truth width; checks that loss and metrics fit the shapes (Error, kUsage).
+  std::vector<MetricSpec> resolved_metrics(std::int64_t truth_width) const;
+  /// Throws an Error (kUsage) unless built for this shape; builds if not built yet.
+  void need_input(Sequential& model, const Dataset& data);
+};
+
+}  // namespace lockstep

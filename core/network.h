@@ -1,0 +1,70 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/buffer.h"
+#include "core/layers.h"
+#include "core/op.h"
+
+namespace lockstep {
+
+/// A trainable weight's place in the flat buffers.
+struct Variable {
+  std::size_t layer;  ///< index into the model's layers
+  std::string name;   ///< "kernel", "bias"
+  Shape shape;
+  std::int64_t offset;
+  Regularizer regularizer;
+};
+
+/// A built stack of layers: the ops that compute it and all trainable weights in one flat buffer.
+///
+/// Weights lie in the order in which backward finishes their gradients, last layer first (each layer kernel, bias; padded to 16 floats with
+/// zeros), so that a bucket of gradients is a slice. variables() lists them in Keras' order, first layer first.
+class Network {
+ public:
+  /// Layers in order, without Input layers; every layer is named. Shapes that do not fit are Errors (kUsage) naming the layer.
+  Network(const std::vector<LayerSpec>& layers, Shape input, std::uint64_t seed);
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+
+  const Shape& input_shape() const { return input_; }
+  const Shape& output_shape(std::size_t layer) const { return shapes_[layer]; }
+  std::int64_t input_width() const { return elements(input_); }
+  std::int64_t output_width() const { return elements(shapes_.empty() ? input_ : shapes_.back()); }
+
+  const std::vector<std::unique_ptr<Op>>& ops() const { return ops_; }
+  /// Whether the last op ends in this activation (so that the loss can take its logits).
+  bool ends_in(ActivationFunction function) const { return last_activation_ == function; }
+  /// Ops before this one have no weights to train before them: backward ends here.
+  std::size_t first_trainable() const { return first_trainable_; }
+
+  std::span<float> parameters() { return parameters_.span(); }
+  const std::vector<Variable>& variables() const { return variables_; }
+
+  /// Op::prepare of all ops.
+  void prepare(std::int64_t rows, int threads);
+
+ private:
+  void append(const LayerSpec& layer, std::size_t index, std::uint64_t seed);
+  void append_dense(const Dense& layer, std::size_t index, const Shape& input);
+  void append_activation(ActivationFunction function, const Shape& shape);
+  void append_normalization(const Normalization& layer, const Shape& input);
+  void place_weights(std::uint64_t seed, const std::vector<LayerSpec>& layers);
+
+  Shape input_;
+  std::vector<Shape> shapes_;  // per layer: output
+  std::vector<std::unique_ptr<Op>> ops_;
+  std::vector<DenseWeights> dense_;  // in layer order
+  std::vector<Variable> variables_;
+  Buffer parameters_;
+  float* base_ = nullptr;
+  ActivationFunction last_activation_ = ActivationFunction::linear;
+  std::size_t first_trainable_ = 0;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,50 @@
+#include "core/pass.h"
+
+#include <omp.h>
+
+namespace lockstep {
+
+int grain_thread() { return omp_get_thread_num(); }
+
+Pass::Pass(Network& network, std::int64_t rows, std::int64_t grains, int threads, bool backward)
+    : network_(network), rows_(rows), grains_(grains), threads_(threads) {
+  const auto& ops = network.ops();
+  values_.emplace_back(grains * rows * network.input_width());
+  for (const auto& op : ops) values_.emplace_back(grains * rows * op->out);
+  if (backward) {
+    for (std::size_t i = 0; i <= ops.size(); ++i) deltas_.emplace_back(i > network.first_trainable() ? values_[i].size() : 0);
+  }
+  network.prepare(rows, threads);
+}
+
+Block Pass::at(Block block, std::int64_t grain, bool last) const {
+  block.rows = rows_;
+  block.first_slot += grain * rows_;
+  block.logits = block.logits && last;
+  block.thread = threads_ > 1 ? grain_thread() : 0;
+  return block;
+}
+
+void Pass::forward(Block block, std::int64_t grains) {
+  const auto& ops = network_.ops();
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    const Op& op = *ops[i];
+    for_each_grain(threads_, grains, [&](std::int64_t g) {
+      op.forward(values(i) + g * rows_ * op.in, values(i + 1) + g * rows_ * op.out, at(block, g, i + 1 == ops.size()));
+    });
+  }
+}
+
+void Pass::backward(Block block) {
+  const auto& ops = network_.ops();
+  for (std::size_t i = ops.size(); i-- > network_.first_trainable();) {
+    const Op& op = *ops[i];
+    const bool wanted = i > network_.first_trainable();
+    for_each_grain(threads_, grains_, [&](std::int64_t g) {
+      const std::int64_t x = g * rows_ * op.in, y = g * rows_ * op.out;
+      op.backward(values(i) + x, values(i + 1) + y, deltas(i + 1) + y, wanted ? deltas(i) + x : nullptr, at(block, g, i + 1 == ops.size()));
+    });
+  }
+}
+
+}  // namespace lockstep

@@ -1,0 +1,36 @@
+#include "core/regularizers.h"
+
+#include <cmath>
+
+namespace lockstep {
+
+double penalty(Network& network) {
+  double total = 0;
+  for (const Variable& variable : network.variables()) {
+    const Regularizer& r = variable.regularizer;
+    if (r.l1 == 0 && r.l2 == 0) continue;
+    double absolute = 0, square = 0;
+    for (const float w : network.parameters().subspan(static_cast<std::size_t>(variable.offset), static_cast<std::size_t>(elements(variable.shape)))) {
+      absolute += std::abs(static_cast<double>(w));
+      square += static_cast<double>(w) * w;
+    }
+    total += r.l1 * absolute + r.l2 * square;
+  }
+  return total;
+}
+
+void add_penalty_gradient(Network& network, std::span<float> gradients) {
+  for (const Variable& variable : network.variables()) {
+    const Regularizer& r = variable.regularizer;
+    if (r.l1 == 0 && r.l2 == 0) continue;
+    const float* w = network.parameters().data() + variable.offset;
+    float* g = gradients.data() + variable.offset;
+    const std::int64_t count = elements(variable.shape);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const float sign = w[i] > 0 ? 1.F : w[i] < 0 ? -1.F : 0.F;
+      g[i] += r.l1 * sign + 2 * r.l2 * w[i];
+    }
+  }
+}
+
+}  // namespace lockstep

@@ -1,0 +1,44 @@
+#include "core/scorer.h"
+
+#include <algorithm>
+
+namespace lockstep {
+
+Scorer::Scorer(LossSpec loss, bool fused, std::vector<MetricSpec> metrics, std::int64_t grains)
+    : loss_(loss), fused_(fused), metrics_(std::move(metrics)), pairs_(static_cast<std::size_t>(grains) * (1 + metrics_.size()) * 2) {}
+
+void Scorer::add(std::int64_t grain, const LossRows& rows, const float* present) {
+  loss_rows(loss_, fused_, rows);
+  double* pair = &pairs_[static_cast<std::size_t>(grain) * (1 + metrics_.size()) * 2];
+  for (std::int64_t r = 0; r < rows.rows; ++r) {
+    pair[0] += static_cast<double>(rows.weight[r]) * rows.value[r];
+    pair[1] += static_cast<double>(present[r]);
+  }
+  const float* output = fused_ ? rows.output : rows.input;
+  for (const MetricSpec& metric : metrics_) {
+    pair += 2;
+    const Mean mean = metric_rows(metric, {rows.truth, output, present, rows.rows, rows.width, rows.truth_width});
+    pair[0] += mean.sum;
+    pair[1] += mean.count;
+  }
+}
+
+std::vector<Mean> Scorer::total() const {
+  std::vector<Mean> totals(1 + metrics_.size());
+  for (std::size_t i = 0; i < pairs_.size() / 2; ++i) {
+    Mean& total = totals[i % totals.size()];
+    total.sum += pairs_[2 * i];
+    total.count += pairs_[2 * i + 1];
+  }
+  return totals;
+}
+
+void Scorer::reset() { std::fill(pairs_.begin(), pairs_.end(), 0.0); }
+
+std::vector<double> Scorer::results(const std::vector<Mean>& totals, double penalty) const {
+  std::vector<double> results{(totals[0].count > 0 ? totals[0].sum / totals[0].count : 0) + penalty};
+  for (std::size_t m = 0; m < metrics_.size(); ++m) results.push_back(metric_result(metrics_[m], totals[1 + m]));
+  return results;
+}
+
+}  // namespace lockstep

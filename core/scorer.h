@@ -1,0 +1,37 @@
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/losses.h"
+#include "core/metrics.h"
+
+namespace lockstep {
+
+/// Loss and metrics of grains, as (sum, count) pairs in double per grain. Grains do not depend on the number of ranks, and total() adds them
+/// in their order, so every N sees the same bits.
+class Scorer {
+ public:
+  /// fused: see loss_rows.
+  Scorer(LossSpec loss, bool fused, std::vector<MetricSpec> metrics, std::int64_t grains);
+
+  /// One grain's rows; adds to pair `grain`. `rows.value` is scratch. `present` (rows): 1 for a row of the data, 0 for padding.
+  void add(std::int64_t grain, const LossRows& rows, const float* present);
+  /// What was added so far, all grains in order: loss first, then the metrics. Loss counts rows.
+  std::vector<Mean> total() const;
+  void reset();
+
+  /// All pairs, to be summed over ranks (a grain is nonzero on one rank only).
+  std::span<double> pairs() { return pairs_; }
+  /// Values as shown, loss first; `penalty` is added to the loss.
+  std::vector<double> results(const std::vector<Mean>& totals, double penalty) const;
+  const std::vector<MetricSpec>& metrics() const { return metrics_; }
+
+ private:
+  LossSpec loss_;
+  bool fused_;
+  std::vector<MetricSpec> metrics_;
+  std::vector<double> pairs_;  // (grains, 1 + metrics, 2): sum, count
+};
+
+}  // namespace lockstep

@@ -1,0 +1,214 @@
+#include "core/sequential.h"
+
+#include <algorithm>
+#include <set>
+
+#include "cluster/error.h"
+#include "core/model_state.h"
+#include "core/summary.h"
+
+namespace lockstep {
+namespace {
+
+/// Keras' automatic name: the class in snake case, counted from the second one on.
+std::string snake_case(const std::string& name) {
+  std::string snake;
+  for (const char c : name) {
+    const bool upper = c >= 'A' && c <= 'Z';
+    if (upper && !snake.empty()) snake += '_';
+    snake += upper ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return snake;
+}
+
+bool name_taken(const std::vector<LayerSpec>& layers, const std::string& name) {
+  return std::any_of(layers.begin(), layers.end(), [&](const LayerSpec& layer) { return layer_name(layer) == name; });
+}
+
+std::string automatic_name(const std::vector<LayerSpec>& layers, const std::string& class_of) {
+  const std::string base = snake_case(class_of);
+  std::string name = base;
+  for (int i = 1; name_taken(layers, name); ++i) name = base + "_" + std::to_string(i);
+  return name;
+}
+
+std::vector<LayerSpec> without_input(const ModelState& state) {
+  return {state.layers.begin() + (state.has_input() ? 1 : 0), state.layers.end()};
+}
+
+Network& need_built(const ModelState& state) {
+  if (!state.network) throw Error("model '" + state.name + "' has no weights yet; put an Input layer first, or call build(shape)", kUsage);
+  return *state.network;
+}
+
+void make_optimizer(ModelState& state) {
+  if (!state.network || !state.options) return;
+  std::vector<VariableRange> ranges;
+  for (const Variable& variable : state.network->variables()) ranges.push_back({variable.offset, elements(variable.shape)});
+  state.optimizer = std::make_unique<Optimizer>(state.options->optimizer, static_cast<std::int64_t>(state.network->parameters().size()), std::move(ranges));
+}
+
+}  // namespace
+
+bool ModelState::fused() const {
+  return (fuses_softmax(options->loss) && network->ends_in(softmax)) || (fuses_sigmoid(options->loss) && network->ends_in(sigmoid));
+}
+
+std::vector<MetricSpec> ModelState::resolved_metrics(std::int64_t truth_width) const {
+  check_loss_shapes(options->loss, truth_width, network->output_width());
+  std::vector<MetricSpec> metrics;
+  for (const MetricSpec& metric : options->metrics) metrics.push_back(resolve(metric, truth_width, network->output_width()));
+  return metrics;
+}
+
+void ModelState::need_input(Sequential& model, const Dataset& data) {
+  if (!network) model.build(data.sample_shape());
+  if (network->input_shape() != data.sample_shape()) {
+    throw Error(data.description() + ": rows have shape " + to_string(data.sample_shape()) + ", but model '" + name + "' expects " +
+                    to_string(network->input_shape()),
+                kUsage);
+  }
+}
+
+Sequential::Sequential(std::initializer_list<LayerSpec> layers, std::string name)
+    : Sequential(std::vector<LayerSpec>(layers), std::move(name)) {}
+
+Sequential::Sequential(std::vector<LayerSpec> layers, std::string name) : state_(std::make_unique<ModelState>()) {
+  state_->name = std::move(name);
+  for (LayerSpec& layer : layers) add(std::move(layer));
+}
+
+Sequential::~Sequential() = default;
+Sequential::Sequential(Sequential&&) noexcept = default;
+Sequential& Sequential::operator=(Sequential&&) noexcept = default;
+
+void Sequential::add(LayerSpec layer) {
+  if (state_->network) throw Error("model '" + state_->name + "' is built already; add all layers before build, fit, evaluate or predict", kUsage);
+  const std::string& name = layer_name(layer);
+  if (std::holds_alternative<Input>(layer) && !state_->layers.empty()) {
+    throw Error("Input must be the first layer of model '" + state_->name + "', and there can be only one", kUsage);
+  }
+  if (!name.empty() && name_taken(state_->layers, name)) throw Error("model '" + state_->name + "' has a layer named '" + name + "' already", kUsage);
+  if (name.find('/') != std::string::npos) throw Error("layer name '" + name + "' must not contain '/'", kUsage);
+  if (name.empty()) layer_name(layer) = automatic_name(state_->layers, std::holds_alternative<Input>(layer) ? "InputLayer" : class_name(layer));
+  state_->layers.push_back(std::move(layer));
+}
+
+void Sequential::set_seed(std::uint64_t seed) {
+  if (state_->network) throw Error("model '" + state_->name + "': set_seed comes before the weights are made", kUsage);
+  state_->seed = seed;
+}
+std::uint64_t Sequential::seed() const { return state_->seed; }
+
+void Sequential::build(const Shape& sample_shape) {
+  if (state_->network) return;
+  if (state_->has_input() && std::get<Input>(state_->layers.front()).shape != sample_shape) {
+    throw Error("model '" + state_->name + "' has an Input of shape " + to_string(std::get<Input>(state_->layers.front()).shape) +
+                    " and cannot be built for " + to_string(sample_shape),
+                kUsage);
+  }
+  state_->network = std::make_unique<Network>(without_input(*state_), sample_shape, state_->seed);
+  make_optimizer(*state_);
+}
+
+bool Sequential::built() const { return state_->network != nullptr; }
+
+void Sequential::compile(CompileOptions options) {
+  std::set<std::string> names;
+  for (MetricSpec& metric : options.metrics) {
+    if (metric.name.empty()) metric.name = default_name(metric);
+    const std::string base = metric.name;
+    for (int i = 1; !names.insert(metric.name).second; ++i) metric.name = base + "_" + std::to_string(i);
+  }
+  const Optimizer checked(options.optimizer, 0, {});  // wrong hyper-parameters are told here, not at the first step
+  state_->options = std::move(options);
+  if (!state_->network && state_->has_input()) build(std::get<Input>(state_->layers.front()).shape);
+  make_optimizer(*state_);
+}
+
+bool Sequential::compiled() const { return state_->options.has_value(); }
+const std::string& Sequential::name() const { return state_->name; }
+const std::vector<LayerSpec>& Sequential::layers() const { return state_->layers; }
+
+const LayerSpec& Sequential::get_layer(const std::string& name) const {
+  std::string names;
+  for (const LayerSpec& layer : state_->layers) {
+    if (layer_name(layer) == name) return layer;
+    names += (names.empty() ? "" : ", ") + layer_name(layer);
+  }
+  throw Error("model '" + state_->name + "' has no layer '" + name + "'; it has: " + names, kUsage);
+}
+
+const Shape& Sequential::output_shape(std::size_t layer) const {
+  const Network& network = need_built(*state_);
+  if (!state_->has_input()) return network.output_shape(layer);
+  return layer == 0 ? network.input_shape() : network.output_shape(layer - 1);
+}
+const Shape& Sequential::input_shape() const { return need_built(*state_).input_shape(); }
+std::int64_t Sequential::output_width() const { return need_built(*state_).output_width(); }
+
+std::vector<WeightView> Sequential::weights() {
+  Network& network = need_built(*state_);
+  const std::vector<LayerSpec> layers = without_input(*state_);
+  std::vector<WeightView> weights;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    for (const Variable& variable : network.variables()) {
+      if (variable.layer != i) continue;
+      weights.push_back({layer_name(layers[i]), variable.name, variable.shape, true,
+                         network.parameters().subspan(static_cast<std::size_t>(variable.offset), static_cast<std::size_t>(elements(variable.shape)))});
+    }
+    const auto* normalization = std::get_if<Normalization>(&layers[i]);
+    if (normalization == nullptr || !normalization->mean.empty()) continue;
+    Shape kept;
+    const Shape& input = i == 0 ? network.input_shape() : network.output_shape(i - 1);
+    for (const std::size_t axis : kept_axes(*normalization, input)) kept.push_back(input[axis]);
+    Normalization::Statistics& statistics = *normalization->statistics;
+    weights.push_back({normalization->name, "mean", kept, false, statistics.mean});
+    weights.push_back({normalization->name, "variance", kept, false, statistics.variance});
+    weights.push_back({normalization->name, "count", {}, false, {&statistics.count, 1}});
+  }
+  return weights;
+}
+
+std::vector<std::vector<float>> Sequential::get_weights() {
+  std::vector<std::vector<float>> values;
+  for (const WeightView& weight : weights()) values.emplace_back(weight.values.begin(), weight.values.end());
+  return values;
+}
+
+void Sequential::set_weights(const std::vector<std::vector<float>>& values) {
+  const std::vector<WeightView> views = weights();
+  if (views.size() != values.size()) {
+    throw Error("set_weights: model '" + state_->name + "' has " + std::to_string(views.size()) + " weights, found " + std::to_string(values.size()), kUsage);
+  }
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    if (views[i].values.size() == values[i].size()) continue;
+    throw Error("set_weights: weight " + views[i].layer + "/" + views[i].name + " of shape " + to_string(views[i].shape) + " needs " +
+                    std::to_string(views[i].values.size()) + " values, found " + std::to_string(values[i].size()),
+                kUsage);
+  }
+  for (std::size_t i = 0; i < views.size(); ++i) std::copy(values[i].begin(), values[i].end(), views[i].values.begin());
+}
+
+std::uint64_t Sequential::digest() {
+  std::uint64_t hash = 14695981039346656037ULL;  // FNV-1a
+  for (const WeightView& weight : weights()) {
+    for (const std::byte byte : std::as_bytes(weight.values)) hash = (hash ^ static_cast<std::uint64_t>(byte)) * 1099511628211ULL;
+  }
+  return hash;
+}
+
+const CompileOptions& Sequential::compile_options() const {
+  if (!state_->options) throw Error("model '" + state_->name + "' is not compiled; call compile({.loss = ..., .optimizer = ...})", kUsage);
+  return *state_->options;
+}
+
+Optimizer* Sequential::optimizer() { return state_->optimizer.get(); }
+
+std::span<float> Sequential::optimizer_view(std::size_t slot, std::size_t trainable_weight) {
+  const Variable& variable = need_built(*state_).variables().at(trainable_weight);
+  return state_->optimizer->slots().at(slot).values.span().subspan(static_cast<std::size_t>(variable.offset),
+                                                                   static_cast<std::size_t>(elements(variable.shape)));
+}
+
+}  // namespace lockstep

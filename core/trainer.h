@@ -1,0 +1,73 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "cluster/exchange.h"
+#include "cluster/world.h"
+#include "core/callbacks.h"
+#include "core/dataset.h"
+#include "core/model_state.h"
+#include "core/pass.h"
+#include "core/sampler.h"
+#include "core/scorer.h"
+
+namespace lockstep {
+
+/// One rank's part in training steps: reads its grains of the global batch, forward, loss, backward, exchange, update. In steady state a
+/// step allocates nothing and takes no lock of ours.
+class Trainer {
+ public:
+  /// Collective (opens this rank's rows; an unreadable file is an AgreedError).
+  Trainer(ModelState& model, const Dataset& data, const FitOptions& options, const World& world, int threads);
+
+  /// What all ranks together asked for at a step.
+  using Request = Callback::Request;
+
+  /// Before the steps of an epoch, from step `first_step` on.
+  void begin_epoch(std::int64_t epoch, std::int64_t first_step);
+  /// The next step. Collective. Returns the union of all ranks' requests.
+  Request step(Request own);
+
+  const Sampler& sampler() const { return sampler_; }
+  const Grains& grains() const { return grains_; }
+  const StepProfile& profile() const { return profile_; }
+  StepProfile& profile() { return profile_; }
+  /// Running loss and metrics of this rank's rows.
+  std::vector<double> running() const;
+  /// Loss and metrics of the epoch's steps so far over all ranks, loss first. Collective.
+  std::vector<double> results();
+
+ private:
+  void read();
+  void compute();
+  void score(std::int64_t grain, float scale);
+  void weigh_classes();
+  void form(std::size_t index);
+  void update();
+
+  ModelState& model_;
+  const Dataset& data_;
+  const World& world_;
+  FitOptions options_;
+  bool regularized_ = false;
+  Sampler sampler_;
+  Grains grains_;
+  Pass pass_;
+  Scorer scorer_;
+  std::unique_ptr<RowReader> reader_;
+  std::vector<std::size_t> dense_;  // ops with weights, last first: the order of the exchange
+  std::unique_ptr<Allreduce> allreduce_;
+  std::unique_ptr<Exchange> exchange_;
+
+  std::vector<std::int64_t> order_;              // (steps, own slots) of the epoch
+  std::int64_t step_ = 0;                        // of the epoch, the next one
+  std::vector<float> truth_, weight_, present_;  // (own slots, ...) of the step
+  Buffer probabilities_;
+  std::vector<double> value_;
+  double penalty_ = 0;  // sum over steps of penalty times rows
+  double rows_ = 0;     // of the epoch so far, all ranks
+  StepProfile profile_;
+};
+
+}  // namespace lockstep
