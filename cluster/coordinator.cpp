@@ -84,13 +84,17 @@ struct Coordinator::Impl {
   ~Impl() {
     heartbeat.reset();
     if (!server) return;
+    write_end();  // before the server goes: a client that finds it gone looks here for the reason
     server.reset();
+  }
+
+  void write_end() noexcept {
     record.ended = true;
     record.finished = seconds_since_1970();
     const bool told = is_final(board.phase());
-    record.phase = phase_name(told ? board.phase() : Phase::failed);
-    record.reason = told ? board.reason() : "training was left before it reported its end";
     try {
+      record.phase = phase_name(told ? board.phase() : Phase::failed);
+      record.reason = told ? board.reason() : "training was left before it reported its end";
       write_record(options.run_dir, record);
     } catch (const std::exception&) {
       unlink((options.run_dir / "coordinator.json").c_str());  // a full disk, say: at least no token stays

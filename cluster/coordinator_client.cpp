@@ -74,6 +74,7 @@ struct CoordinatorClient::Impl {
       case grpc::StatusCode::UNAUTHENTICATED:
         throw Error("token refused: " + server + " belongs to another run, or the token is not its own; name the run directory, or set " +
                     "LOCKSTEP_TOKEN or --token-file to the token in its coordinator.json");
+      case grpc::StatusCode::CANCELLED:  // what a server that is just going away answers
       case grpc::StatusCode::UNAVAILABLE: throw Error(server + " cannot be reached: " + why_unreachable(status.error_message()));
       case grpc::StatusCode::DEADLINE_EXCEEDED:
         throw Error(server + " did not answer within " + std::to_string(kPatience.count()) + " s; try again, or see whether rank 0 still runs");

@@ -29,12 +29,18 @@ std::string who_asks() {
 
 void stop(const StopOptions& options) {
   const CoordinatorClient client = options.target.connect();
-  client.stop(options.message.empty() ? who_asks() : options.message, !options.no_checkpoint);
+  const auto ask = [&] { client.stop(options.message.empty() ? who_asks() : options.message, !options.no_checkpoint); };
   if (!options.wait) {
+    ask();
     std::printf("the run will stop after the current step%s\n", options.no_checkpoint ? "" : ", with a checkpoint");
     return;
   }
-  const Status last = client.watch(std::chrono::seconds(5), [](const Status&) { return true; });  // the end comes at once all the same
+  bool asked = false;  // watch first: a run that obeys within a millisecond would be gone before a watch begins
+  const Status last = client.watch(std::chrono::seconds(5), [&](const Status& status) {
+    if (!asked && !is_final(status.phase)) ask();
+    asked = true;
+    return true;
+  });
   if (last.phase == Phase::failed) throw Error("the run failed: " + last.reason);
   if (!is_final(last.phase)) throw Error("the coordinator ended before the run told why");
   std::printf("the run finished: %s\n", last.reason.c_str());
