@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "cluster/error.h"
-#include "core/clones.h"
+#include "cluster/clones.h"
 #include "core/op.h"
 #include "core/philox.h"
 

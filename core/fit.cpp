@@ -2,10 +2,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdlib>
 #include <optional>
 
-#include "cluster/error.h"
+#include "cluster/placement.h"
 #include "core/evaluator.h"
 #include "core/model_state.h"
 #include "core/ops.h"
@@ -44,12 +43,6 @@ void check(const Sequential& model, const Dataset& data) {
   if (!model.compiled()) throw Error("model '" + model.name() + "' is not compiled; call compile({.loss = ..., .optimizer = ...})", kUsage);
   if (data.rows() == 0) throw Error(data.description() + ": has no rows", kUsage);
   if (data.truth_width() == 0) throw Error(data.description() + ": has no truth ('y') to compare with", kUsage);
-}
-
-int threads_or_default(int threads) {
-  if (threads > 0) return threads;
-  const char* user = std::getenv("OMP_NUM_THREADS");
-  return std::max(1, user == nullptr ? 1 : std::atoi(user));
 }
 
 /// One call of fit: the state that its parts share.
@@ -191,7 +184,7 @@ History Sequential::fit(const Dataset& train, const FitOptions& options, const W
   const ThreadScope one(1);  // oneDNN sees one thread; grains are what is spread over threads
   share_start(*this, world);
   const Dataset& data = train_slice ? static_cast<const Dataset&>(*train_slice) : train;
-  Fit fit(*this, *state_, data, validation, options, world, threads_or_default(options.threads));
+  Fit fit(*this, *state_, data, validation, options, world, threads_for_rank(world, options.threads));
   return fit.run();
 }
 
@@ -202,7 +195,7 @@ Scores Sequential::evaluate(const Dataset& data, const World& world) {
     state_->resolved_metrics(data.truth_width());
   });
   const ThreadScope one(1);
-  Evaluator evaluator(*state_, data, world, threads_or_default(0));
+  Evaluator evaluator(*state_, data, world, threads_for_rank(world, 0));
   const std::vector<double> results = evaluator.score();
   Scores scores{{{"loss", results[0]}}};
   for (std::size_t m = 0; m < state_->options->metrics.size(); ++m) scores.values.emplace_back(state_->options->metrics[m].name, results[1 + m]);
@@ -212,7 +205,7 @@ Scores Sequential::evaluate(const Dataset& data, const World& world) {
 std::vector<float> Sequential::predict(const Dataset& data, const World& world) {
   world.agree([&] { state_->need_input(*this, data); });
   const ThreadScope one(1);
-  Evaluator evaluator(*state_, data, world, threads_or_default(0));
+  Evaluator evaluator(*state_, data, world, threads_for_rank(world, 0));
   std::vector<float> own;
   world.agree([&] { own = evaluator.predict(); });
   return world.all_gather(own);

@@ -8,7 +8,7 @@
 
 #include "cluster/error.h"
 #include "core/buffer.h"
-#include "core/clones.h"
+#include "cluster/clones.h"
 
 namespace lockstep {
 namespace {

@@ -37,7 +37,7 @@ struct FitOptions {
   std::int64_t initial_step = 0;  ///< step of the initial epoch to go on with
   std::map<std::int64_t, float> class_weight = {};  ///< class -> weight of its rows in the training loss; 1 where missing
   std::int64_t shards = 0;                          ///< logical shards V; 0: batch_size, at most 1024 (sampler.h)
-  int threads = 0;                                  ///< OpenMP threads of this rank; 0: OMP_NUM_THREADS or one
+  int threads = 0;                                  ///< OpenMP threads of this rank; 0: OMP_NUM_THREADS, else a fair share of the cores (placement.h)
   AllreduceAlgorithm allreduce = AllreduceAlgorithm::automatic;
   std::vector<Callback*> callbacks = {};
   int verbose = 1;  ///< 0 silent, 1 progress bar on a terminal and a line an epoch elsewhere, 2 a line an epoch; rank 0 prints

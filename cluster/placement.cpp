@@ -1,0 +1,93 @@
+#include "cluster/placement.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+namespace lockstep {
+namespace {
+
+std::vector<int> own_mask() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::vector<int> cores;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return {0};
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    if (CPU_ISSET(core, &set)) cores.push_back(core);
+  }
+  return cores;
+}
+
+/// Cores that the container's quota is worth; 0: no quota. cgroup v2, then v1.
+double quota() {
+  std::string limit;
+  double period = 0;
+  if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); v2 >> limit >> period) return limit == "max" || period <= 0 ? 0 : std::atof(limit.c_str()) / period;
+  std::ifstream used("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), of("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+  double microseconds = 0;
+  if (used >> microseconds && of >> period && microseconds > 0 && period > 0) return microseconds / period;
+  return 0;
+}
+
+std::string join(const std::vector<int>& numbers) {
+  std::ostringstream text;
+  for (const int number : numbers) text << number << ' ';
+  return text.str();
+}
+
+std::vector<int> split(const std::string& text) {
+  std::istringstream stream(text);
+  std::vector<int> numbers;
+  for (int number = 0; stream >> number;) numbers.push_back(number);
+  return numbers;
+}
+
+}  // namespace
+
+int usable_cores() {
+  const int cores = static_cast<int>(own_mask().size());
+  const double limit = quota();
+  return std::max(1, limit > 0 ? std::min(cores, static_cast<int>(std::ceil(limit))) : cores);
+}
+
+int fair_threads(const std::vector<int>& own, const std::vector<std::vector<int>>& masks) {
+  double share = 0;
+  for (const int core : own) {
+    const auto users = std::count_if(masks.begin(), masks.end(), [&](const std::vector<int>& mask) { return std::find(mask.begin(), mask.end(), core) != mask.end(); });
+    if (users > 0) share += 1.0 / static_cast<double>(users);
+  }
+  return std::max(1, static_cast<int>(share + 1e-9));
+}
+
+int threads_for_rank(const World& world, int wanted) {
+  const std::vector<int> own = own_mask();
+  const std::vector<std::string> hosts = world.all_gather(world.hostname()), masks = world.all_gather(join(own));
+  if (wanted > 0) return wanted;
+  if (const char* user = std::getenv("OMP_NUM_THREADS"); user != nullptr && std::atoi(user) > 0) return std::atoi(user);
+  std::vector<std::vector<int>> neighbours;
+  for (std::size_t r = 0; r < hosts.size(); ++r) {
+    if (hosts[r] == world.hostname()) neighbours.push_back(split(masks[r]));
+  }
+  const int share = fair_threads(own, neighbours);
+  const double limit = quota() / static_cast<double>(neighbours.size());
+  return limit > 0 ? std::clamp(static_cast<int>(limit), 1, share) : share;
+}
+
+std::vector<RankPlace> rank_places(const World& world, int threads) {
+  std::ostringstream own;
+  own << getpid() << ' ' << usable_cores() << ' ' << threads << ' ' << world.hostname();
+  std::vector<RankPlace> places;
+  for (const std::string& text : world.all_gather(own.str())) {
+    RankPlace place{static_cast<int>(places.size()), "", 0, 0, 0};
+    std::istringstream(text) >> place.pid >> place.cores >> place.threads >> place.host;
+    places.push_back(place);
+  }
+  return places;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,30 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "cluster/world.h"
+
+namespace lockstep {
+
+/// Cores this process may use: its affinity mask, cut to the cgroup's CPU quota (at least 1).
+int usable_cores();
+
+/// Threads for a rank whose cores are `own`: every core counts 1 / (number of ranks in `masks` that may use it), at least 1 thread. So ranks
+/// that share all cores divide them, and ranks bound to cores of their own keep them. `masks` has every rank of the host, this one included.
+int fair_threads(const std::vector<int>& own, const std::vector<std::vector<int>>& masks);
+
+/// OpenMP threads of this rank: `wanted` if > 0, else OMP_NUM_THREADS if the user has set it, else its fair share. Collective.
+int threads_for_rank(const World& world, int wanted);
+
+/// One rank's line of the start-up table.
+struct RankPlace {
+  int rank;
+  std::string host;
+  long pid;
+  int cores, threads;
+};
+
+/// All ranks' places, on every rank. Collective.
+std::vector<RankPlace> rank_places(const World& world, int threads);
+
+}  // namespace lockstep

@@ -1,0 +1,91 @@
+#include "cluster/shared_memory.h"
+
+#include <mpi.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+#include <new>
+
+#include "cluster/mpi_call.h"
+
+namespace lockstep {
+namespace {
+
+constexpr std::size_t kPage = 4096;
+constexpr int kSpins = 4000;  // some 50 us
+
+std::size_t whole_pages(std::size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
+
+void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+std::atomic_ref<std::uint32_t> flag(std::byte* segment) { return std::atomic_ref<std::uint32_t>(*reinterpret_cast<std::uint32_t*>(segment)); }
+
+}  // namespace
+
+struct SharedMemory::Window {
+  MPI_Comm host = MPI_COMM_NULL;
+  MPI_Win win = MPI_WIN_NULL;
+  void* alone = nullptr;
+};
+
+SharedMemory::SharedMemory(const World& world, std::size_t bytes_per_rank) : window_(std::make_unique<Window>()), size_(whole_pages(bytes_per_rank)) {
+  if (world.local_size() == 1) {  // also in a job of several hosts: nobody to share with
+    window_->alone = ::operator new(size_ + kPage, std::align_val_t{kPage});
+    std::memset(window_->alone, 0, size_ + kPage);
+    segments_.push_back(static_cast<std::byte*>(window_->alone));
+    return;
+  }
+  const MPI_Comm all = *static_cast<const MPI_Comm*>(world.communicator());
+  mpi(MPI_Comm_split_type(all, MPI_COMM_TYPE_SHARED, world.rank(), MPI_INFO_NULL, &window_->host), "MPI_Comm_split_type");
+  void* base = nullptr;
+  mpi(MPI_Win_allocate_shared(static_cast<MPI_Aint>(size_), 1, MPI_INFO_NULL, window_->host, &base, &window_->win), "MPI_Win_allocate_shared");
+  std::memset(base, 0, size_);  // touched first by its owner, so its pages lie on the owner's memory node
+  for (int r = 0; r < world.local_size(); ++r) {
+    MPI_Aint bytes = 0;
+    int unit = 0;
+    void* segment = nullptr;
+    mpi(MPI_Win_shared_query(window_->win, r, &bytes, &unit, &segment), "MPI_Win_shared_query");
+    segments_.push_back(static_cast<std::byte*>(segment));
+  }
+  mpi(MPI_Barrier(window_->host), "MPI_Barrier");
+}
+
+SharedMemory::~SharedMemory() {
+  if (window_->alone != nullptr) ::operator delete(window_->alone, std::align_val_t{kPage});
+  int finalized = 0;
+  MPI_Finalized(&finalized);
+  if (finalized != 0 || window_->win == MPI_WIN_NULL) return;
+  MPI_Win_free(&window_->win);
+  MPI_Comm_free(&window_->host);
+}
+
+SpinBarrier::SpinBarrier(const World& world)
+    : flags_(world, sizeof(std::uint32_t)),
+      local_rank_(world.local_rank()),
+      local_size_(world.local_size()),
+      patience_(world.local_size() > static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)) ? 1 : kSpins) {}
+
+void SpinBarrier::wait() {
+  if (local_size_ == 1) return;
+  ++generation_;
+  flag(flags_.segment(local_rank_)).store(generation_, std::memory_order_release);
+  for (int r = 0; r < local_size_; ++r) {
+    int spins = 0;
+    // Signed difference: the generation may wrap around.
+    while (static_cast<std::int32_t>(flag(flags_.segment(r)).load(std::memory_order_acquire) - generation_) < 0) {
+      relax();
+      if (++spins >= patience_) {
+        sched_yield();
+        spins = 0;
+      }
+    }
+  }
+}
+
+}  // namespace lockstep

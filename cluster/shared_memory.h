@@ -1,0 +1,47 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "cluster/world.h"
+
+namespace lockstep {
+
+/// Zeroed memory that all ranks of a host read and write, a page-aligned segment for each (an MPI-3 shared window; plain memory in a
+/// world of one rank). Collective: construction and destruction.
+class SharedMemory {
+ public:
+  SharedMemory(const World& world, std::size_t bytes_per_rank);
+  ~SharedMemory();
+  SharedMemory(const SharedMemory&) = delete;
+  SharedMemory& operator=(const SharedMemory&) = delete;
+
+  /// Segment of the rank with this local_rank().
+  std::byte* segment(int local_rank) const { return segments_[static_cast<std::size_t>(local_rank)]; }
+  std::size_t size() const { return size_; }
+
+ private:
+  struct Window;
+  std::unique_ptr<Window> window_;
+  std::vector<std::byte*> segments_;
+  std::size_t size_;
+};
+
+/// A barrier among the ranks of a host that spins on flags in shared memory: about a cache line's round trip, no MPI call. Gives its core
+/// away (sched_yield) after a while, and at once when the host has more ranks than cores.
+class SpinBarrier {
+ public:
+  /// Collective.
+  explicit SpinBarrier(const World& world);
+  /// Collective. What any rank wrote before is seen by all ranks afterwards.
+  void wait();
+
+ private:
+  SharedMemory flags_;
+  int local_rank_, local_size_;
+  int patience_;  // spins before yielding
+  std::uint32_t generation_ = 0;
+};
+
+}  // namespace lockstep
