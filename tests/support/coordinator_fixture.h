@@ -9,8 +9,8 @@
 #include "cluster/coordinator_client.h"
 #include "cluster/status_board.h"
 #include "cluster/world.h"
-#include "tests/support/temp_dir.h"
-#include "tests/support/throws.h"
+#include "support/temp_dir.h"
+#include "support/throws.h"
 
 namespace lockstep::testing {
 

@@ -14,7 +14,7 @@
 #include "cluster/coordinator_service.h"
 #include "cluster/credentials.h"
 #include "cluster/rank_table.h"
-#include "tests/support/coordinator_fixture.h"
+#include "support/coordinator_fixture.h"
 
 namespace lockstep::testing {
 namespace {

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/coordinator_record.h"
-#include "tests/support/coordinator_fixture.h"
+#include "support/coordinator_fixture.h"
 
 namespace lockstep::testing {
 namespace {

@@ -8,7 +8,7 @@
 #include <iterator>
 
 #include "cluster/coordinator_record.h"
-#include "tests/support/coordinator_fixture.h"
+#include "support/coordinator_fixture.h"
 
 namespace lockstep::testing {
 namespace {
