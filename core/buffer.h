@@ -1,0 +1,30 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace lockstep {
+
+/// Floats on a 64-byte boundary, zeroed, moved not copied.
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(std::int64_t count)
+      : values_(count > 0 ? new(std::align_val_t{64}) float[static_cast<std::size_t>(count)]() : nullptr), count_(count) {}
+
+  float* data() { return values_.get(); }
+  const float* data() const { return values_.get(); }
+  std::int64_t size() const { return count_; }
+  std::span<float> span() { return {values_.get(), static_cast<std::size_t>(count_)}; }
+  std::span<const float> span() const { return {values_.get(), static_cast<std::size_t>(count_)}; }
+
+ private:
+  struct Free {
+    void operator()(float* values) const { ::operator delete[](values, std::align_val_t{64}); }
+  };
+  std::unique_ptr<float[], Free> values_;
+  std::int64_t count_ = 0;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,69 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace lockstep {
+
+class Sequential;
+
+/// Values by name, sorted by code point as Keras sorts them ("accuracy", "loss", "val_accuracy", "val_loss").
+using Logs = std::map<std::string, double>;
+
+/// What fit() returns on every rank: Keras' History.
+struct History {
+  std::vector<std::int64_t> epoch;                      ///< 0-based
+  std::map<std::string, std::vector<double>> history;  ///< one value per epoch
+  std::int64_t epochs = 0;                              ///< as passed to fit
+  std::int64_t steps = 0;                               ///< per epoch
+};
+
+/// Where a step's time went, seconds summed over the steps so far (this rank).
+struct StepProfile {
+  double input = 0;          ///< reading rows
+  double compute = 0;        ///< forward, loss, backward, forming gradients
+  double communication = 0;  ///< waiting for and exchanging with other ranks
+  double optimizer = 0;
+  double other = 0;  ///< callbacks, bookkeeping
+  double total() const { return input + compute + communication + optimizer + other; }
+};
+
+/// What a callback may look at during fit(). Numbers of this rank unless they say otherwise.
+struct FitState {
+  Sequential* model = nullptr;
+  std::int64_t epochs = 0, steps_per_epoch = 0, batch_size = 0;
+  std::int64_t epoch = 0;        ///< 0-based
+  std::int64_t step = 0;         ///< steps of this epoch that are done
+  std::int64_t global_step = 0;  ///< steps since the model was compiled (the optimizer's iterations)
+  std::int64_t samples = 0;      ///< rows of all ranks in this epoch so far
+  std::vector<std::string> metric_names;  ///< "loss" first, then declared order
+  /// Running values over this rank's rows of the epoch, in the order of metric_names. (Over all ranks: the logs at the epoch's end.)
+  std::vector<double> running;
+  StepProfile profile;
+  const History* history = nullptr;
+};
+
+/// Hooks of fit(), called on every rank in the order given; keras/src/callbacks/callback.py. A hook that is marked Collective may use
+/// collectives, since all ranks call it at the same point.
+class Callback {
+ public:
+  virtual ~Callback() = default;
+  virtual void on_train_begin(const FitState&) {}                       ///< Collective
+  virtual void on_epoch_begin(const FitState&) {}                       ///< Collective
+  virtual void on_train_batch_end(const FitState&) {}                   ///< every step: must not allocate, lock or wait
+  virtual void on_test_begin(const FitState&) {}                        ///< before the validation; Collective
+  virtual void on_epoch_end(const FitState&, Logs&) {}                  ///< logs are those of all ranks; may be added to; Collective
+  virtual void on_train_end(const FitState&, const Logs& /*last*/) {}   ///< Collective
+
+  /// Asked once a step. What any rank asks for here reaches all ranks with the step's gradients, so that all act after the same step.
+  struct Request {
+    bool stop = false;
+    bool checkpoint = false;
+  };
+  virtual Request request() noexcept { return {}; }
+  /// After a step at which any rank's request() asked for a checkpoint (or a stop). Collective.
+  virtual void on_checkpoint(const FitState&) {}
+};
+
+}  // namespace lockstep

@@ -1,0 +1,66 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace lockstep {
+
+// Losses: one value per row, then the weighted sum over the global batch divided by the number of its rows ("sum_over_batch_size").
+// Source: keras/src/losses/losses.py. y: truth, p: the model's output; K = width of the output.
+
+/// -log softmax(logits)[label], label an integer class index 0..K-1 (y one number per row).
+struct SparseCategoricalCrossentropy {
+  bool from_logits = false;
+};
+/// -sum_k y'_k log p_k with y' = y (1 - label_smoothing) + label_smoothing / K.
+struct CategoricalCrossentropy {
+  bool from_logits = false;
+  float label_smoothing = 0;
+};
+/// mean_k of -(y' log p + (1 - y') log(1 - p)) with y' = y (1 - label_smoothing) + label_smoothing / 2.
+struct BinaryCrossentropy {
+  bool from_logits = false;
+  float label_smoothing = 0;
+};
+/// mean_k (y - p)^2
+struct MeanSquaredError {};
+/// mean_k |y - p|
+struct MeanAbsoluteError {};
+/// mean_k of e^2 / 2 where |e| <= delta, else delta |e| - delta^2 / 2
+struct Huber {
+  float delta = 1;
+};
+
+using LossSpec = std::variant<SparseCategoricalCrossentropy, CategoricalCrossentropy, BinaryCrossentropy, MeanSquaredError, MeanAbsoluteError, Huber>;
+
+/// "sparse_categorical_crossentropy", "mse", ... as Keras' strings; an unknown name is an Error (kUsage) that lists the known ones.
+LossSpec loss_from_name(std::string_view name);
+/// Keras' snake_case name of the loss.
+std::string name_of(const LossSpec& loss);
+
+/// What the loss kernel is given and fills for a block of rows. All matrices row-major.
+struct LossRows {
+  const float* truth;     ///< (rows, truth_width)
+  const float* weight;    ///< (rows): sample weight times class weight; 0 for rows that only pad
+  const float* input;     ///< (rows, width): the output p, or the logits where `fused` or from_logits
+  float* output;          ///< (rows, width): fused losses write the probabilities here (metrics see them); else not touched
+  float* delta;           ///< (rows, width): dL/dinput of sum(weight * value) * scale; null: values only
+  double* value;          ///< (rows): unweighted value of each row
+  std::int64_t rows = 0, width = 0, truth_width = 0;
+  float scale = 1;        ///< 1 / rows of the global batch
+};
+
+/// True where the last activation and the loss are computed as one from the logits (softmax with a categorical loss, sigmoid with
+/// binary_crossentropy), exact for saturated outputs as in Keras on TensorFlow.
+bool fuses_softmax(const LossSpec& loss);
+bool fuses_sigmoid(const LossSpec& loss);
+
+/// Values and gradient of a block of rows. `fused`: input holds the logits of the last layer's softmax or sigmoid.
+/// A label outside 0..K-1, or not an integer, is an Error that names row and value.
+void loss_rows(const LossSpec& loss, bool fused, const LossRows& rows);
+
+/// Checks that truth of this width fits an output of this width; else an Error (kUsage) saying what the loss expects.
+void check_loss_shapes(const LossSpec& loss, std::int64_t truth_width, std::int64_t output_width);
+
+}  // namespace lockstep

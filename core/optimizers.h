@@ -1,0 +1,103 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/buffer.h"
+
+namespace lockstep {
+
+/// Common to all optimizers: at most one of the three clips (Error otherwise). Order of a step: clip, weight decay (w -= w * weight_decay *
+/// learning_rate, all trainable weights), update. Source: keras/src/optimizers/base_optimizer.py.
+struct OptimizerOptions {
+  float weight_decay = 0;
+  float clipnorm = 0;         ///< each variable's gradient to at most this L2 norm; 0 = off
+  float clipvalue = 0;        ///< each element into [-v, v]; 0 = off
+  float global_clipnorm = 0;  ///< all gradients together to at most this L2 norm; 0 = off
+};
+
+/// w -= lr g; with momentum m = mu m - lr g, w += m, or with nesterov w += mu m - lr g.
+struct Sgd {
+  float learning_rate = 0.01F;
+  float momentum = 0;
+  bool nesterov = false;
+  OptimizerOptions options = {};
+};
+/// m += (g - m)(1 - b1); v += (g^2 - v)(1 - b2); w -= lr sqrt(1 - b2^t)/(1 - b1^t) m / (sqrt(v) + epsilon); amsgrad: max of v.
+struct Adam {
+  float learning_rate = 0.001F;
+  float beta_1 = 0.9F;
+  float beta_2 = 0.999F;
+  float epsilon = 1e-7F;
+  bool amsgrad = false;
+  OptimizerOptions options = {};
+};
+/// Adam with decoupled weight decay of 0.004.
+struct AdamW {
+  float learning_rate = 0.001F;
+  float beta_1 = 0.9F;
+  float beta_2 = 0.999F;
+  float epsilon = 1e-7F;
+  bool amsgrad = false;
+  OptimizerOptions options = {.weight_decay = 0.004F};
+};
+/// v = rho v + (1-rho) g^2; increment lr g / sqrt(v + epsilon), centered: v - mean(g)^2 + epsilon; momentum on the increment.
+struct RMSprop {
+  float learning_rate = 0.001F;
+  float rho = 0.9F;
+  float momentum = 0;
+  float epsilon = 1e-7F;
+  bool centered = false;
+  OptimizerOptions options = {};
+};
+
+using OptimizerSpec = std::variant<Sgd, Adam, AdamW, RMSprop>;
+
+/// "sgd", "adam", "adamw", "rmsprop" (any case) with Keras' defaults; unknown: Error (kUsage) listing these.
+OptimizerSpec optimizer_from_name(std::string_view name);
+std::string class_name(const OptimizerSpec& spec);
+float learning_rate(const OptimizerSpec& spec);
+
+/// One slot of an optimizer over all parameters: "momentum", "velocity", ... in the layout of the flat parameter buffer.
+struct OptimizerSlot {
+  std::string name;
+  Buffer values;
+};
+
+/// A variable's place in the flat buffers.
+struct VariableRange {
+  std::int64_t offset, count;
+};
+
+/// The state of an optimizer and its step over the flat buffers.
+class Optimizer {
+ public:
+  /// `parameters`: length of the flat buffers; `variables`: trainable ones, for clipnorm.
+  Optimizer(const OptimizerSpec& spec, std::int64_t parameters, std::vector<VariableRange> variables);
+
+  /// One update; gradients may be changed by clipping. Both spans are the whole flat buffers. Allocates nothing.
+  void step(std::span<float> parameters, std::span<float> gradients);
+
+  const OptimizerSpec& spec() const { return spec_; }
+  std::int64_t iterations() const { return iterations_; }
+  void set_iterations(std::int64_t iterations) { iterations_ = iterations; }
+  float learning_rate() const { return learning_rate_; }
+  void set_learning_rate(float rate) { learning_rate_ = rate; }
+  /// Slots in the order of keras.md section 4 (Adam: momentum, velocity; interleaving per variable is the file's business).
+  std::vector<OptimizerSlot>& slots() { return slots_; }
+  const std::vector<OptimizerSlot>& slots() const { return slots_; }
+
+ private:
+  void clip(std::span<float> gradients) const;
+  OptimizerSpec spec_;
+  std::vector<VariableRange> variables_;
+  std::vector<OptimizerSlot> slots_;
+  std::int64_t iterations_ = 0;
+  float learning_rate_ = 0;
+};
+
+}  // namespace lockstep

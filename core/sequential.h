@@ -1,0 +1,125 @@
+#pragma once
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cluster/allreduce.h"
+#include "cluster/world.h"
+#include "core/callbacks.h"
+#include "core/dataset.h"
+#include "core/layers.h"
+#include "core/losses.h"
+#include "core/metrics.h"
+#include "core/optimizers.h"
+
+namespace lockstep {
+
+class Network;
+
+struct CompileOptions {
+  LossSpec loss = MeanSquaredError{};
+  OptimizerSpec optimizer = RMSprop{};
+  std::vector<MetricSpec> metrics = {};
+};
+
+struct FitOptions {
+  std::int64_t epochs = 1;       ///< index of the last epoch + 1, as in Keras
+  std::int64_t batch_size = 32;  ///< of all ranks together
+  const Dataset* validation_data = nullptr;
+  double validation_split = 0;  ///< this fraction of the rows, the last ones, validates; ignored when validation_data is given
+  bool shuffle = true;
+  std::int64_t initial_epoch = 0;
+  std::map<std::int64_t, float> class_weight = {};  ///< class -> weight of its rows in the training loss; 1 where missing
+  std::int64_t shards = 0;                          ///< logical shards V; 0: batch_size, at most 1024 (sampler.h)
+  int threads = 0;                                  ///< OpenMP threads of this rank; 0: OMP_NUM_THREADS or one
+  AllreduceAlgorithm allreduce = AllreduceAlgorithm::automatic;
+  std::vector<Callback*> callbacks = {};
+  int verbose = 1;  ///< 0 silent, 1 progress bar on a terminal and a line an epoch elsewhere, 2 a line an epoch; rank 0 prints
+};
+
+/// Loss and metrics of evaluate(), in declared order, loss first.
+struct Scores {
+  std::vector<std::pair<std::string, double>> values;
+  /// Value by name; an unknown name is an Error that lists the names.
+  double operator[](const std::string& name) const;
+};
+
+/// A weight of a built model; `values` views the model's own memory in Keras' layout.
+struct WeightView {
+  std::string layer;  ///< layer name
+  std::string name;   ///< "kernel", "bias", "mean", "variance"
+  Shape shape;
+  bool trainable;
+  std::span<float> values;
+};
+
+/// A stack of layers, Keras' Sequential (keras/src/models/sequential.py): user code adds layers, compiles and fits. Every rank of a World
+/// holds the same model and calls the same members.
+class Sequential {
+ public:
+  Sequential(std::initializer_list<LayerSpec> layers = {}, std::string name = "sequential");
+  explicit Sequential(std::vector<LayerSpec> layers, std::string name = "sequential");
+  ~Sequential();
+  Sequential(Sequential&&) noexcept;
+  Sequential& operator=(Sequential&&) noexcept;
+
+  /// A layer after the ones there are. A duplicate name, a second Input or one that is not first: Error (kUsage).
+  void add(LayerSpec layer);
+  /// Seed of initial weights, dropout and shuffling; before the model is built. Default 0.
+  void set_seed(std::uint64_t seed);
+  std::uint64_t seed() const;
+
+  /// Creates the weights for samples of this shape, once; needed only when there is no Input layer and before fit, evaluate, predict do it.
+  void build(const Shape& sample_shape);
+  bool built() const;
+  void compile(CompileOptions options);
+  bool compiled() const;
+
+  /// Trains. Collective. Each step's loss and gradient are sums over the global batch divided by its number of rows, however they lie on ranks.
+  History fit(const Dataset& train, const FitOptions& options, const World& world = World());
+  /// Loss and metrics of every row exactly once. Collective.
+  Scores evaluate(const Dataset& data, const World& world = World(), std::int64_t batch_size = 0);
+  /// Outputs (rows, output width) of all rows in order, on every rank. Collective.
+  std::vector<float> predict(const Dataset& data, const World& world = World());
+  /// Class of every row: the index of the largest output, or output > 0.5 where there is one output. Collective.
+  std::vector<std::int64_t> predict_classes(const Dataset& data, const World& world = World());
+
+  /// Keras' table of layers, shapes and parameters; `columns`: width of the terminal.
+  std::string summary(int columns = 80) const;
+
+  const std::string& name() const;
+  const std::vector<LayerSpec>& layers() const;
+  /// By name; an unknown one is an Error (kUsage) that lists the names.
+  const LayerSpec& get_layer(const std::string& name) const;
+  /// Per layer (index into layers()): shape of its output. Built models only.
+  const Shape& output_shape(std::size_t layer) const;
+  const Shape& input_shape() const;
+  std::int64_t output_width() const;
+
+  /// All weights in Keras' order (layer by layer; kernel, bias; mean, variance), views of the model's memory.
+  std::vector<WeightView> weights();
+  /// Copies, in the order of weights().
+  std::vector<std::vector<float>> get_weights();
+  /// A wrong number of arrays or a wrong length is an Error that names the weight, expected and found.
+  void set_weights(const std::vector<std::vector<float>>& values);
+  /// 64-bit FNV-1a hash over all weights' bytes in the order of weights().
+  std::uint64_t digest();
+
+  const CompileOptions& compile_options() const;
+  /// The optimizer's state; null before compile and build. Slot values follow trainable weights through optimizer_view().
+  Optimizer* optimizer();
+  /// Slot `slot` of a trainable weight (index among the trainable ones of weights()).
+  std::span<float> optimizer_view(std::size_t slot, std::size_t trainable_weight);
+
+ private:
+  friend class Fit;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace lockstep

@@ -1,1 +1,0 @@
-#include "cluster/error.h"
