@@ -23,6 +23,7 @@ void add_data(CLI::App& app) {
       "  lockstep data import csv houses.csv --target price --split train=0.8,test=0.2 data/houses.h5\n"
       "  lockstep data show data/garments.h5 --rows 10");
   add_data_make(*data);
+  add_data_import(*data);
 }
 
 std::function<void(double)> progress_line(const std::string& label) {
