@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
   lockstep::add_watch(app);
   lockstep::add_checkpoint(app);
   lockstep::add_stop(app);
+  lockstep::add_data(app);
   try {
     app.parse(argc, argv);
     return lockstep::kOk;
