@@ -1,0 +1,154 @@
+// The promises about numbers: however many ranks, the same batches, the same losses, the same weights within rounding, and every row exactly
+// once. Each test trains on the job's ranks and, beside it, on every rank alone, and compares.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/sequential.h"
+#include "support/mpi_world.h"
+#include "support/random_data.h"
+
+namespace lockstep {
+namespace {
+
+using test::labelled_rows;
+using test::target_rows;
+using test::world;
+
+Sequential classifier(std::int64_t classes, float dropout = 0) {
+  Sequential model{Dense{16, relu}, Dense{9, tanh_}, Dropout{dropout}, Dense{classes, softmax}};
+  model.set_seed(3);
+  model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = Sgd{.learning_rate = 0.05F, .momentum = 0.5F}, .metrics = {accuracy}});
+  return model;
+}
+
+struct Trained {
+  History history;
+  std::vector<std::vector<float>> weights;
+};
+
+Trained train(Sequential model, const Dataset& data, FitOptions options, const World& on) {
+  options.verbose = 0;
+  options.threads = 1;
+  Trained trained{model.fit(data, options, on), {}};
+  trained.weights = model.get_weights();
+  return trained;
+}
+
+void expect_same(const Trained& all, const Trained& alone) {
+  ASSERT_EQ(all.history.epoch, alone.history.epoch);
+  for (const auto& [name, values] : alone.history.history) {
+    for (std::size_t e = 0; e < values.size(); ++e) {
+      EXPECT_NEAR(all.history.history.at(name)[e], values[e], 1e-4 * std::abs(values[e]) + 1e-6) << name << " of epoch " << e;
+    }
+  }
+  for (std::size_t w = 0; w < alone.weights.size(); ++w) {
+    for (std::size_t i = 0; i < alone.weights[w].size(); ++i) ASSERT_NEAR(all.weights[w][i], alone.weights[w][i], 2e-4);
+  }
+}
+
+struct Case {
+  std::int64_t rows, batch, shards;
+};
+class FitTest : public testing::TestWithParam<Case> {};
+
+TEST_P(FitTest, GivesTheCurveOfOneRank) {
+  const auto [rows, batch, shards] = GetParam();
+  const ArrayDataset data = labelled_rows(rows, 7, 4);
+  const FitOptions options{.epochs = 3, .batch_size = batch, .shards = shards};
+  expect_same(train(classifier(4), data, options, world()), train(classifier(4), data, options, World()));
+}
+
+// Row counts that divide nothing; fewer rows than ranks; batches smaller than the number of ranks; more shards than rows.
+INSTANTIATE_TEST_SUITE_P(Sizes, FitTest,
+                         testing::Values(Case{203, 32, 0}, Case{97, 16, 0}, Case{101, 3, 0}, Case{3, 8, 0}, Case{1, 1, 0}, Case{250, 64, 24},
+                                         Case{300, 100, 7}, Case{65, 2, 0}));
+
+TEST(Fit, EveryAllreduceAgrees) {
+  const ArrayDataset data = labelled_rows(150, 7, 4);
+  for (const AllreduceAlgorithm algorithm : {AllreduceAlgorithm::ring, AllreduceAlgorithm::mpi, AllreduceAlgorithm::shared}) {
+    const FitOptions options{.epochs = 2, .batch_size = 40, .allreduce = algorithm};
+    expect_same(train(classifier(4), data, options, world()), train(classifier(4), data, options, World()));
+  }
+}
+
+TEST(Fit, UnshuffledDropoutWeightsValidationAndClassWeightsAreThoseOfOneRank) {
+  const ArrayDataset data = labelled_rows(150, 7, 4, true), validation = labelled_rows(31, 7, 4);
+  const FitOptions options{.epochs = 2, .batch_size = 24, .validation_data = &validation, .shuffle = false, .class_weight = {{0, 2.F}, {3, 0.5F}}};
+  expect_same(train(classifier(4, 0.3F), data, options, world()), train(classifier(4, 0.3F), data, options, World()));
+}
+
+TEST(Fit, RegressionWithAdamAndRegularizersIsThatOfOneRank) {
+  const auto make = [] {
+    Sequential model{Normalization{}, Dense{.units = 12, .activation = relu, .kernel_regularizer = {.l2 = 0.01F}}, Dense{2}};
+    model.compile({.loss = MeanSquaredError{}, .optimizer = Adam{.options = {.global_clipnorm = 1}}, .metrics = {metric_from_name("RootMeanSquaredError")}});
+    return model;
+  };
+  const ArrayDataset data = target_rows(111, 5, 2);
+  const FitOptions options{.epochs = 3, .batch_size = 32, .validation_split = 0.2};
+  expect_same(train(make(), data, options, world()), train(make(), data, options, World()));
+}
+
+TEST(Fit, AllRanksHoldTheSameWeights) {
+  Sequential model = classifier(4);
+  model.fit(labelled_rows(90, 7, 4), {.epochs = 1, .batch_size = 30, .threads = 1, .verbose = 0}, world());
+  const std::string digest = std::to_string(model.digest());
+  EXPECT_EQ(world().broadcast(digest), digest);
+}
+
+TEST(Evaluate, HasTheBitsOfOneRank) {
+  for (const std::int64_t rows : {1, 3, 64, 65, 1000}) {
+    const ArrayDataset data = labelled_rows(rows, 7, 4);
+    Sequential model = classifier(4);
+    const Scores all = model.evaluate(data, world()), alone = model.evaluate(data, World());
+    EXPECT_EQ(all.values, alone.values) << rows;
+  }
+}
+
+TEST(Predict, GivesEveryRowOnceInOrderOnEveryRank) {
+  for (const std::int64_t rows : {1, 3, 64, 65, 333}) {
+    const ArrayDataset data = labelled_rows(rows, 7, 4);
+    Sequential model = classifier(4);
+    const std::vector<float> all = model.predict(data, world());
+    EXPECT_EQ(all.size(), static_cast<std::size_t>(rows * 4));
+    EXPECT_EQ(all, model.predict(data, World()));
+  }
+}
+
+TEST(Adapt, HasTheBitsOfOneRankAndReachesTheModel) {
+  const ArrayDataset data = target_rows(2777, 5, 1);
+  Normalization all, alone;
+  Sequential model{Input{{5}}, all, Dense{1}};
+  all.adapt(data, world());
+  alone.adapt(data, World());
+  EXPECT_EQ(all.statistics->mean, alone.statistics->mean);
+  EXPECT_EQ(all.statistics->variance, alone.statistics->variance);
+  model.build({5});
+  EXPECT_EQ(model.get_weights()[0], alone.statistics->mean) << "the layer had been added before adapt";
+}
+
+/// Asks for a stop on one rank only.
+class StopOnRank final : public Callback {
+ public:
+  StopOnRank(int rank, std::int64_t step) : rank_(rank), step_(step) {}
+  void on_train_batch_end(const FitState& state) override { now_ = state.global_step; }
+  Request request() noexcept override { return {.stop = world().rank() == rank_ && now_ >= step_}; }
+  void on_checkpoint(const FitState& state) override { stopped_ = state.global_step; }
+  std::int64_t stopped_ = -1;
+
+ private:
+  int rank_;
+  std::int64_t step_, now_ = 0;
+};
+
+TEST(Fit, AStopAskedForOnOneRankEndsAllAfterTheSameStep) {
+  for (int rank = 0; rank < world().size(); ++rank) {
+    StopOnRank stop(rank, 5);
+    Sequential model = classifier(4);
+    model.fit(labelled_rows(90, 7, 4), {.epochs = 10, .batch_size = 30, .threads = 1, .callbacks = {&stop}, .verbose = 0}, world());
+    EXPECT_EQ(stop.stopped_, 6);
+  }
+}
+
+}  // namespace
+}  // namespace lockstep
