@@ -2,14 +2,11 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <utility>
-#include <vector>
 
+#include "cluster/status.h"
 #include "core/callbacks.h"
 
 namespace lockstep {
-
-using NamedValues = std::vector<std::pair<std::string, double>>;
 
 /// One state of Keras' progress bar (keras/src/utils/progbar.py), colours included, without the leading '\b's: `done` of `target` steps,
 /// `seconds` since the start of the epoch, `per_step` seconds.

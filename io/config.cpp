@@ -1,0 +1,170 @@
+#include "io/config.h"
+
+#include <charconv>
+#include <fstream>
+#include <sstream>
+
+#include "io/config_parts.h"
+
+namespace lockstep {
+namespace {
+
+/// a.b.2.c=value onto the tree; makes the mappings that are missing on the way.
+void apply_override(YAML::Node& root, const std::string& assignment, const std::string& file) {
+  const std::size_t equals = assignment.find('=');
+  if (equals == std::string::npos || equals == 0) throw Error("--set " + assignment + ": expected key=value, e.g. --set training.epochs=3", kUsage);
+  YAML::Node node = root;
+  std::istringstream path(assignment.substr(0, equals));
+  for (std::string key; std::getline(path, key, '.');) {
+    if (key.empty()) throw Error("--set " + assignment + ": the key has an empty part", kUsage);
+    if (!node.IsSequence()) {
+      if (node.IsDefined() && !node.IsMap() && !node.IsNull()) throw Error("--set " + assignment + ": '" + key + "' lies below a plain value in " + file, kUsage);
+      node.reset(node[key]);
+      continue;
+    }
+    std::size_t index = 0;
+    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), index);
+    if (error != std::errc() || end != key.data() + key.size() || index >= node.size()) {
+      throw Error("--set " + assignment + ": '" + key + "' must be the number of an element, 0 to " + std::to_string(node.size() - 1), kUsage);
+    }
+    node.reset(node[index]);
+  }
+  try {
+    node = YAML::Load(assignment.substr(equals + 1));
+  } catch (const YAML::Exception& error) {
+    throw Error("--set " + assignment + ": the value is no YAML: " + error.msg, kUsage);
+  }
+}
+
+RowRange read_rows(const ConfigSection& section, const YAML::Node& node) {
+  if (!node.IsSequence() || node.size() != 2) section.fail(node, "rows", "must be [first, last), e.g. [0, 55000]");
+  const RowRange rows{section.as_integer(node[0], "rows"), section.as_integer(node[1], "rows")};
+  if (rows.first < 0 || rows.last <= rows.first) section.fail(node, "rows", "must be a range 0 <= first < last");
+  return rows;
+}
+
+DataConfig read_data(ConfigSection section, std::int64_t memory) {
+  DataConfig data;
+  data.file = section.as_text(section.need("file"), "file");
+  data.group = section.text("group", "");
+  if (const auto rows = section.find("rows")) data.options.rows = read_rows(section, *rows);
+  data.options.features = section.text("features", data.options.features);
+  data.options.truth = section.text("truth", data.options.truth);
+  data.options.weight = section.text("weight", data.options.weight);
+  data.options.memory_budget = memory;
+  section.finish();
+  return data;
+}
+
+void read_all_data(ConfigSection section, RunConfig& config) {
+  const auto memory = section.find("memory");
+  const std::int64_t budget = memory ? section.as_bytes(*memory, "memory") : Hdf5Options{}.memory_budget;
+  const auto part = [&](const std::string& key) -> std::optional<DataConfig> {
+    const auto node = section.find(key);
+    if (!node) return {};
+    return read_data(ConfigSection(*node, section.file(), section.path_of(key)), budget);
+  };
+  section.need("train");
+  config.train = *part("train");
+  config.validation = part("validation");
+  config.test = part("test");
+  section.finish();
+}
+
+void read_training(ConfigSection section, RunConfig& config) {
+  config.compile = read_compile(section);
+  config.fit.epochs = section.integer("epochs", 1, 1);
+  config.fit.batch_size = section.integer("batch_size", 32, 1, 1 << 30);
+  config.fit.shuffle = section.flag("shuffle", true);
+  config.fit.shards = section.integer("shards", 0, 0);
+  config.fit.validation_split = section.number("validation_split", 0);
+  if (const auto split = section.find("validation_split"); split && !(config.fit.validation_split >= 0 && config.fit.validation_split < 1)) {
+    section.fail(*split, "validation_split", "must lie in [0, 1)");
+  }
+  if (const auto weights = section.find("class_weight")) {
+    const ConfigSection classes(*weights, section.file(), section.path_of("class_weight"));
+    for (const auto& entry : *weights) {
+      config.fit.class_weight[classes.as_integer(entry.first, "class")] = static_cast<float>(classes.as_number(entry.second, entry.first.Scalar()));
+    }
+  }
+  section.finish();
+}
+
+void read_cluster(ConfigSection section, RunConfig& config) {
+  if (const auto algorithm = section.find("allreduce")) {
+    try {
+      config.fit.allreduce = allreduce_from_name(section.as_text(*algorithm, "allreduce"));
+    } catch (const Error& error) {
+      section.fail(*algorithm, "allreduce", error.what());
+    }
+  }
+  config.fit.threads = static_cast<int>(section.integer("threads", 0, 0, 4096));
+  section.finish();
+}
+
+void read_coordinator(ConfigSection section, RunConfig& config) {
+  config.coordinator = section.flag("enabled", true);
+  CoordinatorOptions& options = config.coordinator_options;
+  options.listen = section.text("listen", options.listen);
+  options.port = static_cast<int>(section.integer("port", 0, 0, 65535));
+  options.insecure = section.flag("insecure", false);
+  options.heartbeat_seconds = section.number("heartbeat_seconds", options.heartbeat_seconds);
+  if (const auto seconds = section.find("heartbeat_seconds"); seconds && options.heartbeat_seconds <= 0) {
+    section.fail(*seconds, "heartbeat_seconds", "must be above 0");
+  }
+  section.finish();
+}
+
+RunConfig read(const YAML::Node& root, const std::string& file) {
+  RunConfig config;
+  ConfigSection section(root, file, "");
+  config.name = section.text("name", std::filesystem::path(file).stem().string());
+  if (config.name.empty() || config.name.find('/') != std::string::npos) section.fail(root, "name", "must be a name without '/'");
+  config.seed = static_cast<std::uint64_t>(section.integer("seed", 0, 0));
+  section.need("data");
+  read_all_data(section.section("data"), config);
+  config.model = read_model(section.need("model"), file);
+  section.need("training");
+  read_training(section.section("training"), config);
+  read_cluster(section.section("cluster"), config);
+  read_coordinator(section.section("coordinator"), config);
+  ConfigSection checkpoint = section.section("checkpoint");
+  config.checkpoint.every_epochs = checkpoint.integer("every_epochs", config.checkpoint.every_epochs, 0);
+  config.checkpoint.keep = checkpoint.integer("keep", config.checkpoint.keep, 1);
+  checkpoint.finish();
+  section.finish();
+  return config;
+}
+
+}  // namespace
+
+Sequential RunConfig::make_model() const {
+  Sequential result(model.layers);
+  result.set_seed(seed);
+  return result;
+}
+
+RunConfig parse_config(const std::string& text, const std::string& file, const std::vector<std::string>& overrides) {
+  try {
+    YAML::Node root = YAML::Load(text);
+    for (const std::string& assignment : overrides) apply_override(root, assignment, file);
+    RunConfig config = read(root, file);
+    config.yaml = YAML::Dump(root) + "\n";
+    const Sequential checked = config.make_model();  // duplicate names, misplaced Input
+    return config;
+  } catch (const YAML::Exception& error) {
+    const std::string line = error.mark.is_null() ? "" : ":" + std::to_string(error.mark.line + 1);
+    throw Error(file + line + ": no valid YAML: " + error.msg, kUsage);
+  }
+}
+
+std::string read_config_file(const std::filesystem::path& path) {
+  if (std::filesystem::is_directory(path)) throw Error(path.string() + " is a directory; give a configuration file (.yaml)", kUsage);
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file) throw Error("cannot read the configuration " + path.string() + "; does it exist?", kUsage);
+  return text.str();
+}
+
+}  // namespace lockstep

@@ -1,0 +1,57 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster/coordinator.h"
+#include "core/sequential.h"
+#include "io/hdf5_dataset.h"
+
+namespace lockstep {
+
+/// Where rows come from. Relative paths are relative to the current directory.
+struct DataConfig {
+  std::string file;   ///< a path or a glob pattern
+  std::string group;  ///< "train"
+  Hdf5Options options;
+};
+
+/// A layer Normalization with `adapt: true` gets its statistics from the training rows before the first step.
+struct ModelConfig {
+  std::vector<LayerSpec> layers;
+  std::vector<std::size_t> adapt;  ///< indices of the layers to adapt
+};
+
+struct CheckpointConfig {
+  std::int64_t every_epochs = 1;  ///< 0: only on request
+  std::int64_t keep = 3;          ///< newest ones that stay
+};
+
+/// A run as a YAML file describes it; configs/ has examples with every key explained.
+struct RunConfig {
+  std::string name;
+  std::uint64_t seed = 0;
+  DataConfig train;
+  std::optional<DataConfig> validation, test;
+  ModelConfig model;
+  CompileOptions compile;
+  FitOptions fit;  ///< epochs, batch_size, shuffle, validation_split, class_weight, shards, threads, allreduce
+  bool coordinator = true;
+  CoordinatorOptions coordinator_options;
+  CheckpointConfig checkpoint;
+  std::string yaml;  ///< the whole configuration with overrides applied, for the run directory
+
+  /// An uncompiled model with the seed set.
+  Sequential make_model() const;
+};
+
+/// Reads a configuration text. `overrides`: "training.epochs=3", "model.3.Dense.units=64", applied before reading. Unknown keys, wrong types
+/// and values are Errors (kUsage) that name `file`, line and key.
+RunConfig parse_config(const std::string& text, const std::string& file, const std::vector<std::string>& overrides = {});
+
+/// The text of a configuration file, or an Error that says what is there instead.
+std::string read_config_file(const std::filesystem::path& path);
+
+}  // namespace lockstep
