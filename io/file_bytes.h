@@ -1,0 +1,22 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace lockstep {
+
+/// The whole file as bytes.
+std::string read_file(const std::string& path);
+
+/// Inflates gzip data (one or more members). Throws naming `name` if it is damaged, cut short or followed by anything else.
+std::string gunzip(std::string_view bytes, const std::string& name);
+
+/// read_file, inflated if the content is gzip, whatever the name.
+std::string read_file_maybe_gzip(const std::string& path);
+
+/// Content of the regular file whose last path component is `member`, from a tar archive (ustar, GNU or pax headers).
+std::string tar_member(std::string_view archive, const std::string& member, const std::string& name);
+
+enum class Digest { md5, sha256 };
+std::string hex_digest(Digest kind, std::string_view bytes);
+
+}  // namespace lockstep

@@ -1,0 +1,217 @@
+#include <hdf5.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "cluster/error.h"
+#include "io/hdf5_file.h"
+#include "io/hdf5_handle.h"
+
+namespace lockstep {
+namespace {
+
+std::string attribute_place(const std::string& path, const std::string& object, const std::string& name) {
+  return path + ": attribute '" + name + "' of '" + object + "'";
+}
+
+extern "C" herr_t innermost_message(unsigned depth, const H5E_error2_t* error, void* data) {
+  if (depth == 0 && error->desc != nullptr) {
+    try {
+      *static_cast<std::string*>(data) = error->desc;
+    } catch (...) {
+      return -1;
+    }
+  }
+  return 0;
+}
+
+Hdf5Handle utf8_string_type() {
+  Hdf5Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
+  H5Tset_size(type.get(), H5T_VARIABLE);
+  H5Tset_cset(type.get(), H5T_CSET_UTF8);
+  return type;
+}
+
+/// An attribute opened for reading, with what is needed to read it.
+struct OpenAttribute {
+  Hdf5Handle object;
+  Hdf5Handle attribute;
+  Hdf5Handle type;
+  Hdf5Handle space;
+  std::int64_t count;  // elements
+};
+
+OpenAttribute open_attribute(hid_t file, const std::string& path, const std::string& object, const std::string& name) {
+  const std::string place = attribute_place(path, object, name);
+  Hdf5Handle owner = hdf5_open_object(file, path, object);
+  if (H5Aexists(owner.get(), name.c_str()) <= 0) throw Error(path + ": '" + object + "' has no attribute '" + name + "'");
+  Hdf5Handle attribute(hdf5_check(H5Aopen(owner.get(), name.c_str(), H5P_DEFAULT), place, "cannot open it"), H5Aclose);
+  Hdf5Handle type(hdf5_check(H5Aget_type(attribute.get()), place, "has no type"), H5Tclose);
+  Hdf5Handle space(hdf5_check(H5Aget_space(attribute.get()), place, "has no shape"), H5Sclose);
+  const std::int64_t count = H5Sget_simple_extent_npoints(space.get());
+  return {std::move(owner), std::move(attribute), std::move(type), std::move(space), count};
+}
+
+std::vector<std::string> read_variable_strings(const OpenAttribute& open, const std::string& place) {
+  std::vector<char*> pointers(static_cast<std::size_t>(open.count), nullptr);
+  hdf5_check(H5Aread(open.attribute.get(), open.type.get(), pointers.data()), place, "cannot read it");
+  std::vector<std::string> values;
+  for (const char* pointer : pointers) values.emplace_back(pointer == nullptr ? "" : pointer);
+  H5Dvlen_reclaim(open.type.get(), open.space.get(), H5P_DEFAULT, pointers.data());
+  return values;
+}
+
+std::vector<std::string> read_fixed_strings(const OpenAttribute& open, const std::string& place) {
+  const std::size_t width = H5Tget_size(open.type.get());
+  std::string bytes(width * static_cast<std::size_t>(open.count), '\0');
+  hdf5_check(H5Aread(open.attribute.get(), open.type.get(), bytes.data()), place, "cannot read it");
+  const bool spaces = H5Tget_strpad(open.type.get()) == H5T_STR_SPACEPAD;
+  std::vector<std::string> values;
+  for (std::int64_t i = 0; i < open.count; ++i) {
+    std::string value = bytes.substr(static_cast<std::size_t>(i) * width, width);
+    value.resize(spaces ? value.find_last_not_of(' ') + 1 : std::min(value.find('\0'), value.size()));
+    values.push_back(std::move(value));
+  }
+  return values;
+}
+
+/// Creates or replaces an attribute and writes it.
+void write_attribute(hid_t file, const std::string& path, const std::string& object, const std::string& name, const Hdf5Handle& type,
+                     const Hdf5Handle& space, const void* data) {
+  const std::string place = attribute_place(path, object, name);
+  Hdf5Handle owner = hdf5_open_object(file, path, object);
+  if (H5Aexists(owner.get(), name.c_str()) > 0) hdf5_check(H5Adelete(owner.get(), name.c_str()), place, "cannot be replaced");
+  Hdf5Handle attribute(H5Acreate2(owner.get(), name.c_str(), type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  hdf5_check(attribute.get(), place, "cannot create it");
+  hdf5_check(H5Awrite(attribute.get(), type.get(), data), place, "cannot write it");
+}
+
+void read_number(hid_t file, const std::string& path, const std::string& object, const std::string& name, hid_t type, void* out) {
+  const std::string place = attribute_place(path, object, name);
+  const OpenAttribute open = open_attribute(file, path, object, name);
+  const H5T_class_t kind = H5Tget_class(open.type.get());
+  if (open.count != 1 || (kind != H5T_INTEGER && kind != H5T_FLOAT)) throw Error(place + ": expected one number");
+  if (kind == H5T_FLOAT && H5Tget_class(type) == H5T_INTEGER) throw Error(place + ": expected a whole number, found a float");
+  hdf5_check(H5Aread(open.attribute.get(), type, out), place, "cannot read it");
+}
+
+extern "C" herr_t collect_attribute(hid_t, const char* name, const H5A_info_t*, void* data) {
+  try {
+    static_cast<std::vector<std::string>*>(data)->emplace_back(name);
+    return 0;
+  } catch (...) {
+    return -1;
+  }
+}
+
+}  // namespace
+
+Hdf5Silence::Hdf5Silence() {
+  H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+}
+Hdf5Silence::~Hdf5Silence() {
+  H5Eclear2(H5E_DEFAULT);  // a thread that ends with errors on its stack would make HDF5 print "infinite loop closing library" at exit
+  H5Eset_auto2(H5E_DEFAULT, function_, data_);
+}
+
+std::string hdf5_message() {
+  std::string message;
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost_message, &message);
+  return message.empty() ? "" : " (HDF5: " + message + ")";
+}
+
+std::int64_t hdf5_check(std::int64_t result, const std::string& where, const std::string& what) {
+  if (result < 0) throw Error(where + ": " + what + hdf5_message());
+  return result;
+}
+
+Hdf5Handle hdf5_open_object(std::int64_t file, const std::string& path, const std::string& name) {
+  const hid_t id = H5Oopen(file, name.c_str(), H5P_DEFAULT);
+  if (id < 0) throw Error(path + ": there is no '" + name + "' ('lockstep data show " + path + "' lists what there is)" + hdf5_message());
+  Hdf5Handle object(id, H5Oclose);
+  H5O_info_t here, root;
+  hdf5_check(H5Oget_info2(id, &here, H5O_INFO_BASIC), path, "cannot inspect '" + name + "'");
+  hdf5_check(H5Oget_info2(file, &root, H5O_INFO_BASIC), path, "cannot inspect it");
+  if (here.fileno != root.fileno) throw Error(path + ": '" + name + "' is a link into another file; name that file instead");
+  return object;
+}
+
+bool Hdf5File::has_attribute(const std::string& object, const std::string& name) const {
+  Hdf5Silence silence;
+  const Hdf5Handle owner = hdf5_open_object(id_, path_, object);
+  return H5Aexists(owner.get(), name.c_str()) > 0;
+}
+
+std::vector<std::string> Hdf5File::attributes(const std::string& object) const {
+  Hdf5Silence silence;
+  const Hdf5Handle owner = hdf5_open_object(id_, path_, object);
+  std::vector<std::string> names;
+  hdf5_check(H5Aiterate2(owner.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, collect_attribute, &names), path_, "cannot list attributes of " + object);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<std::string> Hdf5File::read_strings(const std::string& object, const std::string& name) const {
+  Hdf5Silence silence;
+  const std::string place = attribute_place(path_, object, name);
+  const OpenAttribute open = open_attribute(id_, path_, object, name);
+  if (H5Tget_class(open.type.get()) != H5T_STRING) throw Error(place + ": expected strings");
+  if (open.count <= 0) return {};
+  return H5Tis_variable_str(open.type.get()) > 0 ? read_variable_strings(open, place) : read_fixed_strings(open, place);
+}
+
+std::string Hdf5File::read_string(const std::string& object, const std::string& name) const {
+  const std::vector<std::string> values = read_strings(object, name);
+  if (values.size() != 1) {
+    throw Error(attribute_place(path_, object, name) + ": expected one string, found " + std::to_string(values.size()));
+  }
+  return values.front();
+}
+
+std::int64_t Hdf5File::read_int(const std::string& object, const std::string& name) const {
+  Hdf5Silence silence;
+  std::int64_t value = 0;
+  read_number(id_, path_, object, name, H5T_NATIVE_INT64, &value);
+  return value;
+}
+
+double Hdf5File::read_double(const std::string& object, const std::string& name) const {
+  Hdf5Silence silence;
+  double value = 0;
+  read_number(id_, path_, object, name, H5T_NATIVE_DOUBLE, &value);
+  return value;
+}
+
+void Hdf5File::write_string(const std::string& object, const std::string& name, const std::string& value) {
+  Hdf5Silence silence;
+  const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  const char* pointer = value.c_str();
+  write_attribute(id_, path_, object, name, utf8_string_type(), space, &pointer);
+}
+
+void Hdf5File::write_strings(const std::string& object, const std::string& name, const std::vector<std::string>& values) {
+  Hdf5Silence silence;
+  const hsize_t count = values.size();
+  const Hdf5Handle space(H5Screate_simple(1, &count, nullptr), H5Sclose);
+  std::vector<const char*> pointers;
+  pointers.reserve(values.size() + 1);  // HDF5 refuses a null pointer even for no element
+  for (const std::string& value : values) pointers.push_back(value.c_str());
+  write_attribute(id_, path_, object, name, utf8_string_type(), space, pointers.data());
+}
+
+void Hdf5File::write_int(const std::string& object, const std::string& name, std::int64_t value) {
+  Hdf5Silence silence;
+  const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  const Hdf5Handle type(H5Tcopy(H5T_STD_I64LE), H5Tclose);
+  write_attribute(id_, path_, object, name, type, space, &value);
+}
+
+void Hdf5File::write_double(const std::string& object, const std::string& name, double value) {
+  Hdf5Silence silence;
+  const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  const Hdf5Handle type(H5Tcopy(H5T_IEEE_F64LE), H5Tclose);
+  write_attribute(id_, path_, object, name, type, space, &value);
+}
+
+}  // namespace lockstep

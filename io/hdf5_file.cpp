@@ -1,0 +1,363 @@
+#include "io/hdf5_file.h"
+
+#include <fmt/format.h>
+#include <hdf5.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+#include "cluster/error.h"
+#include "io/hdf5_handle.h"
+
+namespace lockstep {
+namespace {
+
+static_assert(std::is_same_v<hid_t, std::int64_t> && std::is_same_v<herr_t, int>);
+static_assert(sizeof(hsize_t) == sizeof(std::int64_t));
+
+struct TypeRow {
+  ElementType type;
+  std::string_view name;
+  std::int64_t bytes;
+};
+constexpr std::array<TypeRow, 12> kTypes{{{ElementType::u8, "uint8", 1}, {ElementType::i8, "int8", 1}, {ElementType::u16, "uint16", 2},
+                                          {ElementType::i16, "int16", 2}, {ElementType::u32, "uint32", 4}, {ElementType::i32, "int32", 4},
+                                          {ElementType::u64, "uint64", 8}, {ElementType::i64, "int64", 8}, {ElementType::f16, "float16", 2},
+                                          {ElementType::f32, "float32", 4}, {ElementType::f64, "float64", 8}, {ElementType::other, "other", 0}}};
+
+const TypeRow& row_of(ElementType type) {
+  return *std::find_if(kTypes.begin(), kTypes.end(), [type](const TypeRow& row) { return row.type == type; });
+}
+
+std::string where(const std::string& path, const std::string& dataset) { return path + ": data set '" + dataset + "'"; }
+
+Hdf5Handle little_endian_half() {
+  Hdf5Handle half(H5Tcopy(H5T_IEEE_F32LE), H5Tclose);
+  H5Tset_fields(half.get(), 15, 10, 5, 0, 10);
+  H5Tset_size(half.get(), 2);
+  H5Tset_ebias(half.get(), 15);
+  return half;
+}
+
+/// The type in this machine's order (x86: little-endian), as a copy the caller owns.
+Hdf5Handle memory_type(ElementType type) {
+  const auto copy = [](hid_t id) { return Hdf5Handle(H5Tcopy(id), H5Tclose); };
+  switch (type) {
+    case ElementType::u8: return copy(H5T_STD_U8LE);
+    case ElementType::i8: return copy(H5T_STD_I8LE);
+    case ElementType::u16: return copy(H5T_STD_U16LE);
+    case ElementType::i16: return copy(H5T_STD_I16LE);
+    case ElementType::u32: return copy(H5T_STD_U32LE);
+    case ElementType::i32: return copy(H5T_STD_I32LE);
+    case ElementType::u64: return copy(H5T_STD_U64LE);
+    case ElementType::i64: return copy(H5T_STD_I64LE);
+    case ElementType::f16: return little_endian_half();
+    case ElementType::f32: return copy(H5T_IEEE_F32LE);
+    case ElementType::f64: return copy(H5T_IEEE_F64LE);
+    case ElementType::other: break;
+  }
+  return Hdf5Handle(-1, H5Tclose);
+}
+
+struct FileType {
+  ElementType type = ElementType::other;
+  bool native_order = false;
+};
+
+/// A type equal to one of ours up to byte order; anything else (odd precisions, padding, bfloat16) is `other`.
+FileType classify(const Hdf5Handle& stored) {
+  Hdf5Handle type(H5Tget_class(stored.get()) == H5T_ENUM ? H5Tget_super(stored.get()) : H5Tcopy(stored.get()), H5Tclose);
+  const H5T_class_t kind = H5Tget_class(type.get());
+  if (kind != H5T_INTEGER && kind != H5T_FLOAT) return {};
+  const bool native = H5Tget_order(type.get()) == H5T_ORDER_LE || H5Tget_size(type.get()) == 1;
+  H5Tset_order(type.get(), H5T_ORDER_LE);
+  for (const TypeRow& row : kTypes) {
+    if (row.type != ElementType::other && H5Tequal(type.get(), memory_type(row.type).get()) > 0) return {row.type, native};
+  }
+  return {};
+}
+
+std::vector<std::int64_t> extent(const Hdf5Handle& dataset) {
+  Hdf5Handle space(H5Dget_space(dataset.get()), H5Sclose);
+  const int axes = H5Sget_simple_extent_ndims(space.get());
+  if (axes <= 0) return {};
+  std::vector<hsize_t> dims(static_cast<std::size_t>(axes));
+  H5Sget_simple_extent_dims(space.get(), dims.data(), nullptr);
+  return {dims.begin(), dims.end()};
+}
+
+std::vector<std::string> filter_names(const Hdf5Handle& plist) {
+  std::vector<std::string> names;
+  const int count = H5Pget_nfilters(plist.get());
+  for (int i = 0; i < count; ++i) {
+    std::array<char, 128> name{};
+    std::array<unsigned, 16> values{};
+    std::size_t value_count = values.size();
+    unsigned flags = 0, config = 0;
+    const H5Z_filter_t id =
+        H5Pget_filter2(plist.get(), static_cast<unsigned>(i), &flags, &value_count, values.data(), name.size(), name.data(), &config);
+    if (id == H5Z_FILTER_DEFLATE) names.push_back("gzip(" + std::to_string(values[0]) + ")");
+    else if (id == H5Z_FILTER_SHUFFLE) names.emplace_back("shuffle");
+    else if (id == H5Z_FILTER_FLETCHER32) names.emplace_back("fletcher32");
+    else names.emplace_back(name[0] != '\0' ? std::string(name.data()) : "filter " + std::to_string(id));
+    if (H5Zfilter_avail(id) <= 0) names.back() += " (not installed here)";
+  }
+  return names;
+}
+
+/// Opens a data set whose bytes are all in this file: data elsewhere could change or vanish behind the back of a job.
+Hdf5Handle open_dataset(hid_t file, const std::string& path, const std::string& name) {
+  Hdf5Handle object = hdf5_open_object(file, path, name);
+  if (H5Iget_type(object.get()) != H5I_DATASET) throw Error(path + ": '" + name + "' is a group, not a data set");
+  Hdf5Handle plist(H5Dget_create_plist(object.get()), H5Pclose);
+  if (H5Pget_layout(plist.get()) == H5D_VIRTUAL) {
+    throw Error(where(path, name) + " is virtual (made of other files); name those files instead, or copy it into a plain data set");
+  }
+  if (H5Pget_external_count(plist.get()) > 0) {
+    throw Error(where(path, name) + " keeps its numbers in an external file; copy it into a plain data set (h5repack)");
+  }
+  return object;
+}
+
+struct ListRequest {
+  H5O_type_t kind;
+  std::vector<std::string>* names;
+};
+
+extern "C" herr_t collect_object(hid_t, const char* name, const H5O_info_t* info, void* data) {
+  auto* request = static_cast<ListRequest*>(data);
+  try {
+    if (info->type == request->kind && std::string_view(name) != ".") request->names->push_back(fmt::format("/{}", name));
+    return 0;
+  } catch (...) {
+    return -1;  // no exception may cross the C library
+  }
+}
+
+std::vector<std::string> list_objects(hid_t file, const std::string& path, H5O_type_t kind) {
+  Hdf5Silence silence;
+  std::vector<std::string> names;
+  ListRequest request{kind, &names};
+  hdf5_check(H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_INC, collect_object, &request, H5O_INFO_BASIC), path, "cannot list its contents");
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) { return fmt::format("({})", fmt::join(shape, ", ")); }
+
+/// Reads rows [lo, hi) as `target`; `capacity` is the caller's room in elements.
+void read_block(hid_t file, const std::string& path, const ArrayInfo& info, std::int64_t lo, std::int64_t hi, ElementType target,
+                std::size_t capacity, void* out) {
+  const std::string place = where(path, info.name);
+  if (info.type == ElementType::other) throw Error(place + " holds neither integers nor IEEE floats (float16, float32, float64)");
+  if (info.shape.empty()) throw Error(place + " is a single value; expected an array whose first axis is rows");
+  if (lo < 0 || hi < lo || hi > info.rows()) {
+    throw Error(place + " has rows 0 to " + std::to_string(info.rows()) + " (end excluded); asked for " + std::to_string(lo) + " to " +
+                std::to_string(hi));
+  }
+  if (capacity != static_cast<std::size_t>((hi - lo) * info.row_elements())) {
+    throw Error(place + ": " + std::to_string(hi - lo) + " rows of shape " + shape_text(info.shape) + " do not fit a buffer of " +
+                std::to_string(capacity) + " elements");
+  }
+  if (capacity == 0) return;
+  Hdf5Handle dataset = open_dataset(file, path, info.name);
+  Hdf5Handle space(H5Dget_space(dataset.get()), H5Sclose);
+  std::vector<hsize_t> start(info.shape.size(), 0), count(info.shape.begin(), info.shape.end());
+  start[0] = static_cast<hsize_t>(lo);
+  count[0] = static_cast<hsize_t>(hi - lo);
+  hdf5_check(H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr), place, "cannot select rows");
+  const hsize_t elements = capacity;
+  Hdf5Handle memory(H5Screate_simple(1, &elements, nullptr), H5Sclose);
+  Hdf5Handle type = memory_type(target);
+  hdf5_check(H5Dread(dataset.get(), type.get(), memory.get(), space.get(), H5P_DEFAULT, out), place,
+             "cannot read rows " + std::to_string(lo) + " to " + std::to_string(hi) + "; the file may be damaged or cut short");
+}
+
+[[noreturn]] void refuse_value(const std::string& place, std::int64_t row, const std::string& value) {
+  throw Error(place + ", row " + std::to_string(row) + ": expected a whole number of 64 bits, found " + value);
+}
+
+}  // namespace
+
+std::string_view type_name(ElementType type) { return row_of(type).name; }
+std::int64_t type_bytes(ElementType type) { return row_of(type).bytes; }
+bool is_floating(ElementType type) { return type == ElementType::f16 || type == ElementType::f32 || type == ElementType::f64; }
+
+std::string_view layout_name(StorageLayout layout) {
+  return layout == StorageLayout::compact ? "compact" : layout == StorageLayout::contiguous ? "contiguous" : "chunked";
+}
+
+std::int64_t ArrayInfo::row_elements() const {
+  std::int64_t product = 1;
+  for (std::size_t axis = 1; axis < shape.size(); ++axis) product *= shape[axis];
+  return product;
+}
+
+Hdf5File Hdf5File::open(const std::string& path) {
+  Hdf5Silence silence;
+  Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  H5Pset_file_locking(access.get(), true, true);  // file systems without locks (Lustre, some NFS) are read all the same
+  const hid_t id = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get());
+  if (id < 0) {
+    const std::string message = hdf5_message();  // before the next call clears it
+    if (H5Fis_hdf5(path.c_str()) == 0) throw Error(path + ": not an HDF5 file (make one with 'lockstep data import')");
+    throw Error(path + ": cannot open it" + message);
+  }
+  return Hdf5File(path, id);
+}
+
+Hdf5File Hdf5File::create(const std::string& path) {
+  Hdf5Silence silence;
+  const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  return Hdf5File(path, hdf5_check(id, path, "cannot create it"));
+}
+
+Hdf5File::Hdf5File(Hdf5File&& other) noexcept : path_(std::move(other.path_)), id_(std::exchange(other.id_, -1)) {}
+
+Hdf5File& Hdf5File::operator=(Hdf5File&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(id_, other.id_);
+  return *this;
+}
+
+Hdf5File::~Hdf5File() {
+  Hdf5Silence silence;
+  if (id_ >= 0) H5Fclose(id_);
+}
+
+void Hdf5File::close() {
+  Hdf5Silence silence;
+  const hid_t id = std::exchange(id_, -1);
+  if (id >= 0) hdf5_check(H5Fclose(id), path_, "cannot finish writing it (is the disk full?)");
+}
+
+std::vector<std::string> Hdf5File::groups() const { return list_objects(id_, path_, H5O_TYPE_GROUP); }
+std::vector<std::string> Hdf5File::datasets() const { return list_objects(id_, path_, H5O_TYPE_DATASET); }
+
+bool Hdf5File::exists(const std::string& name) const {
+  Hdf5Silence silence;
+  for (std::size_t end = name.find('/', 1); true; end = name.find('/', end + 1)) {  // H5Lexists wants every step of the way to exist
+    const std::string part = name.substr(0, end);
+    if (part != "/" && H5Lexists(id_, part.c_str(), H5P_DEFAULT) <= 0) return false;
+    if (end == std::string::npos) break;
+  }
+  return H5Oexists_by_name(id_, name.c_str(), H5P_DEFAULT) > 0;
+}
+
+ArrayInfo Hdf5File::info(const std::string& dataset) const {
+  Hdf5Silence silence;
+  Hdf5Handle object = open_dataset(id_, path_, dataset);
+  Hdf5Handle plist(H5Dget_create_plist(object.get()), H5Pclose);
+  const FileType type = classify(Hdf5Handle(H5Dget_type(object.get()), H5Tclose));
+  ArrayInfo info;
+  info.name = dataset;
+  info.shape = extent(object);
+  info.type = type.type;
+  info.native_order = type.native_order;
+  info.storage_bytes = static_cast<std::int64_t>(H5Dget_storage_size(object.get()));
+  const H5D_layout_t layout = H5Pget_layout(plist.get());
+  if (layout == H5D_COMPACT) info.layout = StorageLayout::compact;
+  if (layout == H5D_CONTIGUOUS) {
+    const haddr_t offset = H5Dget_offset(object.get());
+    if (offset != HADDR_UNDEF) info.file_offset = static_cast<std::int64_t>(offset);
+  }
+  if (layout == H5D_CHUNKED) {
+    info.layout = StorageLayout::chunked;
+    std::vector<hsize_t> chunk(info.shape.size());
+    H5Pget_chunk(plist.get(), static_cast<int>(chunk.size()), chunk.data());
+    info.chunk.assign(chunk.begin(), chunk.end());
+    info.filters = filter_names(plist);
+  }
+  return info;
+}
+
+template <class T>
+void Hdf5File::read_rows(const std::string& dataset, std::int64_t lo, std::int64_t hi, std::span<T> out) const {
+  Hdf5Silence silence;
+  const ArrayInfo array = info(dataset);
+  const std::int64_t width = array.row_elements();
+  if constexpr (std::is_same_v<T, std::int64_t>) {
+    if (is_floating(array.type)) {
+      std::vector<double> values(out.size());
+      read_rows<double>(dataset, lo, hi, values);
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const bool whole = values[i] == std::floor(values[i]) && std::abs(values[i]) < 0x1p63;
+        if (!whole) refuse_value(where(path_, dataset), lo + static_cast<std::int64_t>(i) / width, std::to_string(values[i]));
+        out[i] = static_cast<std::int64_t>(values[i]);
+      }
+      return;
+    }
+    if (array.type == ElementType::u64) {
+      read_block(id_, path_, array, lo, hi, ElementType::u64, out.size(), out.data());
+      const auto negative = std::find_if(out.begin(), out.end(), [](std::int64_t value) { return value < 0; });
+      if (negative == out.end()) return;
+      refuse_value(where(path_, dataset), lo + (negative - out.begin()) / width, std::to_string(static_cast<std::uint64_t>(*negative)));
+    }
+    read_block(id_, path_, array, lo, hi, ElementType::i64, out.size(), out.data());
+  } else {
+    read_block(id_, path_, array, lo, hi, sizeof(T) == 4 ? ElementType::f32 : ElementType::f64, out.size(), out.data());
+  }
+}
+template void Hdf5File::read_rows(const std::string&, std::int64_t, std::int64_t, std::span<float>) const;
+template void Hdf5File::read_rows(const std::string&, std::int64_t, std::int64_t, std::span<double>) const;
+template void Hdf5File::read_rows(const std::string&, std::int64_t, std::int64_t, std::span<std::int64_t>) const;
+
+void Hdf5File::read_raw(const std::string& dataset, std::int64_t lo, std::int64_t hi, std::span<std::byte> out) const {
+  Hdf5Silence silence;
+  const ArrayInfo array = info(dataset);
+  const auto bytes = static_cast<std::size_t>(std::max<std::int64_t>(type_bytes(array.type), 1));
+  if (out.size() % bytes != 0) throw Error(where(path_, dataset) + ": a buffer of " + std::to_string(out.size()) + " bytes holds no whole elements");
+  read_block(id_, path_, array, lo, hi, array.type, out.size() / bytes, out.data());
+}
+
+void Hdf5File::write_raw(const std::string& dataset, const std::vector<std::int64_t>& shape, ElementType type,
+                         std::span<const std::byte> bytes) {
+  Hdf5Silence silence;
+  const std::string place = where(path_, dataset);
+  std::int64_t expected = type_bytes(type);
+  for (std::int64_t axis : shape) expected *= axis;
+  if (type == ElementType::other || static_cast<std::size_t>(expected) != bytes.size()) {
+    throw Error(place + ": " + std::to_string(bytes.size()) + " bytes do not fill shape " + shape_text(shape) + " of " + std::string(type_name(type)));
+  }
+  const std::vector<hsize_t> dims(shape.begin(), shape.end());
+  Hdf5Handle space(dims.empty() ? H5Screate(H5S_SCALAR) : H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr), H5Sclose);
+  hdf5_check(space.get(), place, "cannot have shape " + shape_text(shape));
+  Hdf5Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
+  H5Pset_create_intermediate_group(links.get(), 1);
+  Hdf5Handle plist(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  H5Pset_obj_track_times(plist.get(), false);  // the same numbers make the same file
+  Hdf5Handle stored = memory_type(type);
+  Hdf5Handle object(H5Dcreate2(id_, dataset.c_str(), stored.get(), space.get(), links.get(), plist.get(), H5P_DEFAULT), H5Dclose);
+  hdf5_check(object.get(), place, "cannot create it");
+  if (bytes.empty()) return;
+  hdf5_check(H5Dwrite(object.get(), stored.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()), place, "cannot write it (is the disk full?)");
+}
+
+template <class T>
+void Hdf5File::write(const std::string& dataset, const std::vector<std::int64_t>& shape, std::span<const T> values) {
+  constexpr ElementType type = std::is_same_v<T, std::uint8_t>   ? ElementType::u8
+                               : std::is_same_v<T, std::int32_t> ? ElementType::i32
+                               : std::is_same_v<T, std::int64_t> ? ElementType::i64
+                               : std::is_same_v<T, float>        ? ElementType::f32
+                                                                 : ElementType::f64;
+  write_raw(dataset, shape, type, std::as_bytes(values));
+}
+template void Hdf5File::write(const std::string&, const std::vector<std::int64_t>&, std::span<const std::uint8_t>);
+template void Hdf5File::write(const std::string&, const std::vector<std::int64_t>&, std::span<const std::int32_t>);
+template void Hdf5File::write(const std::string&, const std::vector<std::int64_t>&, std::span<const std::int64_t>);
+template void Hdf5File::write(const std::string&, const std::vector<std::int64_t>&, std::span<const float>);
+template void Hdf5File::write(const std::string&, const std::vector<std::int64_t>&, std::span<const double>);
+
+void Hdf5File::create_group(const std::string& name) {
+  Hdf5Silence silence;
+  Hdf5Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
+  H5Pset_create_intermediate_group(links.get(), 1);
+  Hdf5Handle group(H5Gcreate2(id_, name.c_str(), links.get(), H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+  hdf5_check(group.get(), path_, "cannot create group '" + name + "'");
+}
+
+}  // namespace lockstep

@@ -1,0 +1,91 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lockstep {
+
+/// Type of one element of a data set, whatever its byte order in the file (HDF5 converts on reading). Enumerations count as their integer
+/// (h5py's bool is i8); `other` is everything else (strings, compounds, bfloat16, ...) and cannot be read.
+enum class ElementType { u8, i8, u16, i16, u32, i32, u64, i64, f16, f32, f64, other };
+std::string_view type_name(ElementType type);      ///< "uint8", "float32", ... as NumPy writes them
+std::int64_t type_bytes(ElementType type);         ///< 1, 2, 4 or 8; 0 for other
+bool is_floating(ElementType type);
+
+enum class StorageLayout { compact, contiguous, chunked };
+std::string_view layout_name(StorageLayout layout);
+
+/// What a file says about one data set.
+struct ArrayInfo {
+  std::string name;                  ///< full name, "/train/x"
+  std::vector<std::int64_t> shape;   ///< first axis = rows; empty for a scalar
+  ElementType type = ElementType::other;
+  bool native_order = true;          ///< the bytes in the file are what read_raw gives (little-endian, no enumeration padding)
+  StorageLayout layout = StorageLayout::contiguous;
+  std::vector<std::int64_t> chunk;   ///< shape of a chunk; empty unless chunked
+  std::vector<std::string> filters;  ///< "gzip(4)", "shuffle", ... in the order of writing
+  std::int64_t storage_bytes = 0;    ///< bytes taken in the file, after compression
+  std::int64_t file_offset = -1;     ///< where the first byte of a contiguous data set stands, for pread; -1: not contiguous or never written
+
+  std::int64_t rows() const { return shape.empty() ? 0 : shape.front(); }
+  std::int64_t row_elements() const;  ///< product of all axes but the first
+  std::int64_t row_bytes() const { return row_elements() * type_bytes(type); }
+};
+
+/// One HDF5 file, open for as long as the object lives. Every function throws lockstep::Error naming file and object, with HDF5's innermost
+/// message; HDF5 itself prints nothing. Functions of one object, and of several, may be called from several threads (HDF5 takes turns).
+/// An object name is absolute: "/" is the root group, "/train/x" a data set.
+class Hdf5File {
+ public:
+  static Hdf5File open(const std::string& path);    ///< read-only
+  static Hdf5File create(const std::string& path);  ///< an existing file is emptied
+  Hdf5File(Hdf5File&& other) noexcept;
+  Hdf5File& operator=(Hdf5File&& other) noexcept;
+  ~Hdf5File();
+
+  const std::string& path() const { return path_; }
+  void close();  ///< reports what the destructor would have to swallow (a full disk); the object is empty afterwards
+
+  std::vector<std::string> groups() const;    ///< without "/", sorted by name; only what hard links reach
+  std::vector<std::string> datasets() const;  ///< sorted by name
+  bool exists(const std::string& name) const;
+  /// Refused: data in external files, virtual data sets, and links that lead into another file.
+  ArrayInfo info(const std::string& dataset) const;
+
+  /// Rows [lo, hi) in row-major order; `out` has exactly (hi - lo) * row_elements() elements. T is float, double or std::int64_t.
+  /// Integers are rounded to the nearest float; reading std::int64_t throws on a fraction, NaN or a number beyond 64 bits.
+  template <class T>
+  void read_rows(const std::string& dataset, std::int64_t lo, std::int64_t hi, std::span<T> out) const;
+  /// The same rows as elements of the data set's own type in this machine's byte order: (hi - lo) * row_bytes() bytes.
+  void read_raw(const std::string& dataset, std::int64_t lo, std::int64_t hi, std::span<std::byte> out) const;
+
+  /// A new contiguous data set, groups on the way included. T is std::uint8_t, std::int32_t, std::int64_t, float or double.
+  template <class T>
+  void write(const std::string& dataset, const std::vector<std::int64_t>& shape, std::span<const T> values);
+  /// The same for elements of any type but `other` as bytes in this machine's order.
+  void write_raw(const std::string& dataset, const std::vector<std::int64_t>& shape, ElementType type, std::span<const std::byte> bytes);
+  void create_group(const std::string& name);  ///< and those on the way
+
+  // Attributes of a group or data set. Strings are read from variable- and fixed-length ones (padding dropped) and written as
+  // variable-length UTF-8, numbers as 64-bit scalars, as h5py does. A write replaces.
+  bool has_attribute(const std::string& object, const std::string& name) const;
+  std::vector<std::string> attributes(const std::string& object) const;  ///< names, sorted
+  std::string read_string(const std::string& object, const std::string& name) const;
+  std::vector<std::string> read_strings(const std::string& object, const std::string& name) const;  ///< a scalar is a list of one
+  std::int64_t read_int(const std::string& object, const std::string& name) const;
+  double read_double(const std::string& object, const std::string& name) const;
+  void write_string(const std::string& object, const std::string& name, const std::string& value);
+  void write_strings(const std::string& object, const std::string& name, const std::vector<std::string>& values);
+  void write_int(const std::string& object, const std::string& name, std::int64_t value);
+  void write_double(const std::string& object, const std::string& name, double value);
+
+ private:
+  Hdf5File(std::string path, std::int64_t id) : path_(std::move(path)), id_(id) {}
+  std::string path_;
+  std::int64_t id_ = -1;  // hid_t
+};
+
+}  // namespace lockstep

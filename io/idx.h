@@ -1,0 +1,36 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/hdf5_file.h"
+
+namespace lockstep {
+
+/// An array in the idx format of MNIST: bytes 0 0 TYPE AXES, each axis as a big-endian 32-bit number, then the elements, big-endian.
+struct IdxArray {
+  ElementType type = ElementType::u8;
+  std::vector<std::int64_t> shape;
+  std::vector<std::byte> bytes;  ///< elements in this machine's order
+};
+
+/// Parses a whole file; `name` is for messages. Exactly as many bytes as the header announces, no less, no more.
+IdxArray parse_idx(std::string_view file, const std::string& name);
+IdxArray read_idx(const std::string& path);  ///< .gz or plain
+
+/// A 1-D integer array as labels: 0 .. classes-1 (any number from 0 if classes is 0).
+std::vector<std::int64_t> idx_labels(const IdxArray& array, std::size_t classes, const std::string& name);
+
+/// One split from a pair of idx files.
+struct IdxPair {
+  std::string split;
+  std::string images;  ///< path: first axis = rows, two axes or more
+  std::string labels;  ///< path: one label per row
+};
+
+/// Writes /SPLIT/x (as in the file) and /SPLIT/y of every pair, and class_names if there are any.
+void import_idx(Hdf5File& file, const std::vector<IdxPair>& pairs, const std::vector<std::string>& class_names);
+
+}  // namespace lockstep

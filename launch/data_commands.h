@@ -1,0 +1,23 @@
+#pragma once
+#include <functional>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace lockstep {
+
+/// One function per sub-command of `lockstep data`.
+void add_data_make(CLI::App& data);
+void add_data_import(CLI::App& data);
+void add_data_show(CLI::App& data);
+void add_data_fetch(CLI::App& data);
+
+/// A line "LABEL 42 %" on a terminal, rewritten in place and ended at 100 %; nothing where stderr is a file.
+std::function<void(double)> progress_line(const std::string& label);
+
+/// Prints one line per data set of a file that was just made, and what to do next.
+void report_data_file(const std::string& path);
+
+}  // namespace lockstep

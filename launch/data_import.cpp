@@ -1,0 +1,101 @@
+// lockstep data import idx|csv: other people's files as data files.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cluster/error.h"
+#include "io/csv.h"
+#include "io/data_file.h"
+#include "io/file_bytes.h"
+#include "io/garments.h"
+#include "io/idx.h"
+#include "launch/data_commands.h"
+
+namespace lockstep {
+namespace {
+
+struct IdxOptions {
+  std::vector<std::string> files;  // IMAGES LABELS ... OUT
+  std::vector<std::string> splits;
+  std::vector<std::string> class_names;
+  bool force = false;
+};
+
+std::vector<IdxPair> idx_pairs(const IdxOptions& options) {
+  if (options.files.size() < 3 || options.files.size() % 2 == 0) {
+    throw Error("expected IMAGES LABELS [IMAGES LABELS ...] OUT.h5: pairs of files, then the file to write", kUsage);
+  }
+  std::vector<std::string> splits = options.splits;
+  const std::size_t pairs = options.files.size() / 2;
+  if (splits.empty() && pairs <= 2) splits = {"train", "test"};
+  if (splits.size() < pairs || (!options.splits.empty() && splits.size() > pairs)) {
+    throw Error(fmt::format("{} pairs of files, but {} names in --splits", pairs, options.splits.size()), kUsage);
+  }
+  std::vector<IdxPair> result;
+  for (std::size_t i = 0; i < pairs; ++i) result.push_back({splits[i], options.files[2 * i], options.files[2 * i + 1]});
+  return result;
+}
+
+void add_idx(CLI::App& import) {
+  auto options = std::make_shared<IdxOptions>();
+  CLI::App* command = import.add_subcommand("idx", "Images and labels in the format of MNIST, gzipped or not");
+  command->add_option("FILES", options->files, "IMAGES LABELS [IMAGES LABELS ...] OUT.h5")->required();
+  command->add_option("--splits", options->splits, "Names of the pairs, comma-separated (default: train,test)")->delimiter(',')->allow_extra_args(false);
+  command->add_option("--class-names", options->class_names, "Names of class 0, 1, ..., comma-separated, or: fashion_mnist")->delimiter(',')->allow_extra_args(false);
+  command->add_flag("--force", options->force, "Replace an existing file");
+  command->footer(
+      "Example:\n  lockstep data import idx train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz \\\n"
+      "    t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz data/mnist.h5");
+  command->callback([options] {
+    const std::vector<IdxPair> pairs = idx_pairs(*options);
+    if (options->class_names == std::vector<std::string>{"fashion_mnist"}) options->class_names = fashion_mnist_class_names();
+    DataFileWriter writer(options->files.back(), options->force);
+    import_idx(writer.file(), pairs, options->class_names);
+    writer.commit();
+    report_data_file(options->files.back());
+  });
+}
+
+void add_csv(CLI::App& import) {
+  struct Options {
+    std::string in, out, split;
+    CsvOptions csv;
+    std::uint64_t seed = 42;
+    bool force = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = import.add_subcommand("csv", "A table with a header line, gzipped or not");
+  command->add_option("FILE", options->in, "Comma-separated values")->required();
+  command->add_option("OUT", options->out, "HDF5 file to write")->required();
+  command->add_option("--target", options->csv.targets, "Column to predict; may be given several times. Words become class indices and class_names")
+      ->required()->allow_extra_args(false);
+  command->add_option("--drop", options->csv.drop, "Columns to leave out, comma-separated; every other column is a feature")->delimiter(',')->allow_extra_args(false);
+  command->add_flag("--classes", options->csv.classes, "The target is a class even though it is a number");
+  command->add_option("--split", options->split, "Shuffle the rows and deal them out, for example train=0.6,valid=0.2,test=0.2 (default: all to train, in order)");
+  command->add_option("--seed", options->seed, "Of the shuffling")->capture_default_str();
+  command->add_flag("--force", options->force, "Replace an existing file");
+  command->footer(
+      "Every value must be there and be a number: a missing or wrong one is an error with its line and column.\n\n"
+      "Examples:\n  lockstep data import csv houses.csv --target price --split train=0.8,test=0.2 data/houses.h5\n"
+      "  lockstep data import csv iris.csv --target species --drop id data/iris.h5");
+  command->callback([options] {
+    DataFileWriter writer(options->out, options->force);
+    const Table table = read_csv(read_file_maybe_gzip(options->in), options->in, options->csv);
+    const bool shuffled = !options->split.empty();
+    write_table(writer.file(), table, parse_split(shuffled ? options->split : "train=1", table.rows), shuffled ? std::optional(options->seed) : std::nullopt);
+    writer.commit();
+    report_data_file(options->out);
+  });
+}
+
+}  // namespace
+
+void add_data_import(CLI::App& data) {
+  CLI::App* import = data.add_subcommand("import", "Turn idx or csv files into a data file");
+  import->require_subcommand(1);
+  add_idx(*import);
+  add_csv(*import);
+}
+
+}  // namespace lockstep
