@@ -1,0 +1,23 @@
+#pragma once
+#include "cluster/status.h"
+
+namespace lockstep {
+
+// The messages of coordinator.proto, declared here so that no header needs protobuf.
+namespace v1 {
+class Checkpoint;
+class EpochRecord;
+class HeartbeatRequest;
+class Status;
+}  // namespace v1
+
+v1::Status to_message(const Status& status);
+Status from_message(const v1::Status& message);
+v1::EpochRecord to_message(const EpochRecord& record);
+EpochRecord from_message(const v1::EpochRecord& message);
+v1::Checkpoint to_message(const CheckpointInfo& checkpoint);
+CheckpointInfo from_message(const v1::Checkpoint& message);
+v1::HeartbeatRequest to_heartbeat(const RankStatus& rank);
+RankStatus from_heartbeat(const v1::HeartbeatRequest& message);
+
+}  // namespace lockstep

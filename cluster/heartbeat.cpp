@@ -1,0 +1,76 @@
+#include "cluster/heartbeat.h"
+
+#include <grpcpp/grpcpp.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+
+#include "cluster/coordinator.grpc.pb.h"
+#include "cluster/coordinator_messages.h"
+#include "cluster/status_board.h"
+
+namespace lockstep {
+namespace {
+
+// Second number of /proc/self/statm: resident pages. 0 where there is no such file.
+std::int64_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::int64_t total = 0, resident = 0;
+  file >> total >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+RankStatus rank_status(int rank, const std::string& host, const StatusBoard& board) {
+  RankStatus status;
+  status.rank = rank;
+  status.host = host;
+  status.pid = getpid();
+  const Progress progress = board.progress();
+  status.epoch = progress.epoch;
+  status.step = progress.global_step;
+  status.phase = board.phase();
+  status.rss_bytes = resident_bytes();
+  status.time = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return status;
+}
+
+}  // namespace
+
+HeartbeatSender::HeartbeatSender(int rank, std::string host, const StatusBoard& board, CoordinatorEndpoint endpoint,
+                                 std::chrono::milliseconds interval)
+    : rank_(rank), host_(std::move(host)), board_(board), endpoint_(std::move(endpoint)), interval_(interval), thread_([this] { loop(); }) {}
+
+HeartbeatSender::~HeartbeatSender() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+    if (call_ != nullptr) call_->TryCancel();
+  }
+  ended_.notify_all();
+  thread_.join();
+}
+
+void HeartbeatSender::loop() try {
+  const auto stub = v1::Coordinator::NewStub(make_channel(endpoint_));
+  const auto patience = std::clamp<std::chrono::milliseconds>(2 * interval_, std::chrono::seconds(2), std::chrono::seconds(10));
+  std::unique_lock lock(mutex_);
+  while (!ending_) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + patience);
+    add_token(context, endpoint_.token);
+    call_ = &context;
+    lock.unlock();
+    v1::HeartbeatReply reply;
+    // A call that fails has told all there is to tell: the coordinator's table shows the growing age.
+    static_cast<void>(stub->Heartbeat(&context, to_heartbeat(rank_status(rank_, host_, board_)), &reply));
+    lock.lock();
+    call_ = nullptr;
+    ended_.wait_for(lock, interval_, [this] { return ending_; });
+  }
+} catch (const std::exception&) {
+  // Out of memory, say: training goes on without heartbeats.
+}
+
+}  // namespace lockstep

@@ -1,0 +1,25 @@
+#pragma once
+#include <string>
+
+#include "cluster/coordinator_client.h"
+
+namespace CLI {
+class App;
+}
+
+namespace lockstep {
+
+/// RUN_DIR|HOST:PORT of a command that asks a coordinator, and what goes with it.
+struct CoordinatorTarget {
+  std::string target;
+  std::string token_file;
+  std::string certificate_file;
+  bool insecure = false;
+
+  /// Declares the options; this object must live as long as `command`.
+  void declare(CLI::App& command);
+  /// Warnings go to stderr.
+  CoordinatorClient connect() const;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,37 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "launch/commands.h"
+#include "launch/coordinator_target.h"
+#include "launch/status_view.h"
+#include "launch/terminal.h"
+
+namespace lockstep {
+namespace {
+
+struct StatusOptions {
+  CoordinatorTarget target;
+  bool json = false;
+};
+
+void print_status(const StatusOptions& options) {
+  const Status status = options.target.connect().status();
+  if (options.json) {
+    std::printf("%s\n", status_json(status).c_str());
+    return;
+  }
+  for (const std::string& line : status_table(status, terminal_size().columns, status.ranks.size())) std::printf("%s\n", line.c_str());
+}
+
+}  // namespace
+
+void add_status(CLI::App& app) {
+  auto options = std::make_shared<StatusOptions>();
+  CLI::App* command = app.add_subcommand("status", "Show how far a run is, with a row per rank");
+  options->target.declare(*command);
+  command->add_flag("--json", options->json, "for scripts: everything, as JSON");
+  command->callback([options] { print_status(*options); });
+}
+
+}  // namespace lockstep

@@ -1,0 +1,20 @@
+#pragma once
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "cluster/status.h"
+
+namespace lockstep {
+
+/// A run as lines of text, each at most `width` columns: head, bars for epoch and step, loss and metrics, rates, shares of time, and one
+/// row per rank, of which at most `rank_rows` (the rest in one line).
+std::vector<std::string> status_table(const Status& status, std::size_t width, std::size_t rank_rows);
+
+/// The same on one line, for terminals that cannot redraw, and for logs.
+std::string status_line(const Status& status);
+
+/// For scripts: the fields of lockstep.v1.Status by their names. Values not known yet are null.
+std::string status_json(const Status& status);
+
+}  // namespace lockstep
