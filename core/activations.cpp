@@ -93,9 +93,7 @@ LOCKSTEP_CLONES void gradient_from_output(Function function, const float* y, con
     case Function::elu:
       return map(y, dy, dx, n, [](float v, float d) { return v > 0 ? d : d * (v + 1); });
     case Function::selu:
-      return map(y, dy, dx, n, [](float v, float d) {
-        return static_cast<float>(d * (v > 0 ? kSeluScale : v + kSeluScale * kSeluAlpha));
-      });
+      return map(y, dy, dx, n, [](float v, float d) { return static_cast<float>(d * (v > 0 ? kSeluScale : v + kSeluScale * kSeluAlpha)); });
     case Function::softplus:  // y' = sigmoid(x) = 1 - e^-y
       return map(y, dy, dx, n, [](float v, float d) { return static_cast<float>(-d * exponential_minus_one(-v)); });
     default:

@@ -32,7 +32,8 @@ struct Huber {
   float delta = 1;
 };
 
-using LossSpec = std::variant<SparseCategoricalCrossentropy, CategoricalCrossentropy, BinaryCrossentropy, MeanSquaredError, MeanAbsoluteError, Huber>;
+using LossSpec =
+    std::variant<SparseCategoricalCrossentropy, CategoricalCrossentropy, BinaryCrossentropy, MeanSquaredError, MeanAbsoluteError, Huber>;
 
 /// "sparse_categorical_crossentropy", "mse", ... as Keras' strings; an unknown name is an Error (kUsage) that lists the known ones.
 LossSpec loss_from_name(std::string_view name);
@@ -41,14 +42,14 @@ std::string name_of(const LossSpec& loss);
 
 /// What the loss kernel is given and fills for a block of rows. All matrices row-major.
 struct LossRows {
-  const float* truth;     ///< (rows, truth_width)
-  const float* weight;    ///< (rows): sample weight times class weight; 0 for rows that only pad
-  const float* input;     ///< (rows, width): the output p, or the logits where `fused` or from_logits
-  float* output;          ///< (rows, width): fused losses write the probabilities here (metrics see them); else not touched
-  float* delta;           ///< (rows, width): dL/dinput of sum(weight * value) * scale; null: values only
-  double* value;          ///< (rows): unweighted value of each row
+  const float* truth;   ///< (rows, truth_width)
+  const float* weight;  ///< (rows): sample weight times class weight; 0 for rows that only pad
+  const float* input;   ///< (rows, width): the output p, or the logits where `fused` or from_logits
+  float* output;        ///< (rows, width): fused losses write the probabilities here, for the metrics; may be `input`; else not touched
+  float* delta;         ///< (rows, width): dL/dinput of sum(weight * value) * scale; null: values only
+  double* value;        ///< (rows): unweighted value of each row
   std::int64_t rows = 0, width = 0, truth_width = 0;
-  float scale = 1;        ///< 1 / rows of the global batch
+  float scale = 1;  ///< 1 / rows of the global batch
 };
 
 /// True where the last activation and the loss are computed as one from the logits (softmax with a categorical loss, sigmoid with
@@ -57,10 +58,12 @@ bool fuses_softmax(const LossSpec& loss);
 bool fuses_sigmoid(const LossSpec& loss);
 
 /// Values and gradient of a block of rows. `fused`: input holds the logits of the last layer's softmax or sigmoid.
-/// A label outside 0..K-1, or not an integer, is an Error that names row and value.
+/// A label outside 0..K-1, or not an integer, is an Error that names row and value. Rows of weight 0 get value and delta 0 whatever they
+/// hold. The other forms take probabilities as Keras does: normalised to sum 1 (categorical), clipped to [1e-7, 1 - 1e-7], no gradient
+/// where clipped.
 void loss_rows(const LossSpec& loss, bool fused, const LossRows& rows);
 
-/// Checks that truth of this width fits an output of this width; else an Error (kUsage) saying what the loss expects.
+/// Checks the loss's own numbers and that truth of this width fits an output of this width; else an Error (kUsage) saying what is expected.
 void check_loss_shapes(const LossSpec& loss, std::int64_t truth_width, std::int64_t output_width);
 
 }  // namespace lockstep

@@ -92,7 +92,7 @@ std::shared_ptr<const Hdf5Dataset::Arrays> describe_arrays(const std::string& pa
   auto found = std::make_shared<Hdf5Dataset::Arrays>();
   found->pattern = pattern;
   const std::size_t start = group.find_first_not_of('/'), end = group.find_last_not_of('/');
-  if (start != std::string::npos) found->group = "/" + group.substr(start, end - start + 1);
+  if (start != std::string::npos) found->group.append("/").append(group, start, end - start + 1);
   found->files = matching_files(pattern);
   for (const std::string& path : found->files) {
     const Hdf5File file = Hdf5File::open(path);

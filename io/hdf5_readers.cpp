@@ -17,6 +17,8 @@ namespace {
 
 using Arrays = std::shared_ptr<const Hdf5Dataset::Arrays>;
 
+constexpr std::int64_t kDirectWindow = std::int64_t{16} << 20;  // bytes; rows that are read one by one gain nothing from larger windows
+
 /// Which rows a reader may be asked for, and the slot of each when the ranges lie one behind the other.
 class Ranges {
  public:
@@ -204,7 +206,8 @@ std::unique_ptr<RowReader> make_hdf5_reader(Arrays arrays, std::vector<RowRange>
   const std::int64_t fitting = memory_budget / row_bytes;
   try {
     if (mine.slots() <= fitting) return std::make_unique<MemoryReader>(arrays, std::move(mine), shift);
-    return std::make_unique<StreamingReader>(arrays, std::move(mine), shift, std::max<std::int64_t>(1, fitting / 2));
+    const std::int64_t window = arrays->arrays.features.direct() ? std::min(fitting / 2, kDirectWindow / row_bytes) : fitting / 2;
+    return std::make_unique<StreamingReader>(arrays, std::move(mine), shift, std::max<std::int64_t>(1, window));
   } catch (const std::bad_alloc&) {
     throw Error(arrays->pattern + ": no memory for " + std::to_string(std::min(mine.slots(), fitting) * row_bytes >> 20) +
                 " MiB of rows; lower memory_budget so that they stream");

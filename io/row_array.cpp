@@ -27,6 +27,10 @@ std::int64_t block_rows(const ArrayInfo& info) {
 
 }  // namespace
 
+bool RowArray::direct() const {
+  return std::all_of(parts.begin(), parts.end(), [](const Part& part) { return plain(part.info); });
+}
+
 /// A part's open file: a descriptor for pread, or HDF5's.
 struct RowFile::Open {
   Open() = default;

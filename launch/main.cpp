@@ -12,11 +12,11 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", LOCKSTEP_VERSION);
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::help);
-  lockstep::add_data(app);
   lockstep::add_status(app);
   lockstep::add_watch(app);
   lockstep::add_checkpoint(app);
   lockstep::add_stop(app);
+  lockstep::add_data(app);
   try {
     app.parse(argc, argv);
     return lockstep::kOk;
