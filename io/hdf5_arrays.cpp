@@ -1,0 +1,122 @@
+#include "io/hdf5_arrays.h"
+
+#include <fmt/format.h>
+#include <glob.h>
+
+#include <algorithm>
+
+#include "cluster/error.h"
+
+namespace lockstep {
+namespace {
+
+std::vector<std::string> matching_files(const std::string& pattern) {
+  std::error_code ignored;
+  if (std::filesystem::exists(pattern, ignored) || pattern.find_first_of("*?[") == std::string::npos) return {pattern};
+  struct Matches : glob_t {
+    Matches() : glob_t{} {}
+    ~Matches() { globfree(this); }
+  } matches;
+  const int result = ::glob(pattern.c_str(), GLOB_ERR, nullptr, &matches);  // sorts
+  if (result == GLOB_NOMATCH || (result == 0 && matches.gl_pathc == 0)) throw Error(pattern + ": no file matches this pattern", kUsage);
+  if (result != 0) throw Error(pattern + ": cannot list the files of this pattern (is a directory unreadable?)");
+  return {matches.gl_pathv, matches.gl_pathv + matches.gl_pathc};
+}
+
+std::string place(const RowArray::Part& part) { return part.path + ": data set '" + part.info.name + "'"; }
+std::string shape_text(const Shape& shape) { return fmt::format("({})", fmt::join(shape, ", ")); }
+
+/// The end of a message about a data set that is not there.
+std::string what_there_is(const Hdf5File& file) {
+  const std::vector<std::string> names = file.datasets();
+  return names.empty() ? "the file has no data sets" : fmt::format("the file has: {}", fmt::join(names, ", "));
+}
+
+RowArray::Part find_part(const Hdf5File& file, const std::string& group, const std::string& name) {
+  if (!group.empty() && !file.exists(group)) {
+    throw Error(fmt::format("{}: there is no group '{}'; {}", file.path(), group, what_there_is(file)), kUsage);
+  }
+  const std::string full = group + "/" + name;
+  if (!file.exists(full)) throw Error(fmt::format("{}: there is no data set '{}'; {}", file.path(), full, what_there_is(file)), kUsage);
+  return {file.path(), file.info(full), 0};
+}
+
+void check_part(const RowArray::Part& part, bool features) {
+  const ArrayInfo& info = part.info;
+  if (info.type == ElementType::other) {
+    throw Error(place(part) + ": expected integers or floats (float16, float32, float64), found another type; convert it to one of these", kUsage);
+  }
+  if (features && info.shape.size() < 2) {
+    throw Error(place(part) + ": expected features of shape (rows, ...), found " + shape_text(info.shape) + "; store single numbers as (rows, 1)", kUsage);
+  }
+  if (!features && (info.shape.empty() || info.shape.size() > 2)) {
+    throw Error(place(part) + ": expected shape (rows) or (rows, k), found " + shape_text(info.shape), kUsage);
+  }
+  if (info.row_elements() < 1) throw Error(place(part) + ": a row of shape " + shape_text(info.shape) + " has no elements", kUsage);
+}
+
+/// Puts the rows of `part` behind those that are there.
+void append(RowArray& array, RowArray::Part part, bool features) {
+  check_part(part, features);
+  if (array.parts.empty()) {
+    array.type = part.info.type;
+    array.width = part.info.row_elements();
+  } else {
+    const RowArray::Part& first = array.parts.front();
+    const bool same_shape = features ? std::equal(first.info.shape.begin() + 1, first.info.shape.end(), part.info.shape.begin() + 1, part.info.shape.end())
+                                     : part.info.row_elements() == array.width;
+    if (!same_shape || part.info.type != array.type) {
+      throw Error(fmt::format("{}: expected rows like those of {}, which are {} of shape {}; found {} of shape {}", place(part), first.path,
+                              type_name(array.type), shape_text(first.info.shape), type_name(part.info.type), shape_text(part.info.shape)),
+                  kUsage);
+    }
+  }
+  part.first = array.rows;
+  array.rows += part.info.rows();
+  array.parts.push_back(std::move(part));
+}
+
+/// Truth or weight of the file whose features were appended last.
+void append_beside(std::optional<RowArray>& array, const RowArray& features, RowArray::Part part) {
+  if (!array) array.emplace();
+  const RowArray::Part& rows = features.parts.back();
+  if (part.info.rows() != rows.info.rows()) {
+    throw Error(fmt::format("{}: expected {} rows as in '{}', found {}", place(part), rows.info.rows(), rows.info.name, part.info.rows()), kUsage);
+  }
+  append(*array, std::move(part), false);
+}
+
+}  // namespace
+
+std::shared_ptr<const Hdf5Dataset::Arrays> describe_arrays(const std::string& pattern, const std::string& group, const Hdf5Options& options) {
+  auto found = std::make_shared<Hdf5Dataset::Arrays>();
+  found->pattern = pattern;
+  const std::size_t start = group.find_first_not_of('/'), end = group.find_last_not_of('/');
+  if (start != std::string::npos) found->group.append("/").append(group, start, end - start + 1);
+  found->files = matching_files(pattern);
+  for (const std::string& path : found->files) {
+    const Hdf5File file = Hdf5File::open(path);
+    RowArrays& arrays = found->arrays;
+    append(arrays.features, find_part(file, found->group, options.features), true);
+    if (!options.truth.empty()) append_beside(arrays.truth, arrays.features, find_part(file, found->group, options.truth));
+    const bool first = path == found->files.front();
+    const bool weighted = !options.weight.empty() && (options.weight != Hdf5Options{}.weight || (!first && arrays.weight) ||
+                                                      file.exists(found->group + "/" + options.weight));
+    if (weighted && !first && !arrays.weight) {
+      throw Error(path + ": has sample weights ('" + options.weight + "'), but " + found->files.front() + " has none; give all files weights or none", kUsage);
+    }
+    if (weighted) append_beside(arrays.weight, arrays.features, find_part(file, found->group, options.weight));
+    if (first) found->names = read_names(file);
+  }
+  const ArrayInfo& info = found->arrays.features.parts.front().info;
+  found->sample_shape.assign(info.shape.begin() + 1, info.shape.end());
+  if (found->arrays.weight && found->arrays.weight->width != 1) {
+    throw Error(place(found->arrays.weight->parts.front()) + ": expected one weight per row, found shape " +
+                    shape_text(found->arrays.weight->parts.front().info.shape),
+                kUsage);
+  }
+  if (found->arrays.features.rows == 0) throw Error(place(found->arrays.features.parts.front()) + ": has no rows", kUsage);
+  return found;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,28 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "io/data_file.h"
+#include "io/hdf5_dataset.h"
+#include "io/row_store.h"
+
+namespace lockstep {
+
+/// What an Hdf5Dataset knows about its files.
+struct Hdf5Dataset::Arrays {
+  std::string pattern, group;  ///< as the user gave it; "/train"
+  std::vector<std::string> files;
+  RowArrays arrays;
+  Shape sample_shape;
+  DataNames names;
+};
+
+/// Looks into every file that the pattern matches and checks that the arrays fit together.
+std::shared_ptr<const Hdf5Dataset::Arrays> describe_arrays(const std::string& pattern, const std::string& group, const Hdf5Options& options);
+
+/// A reader of `ranges` of the rows from `shift` on: in memory if they fit the budget, else streaming. Order entries are rows without the shift.
+std::unique_ptr<RowReader> make_hdf5_reader(std::shared_ptr<const Hdf5Dataset::Arrays> arrays, std::vector<RowRange> ranges, std::int64_t shift,
+                                            std::int64_t memory_budget);
+
+}  // namespace lockstep

@@ -1,0 +1,54 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/dataset.h"
+
+namespace lockstep {
+
+struct Hdf5Options {
+  RowRange rows = {0, -1};          ///< of all files together; last = -1: to the end
+  std::string features = "x";       ///< data set (rows, ...) inside the group
+  std::string truth = "y";          ///< (rows) or (rows, k); empty: the rows have no truth
+  std::string weight = "weight";    ///< (rows); the default name is used where the group has it, any other name must exist; empty: none
+  /// Bytes of rows that a reader may hold. Rows that fit are read once and kept in their own type; else they stream through two windows of
+  /// at most half of it each, read ahead by a thread in the order of the file. Compressed data are decoded once per window: give them room.
+  std::int64_t memory_budget = std::int64_t{2} << 30;
+};
+
+/// Rows of an HDF5 file, `group`/x, `group`/y, `group`/weight, first axis = rows: any integer or float type, byte order, layout and
+/// compression. Integers become the nearest float. Opening reads only the description of the data; readers read the rows.
+///
+///     Hdf5Dataset train("data/fashion_mnist.h5", "train", {.rows = {0, 55'000}});
+///     Hdf5Dataset parts("data/part-*.h5", "train");   // several files, joined along the rows in the order of their names
+///
+/// Errors name the file, the data set, what was expected and what was found.
+class Hdf5Dataset final : public Dataset {
+ public:
+  /// `file`: a path or a glob pattern; `group`: "train", "/a/b", or "" for the root.
+  Hdf5Dataset(const std::filesystem::path& file, const std::string& group, Hdf5Options options = {});
+
+  std::int64_t rows() const override { return rows_.size(); }
+  Shape sample_shape() const override;
+  std::int64_t truth_width() const override;
+  std::string description() const override;
+  std::unique_ptr<RowReader> open(std::vector<RowRange> ranges) const override;
+
+  /// NumPy's name of the features' type in the file: "uint8".
+  std::string element_type() const;
+  const std::vector<std::string>& files() const;
+  /// Name of class 0, 1, ...; empty if the file does not say.
+  const std::vector<std::string>& class_names() const;
+
+  struct Arrays;
+
+ private:
+  std::shared_ptr<const Arrays> arrays_;
+  RowRange rows_;
+  std::int64_t memory_budget_;
+};
+
+}  // namespace lockstep

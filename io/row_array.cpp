@@ -1,0 +1,134 @@
+#include "io/row_array.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "cluster/error.h"
+
+namespace lockstep {
+namespace {
+
+constexpr std::int64_t kPieceBytes = std::int64_t{64} << 20;  // of one call when many rows are read
+constexpr std::int64_t kBlockBytes = std::int64_t{1} << 20;   // of rows without chunks that go through HDF5
+
+bool plain(const ArrayInfo& info) { return info.native_order && info.file_offset >= 0; }
+
+/// Rows that are decoded together: those of a chunk.
+std::int64_t block_rows(const ArrayInfo& info) {
+  if (!info.chunk.empty()) return std::max<std::int64_t>(1, info.chunk.front());
+  return std::max<std::int64_t>(1, kBlockBytes / std::max<std::int64_t>(1, info.row_bytes()));
+}
+
+}  // namespace
+
+bool RowArray::direct() const {
+  return std::all_of(parts.begin(), parts.end(), [](const Part& part) { return plain(part.info); });
+}
+
+/// A part's open file: a descriptor for pread, or HDF5's.
+struct RowFile::Open {
+  Open() = default;
+  Open(const Open&) = delete;
+  Open& operator=(const Open&) = delete;
+  Open(Open&& other) noexcept : descriptor(std::exchange(other.descriptor, -1)), hdf5(std::move(other.hdf5)) {}
+  ~Open() {
+    if (descriptor >= 0) ::close(descriptor);
+  }
+  int descriptor = -1;
+  std::optional<Hdf5File> hdf5;
+};
+
+RowFile::RowFile(const RowArray& array) : array_(array), open_(array.parts.size()) {}
+RowFile::~RowFile() = default;
+
+RowFile::Open& RowFile::open(std::size_t part) {
+  Open& opened = open_[part];
+  const RowArray::Part& where = array_.parts[part];
+  if (plain(where.info) && opened.descriptor < 0) {
+    opened.descriptor = ::open(where.path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (opened.descriptor < 0) throw Error(where.path + ": cannot open it: " + std::strerror(errno));
+  } else if (!plain(where.info) && !opened.hdf5) {
+    opened.hdf5 = Hdf5File::open(where.path);
+  }
+  return opened;
+}
+
+void RowFile::read_part(std::size_t part, std::int64_t first, std::int64_t last, std::byte* out) {
+  const RowArray::Part& where = array_.parts[part];
+  const std::int64_t bytes = array_.row_bytes();
+  Open& opened = open(part);
+  if (!plain(where.info)) {
+    opened.hdf5->read_raw(where.info.name, first, last, {out, static_cast<std::size_t>((last - first) * bytes)});
+    return;
+  }
+  std::int64_t offset = where.info.file_offset + first * bytes;
+  const std::int64_t end = where.info.file_offset + last * bytes;
+  while (offset < end) {
+    const ssize_t count = ::pread(opened.descriptor, out, static_cast<std::size_t>(std::min(end - offset, kPieceBytes)), offset);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) {
+      throw Error(where.path + ": data set '" + where.info.name + "': cannot read rows " + std::to_string(first) + " to " + std::to_string(last) +
+                  ": expected bytes up to " + std::to_string(end) + ", " +
+                  (count == 0 ? "the file ends at " + std::to_string(offset) + " (cut short? copy it again)" : std::string(std::strerror(errno))));
+    }
+    out += count;
+    offset += count;
+  }
+}
+
+void RowFile::read(std::int64_t first, std::int64_t last, std::byte* out) {
+  for (std::size_t p = 0; p < array_.parts.size(); ++p) {
+    const RowArray::Part& part = array_.parts[p];
+    const std::int64_t lo = std::max(first - part.first, std::int64_t{0}), hi = std::min(last - part.first, part.info.rows());
+    const std::int64_t block = block_rows(part.info);
+    const std::int64_t piece = std::max<std::int64_t>(1, kPieceBytes / std::max<std::int64_t>(1, block * array_.row_bytes())) * block;
+    for (std::int64_t at = lo; at < hi;) {
+      const std::int64_t end = std::min(hi, (at / piece + 1) * piece);  // pieces end where blocks do, so that none is decoded twice
+      read_part(p, at, end, out);
+      out += (end - at) * array_.row_bytes();
+      at = end;
+    }
+  }
+}
+
+void RowFile::gather_blocks(std::size_t part, std::span<const std::int64_t> rows, std::byte* out) {
+  const RowArray::Part& where = array_.parts[part];
+  const std::int64_t block = block_rows(where.info), bytes = array_.row_bytes();
+  for (std::size_t i = 0; i < rows.size();) {
+    const std::int64_t lo = rows[i] - where.first;
+    std::size_t end = i;
+    while (end < rows.size() && (rows[end] - where.first) / block == lo / block) ++end;
+    const std::int64_t hi = rows[end - 1] - where.first + 1;
+    scratch_.resize(static_cast<std::size_t>((hi - lo) * bytes));
+    read_part(part, lo, hi, scratch_.data());
+    for (; i < end; ++i, out += bytes) std::memcpy(out, scratch_.data() + (rows[i] - where.first - lo) * bytes, static_cast<std::size_t>(bytes));
+  }
+}
+
+void RowFile::gather(std::span<const std::int64_t> rows, std::byte* out) {
+  std::size_t i = 0;
+  for (std::size_t p = 0; p < array_.parts.size() && i < rows.size(); ++p) {
+    const RowArray::Part& part = array_.parts[p];
+    const std::size_t end = static_cast<std::size_t>(std::lower_bound(rows.begin(), rows.end(), part.first + part.info.rows()) - rows.begin());
+    if (!plain(part.info)) {
+      gather_blocks(p, rows.subspan(i, end - i), out);
+      out += static_cast<std::int64_t>(end - i) * array_.row_bytes();
+      i = end;
+    }
+    while (i < end) {  // neighbours in one call
+      std::size_t next = i + 1;
+      while (next < end && rows[next] == rows[next - 1] + 1) ++next;
+      read_part(p, rows[i] - part.first, rows[next - 1] - part.first + 1, out);
+      out += static_cast<std::int64_t>(next - i) * array_.row_bytes();
+      i = next;
+    }
+  }
+}
+
+}  // namespace lockstep
