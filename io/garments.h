@@ -1,19 +1,16 @@
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "io/hdf5_file.h"
+#include "io/progress.h"
 
 namespace lockstep {
 
 /// The ten classes of Fashion-MNIST, index = label.
 const std::vector<std::string>& fashion_mnist_class_names();
-
-/// Called now and then during long work with the part done, 0 to 1.
-using Progress = std::function<void(double)>;
 
 struct GarmentOptions {
   std::uint64_t seed = 42;

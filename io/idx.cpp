@@ -41,21 +41,6 @@ std::vector<std::int64_t> integers(const std::vector<std::byte>& bytes) {
   return {values.begin(), values.end()};
 }
 
-void import_pair(Hdf5File& file, const IdxPair& pair, std::size_t classes) {
-  const IdxArray images = read_idx(pair.images), label_array = read_idx(pair.labels);
-  if (images.shape.size() < 2) {
-    const bool swapped = label_array.shape.size() > 1;
-    throw Error(fmt::format("{}: expected images (two axes or more), found shape ({}){}", pair.images, fmt::join(images.shape, ", "),
-                            swapped ? fmt::format("; name it after {}: images first, then labels", pair.labels) : ""));
-  }
-  const std::vector<std::int64_t> labels = idx_labels(label_array, classes, pair.labels);
-  if (static_cast<std::int64_t>(labels.size()) != images.shape[0]) {
-    throw Error(fmt::format("{} has {} labels, but {} has {} images", pair.labels, labels.size(), pair.images, images.shape[0]));
-  }
-  file.write_raw("/" + pair.split + "/x", images.shape, images.type, images.bytes);
-  write_labels(file, "/" + pair.split + "/y", labels);
-}
-
 }  // namespace
 
 IdxArray parse_idx(std::string_view file, const std::string& name) {
@@ -103,11 +88,27 @@ std::vector<std::int64_t> idx_labels(const IdxArray& array, std::size_t classes,
   return labels;
 }
 
+void write_idx(Hdf5File& file, const std::string& split, const NamedIdx& images, const NamedIdx& labels, std::size_t classes) {
+  const std::vector<std::int64_t>& shape = images.array.shape;
+  if (shape.size() < 2) {
+    const bool swapped = labels.array.shape.size() > 1;
+    throw Error(fmt::format("{}: expected images (two axes or more), found shape ({}){}", images.name, fmt::join(shape, ", "),
+                            swapped ? fmt::format("; name it after {}: images first, then labels", labels.name) : ""));
+  }
+  const std::vector<std::int64_t> values = idx_labels(labels.array, classes, labels.name);
+  if (static_cast<std::int64_t>(values.size()) != shape[0]) {
+    throw Error(fmt::format("{} has {} labels, but {} has {} images", labels.name, values.size(), images.name, shape[0]));
+  }
+  file.write_raw("/" + split + "/x", shape, images.array.type, images.array.bytes);
+  write_labels(file, "/" + split + "/y", values);
+}
+
 void import_idx(Hdf5File& file, const std::vector<IdxPair>& pairs, const std::vector<std::string>& class_names) {
   std::set<std::string> splits;
   for (const IdxPair& pair : pairs) {
     if (!splits.insert(pair.split).second) throw Error("the split '" + pair.split + "' is named twice", kUsage);
-    import_pair(file, pair, class_names.size());
+    const NamedIdx images{read_idx(pair.images), pair.images}, labels{read_idx(pair.labels), pair.labels};
+    write_idx(file, pair.split, images, labels, class_names.size());
   }
   DataNames names;
   names.class_names = class_names;

@@ -30,6 +30,13 @@ struct IdxPair {
   std::string labels;  ///< path: one label per row
 };
 
+/// Writes images as /SPLIT/x and labels as /SPLIT/y; the names are for messages. `classes` as in idx_labels.
+struct NamedIdx {
+  IdxArray array;
+  std::string name;
+};
+void write_idx(Hdf5File& file, const std::string& split, const NamedIdx& images, const NamedIdx& labels, std::size_t classes);
+
 /// Writes /SPLIT/x (as in the file) and /SPLIT/y of every pair, and class_names if there are any.
 void import_idx(Hdf5File& file, const std::vector<IdxPair>& pairs, const std::vector<std::string>& class_names);
 

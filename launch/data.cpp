@@ -24,6 +24,7 @@ void add_data(CLI::App& app) {
       "  lockstep data show data/garments.h5 --rows 10");
   add_data_make(*data);
   add_data_import(*data);
+  add_data_fetch(*data);
   add_data_show(*data);
 }
 

@@ -1,0 +1,51 @@
+// lockstep data fetch: the official files of two well-known data sets, checked.
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cluster/error.h"
+#include "io/data_file.h"
+#include "io/official_data.h"
+#include "launch/data_commands.h"
+
+namespace lockstep {
+namespace {
+
+struct FetchOptions {
+  std::string name, out, from;
+  std::uint64_t seed = 42;
+  bool force = false;
+};
+
+void fetch(const FetchOptions& options) {
+  DataFileWriter writer(options.out, options.force);
+  if (options.name == "fashion_mnist") {
+    fetch_fashion_mnist(writer.file(), options.from, progress_line);
+  } else {
+    fetch_california_housing(writer.file(), options.from, options.seed, progress_line);
+  }
+  writer.commit();
+  report_data_file(options.out);
+}
+
+}  // namespace
+
+void add_data_fetch(CLI::App& data) {
+  auto options = std::make_shared<FetchOptions>();
+  CLI::App* command = data.add_subcommand("fetch", "Download a well-known data set, check it, make it a data file");
+  command->add_option("NAME", options->name, "fashion_mnist or california_housing")
+      ->required()
+      ->check(CLI::IsMember({"fashion_mnist", "california_housing"}));
+  command->add_option("OUT", options->out, "HDF5 file to write")->required();
+  command->add_option("--from", options->from, "Folder or base URL with the official files (default: the official address)");
+  command->add_option("--seed", options->seed, "Of the split of california_housing into 11,610/3,870/5,160 rows")->capture_default_str();
+  command->add_flag("--force", options->force, "Replace an existing file");
+  command->footer(
+      "Files: fashion_mnist: train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz;\n"
+      "california_housing: cal_housing.tgz, cal_housing.data or california_housing.csv. Their checksums are built in; a file that differs is refused.\n"
+      "A proxy is taken from http_proxy and https_proxy.\n\n"
+      "Examples:\n  lockstep data fetch fashion_mnist data/fashion_mnist.h5\n"
+      "  lockstep data fetch california_housing data/california_housing.h5 --from ~/Downloads");
+  command->callback([options] { fetch(*options); });
+}
+
+}  // namespace lockstep

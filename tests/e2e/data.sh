@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# lockstep data make, import, show and fetch as a user types them.
+set -euo pipefail
+lockstep=$LOCKSTEP_BIN/lockstep
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+# expect TEXT COMMAND...: succeeds and prints TEXT
+expect() {
+  local text=$1 out; shift
+  out=$("$@" 2>&1) || fail "$* said: $out"
+  grep -qF -- "$text" <<<"$out" || fail "'$text' is missing in the output of $*: $out"
+}
+# refuse CODE TEXT COMMAND...: ends with CODE, says TEXT, prints nothing of HDF5's own
+refuse() {
+  local code=$1 text=$2 out status=0; shift 2
+  out=$("$@" 2>&1) || status=$?
+  [ "$status" = "$code" ] || fail "$* ended with $status, expected $code: $out"
+  grep -qF -- "$text" <<<"$out" || fail "'$text' is missing in the output of $*: $out"
+  ! grep -q HDF5-DIAG <<<"$out" || fail "$* let HDF5 print: $out"
+}
+nothing_left() { [ -z "$(find . -name "$1*")" ] || fail "left behind: $(find . -name "$1*")"; }
+
+# --- make ---
+expect 'lockstep data show g.h5' "$lockstep" data make garments g.h5 --train 300 --test 50 --seed 7
+expect '/test/x  uint8 (50, 28, 28)' "$lockstep" data make garments again.h5 --train 300 --test 50 --seed 7
+cmp g.h5 again.h5 || fail 'the same seed made different files'
+"$lockstep" data make garments other.h5 --train 300 --test 50 --seed 8 >other.txt
+! cmp -s g.h5 other.h5 || fail 'another seed made the same file'
+OMP_NUM_THREADS=1 "$lockstep" data make garments single.h5 --train 300 --test 50 --seed 7 >single.txt
+cmp g.h5 single.h5 || fail 'the number of threads changed the file'
+refuse 2 '--force' "$lockstep" data make garments g.h5
+cmp g.h5 again.h5 || fail 'a refused command changed the file'
+expect g.h5 "$lockstep" data make garments g.h5 --train 300 --test 50 --seed 7 --force
+refuse 2 'Usage' "$lockstep" data make garments x.h5 --train 0
+refuse 1 'no directory' "$lockstep" data make garments none/x.h5
+expect '/valid/x  float32 (3870, 8)' "$lockstep" data make housing h.h5
+refuse 2 'sum to' "$lockstep" data make housing x.h5 --split train=0.5,test=0.4
+nothing_left x.h5
+
+# --- show ---
+"$lockstep" data show g.h5 >shown.txt
+grep -qE '/train/x +\(300, 28, 28\) +uint8 +contiguous' shown.txt || fail 'shape, type and layout are not shown'
+expect '0 T-shirt/top' "$lockstep" data show g.h5
+LC_ALL=C "$lockstep" data show g.h5 --rows 3 --split test --png sheet.png >ascii.txt
+! grep -qP '[^\x00-\x7F]' ascii.txt || fail 'a C locale got more than ASCII'
+grep -q 'First 3 rows of /test/x' ascii.txt || fail 'no picture'
+[ "$(head -c 8 sheet.png | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a ] || fail 'sheet.png is no PNG'
+LC_ALL=C.UTF-8 "$lockstep" data show g.h5 --rows 1 >shades.txt
+grep -q '[░▒▓█]' shades.txt || fail 'no Unicode shades in a UTF-8 locale'
+expect 'Population' "$lockstep" data show h.h5
+expect 'MedHouseVal' "$lockstep" data show h.h5 --split valid
+refuse 1 'not an HDF5 file' "$lockstep" data show sheet.png
+refuse 1 'No such file' "$lockstep" data show none.h5
+refuse 1 'no images' "$lockstep" data show h.h5 --png x.png
+
+# --- import idx ---
+printf '\0\0\010\003\0\0\0\002\0\0\0\002\0\0\0\002abcdefgh' >images
+printf '\0\0\010\001\0\0\0\002\001\0' >labels
+gzip -k images
+expect '/train/x  uint8 (2, 2, 2)' "$lockstep" data import idx images.gz labels i.h5 --class-names dark,light
+expect '1 light' "$lockstep" data show i.h5
+expect '/b/y  uint8 (2)' "$lockstep" data import idx images labels images labels i.h5 --splits a,b --force
+printf 'x' >>labels
+refuse 1 'trailing bytes' "$lockstep" data import idx images labels x.h5
+head -c 20 images.gz >cut.gz
+refuse 1 'cut short' "$lockstep" data import idx cut.gz labels x.h5
+refuse 2 'pairs' "$lockstep" data import idx images labels
+nothing_left x.h5
+
+# --- import csv ---
+printf 'name,size,weight,kind\r\n"a, ""b""",1,2.5,cat\r\nb,2,3.5,dog\r\nc,3,4.5,cat\r\nd,4,5.5,dog\r\n' >pets.csv
+expect '/train/x  float32 (3, 2)' "$lockstep" data import csv pets.csv --target kind --drop name --split train=0.75,test=0.25 p.h5
+expect '1 dog' "$lockstep" data show p.h5
+printf 'a,b,c\n1,2,3\n4,5,6\n' >numbers.csv
+expect '/train/y  float32 (2, 2)' "$lockstep" data import csv numbers.csv --target c --target a two.h5
+refuse 1 "line 2, column 'name'" "$lockstep" data import csv pets.csv --target kind x.h5
+printf 'a,b\n1,2\n3,\n' >hole.csv
+refuse 1 "line 3, column 'b': missing value" "$lockstep" data import csv hole.csv --target a x.h5
+nothing_left x.h5
+
+# --- fetch: never from the internet ---
+mkdir fake
+head -c 100 /dev/zero >fake/train-images-idx3-ubyte.gz
+refuse 1 'cut short' "$lockstep" data fetch fashion_mnist x.h5 --from fake
+refuse 1 'cut short' "$lockstep" data fetch fashion_mnist x.h5 --from "file://$dir/fake"
+refuse 1 'found none of' "$lockstep" data fetch california_housing x.h5 --from fake
+refuse 2 'no such directory' "$lockstep" data fetch fashion_mnist x.h5 --from nowhere
+refuse 2 'fashion_mnist' "$lockstep" data fetch mnist x.h5
+nothing_left x.h5
+if [ -n "${LOCKSTEP_DATA:-}" ]; then
+  expect '/train/x  uint8 (60000, 28, 28)' "$lockstep" data fetch fashion_mnist fashion.h5 --from "$LOCKSTEP_DATA/fashion-mnist"
+  expect '9 Ankle boot' "$lockstep" data show fashion.h5 --rows 1
+  expect '/train/x  float32 (11610, 8)' "$lockstep" data fetch california_housing california.h5 --from "$LOCKSTEP_DATA/california-housing"
+  cp "$LOCKSTEP_DATA/california-housing/cal_housing.data" fake/cal_housing.data
+  chmod u+w fake/cal_housing.data
+  printf '9' | dd of=fake/cal_housing.data bs=1 seek=1000 conv=notrunc status=none
+  refuse 1 'sha256' "$lockstep" data fetch california_housing x.h5 --from fake
+else
+  echo 'SKIPPED: LOCKSTEP_DATA is not set, the real Fashion-MNIST and California housing files were not fetched'
+fi
+
+# --- the help of every command teaches by example ---
+for command in 'make garments' 'make housing' 'import idx' 'import csv' show fetch; do
+  # shellcheck disable=SC2086
+  expect 'Example' "$lockstep" data $command --help
+done
+
+# --- files of h5py, and ours read by h5py (interoperability) ---
+if python3 -c 'import h5py' 2>/dev/null; then
+  python3 - <<'PY'
+import h5py, numpy as np
+with h5py.File("py.h5", "w") as f:
+    f.create_dataset("train/x", data=np.arange(24, dtype=">i2").reshape(4, 6), chunks=(2, 3), compression="gzip", shuffle=True)
+    f["train/y"] = np.array([True, False, True, True])
+    f.attrs["class_names"] = ["no", "yes"]
+with h5py.File("g.h5") as f:
+    assert f["train/x"].shape == (300, 28, 28) and f["train/x"].dtype == np.uint8
+    assert list(f.attrs["class_names"])[9] == "Ankle boot", f.attrs["class_names"]
+    assert (np.bincount(f["train/y"][:]) == 30).all()
+PY
+  expect 'gzip(4)' "$lockstep" data show py.h5
+  expect '1 yes' "$lockstep" data show py.h5
+else
+  echo 'SKIPPED: h5py is not installed, files were not exchanged with it'
+fi
+echo 'data: all commands behave'
