@@ -37,6 +37,8 @@ bool carries_token(const std::multimap<grpc::string_ref, grpc::string_ref>& meta
   return value.starts_with(scheme) && tokens_equal(value.substr(scheme.size()), token);
 }
 
-std::shared_ptr<grpc::AuthMetadataProcessor> make_token_processor(const std::string& token) { return std::make_shared<TokenProcessor>(token); }
+std::shared_ptr<grpc::AuthMetadataProcessor> make_token_processor(const std::string& token) {
+  return std::make_shared<TokenProcessor>(token);
+}
 
 }  // namespace lockstep

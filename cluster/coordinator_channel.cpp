@@ -25,11 +25,12 @@ std::shared_ptr<grpc::Channel> make_channel(const CoordinatorEndpoint& endpoint)
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxReceiveMessageSize(-1);  // a long history exceeds the default of 4 MiB
-  if (endpoint.certificate.empty()) return grpc::CreateCustomChannel(target_of(endpoint.addresses), grpc::InsecureChannelCredentials(), arguments);
+  const std::string target = target_of(endpoint.addresses);
+  if (endpoint.certificate.empty()) return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
   grpc::SslCredentialsOptions tls;
   tls.pem_root_certs = endpoint.certificate;
   arguments.SetSslTargetNameOverride(kCertificateName);
-  return grpc::CreateCustomChannel(target_of(endpoint.addresses), grpc::SslCredentials(tls), arguments);
+  return grpc::CreateCustomChannel(target, grpc::SslCredentials(tls), arguments);
 }
 
 void add_token(grpc::ClientContext& context, const std::string& token) { context.AddMetadata("authorization", "Bearer " + token); }

@@ -77,10 +77,21 @@ struct CoordinatorClient::Impl {
       case grpc::StatusCode::CANCELLED:  // what a server that is just going away answers
       case grpc::StatusCode::UNAVAILABLE: throw Error(server + " cannot be reached: " + why_unreachable(status.error_message()));
       case grpc::StatusCode::DEADLINE_EXCEEDED:
-        throw Error(server + " did not answer within " + std::to_string(kPatience.count()) + " s; try again, or see whether rank 0 still runs");
+        throw Error(server + " did not answer within " + std::to_string(kPatience.count()) +
+                    " s; try again, or see whether rank 0 still runs");
       case grpc::StatusCode::UNIMPLEMENTED: throw Error(server + " does not know this call: no coordinator, or one of another version");
       default: throw Error(status.error_message());
     }
+  }
+
+  // For a stream that ended without a final status: whether the record in the run directory has the end, which then completes `status`.
+  bool add_end(Status& status) const {
+    if (run_dir.empty()) return false;
+    const CoordinatorRecord record = read_record(run_dir);
+    if (!record.ended) return false;
+    status.phase = record.phase == phase_name(Phase::finished) ? Phase::finished : Phase::failed;
+    status.reason = record.reason;
+    return true;
   }
 
   // The record may tell more than the network: the run may have ended since it was read, or its process may be gone.
@@ -112,8 +123,8 @@ CoordinatorClient CoordinatorClient::of_run(const fs::path& run_dir) {
   CoordinatorEndpoint endpoint{{record.address}, "", record.token};
   if (record.host != this_host()) {
     if (record.remote.empty()) {
-      throw Error("the coordinator of " + run_dir.string() + " listens on " + record.host + " alone: run this command there (ssh " + record.host +
-                  " ...), or start the run with a listen address that other hosts can reach");
+      throw Error("the coordinator of " + run_dir.string() + " listens on " + record.host + " alone: run this command there (ssh " +
+                  record.host + " ...), or start the run with a listen address that other hosts can reach");
     }
     endpoint = {record.remote, record.certificate, record.token};
   }
@@ -123,16 +134,18 @@ CoordinatorClient CoordinatorClient::of_run(const fs::path& run_dir) {
   return CoordinatorClient(std::move(impl));
 }
 
-CoordinatorClient CoordinatorClient::at(const std::string& host_port, const std::string& token, const std::string& certificate, bool insecure) {
+CoordinatorClient CoordinatorClient::at(const std::string& host_port, const std::string& token, const std::string& certificate,
+                                        bool insecure) {
   const auto [host, port] = split_host_port(host_port);
   if (token.empty()) {
-    throw Error("no token for " + host_port + ": set LOCKSTEP_TOKEN or --token-file to the one in the run's coordinator.json, or name the run " +
-                    "directory instead",
+    throw Error("no token for " + host_port + ": set LOCKSTEP_TOKEN or --token-file to the one in the run's coordinator.json, or name " +
+                    "the run directory instead",
                 kUsage);
   }
   const std::string address = resolve(host);
   if (!is_loopback(address) && certificate.empty() && !insecure) {
-    throw Error("without TLS the token would cross the network in the clear: give the run's certificate (--certificate FILE), or say --insecure",
+    throw Error("without TLS the token would cross the network in the clear: give the run's certificate (--certificate FILE), or say " +
+                    std::string("--insecure"),
                 kUsage);
   }
   return CoordinatorClient(std::make_unique<Impl>(CoordinatorEndpoint{{join_host_port(address, port)}, certificate, token}));
@@ -172,7 +185,9 @@ Status CoordinatorClient::watch(std::chrono::milliseconds interval, const std::f
     static_cast<void>(reader->Finish());
     return last;
   }
-  impl_->check(reader->Finish());
+  const grpc::Status status = reader->Finish();
+  if (is_final(last.phase) || impl_->add_end(last)) return last;  // all has been said, even if the server was gone before it could say OK
+  impl_->check(status);
   return last;
 }
 

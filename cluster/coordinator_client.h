@@ -32,7 +32,7 @@ class CoordinatorClient {
   std::vector<CheckpointInfo> checkpoints() const;
 
   /// Calls `seen` with the status now and after every interval until it returns false or the run has ended, and returns the last status.
-  /// If that one is not final, the coordinator went away without it. No time limit.
+  /// If that one is not final, the coordinator went away and left no reason. No time limit.
   Status watch(std::chrono::milliseconds interval, const std::function<bool(const Status&)>& seen) const;
 
   /// Asks for a checkpoint after the current step; with `wait` returns when it is complete on disk, whatever time that takes, else at

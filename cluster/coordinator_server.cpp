@@ -18,7 +18,7 @@
 namespace lockstep {
 namespace {
 
-constexpr int kThreadsMost = 48;  // more than the calls that may wait (coordinator_service.cpp), so that heartbeats always find one
+constexpr int kThreadsMost = WaitingCalls::kMost + 16;  // so that heartbeats always find one
 
 // Linking gRPC's reflection library adds it to every server of the process: this says whether one server has it.
 class Reflection final : public grpc::ServerBuilderOption {
@@ -49,7 +49,7 @@ std::shared_ptr<grpc::ServerCredentials> tls(const Certificate& certificate) {
 }  // namespace
 
 CoordinatorServer::CoordinatorServer(StatusBoard& board, int ranks, bool several_hosts, const CoordinatorOptions& options)
-    : token_(make_token()), ranks_(ranks), service_(make_coordinator_service(board, ranks_, token_, ending_)) {
+    : token_(make_token()), ranks_(ranks), service_(make_coordinator_service(board, ranks_, token_, calls_)) {
   if (options.port < 0 || options.port > 65535) {
     throw Error("coordinator: port " + std::to_string(options.port) + " is not between 0 and 65535", kUsage);
   }
@@ -71,9 +71,11 @@ CoordinatorServer::CoordinatorServer(StatusBoard& board, int ranks, bool several
 }
 
 CoordinatorServer::~CoordinatorServer() {
-  ending_ = true;
   server_->GetHealthCheckService()->SetServingStatus(false);
-  server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));
+  calls_.end(std::chrono::seconds(2));
+  // gRPC waits for every connection's other end to answer its farewell, and clients between two calls do not read. All that is left to do
+  // is to send the trailers of the calls that just ended.
+  server_->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(100));
   server_->Wait();
 }
 

@@ -1,11 +1,11 @@
 #pragma once
-#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cluster/coordinator.h"
 #include "cluster/rank_table.h"
+#include "cluster/waiting_calls.h"
 
 namespace grpc {
 class Server;
@@ -23,7 +23,7 @@ class CoordinatorServer {
  public:
   /// `board` outlives the server. An Error if it cannot listen.
   CoordinatorServer(StatusBoard& board, int ranks, bool several_hosts, const CoordinatorOptions& options);
-  /// Streams send the last status; calls that still run after two seconds are cancelled.
+  /// Streams send the last status, for which they have two seconds; then whatever still runs is cancelled.
   ~CoordinatorServer();
 
   const std::string& token() const { return token_; }
@@ -50,7 +50,7 @@ class CoordinatorServer {
   std::string address_, certificate_;
   std::vector<std::string> remote_, for_ranks_;
   RankTable ranks_;
-  std::atomic<bool> ending_{false};
+  WaitingCalls calls_;
   std::shared_ptr<grpc::Service> service_;
   std::unique_ptr<grpc::Server> server_;
 };

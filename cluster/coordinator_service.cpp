@@ -10,37 +10,23 @@
 #include "cluster/coordinator_messages.h"
 #include "cluster/rank_table.h"
 #include "cluster/status_board.h"
+#include "cluster/waiting_calls.h"
 
 namespace lockstep {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kSlice{50};     // how late a waiting handler sees that its client or the run has gone
-constexpr int kWaitingCallsMost = 32;  // each holds a thread; the server's limit leaves room for heartbeats beside them
-
-// Counts a call among those that wait, while it lives.
-class WaitingCall {
- public:
-  explicit WaitingCall(std::atomic<int>& count) : count_(count), admitted_(count.fetch_add(1) < kWaitingCallsMost) {}
-  ~WaitingCall() { count_.fetch_sub(1); }
-  WaitingCall(const WaitingCall&) = delete;
-  WaitingCall& operator=(const WaitingCall&) = delete;
-  bool admitted() const { return admitted_; }
-
- private:
-  std::atomic<int>& count_;
-  const bool admitted_;
-};
+constexpr milliseconds kSlice{50};  // how late a waiting handler sees that its client or the run has gone
 
 grpc::Status too_many() {
-  return {grpc::StatusCode::RESOURCE_EXHAUSTED, "too many clients watch or wait (" + std::to_string(kWaitingCallsMost) + "); end one"};
+  return {grpc::StatusCode::RESOURCE_EXHAUSTED, "too many clients watch or wait (" + std::to_string(WaitingCalls::kMost) + "); end one"};
 }
 
 class CoordinatorService final : public v1::Coordinator::Service {
  public:
-  CoordinatorService(StatusBoard& board, RankTable& ranks, const std::string& token, const std::atomic<bool>& ending)
-      : board_(board), ranks_(ranks), token_(token), ending_(ending) {}
+  CoordinatorService(StatusBoard& board, RankTable& ranks, const std::string& token, WaitingCalls& calls)
+      : board_(board), ranks_(ranks), token_(token), calls_(calls) {}
 
   grpc::Status GetStatus(grpc::ServerContext* context, const v1::GetStatusRequest*, v1::Status* reply) override {
     if (!is_allowed(*context)) return refused();
@@ -51,11 +37,11 @@ class CoordinatorService final : public v1::Coordinator::Service {
   grpc::Status WatchStatus(grpc::ServerContext* context, const v1::WatchStatusRequest* request,
                            grpc::ServerWriter<v1::Status>* writer) override {
     if (!is_allowed(*context)) return refused();
-    const WaitingCall call(waiting_);
+    const WaitingCalls::Call call(calls_);
     if (!call.admitted()) return too_many();
     const milliseconds interval(request->interval_ms() == 0 ? 500 : std::clamp<std::uint32_t>(request->interval_ms(), 50, 3'600'000));
     for (bool last = false; !last;) {
-      last = is_final(board_.phase()) || ending_;
+      last = is_final(board_.phase()) || calls_.ending();
       if (!writer->Write(status())) break;
       if (!last && !wait(*context, interval)) break;
     }
@@ -77,14 +63,14 @@ class CoordinatorService final : public v1::Coordinator::Service {
   grpc::Status SaveCheckpoint(grpc::ServerContext* context, const v1::SaveCheckpointRequest* request,
                               v1::SaveCheckpointReply* reply) override {
     if (!is_allowed(*context)) return refused();
-    const WaitingCall call(waiting_);
+    const WaitingCalls::Call call(calls_);
     const bool shall_wait = !request->has_wait() || request->wait();
     if (shall_wait && !call.admitted()) return too_many();
     const std::uint64_t ticket = board_.request_checkpoint();
     CheckpointOutcome outcome = board_.wait_for_checkpoint(ticket, milliseconds(0));
     while (shall_wait && outcome.state == CheckpointOutcome::State::pending) {
       if (context->IsCancelled()) return {grpc::StatusCode::CANCELLED, "the client has gone; the checkpoint is written all the same"};
-      if (ending_) return {grpc::StatusCode::FAILED_PRECONDITION, "the run ended before the checkpoint was written"};
+      if (calls_.ending()) return {grpc::StatusCode::FAILED_PRECONDITION, "the run ended before the checkpoint was written"};
       outcome = board_.wait_for_checkpoint(ticket, kSlice);
     }
     if (outcome.state == CheckpointOutcome::State::failed) return {grpc::StatusCode::FAILED_PRECONDITION, outcome.reason};
@@ -125,7 +111,7 @@ class CoordinatorService final : public v1::Coordinator::Service {
     while (std::chrono::steady_clock::now() < end) {
       if (context.IsCancelled()) return false;
       const auto left = std::chrono::duration_cast<milliseconds>(end - std::chrono::steady_clock::now());
-      if (ending_ || board_.wait_for_end(std::min(kSlice, left))) return true;
+      if (calls_.ending() || board_.wait_for_end(std::min(kSlice, left))) return true;
     }
     return true;
   }
@@ -133,15 +119,14 @@ class CoordinatorService final : public v1::Coordinator::Service {
   StatusBoard& board_;
   RankTable& ranks_;
   const std::string token_;
-  const std::atomic<bool>& ending_;
-  std::atomic<int> waiting_{0};
+  WaitingCalls& calls_;
 };
 
 }  // namespace
 
 std::shared_ptr<grpc::Service> make_coordinator_service(StatusBoard& board, RankTable& ranks, const std::string& token,
-                                                        const std::atomic<bool>& ending) {
-  return std::make_shared<CoordinatorService>(board, ranks, token, ending);
+                                                        WaitingCalls& calls) {
+  return std::make_shared<CoordinatorService>(board, ranks, token, calls);
 }
 
 }  // namespace lockstep

@@ -1,5 +1,4 @@
 #pragma once
-#include <atomic>
 #include <memory>
 #include <string>
 
@@ -11,10 +10,11 @@ namespace lockstep {
 
 class RankTable;
 class StatusBoard;
+class WaitingCalls;
 
 /// The handlers of lockstep.v1.Coordinator. All arguments outlive the service. Handlers check the token themselves as well, for servers
-/// whose credentials cannot. Once `ending` is set, streams send the last status and end, and waiting calls return.
+/// whose credentials cannot. Once `calls` are ending, streams send the last status and end, and calls that wait return.
 std::shared_ptr<grpc::Service> make_coordinator_service(StatusBoard& board, RankTable& ranks, const std::string& token,
-                                                        const std::atomic<bool>& ending);
+                                                        WaitingCalls& calls);
 
 }  // namespace lockstep

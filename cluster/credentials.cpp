@@ -69,7 +69,9 @@ std::string make_token() {
   return token;
 }
 
-bool tokens_equal(std::string_view a, std::string_view b) { return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0; }
+bool tokens_equal(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
 
 Certificate make_certificate(const std::string& name) {
   const Key key(EVP_EC_gen("P-256"));

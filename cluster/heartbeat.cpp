@@ -40,7 +40,12 @@ RankStatus rank_status(int rank, const std::string& host, const StatusBoard& boa
 
 HeartbeatSender::HeartbeatSender(int rank, std::string host, const StatusBoard& board, CoordinatorEndpoint endpoint,
                                  std::chrono::milliseconds interval)
-    : rank_(rank), host_(std::move(host)), board_(board), endpoint_(std::move(endpoint)), interval_(interval), thread_([this] { loop(); }) {}
+    : rank_(rank),
+      host_(std::move(host)),
+      board_(board),
+      endpoint_(std::move(endpoint)),
+      interval_(interval),
+      thread_([this] { loop(); }) {}
 
 HeartbeatSender::~HeartbeatSender() {
   {

@@ -47,7 +47,8 @@ bool is_address(const std::string& target) {
 
 void CoordinatorTarget::declare(CLI::App& command) {
   command.add_option("target", target, "RUN_DIR of the run, or HOST:PORT of its coordinator")->required()->type_name("RUN_DIR|HOST:PORT");
-  command.add_option("--token-file", token_file, "with HOST:PORT: file with the run's token; else LOCKSTEP_TOKEN holds it")->type_name("FILE");
+  command.add_option("--token-file", token_file, "with HOST:PORT: file with the run's token; else LOCKSTEP_TOKEN holds it")
+      ->type_name("FILE");
   command.add_option("--certificate", certificate_file, "with HOST:PORT beyond this host: the run's certificate (PEM)")->type_name("FILE");
   command.add_flag("--insecure", insecure, "with HOST:PORT beyond this host: no TLS, the token crosses the network in the clear");
 }

@@ -15,10 +15,17 @@ Json number(std::optional<double> value) { return value ? Json(*value) : Json(nu
 std::string status_json(const Status& status) {
   const RunInfo& run = status.run;
   Json json;
-  json["run"] = {{"name", run.name},       {"run_dir", run.run_dir},         {"model", run.model},
-                 {"epochs", run.epochs},   {"steps_per_epoch", run.steps_per_epoch}, {"batch_size", run.batch_size},
-                 {"ranks", run.ranks},     {"hosts", run.hosts},             {"threads", run.threads},
-                 {"allreduce", run.allreduce}, {"versions", run.versions}};
+  json["run"] = {{"name", run.name},
+                 {"run_dir", run.run_dir},
+                 {"model", run.model},
+                 {"epochs", run.epochs},
+                 {"steps_per_epoch", run.steps_per_epoch},
+                 {"batch_size", run.batch_size},
+                 {"ranks", run.ranks},
+                 {"hosts", run.hosts},
+                 {"threads", run.threads},
+                 {"allreduce", run.allreduce},
+                 {"versions", run.versions}};
   json["phase"] = phase_name(status.phase);
   json["reason"] = status.reason;
   json["stop_request"] = status.stop_request;
@@ -41,8 +48,15 @@ std::string status_json(const Status& status) {
   json["checkpoints"] = status.checkpoints;
   json["ranks"] = Json::array();
   for (const RankStatus& rank : status.ranks) {
-    json["ranks"].push_back({{"rank", rank.rank}, {"host", rank.host}, {"pid", rank.pid}, {"epoch", rank.epoch}, {"step", rank.step},
-                             {"phase", phase_name(rank.phase)}, {"rss_bytes", rank.rss_bytes}, {"time", rank.time}, {"age", number(rank.age)}});
+    json["ranks"].push_back({{"rank", rank.rank},
+                             {"host", rank.host},
+                             {"pid", rank.pid},
+                             {"epoch", rank.epoch},
+                             {"step", rank.step},
+                             {"phase", phase_name(rank.phase)},
+                             {"rss_bytes", rank.rss_bytes},
+                             {"time", rank.time},
+                             {"age", number(rank.age)}});
   }
   return json.dump(2, ' ', false, Json::error_handler_t::replace);
 }

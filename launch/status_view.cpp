@@ -63,9 +63,9 @@ std::string shares_text(const TimeShares& times) {
 
 std::string rank_row(const RankStatus& rank, std::size_t host_width) {
   if (!rank.age) return fmt::format("{:>4}  no heartbeat yet", rank.rank);
-  return fmt::format("{:>4}  {:<{}}  {:>8}  {:>5}  {:>9}  {:<13}  {:>7}  {}", rank.rank, rank.host, host_width, rank.pid, rank.epoch, rank.step,
-                     phase_name(rank.phase), fmt::format("{} MB", rank.rss_bytes / 1'000'000),
-                     fmt::format("{:.1f} s ago{}", *rank.age, *rank.age > kSilent ? "  SILENT" : ""));
+  return fmt::format("{:>4}  {:<{}}  {:>8}  {:>5}  {:>9}  {:<13}  {:>7}  {:.1f} s ago{}", rank.rank, rank.host, host_width, rank.pid,
+                     rank.epoch, rank.step, phase_name(rank.phase), fmt::format("{} MB", rank.rss_bytes / 1'000'000), *rank.age,
+                     *rank.age > kSilent ? "  SILENT" : "");
 }
 
 // The rank heard of longest ago, one never heard of first; null without ranks.
@@ -85,8 +85,8 @@ std::string silence(const std::vector<RankStatus>& ranks) {
 void add_ranks(const std::vector<RankStatus>& ranks, std::size_t rank_rows, std::vector<std::string>& lines) {
   std::size_t host_width = 4;
   for (const RankStatus& rank : ranks) host_width = std::max(host_width, rank.host.size());
-  lines.push_back(
-      fmt::format("{:>4}  {:<{}}  {:>8}  {:>5}  {:>9}  {:<13}  {:>7}  heartbeat", "rank", "host", host_width, "pid", "epoch", "step", "phase", "memory"));
+  lines.push_back(fmt::format("{:>4}  {:<{}}  {:>8}  {:>5}  {:>9}  {:<13}  {:>7}  heartbeat", "rank", "host", host_width, "pid", "epoch",
+                              "step", "phase", "memory"));
   const std::size_t shown = ranks.size() <= rank_rows ? ranks.size() : std::max<std::size_t>(rank_rows, 1) - 1;
   for (std::size_t i = 0; i < shown; ++i) lines.push_back(rank_row(ranks[i], host_width));
   if (shown < ranks.size()) lines.push_back(fmt::format("      and {} more ranks; {}", ranks.size() - shown, silence(ranks)));
@@ -102,16 +102,16 @@ std::vector<std::string> status_table(const Status& status, std::size_t width, s
   lines.push_back(fmt::format("{}: {}{}", run.name, phase_name(status.phase), status.reason.empty() ? "" : " (" + status.reason + ")"));
   if (!run.run_dir.empty()) lines.push_back("run dir  " + run.run_dir);
   lines.push_back(fmt::format("model    {}; batch {}", run.model, run.batch_size));
-  lines.push_back(
-      fmt::format("ranks    {} on {} host{}, {} thread{} each, allreduce {}", run.ranks, run.hosts, run.hosts == 1 ? "" : "s", run.threads,
-                  run.threads == 1 ? "" : "s", run.allreduce));
-  lines.push_back(fmt::format("epoch    {:>17}  {}", fmt::format("{}/{}", progress.epoch, run.epochs), bar(epochs_done(status), run.epochs, bar_width)));
+  lines.push_back(fmt::format("ranks    {} on {} host{}, {} thread{} each, allreduce {}", run.ranks, run.hosts, run.hosts == 1 ? "" : "s",
+                              run.threads, run.threads == 1 ? "" : "s", run.allreduce));
+  lines.push_back(fmt::format("epoch    {:>17}  {}", fmt::format("{}/{}", progress.epoch, run.epochs),
+                              bar(epochs_done(status), run.epochs, bar_width)));
   lines.push_back(fmt::format("step     {:>17}  {}", fmt::format("{}/{}", progress.step_in_epoch, run.steps_per_epoch),
                               bar(progress.step_in_epoch, run.steps_per_epoch, bar_width)));
   lines.push_back("metrics  " + metrics_text(status));
   lines.push_back(fmt::format("rate     {} samples/s  {} steps/s", rate(status.samples_per_second), rate(status.steps_per_second)));
-  lines.push_back(
-      fmt::format("time     elapsed {}  ETA epoch {}  ETA run {}", duration(status.elapsed), duration(status.epoch_eta), duration(status.run_eta)));
+  lines.push_back(fmt::format("time     elapsed {}  ETA epoch {}  ETA run {}", duration(status.elapsed), duration(status.epoch_eta),
+                              duration(status.run_eta)));
   lines.push_back("shares   " + shares_text(status.times));
   lines.push_back(fmt::format("saved    {} checkpoint{}{}", status.checkpoints, status.checkpoints == 1 ? "" : "s",
                               status.stop_request.empty() ? "" : "; stop requested: " + status.stop_request));

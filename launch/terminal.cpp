@@ -11,7 +11,8 @@ namespace lockstep {
 namespace {
 
 std::size_t columns_of(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  const auto starts = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };  // of UTF-8
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), starts));
 }
 
 }  // namespace

@@ -60,7 +60,8 @@ void add_watch(CLI::App& app) {
   CLI::App* command = app.add_subcommand("watch", "Watch a run until it ends: bars, metrics, rates, a row per rank");
   options->target.declare(*command);
   command->add_flag("--once", options->once, "show it once and leave");
-  command->add_option("--interval", options->interval, "seconds between updates (0.5 on a terminal, else 5)")->check(CLI::Range(0.05, 3600.0));
+  command->add_option("--interval", options->interval, "seconds between updates (0.5 on a terminal, else 5)")
+      ->check(CLI::Range(0.05, 3600.0));
   command->callback([options] { watch(*options); });
 }
 

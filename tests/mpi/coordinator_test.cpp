@@ -53,12 +53,12 @@ TEST(Coordinator, EveryRanksHeartbeatArrives) {
     const Status last = client.watch(std::chrono::milliseconds(50), [&](const Status& status) { return !all_there(status); });
     ASSERT_EQ(last.ranks.size(), pids.size());
     for (std::size_t rank = 0; rank < pids.size(); ++rank) {
-      EXPECT_EQ(last.ranks[rank].rank, static_cast<int>(rank));
-      EXPECT_EQ(std::to_string(last.ranks[rank].pid), pids[rank]);
-      EXPECT_EQ(last.ranks[rank].host, world.hostname());
-      EXPECT_EQ(last.ranks[rank].step, 1000 + static_cast<std::int64_t>(rank));
-      EXPECT_EQ(last.ranks[rank].epoch, 3);
-      EXPECT_EQ(last.ranks[rank].phase, Phase::training);
+      ASSERT_EQ(last.ranks[rank].rank, static_cast<int>(rank));
+      ASSERT_EQ(std::to_string(last.ranks[rank].pid), pids[rank]);
+      ASSERT_EQ(last.ranks[rank].host, world.hostname());
+      ASSERT_EQ(last.ranks[rank].step, 1000 + static_cast<std::int64_t>(rank));
+      ASSERT_EQ(last.ranks[rank].epoch, 3);
+      ASSERT_EQ(last.ranks[rank].phase, Phase::training);
     }
   }
   world.barrier();

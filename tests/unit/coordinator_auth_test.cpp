@@ -14,6 +14,7 @@
 #include "cluster/coordinator_service.h"
 #include "cluster/credentials.h"
 #include "cluster/rank_table.h"
+#include "cluster/waiting_calls.h"
 #include "support/coordinator_fixture.h"
 
 namespace lockstep::testing {
@@ -145,8 +146,8 @@ TEST_F(CoordinatorTest, InsecureBeyondLoopbackStillNeedsTheTokenAndHasNoReflecti
 TEST(CoordinatorService, HandlersRefuseWithoutAProcessor) {
   StatusBoard board;
   RankTable ranks(1);
-  const std::atomic<bool> ending{false};
-  const auto service = make_coordinator_service(board, ranks, "secret", ending);
+  WaitingCalls calls;
+  const auto service = make_coordinator_service(board, ranks, "secret", calls);
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -161,8 +162,8 @@ TEST(CoordinatorService, HandlersRefuseWithoutAProcessor) {
 TEST(CoordinatorChannel, TlsTrustsTheRunsCertificateAlone) {
   StatusBoard board;
   RankTable ranks(1);
-  const std::atomic<bool> ending{false};
-  const auto service = make_coordinator_service(board, ranks, "secret", ending);
+  WaitingCalls calls;
+  const auto service = make_coordinator_service(board, ranks, "secret", calls);
   const Certificate certificate = make_certificate(kCertificateName);
   grpc::SslServerCredentialsOptions options;
   options.pem_key_cert_pairs.push_back({certificate.key, certificate.certificate});

@@ -31,7 +31,9 @@ Output lockstep_command(const std::string& arguments, const std::string& environ
 
 void expect_parts(const Output& output, int exit_code, const std::vector<std::string>& parts) {
   EXPECT_EQ(output.exit_code, exit_code) << output.text;
-  for (const std::string& part : parts) EXPECT_NE(output.text.find(part), std::string::npos) << "'" << part << "' is missing in:\n" << output.text;
+  for (const std::string& part : parts) {
+    EXPECT_NE(output.text.find(part), std::string::npos) << "'" << part << "' is missing in:\n" << output.text;
+  }
 }
 
 TEST_F(CoordinatorTest, StatusPrintsATable) {

@@ -76,7 +76,8 @@ TEST_F(CoordinatorTest, EndOfTheCoordinatorEndsAWatchOfAnyInterval) {
     return true;
   });
   ending.join();
-  EXPECT_EQ(last.phase, Phase::training) << "it ended without a reason";
+  EXPECT_EQ(last.phase, Phase::failed) << "nobody told that the run finished";
+  EXPECT_EQ(last.reason, "training was left before it reported its end");
 }
 
 TEST_F(CoordinatorTest, SaveCheckpointWaitsUntilItIsWritten) {
@@ -148,7 +149,8 @@ TEST_F(CoordinatorTest, PortInUseIsAnError) {
   const int port = std::stoi(address.substr(address.rfind(':') + 1));
   const TempDir other;
   StatusBoard board;
-  expect_error([&] { Coordinator(world_, board, {.port = port, .run_dir = other.path()}); }, {std::to_string(port), "in use", "another port"});
+  const auto start = [&] { Coordinator(world_, board, {.port = port, .run_dir = other.path()}); };
+  expect_error(start, {std::to_string(port), "in use", "another port"});
   EXPECT_FALSE(std::filesystem::exists(other / "coordinator.json"));
 }
 
