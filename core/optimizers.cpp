@@ -1,0 +1,217 @@
+#include "core/optimizers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include "cluster/error.h"
+#include "core/optimizer_kernels.h"
+
+namespace lockstep {
+namespace {
+
+const OptimizerOptions& options_of(const OptimizerSpec& spec) {
+  return std::visit([](const auto& one) -> const OptimizerOptions& { return one.options; }, spec);
+}
+
+// 1 - beta as Keras has it: from the decimal the user wrote (0.999), not from the float nearest to it, which makes 1.3e-5 of difference
+// here.
+float one_minus(float beta) {
+  char text[32];
+  const auto end = std::to_chars(std::begin(text), std::end(text), beta).ptr;
+  double written = 0;
+  std::from_chars(text, end, written);
+  return static_cast<float>(1 - written);
+}
+
+// --- checks ---
+
+class Checker {
+ public:
+  explicit Checker(const OptimizerSpec& spec) : name_(class_name(spec)) {}
+  void operator()(const Sgd& sgd) const {
+    check("learning_rate", sgd.learning_rate, sgd.learning_rate >= 0, "at least 0");
+    check("momentum", sgd.momentum, sgd.momentum >= 0 && sgd.momentum <= 1, "in [0, 1]");
+  }
+  void operator()(const Adam& adam) const { check_adam(adam); }
+  void operator()(const AdamW& adam) const { check_adam(adam); }
+  void operator()(const RMSprop& rmsprop) const {
+    check("learning_rate", rmsprop.learning_rate, rmsprop.learning_rate >= 0, "at least 0");
+    check("rho", rmsprop.rho, rmsprop.rho >= 0 && rmsprop.rho < 1, "in [0, 1)");
+    check("momentum", rmsprop.momentum, rmsprop.momentum >= 0 && rmsprop.momentum <= 1, "in [0, 1]");
+    check("epsilon", rmsprop.epsilon, rmsprop.epsilon > 0, "above 0");
+  }
+  void operator()(const OptimizerOptions& options) const {
+    check("weight_decay", options.weight_decay, options.weight_decay >= 0, "at least 0");
+    check("clipnorm", options.clipnorm, options.clipnorm >= 0, "at least 0");
+    check("clipvalue", options.clipvalue, options.clipvalue >= 0, "at least 0");
+    check("global_clipnorm", options.global_clipnorm, options.global_clipnorm >= 0, "at least 0");
+    if ((options.clipnorm > 0) + (options.clipvalue > 0) + (options.global_clipnorm > 0) > 1) {
+      throw Error(fmt::format("{}: only one of clipnorm ({}), clipvalue ({}) and global_clipnorm ({}) can be set", name_, options.clipnorm,
+                              options.clipvalue, options.global_clipnorm),
+                  kUsage);
+    }
+  }
+
+ private:
+  void check(std::string_view key, float value, bool good, std::string_view expected) const {
+    if (good && std::isfinite(value)) return;
+    throw Error(fmt::format("{}: {} is {}, it must be {}", name_, key, value, expected), kUsage);
+  }
+  template <typename AnyAdam>
+  void check_adam(const AnyAdam& adam) const {
+    check("learning_rate", adam.learning_rate, adam.learning_rate >= 0, "at least 0");
+    check("beta_1", adam.beta_1, adam.beta_1 >= 0 && adam.beta_1 < 1, "in [0, 1)");
+    check("beta_2", adam.beta_2, adam.beta_2 >= 0 && adam.beta_2 < 1, "in [0, 1)");
+    check("epsilon", adam.epsilon, adam.epsilon > 0, "above 0");
+  }
+  std::string name_;
+};
+
+std::vector<std::string> slot_names(const Sgd& sgd) {
+  return sgd.momentum != 0 ? std::vector<std::string>{"momentum"} : std::vector<std::string>{};
+}
+std::vector<std::string> adam_slot_names(bool amsgrad) {
+  std::vector<std::string> names = {"momentum", "velocity"};
+  if (amsgrad) names.emplace_back("velocity_hat");
+  return names;
+}
+std::vector<std::string> slot_names(const Adam& adam) { return adam_slot_names(adam.amsgrad); }
+std::vector<std::string> slot_names(const AdamW& adam) { return adam_slot_names(adam.amsgrad); }
+std::vector<std::string> slot_names(const RMSprop& rmsprop) {
+  std::vector<std::string> names = {"velocity"};
+  if (rmsprop.momentum > 0) names.emplace_back("momentum");
+  if (rmsprop.centered) names.emplace_back("average_gradient");
+  return names;
+}
+
+// --- the update of one step ---
+
+class Update {
+ public:
+  Update(std::span<float> parameters, std::span<const float> gradients, std::vector<OptimizerSlot>& slots, std::int64_t t,
+         float learning_rate)
+      : w_(parameters.data()),
+        g_(gradients.data()),
+        count_(static_cast<std::int64_t>(parameters.size())),
+        slots_(slots),
+        t_(static_cast<float>(t)),
+        learning_rate_(learning_rate) {}
+
+  void operator()(const Sgd& sgd) const {
+    const SgdStep step{learning_rate_, sgd.options.weight_decay, sgd.momentum, sgd.nesterov};
+    float* const m = sgd.momentum != 0 ? slot(0) : nullptr;
+    for_blocks(count_, [=, this](std::int64_t first, std::int64_t n) { sgd_step(w_ + first, g_ + first, from(m, first), n, step); });
+  }
+  void operator()(const Adam& adam) const { adam_update(adam); }
+  void operator()(const AdamW& adam) const { adam_update(adam); }
+  void operator()(const RMSprop& rmsprop) const {
+    const RmspropStep step{learning_rate_, rmsprop.options.weight_decay, rmsprop.rho, one_minus(rmsprop.rho), rmsprop.momentum,
+                           rmsprop.epsilon};
+    const bool has_momentum = rmsprop.momentum > 0;
+    float *const v = slot(0), *const m = has_momentum ? slot(1) : nullptr,
+                 *const mean = rmsprop.centered ? slot(has_momentum ? 2 : 1) : nullptr;
+    for_blocks(count_, [=, this](std::int64_t first, std::int64_t n) {
+      rmsprop_step(w_ + first, g_ + first, v + first, from(m, first), from(mean, first), n, step);
+    });
+  }
+
+ private:
+  template <typename AnyAdam>
+  void adam_update(const AnyAdam& adam) const {
+    const float alpha = learning_rate_ * std::sqrt(1 - std::pow(adam.beta_2, t_)) / (1 - std::pow(adam.beta_1, t_));
+    const AdamStep step{learning_rate_, adam.options.weight_decay, alpha, one_minus(adam.beta_1), one_minus(adam.beta_2), adam.epsilon};
+    float *const m = slot(0), *const v = slot(1), *const v_hat = adam.amsgrad ? slot(2) : nullptr;
+    for_blocks(count_, [=, this](std::int64_t first, std::int64_t n) {
+      adam_step(w_ + first, g_ + first, m + first, v + first, from(v_hat, first), n, step);
+    });
+  }
+  float* slot(std::size_t index) const { return slots_[index].values.data(); }
+  static float* from(float* values, std::int64_t first) { return values == nullptr ? nullptr : values + first; }
+
+  float* w_;
+  const float* g_;
+  std::int64_t count_;
+  std::vector<OptimizerSlot>& slots_;
+  float t_;
+  float learning_rate_;
+};
+
+}  // namespace
+
+OptimizerSpec optimizer_from_name(std::string_view name) {
+  std::string lower(name);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  if (lower == "sgd") return Sgd{};
+  if (lower == "adam") return Adam{};
+  if (lower == "adamw") return AdamW{};
+  if (lower == "rmsprop") return RMSprop{};
+  throw Error(fmt::format("unknown optimizer '{}'; known are sgd, adam, adamw, rmsprop", name), kUsage);
+}
+
+std::string class_name(const OptimizerSpec& spec) {
+  constexpr std::string_view kNames[] = {"SGD", "Adam", "AdamW", "RMSprop"};
+  return std::string(kNames[spec.index()]);
+}
+
+float learning_rate(const OptimizerSpec& spec) {
+  return std::visit([](const auto& one) { return one.learning_rate; }, spec);
+}
+
+Optimizer::Optimizer(const OptimizerSpec& spec, std::int64_t parameters, std::vector<VariableRange> variables)
+    : spec_(spec), variables_(std::move(variables)), learning_rate_(lockstep::learning_rate(spec)) {
+  std::visit(Checker(spec_), spec_);
+  Checker{spec_}(options_of(spec_));
+  for (const auto& [offset, count] : variables_) {
+    if (offset < 0 || count < 0 || offset + count > parameters) {
+      throw Error(
+          fmt::format("{}: variable at [{}, {}) lies outside the {} parameters", class_name(spec_), offset, offset + count, parameters));
+    }
+  }
+  for (std::string& name : std::visit([](const auto& one) { return slot_names(one); }, spec_)) {
+    slots_.push_back({std::move(name), Buffer(parameters)});
+  }
+}
+
+void Optimizer::step(std::span<float> parameters, std::span<float> gradients) {
+  const auto fits = [&](const OptimizerSlot& slot) { return slot.values.span().size() == parameters.size(); };
+  if (parameters.size() != gradients.size() || !std::all_of(slots_.begin(), slots_.end(), fits)) {
+    throw Error(fmt::format("{}: {} parameters and {} gradients do not fit the optimizer's state", class_name(spec_), parameters.size(),
+                            gradients.size()));
+  }
+  clip(gradients);
+  std::visit(Update(parameters, gradients, slots_, iterations_ + 1, learning_rate_), spec_);
+  ++iterations_;
+}
+
+// In double throughout, so that large gradients do not overflow. A gradient within the limit keeps its bits.
+void Optimizer::clip(std::span<float> gradients) const {
+  const OptimizerOptions& options = options_of(spec_);
+  float* const g = gradients.data();
+  const auto scale = [g](VariableRange range, double factor) {
+    for_blocks(range.count, [=](std::int64_t first, std::int64_t n) { scale_values(g + range.offset + first, n, factor); });
+  };
+  if (options.clipvalue > 0) {
+    for_blocks(static_cast<std::int64_t>(gradients.size()),
+               [g, &options](std::int64_t first, std::int64_t n) { clip_values(g + first, n, options.clipvalue); });
+  } else if (options.clipnorm > 0) {
+    for (const VariableRange& range : variables_) {  // an inf becomes NaN and the variable's other elements 0, a NaN spreads: as in Keras
+      const double norm = std::sqrt(sum_of_squares(g, range));
+      if (!(norm <= options.clipnorm)) scale(range, options.clipnorm / norm);
+    }
+  } else if (options.global_clipnorm > 0) {
+    double squares = 0;
+    for (const VariableRange& range : variables_) squares += sum_of_squares(g, range);
+    const double norm = std::sqrt(squares);
+    if (norm <= options.global_clipnorm) return;
+    // One NaN or inf makes every gradient NaN, as in Keras: a step from such gradients must not look like a step.
+    const double factor = std::isfinite(norm) ? options.global_clipnorm / norm : std::numeric_limits<double>::quiet_NaN();
+    for (const VariableRange& range : variables_) scale(range, factor);
+  }
+}
+
+}  // namespace lockstep
