@@ -1,29 +1,40 @@
 #include "core/initializers.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <numbers>
-#include <utility>
 
-#include "core/names.h"
+#include "cluster/error.h"
 #include "core/philox.h"
 
 namespace lockstep {
 namespace {
 
-constexpr double kTruncatedDeviation = 0.87962566103423978;  // of N(0, 1) cut at +-2
+struct Names {
+  Initializer initializer;
+  std::string_view name, class_name;
+};
 
-constexpr std::array<std::pair<std::string_view, Initializer>, 8> kNames = {{{"glorot_uniform", Initializer::glorot_uniform},
-                                                                              {"glorot_normal", Initializer::glorot_normal},
-                                                                              {"he_uniform", Initializer::he_uniform},
-                                                                              {"he_normal", Initializer::he_normal},
-                                                                              {"lecun_uniform", Initializer::lecun_uniform},
-                                                                              {"lecun_normal", Initializer::lecun_normal},
-                                                                              {"zeros", Initializer::zeros},
-                                                                              {"ones", Initializer::ones}}};
+constexpr std::array<Names, 8> kNames = {{{Initializer::glorot_uniform, "glorot_uniform", "GlorotUniform"},
+                                          {Initializer::glorot_normal, "glorot_normal", "GlorotNormal"},
+                                          {Initializer::he_uniform, "he_uniform", "HeUniform"},
+                                          {Initializer::he_normal, "he_normal", "HeNormal"},
+                                          {Initializer::lecun_uniform, "lecun_uniform", "LecunUniform"},
+                                          {Initializer::lecun_normal, "lecun_normal", "LecunNormal"},
+                                          {Initializer::zeros, "zeros", "Zeros"},
+                                          {Initializer::ones, "ones", "Ones"}}};
 
-/// keras/src/initializers/random_initializers.py, compute_fans.
-std::pair<double, double> fans(const Shape& shape) {
+// Standard deviation of a standard normal cut at -2 and 2.
+constexpr double kTruncatedDeviation = 0.87962566103423978;
+
+struct Fan {
+  double in, out;
+};
+
+Fan fan_of(const Shape& shape) {
   if (shape.empty()) return {1, 1};
   if (shape.size() == 1) return {static_cast<double>(shape[0]), static_cast<double>(shape[0])};
   double receptive = 1;
@@ -31,58 +42,88 @@ std::pair<double, double> fans(const Shape& shape) {
   return {receptive * static_cast<double>(shape[shape.size() - 2]), receptive * static_cast<double>(shape.back())};
 }
 
-double variance(Initializer initializer, const Shape& shape) {
-  const auto [in, out] = fans(shape);
+// Variance of glorot, he and lecun: Keras' scale / max(1, n).
+double variance_of(Initializer initializer, const Fan& fan) {
   switch (initializer) {
+    case Initializer::glorot_uniform:
+    case Initializer::glorot_normal:
+      return 1 / std::max(1.0, (fan.in + fan.out) / 2);
     case Initializer::he_uniform:
-    case Initializer::he_normal: return 2 / std::max(1.0, in);
-    case Initializer::lecun_uniform:
-    case Initializer::lecun_normal: return 1 / std::max(1.0, in);
-    default: return 1 / std::max(1.0, (in + out) / 2);
+    case Initializer::he_normal:
+      return 2 / std::max(1.0, fan.in);
+    default:
+      return 1 / std::max(1.0, fan.in);
   }
 }
 
-/// A standard normal number in (-2, 2), drawn again until it lies there: try t takes block (index, t), Box and Muller.
-double truncated_normal(const RandomStream& random, std::uint64_t index) {
-  for (std::uint64_t t = 0;; ++t) {
-    const PhiloxBlock words = random.block(index, t);
-    const double u = (static_cast<double>(words[0]) + 0.5) * 0x1p-32, v = static_cast<double>(words[1]) * 0x1p-32;
-    const double z = std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
-    if (std::abs(z) < 2) return z;
+// Values in [-limit, limit); four elements to a block.
+void fill_uniform(const RandomStream& stream, double limit, std::span<float> values) {
+  const auto bound = static_cast<float>(limit);
+  PhiloxBlock block{};
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i % 4 == 0) block = stream.block(i / 4, 0);
+    values[i] = bound * (2 * uniform(block[i % 4]) - 1);
+  }
+}
+
+// Two standard normal numbers by Box and Muller; the first word is taken from (0, 1), so that its log is finite.
+std::array<double, 2> normal_pair(std::uint32_t first, std::uint32_t second) {
+  const double radius = std::sqrt(-2 * std::log((first + 0.5) * 0x1p-32));
+  const double angle = 2 * std::numbers::pi * (second * 0x1p-32);
+  return {radius * std::cos(angle), radius * std::sin(angle)};
+}
+
+// The first of the element's own numbers that lies within two standard deviations; one in twenty is redrawn.
+double truncated_normal(const RandomStream& stream, std::uint64_t element) {
+  for (std::uint64_t attempt = 0;; ++attempt) {
+    const PhiloxBlock block = stream.block(element, attempt);
+    for (const std::size_t word : {0U, 2U}) {
+      for (const double z : normal_pair(block[word], block[word + 1])) {
+        if (std::abs(z) <= 2) return z;
+      }
+    }
   }
 }
 
 }  // namespace
 
 std::string_view name_of(Initializer initializer) {
-  for (const auto& [name, value] : kNames) {
-    if (value == initializer) return name;
-  }
-  return "";
+  const auto found = std::find_if(kNames.begin(), kNames.end(), [=](const Names& names) { return names.initializer == initializer; });
+  if (found == kNames.end()) throw Error(fmt::format("not an initializer: {}", static_cast<int>(initializer)));
+  return found->name;
 }
 
 Initializer initializer_from_name(std::string_view name) {
-  for (const auto& [known, value] : kNames) {
-    if (known == name) return value;
+  std::string known;
+  for (const Names& names : kNames) {
+    if (name == names.name || name == names.class_name) return names.initializer;
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", names.name);
   }
-  throw unknown_name("initializer", name, kNames);
+  throw Error(fmt::format("unknown initializer '{}'; known are {}", name, known), kUsage);
 }
 
 void initialize(Initializer initializer, const Shape& shape, std::uint64_t seed, std::uint32_t id, std::span<float> values) {
-  const RandomStream random(seed, RandomPurpose::weights, id);
-  const double spread = variance(initializer, shape);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    switch (initializer) {
-      case Initializer::zeros: values[i] = 0; break;
-      case Initializer::ones: values[i] = 1; break;
-      case Initializer::glorot_uniform:
-      case Initializer::he_uniform:
-      case Initializer::lecun_uniform: {
-        const auto limit = static_cast<float>(std::sqrt(3 * spread));
-        values[i] = limit * (2 * uniform(random.block(i, 0)[0]) - 1);
-        break;
-      }
-      default: values[i] = static_cast<float>(std::sqrt(spread) / kTruncatedDeviation * truncated_normal(random, i));
+  if (static_cast<std::int64_t>(values.size()) != elements(shape)) {
+    throw Error(fmt::format("initializer {}: shape {} has {} elements, but there is room for {}", name_of(initializer), to_string(shape),
+                            elements(shape), values.size()));
+  }
+  const RandomStream stream(seed, RandomPurpose::weights, id);
+  const double variance = variance_of(initializer, fan_of(shape));
+  switch (initializer) {
+    case Initializer::zeros:
+      return std::fill(values.begin(), values.end(), 0.0F);
+    case Initializer::ones:
+      return std::fill(values.begin(), values.end(), 1.0F);
+    case Initializer::glorot_uniform:
+    case Initializer::he_uniform:
+    case Initializer::lecun_uniform:
+      return fill_uniform(stream, std::sqrt(3 * variance), values);
+    case Initializer::glorot_normal:
+    case Initializer::he_normal:
+    case Initializer::lecun_normal: {
+      const double sigma = std::sqrt(variance) / kTruncatedDeviation;
+      for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(sigma * truncated_normal(stream, i));
+      return;
     }
   }
 }

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
-#include <utility>
 
 #include "cluster/error.h"
 #include "core/losses.h"
@@ -9,29 +9,24 @@
 namespace lockstep {
 namespace {
 
-// Position in LossSpec, Keras' snake_case name, class name and short form.
 struct Names {
   LossSpec loss;
   std::string_view name, class_name, short_name;
 };
 
-const std::array<Names, 6>& names() {
-  static const std::array<Names, 6> all = {
-      {{SparseCategoricalCrossentropy{}, "sparse_categorical_crossentropy", "SparseCategoricalCrossentropy", {}},
-       {CategoricalCrossentropy{}, "categorical_crossentropy", "CategoricalCrossentropy", {}},
-       {BinaryCrossentropy{}, "binary_crossentropy", "BinaryCrossentropy", "bce"},
-       {MeanSquaredError{}, "mean_squared_error", "MeanSquaredError", "mse"},
-       {MeanAbsoluteError{}, "mean_absolute_error", "MeanAbsoluteError", "mae"},
-       {Huber{}, "huber", "Huber", {}}}};
-  return all;
-}
+// In the order of the variant, so that index() finds its row.
+constexpr std::array<Names, 6> kNames = {
+    {{SparseCategoricalCrossentropy{}, "sparse_categorical_crossentropy", "SparseCategoricalCrossentropy", {}},
+     {CategoricalCrossentropy{}, "categorical_crossentropy", "CategoricalCrossentropy", {}},
+     {BinaryCrossentropy{}, "binary_crossentropy", "BinaryCrossentropy", "bce"},
+     {MeanSquaredError{}, "mean_squared_error", "MeanSquaredError", "mse"},
+     {MeanAbsoluteError{}, "mean_absolute_error", "MeanAbsoluteError", "mae"},
+     {Huber{}, "huber", "Huber", {}}}};
 
+// "MSE" of "mse".
 bool is_upper_case_of(std::string_view name, std::string_view lower) {
-  if (name.size() != lower.size()) return false;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    if (name[i] != static_cast<char>(lower[i] - 'a' + 'A')) return false;
-  }
-  return !name.empty();
+  const auto matches = [](char upper, char c) { return c >= 'a' && c <= 'z' && upper == static_cast<char>(c - 'a' + 'A'); };
+  return !name.empty() && std::equal(name.begin(), name.end(), lower.begin(), lower.end(), matches);
 }
 
 void check_options(const LossSpec& loss) {
@@ -51,7 +46,7 @@ void check_options(const LossSpec& loss) {
 
 LossSpec loss_from_name(std::string_view name) {
   std::string known;
-  for (const Names& one : names()) {
+  for (const Names& one : kNames) {
     if (name == one.name || name == one.class_name || (!name.empty() && name == one.short_name) || is_upper_case_of(name, one.short_name)) {
       return one.loss;
     }
@@ -60,7 +55,7 @@ LossSpec loss_from_name(std::string_view name) {
   throw Error(fmt::format("unknown loss '{}'; known are {}", name, known), kUsage);
 }
 
-std::string name_of(const LossSpec& loss) { return std::string(names()[loss.index()].name); }
+std::string name_of(const LossSpec& loss) { return std::string(kNames[loss.index()].name); }
 
 bool fuses_softmax(const LossSpec& loss) {
   return std::holds_alternative<SparseCategoricalCrossentropy>(loss) || std::holds_alternative<CategoricalCrossentropy>(loss);

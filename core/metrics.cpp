@@ -1,135 +1,157 @@
 #include "core/metrics.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
-#include <span>
-#include <utility>
 
-#include "core/names.h"
+#include "cluster/error.h"
 
 namespace lockstep {
 namespace {
 
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-
 using Kind = decltype(MetricSpec::kind);
 
-struct Entry {
-  const char* snake;
-  const char* class_of;
+struct Names {
   Kind kind;
+  std::string_view name, class_name, short_name;
 };
 
-// In the order of MetricSpec::kind.
-const std::array<Entry, 9> kKinds = {{{"accuracy", "Accuracy", Accuracy{}},
-                                      {"sparse_categorical_accuracy", "SparseCategoricalAccuracy", SparseCategoricalAccuracy{}},
-                                      {"categorical_accuracy", "CategoricalAccuracy", CategoricalAccuracy{}},
-                                      {"binary_accuracy", "BinaryAccuracy", BinaryAccuracy{}},
-                                      {"top_k_categorical_accuracy", "TopKCategoricalAccuracy", TopKCategoricalAccuracy{}},
-                                      {"sparse_top_k_categorical_accuracy", "SparseTopKCategoricalAccuracy", SparseTopKCategoricalAccuracy{}},
-                                      {"mean_squared_error", "MeanSquaredError", MeanSquaredErrorMetric{}},
-                                      {"mean_absolute_error", "MeanAbsoluteError", MeanAbsoluteErrorMetric{}},
-                                      {"root_mean_squared_error", "RootMeanSquaredError", RootMeanSquaredError{}}}};
+// In the order of the variant, so that kind.index() finds its row.
+constexpr std::array<Names, 9> kNames = {
+    {{Accuracy{}, "accuracy", "Accuracy", "acc"},
+     {SparseCategoricalAccuracy{}, "sparse_categorical_accuracy", "SparseCategoricalAccuracy", {}},
+     {CategoricalAccuracy{}, "categorical_accuracy", "CategoricalAccuracy", {}},
+     {BinaryAccuracy{}, "binary_accuracy", "BinaryAccuracy", {}},
+     {TopKCategoricalAccuracy{}, "top_k_categorical_accuracy", "TopKCategoricalAccuracy", {}},
+     {SparseTopKCategoricalAccuracy{}, "sparse_top_k_categorical_accuracy", "SparseTopKCategoricalAccuracy", {}},
+     {MeanSquaredErrorMetric{}, "mean_squared_error", "MeanSquaredError", "mse"},
+     {MeanAbsoluteErrorMetric{}, "mean_absolute_error", "MeanAbsoluteError", "mae"},
+     {RootMeanSquaredError{}, "root_mean_squared_error", "RootMeanSquaredError", {}}}};
 
-std::vector<std::pair<std::string, Kind>> names() {
-  std::vector<std::pair<std::string, Kind>> all{{"acc", Accuracy{}}, {"mse", MeanSquaredErrorMetric{}}, {"MSE", MeanSquaredErrorMetric{}},
-                                                {"mae", MeanAbsoluteErrorMetric{}}, {"MAE", MeanAbsoluteErrorMetric{}}};
-  for (const Entry& entry : kKinds) {
-    all.emplace_back(entry.snake, entry.kind);
-    all.emplace_back(entry.class_of, entry.kind);
+// "MSE" of "mse".
+bool is_upper_case_of(std::string_view name, std::string_view lower) {
+  const auto matches = [](char upper, char c) { return c >= 'a' && c <= 'z' && upper == static_cast<char>(c - 'a' + 'A'); };
+  return !name.empty() && std::equal(name.begin(), name.end(), lower.begin(), lower.end(), matches);
+}
+
+bool equal_in_any_case(std::string_view name, std::string_view lower) {
+  const auto matches = [](char a, char c) { return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == c; };
+  return std::equal(name.begin(), name.end(), lower.begin(), lower.end(), matches);
+}
+
+// Index of the largest value, the first one among equals; -1 if one is NaN: such a row has no class.
+std::int64_t argmax(const float* values, std::int64_t width) {
+  std::int64_t largest = 0;
+  for (std::int64_t k = 0; k < width; ++k) {
+    if (std::isnan(values[k])) return -1;
+    if (values[k] > values[largest]) largest = k;
   }
-  return all;
+  return largest;
 }
 
-std::int64_t largest(const float* row, std::int64_t width) { return std::max_element(row, row + width) - row; }
-
-/// Keras' in_top_k: the label's value is finite and fewer than k values are larger.
-bool in_top_k(const float* row, std::int64_t width, std::int64_t label, std::int64_t k) {
-  if (label < 0 || label >= width || !std::isfinite(row[label])) return false;
-  return std::count_if(row, row + width, [&](float value) { return value > row[label] || std::isnan(value); }) < k;
-}
-
-/// Mean over rows with weight != 0 of value(truth row, output row).
-template <class Value>
-Mean mean_of(const MetricRows& rows, const Value& value) {
-  Mean mean;
-  for (std::int64_t r = 0; r < rows.rows; ++r) {
-    if (rows.weight[r] == 0) continue;
-    mean.sum += static_cast<double>(value(rows.truth + r * rows.truth_width, rows.output + r * rows.width));
-    mean.count += 1;
+// True if the class's value is at least the k-th largest of the row and the row is finite (tf.math.in_top_k).
+bool in_top_k(const float* values, std::int64_t width, std::int64_t label, std::int64_t k) {
+  if (label < 0 || label >= width) return false;
+  std::int64_t larger = 0;
+  for (std::int64_t i = 0; i < width; ++i) {
+    if (!std::isfinite(values[i])) return false;
+    if (values[i] > values[label]) ++larger;
   }
-  return mean;
+  return larger < k;
 }
 
-template <class Term>
-double mean_over(const float* truth, const float* output, std::int64_t width, const Term& term) {
-  double sum = 0;
-  for (std::int64_t k = 0; k < width; ++k) sum += term(static_cast<double>(truth[k]) - static_cast<double>(output[k]));
-  return sum / static_cast<double>(width);
+// A label as class index; -1 if it is none, which no output matches.
+std::int64_t class_of(float label, std::int64_t classes) {
+  const bool good = label >= 0 && label < static_cast<float>(classes) && label == std::floor(label);
+  return good ? static_cast<std::int64_t>(label) : -1;
 }
 
-Mean squared_error(const MetricRows& rows) {
-  return mean_of(rows, [&](const float* y, const float* p) { return mean_over(y, p, rows.width, [](double e) { return e * e; }); });
-}
+// Value of one row: y (truth_width), p (width).
+struct RowValue {
+  const float* y;
+  const float* p;
+  std::int64_t width;
 
-bool label_metric(const MetricSpec& metric) {
-  return std::holds_alternative<SparseCategoricalAccuracy>(metric.kind) || std::holds_alternative<SparseTopKCategoricalAccuracy>(metric.kind);
+  double operator()(const Accuracy&) const { return 0; }  // resolved before
+  double operator()(const SparseCategoricalAccuracy&) const {
+    const std::int64_t label = class_of(*y, width);
+    return label >= 0 && label == argmax(p, width) ? 1 : 0;
+  }
+  double operator()(const CategoricalAccuracy&) const {
+    const std::int64_t label = argmax(y, width);
+    return label >= 0 && label == argmax(p, width) ? 1 : 0;
+  }
+  double operator()(const BinaryAccuracy& accuracy) const {
+    return mean(
+        [&accuracy](float truth, float output) { return truth == (output > accuracy.threshold ? 1.0F : 0.0F) && !std::isnan(output); });
+  }
+  double operator()(const TopKCategoricalAccuracy& top) const { return in_top_k(p, width, argmax(y, width), top.k) ? 1 : 0; }
+  double operator()(const SparseTopKCategoricalAccuracy& top) const { return in_top_k(p, width, class_of(*y, width), top.k) ? 1 : 0; }
+  double operator()(const MeanSquaredErrorMetric&) const {
+    return mean([](double truth, double output) { return (truth - output) * (truth - output); });
+  }
+  double operator()(const MeanAbsoluteErrorMetric&) const {
+    return mean([](double truth, double output) { return std::abs(truth - output); });
+  }
+  double operator()(const RootMeanSquaredError&) const { return (*this)(MeanSquaredErrorMetric{}); }
+
+  template <typename Function>
+  double mean(Function f) const {
+    double total = 0;
+    for (std::int64_t k = 0; k < width; ++k) total += static_cast<double>(f(y[k], p[k]));
+    return total / static_cast<double>(width);
+  }
+};
+
+void check_k(const MetricSpec& metric) {
+  const auto* top = std::get_if<TopKCategoricalAccuracy>(&metric.kind);
+  const auto* sparse = std::get_if<SparseTopKCategoricalAccuracy>(&metric.kind);
+  const std::int64_t k = top != nullptr ? top->k : sparse != nullptr ? sparse->k : 1;
+  if (k < 1) throw Error(fmt::format("{}: k is {}, it must be at least 1", default_name(metric), k), kUsage);
 }
 
 }  // namespace
 
 MetricSpec metric_from_name(std::string_view name) {
-  for (const auto& [known, kind] : names()) {
-    if (known == name) return {kind, std::string(name)};
+  if (equal_in_any_case(name, "accuracy") || equal_in_any_case(name, "acc")) return {Accuracy{}, std::string(name)};  // as Keras' compile()
+  std::string known;
+  for (const Names& one : kNames) {
+    const bool is_short = !name.empty() && (name == one.short_name || is_upper_case_of(name, one.short_name));
+    if (name == one.name || name == one.class_name || is_short) return {one.kind, std::string(name)};
+    known += fmt::format("{}{}{}", known.empty() ? "" : ", ", one.name, one.short_name.empty() ? "" : fmt::format(" ({})", one.short_name));
   }
-  throw unknown_name("metric", name, names());
+  throw Error(fmt::format("unknown metric '{}'; known are {}", name, known), kUsage);
 }
 
-std::string default_name(const MetricSpec& metric) { return kKinds[metric.kind.index()].snake; }
-std::string metric_class(const MetricSpec& metric) { return kKinds[metric.kind.index()].class_of; }
+std::string default_name(const MetricSpec& metric) { return std::string(kNames[metric.kind.index()].name); }
+
+std::string metric_class(const MetricSpec& metric) { return std::string(kNames[metric.kind.index()].class_name); }
 
 Mean metric_rows(const MetricSpec& metric, const MetricRows& rows) {
-  const auto label = [](const float* y) { return static_cast<std::int64_t>(*y); };
-  return std::visit(
-      Overloaded{
-          [&](const SparseCategoricalAccuracy&) { return mean_of(rows, [&](const float* y, const float* p) { return largest(p, rows.width) == label(y); }); },
-          [&](const CategoricalAccuracy&) {
-            return mean_of(rows, [&](const float* y, const float* p) { return largest(p, rows.width) == largest(y, rows.width); });
-          },
-          [&](const BinaryAccuracy& binary) {
-            return mean_of(rows, [&](const float* y, const float* p) {
-              const auto right = [&](std::int64_t k) { return (p[k] > binary.threshold ? 1.F : 0.F) == y[k]; };
-              double sum = 0;
-              for (std::int64_t k = 0; k < rows.width; ++k) sum += right(k) ? 1 : 0;
-              return sum / static_cast<double>(rows.width);
-            });
-          },
-          [&](const TopKCategoricalAccuracy& top) {
-            return mean_of(rows, [&](const float* y, const float* p) { return in_top_k(p, rows.width, largest(y, rows.width), top.k); });
-          },
-          [&](const SparseTopKCategoricalAccuracy& top) {
-            return mean_of(rows, [&](const float* y, const float* p) { return in_top_k(p, rows.width, label(y), top.k); });
-          },
-          [&](const MeanAbsoluteErrorMetric&) {
-            return mean_of(rows, [&](const float* y, const float* p) { return mean_over(y, p, rows.width, [](double e) { return std::abs(e); }); });
-          },
-          [&](const MeanSquaredErrorMetric&) { return squared_error(rows); }, [&](const RootMeanSquaredError&) { return squared_error(rows); },
-          [&](const Accuracy&) -> Mean { throw Error("metric 'accuracy' must be resolved by the shapes of truth and output first"); }},
-      metric.kind);
+  const Kind kind = std::holds_alternative<Accuracy>(metric.kind) ? resolve(metric, rows.truth_width, rows.width).kind : metric.kind;
+  Mean total;
+  std::visit(
+      [&](const auto& one) {
+        for (std::int64_t r = 0; r < rows.rows; ++r) {
+          if (rows.weight[r] == 0) continue;
+          total.sum += RowValue{rows.truth + r * rows.truth_width, rows.output + r * rows.width, rows.width}(one);
+          total.count += 1;
+        }
+      },
+      kind);
+  return total;
 }
 
 double metric_result(const MetricSpec& metric, const Mean& total) {
-  const double mean = total.count > 0 ? total.sum / total.count : 0;
+  const double mean = total.count == 0 ? 0 : total.sum / total.count;
   return std::holds_alternative<RootMeanSquaredError>(metric.kind) ? std::sqrt(mean) : mean;
 }
 
 MetricSpec resolve(const MetricSpec& metric, std::int64_t truth_width, std::int64_t output_width) {
   MetricSpec resolved = metric;
+  if (resolved.name.empty()) resolved.name = default_name(metric);
   if (std::holds_alternative<Accuracy>(metric.kind)) {
     if (output_width == 1) {
       resolved.kind = BinaryAccuracy{};
@@ -139,13 +161,14 @@ MetricSpec resolve(const MetricSpec& metric, std::int64_t truth_width, std::int6
       resolved.kind = CategoricalAccuracy{};
     }
   }
-  const std::int64_t expected = label_metric(resolved) ? 1 : output_width;
-  if (truth_width != expected) {
-    throw Error("metric '" + metric.name + "' (" + metric_class(resolved) + ") needs " + std::to_string(expected) +
-                    " truth values per row for an output of " + std::to_string(output_width) + ", found " + std::to_string(truth_width),
-                kUsage);
-  }
-  return resolved;
+  check_k(resolved);
+  const bool sparse = std::holds_alternative<SparseCategoricalAccuracy>(resolved.kind) ||
+                      std::holds_alternative<SparseTopKCategoricalAccuracy>(resolved.kind);
+  const std::int64_t expected = sparse ? 1 : output_width;
+  if (truth_width == expected) return resolved;
+  throw Error(fmt::format("metric '{}' ({}) with an output of {} numbers per row expects {} per row as truth, but found {}", resolved.name,
+                          metric_class(resolved), output_width, expected, truth_width),
+              kUsage);
 }
 
 }  // namespace lockstep

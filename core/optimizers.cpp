@@ -1,207 +1,217 @@
 #include "core/optimizers.h"
 
-#include <algorithm>
-#include <array>
-#include <cctype>
-#include <cmath>
+#include <fmt/format.h>
 
-#include "cluster/clones.h"
-#include "core/names.h"
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include "cluster/error.h"
+#include "core/optimizer_kernels.h"
 
 namespace lockstep {
 namespace {
 
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
+const OptimizerOptions& options_of(const OptimizerSpec& spec) {
+  return std::visit([](const auto& one) -> const OptimizerOptions& { return one.options; }, spec);
+}
+
+// 1 - beta as Keras has it: from the decimal the user wrote (0.999), not from the float nearest to it, which makes 1.3e-5 of difference
+// here.
+float one_minus(float beta) {
+  char text[32];
+  const auto end = std::to_chars(std::begin(text), std::end(text), beta).ptr;
+  double written = 0;
+  std::from_chars(text, end, written);
+  return static_cast<float>(1 - written);
+}
+
+// --- checks ---
+
+class Checker {
+ public:
+  explicit Checker(const OptimizerSpec& spec) : name_(class_name(spec)) {}
+  void operator()(const Sgd& sgd) const {
+    check("learning_rate", sgd.learning_rate, sgd.learning_rate >= 0, "at least 0");
+    check("momentum", sgd.momentum, sgd.momentum >= 0 && sgd.momentum <= 1, "in [0, 1]");
+  }
+  void operator()(const Adam& adam) const { check_adam(adam); }
+  void operator()(const AdamW& adam) const { check_adam(adam); }
+  void operator()(const RMSprop& rmsprop) const {
+    check("learning_rate", rmsprop.learning_rate, rmsprop.learning_rate >= 0, "at least 0");
+    check("rho", rmsprop.rho, rmsprop.rho >= 0 && rmsprop.rho < 1, "in [0, 1)");
+    check("momentum", rmsprop.momentum, rmsprop.momentum >= 0 && rmsprop.momentum <= 1, "in [0, 1]");
+    check("epsilon", rmsprop.epsilon, rmsprop.epsilon > 0, "above 0");
+  }
+  void operator()(const OptimizerOptions& options) const {
+    check("weight_decay", options.weight_decay, options.weight_decay >= 0, "at least 0");
+    check("clipnorm", options.clipnorm, options.clipnorm >= 0, "at least 0");
+    check("clipvalue", options.clipvalue, options.clipvalue >= 0, "at least 0");
+    check("global_clipnorm", options.global_clipnorm, options.global_clipnorm >= 0, "at least 0");
+    if ((options.clipnorm > 0) + (options.clipvalue > 0) + (options.global_clipnorm > 0) > 1) {
+      throw Error(fmt::format("{}: only one of clipnorm ({}), clipvalue ({}) and global_clipnorm ({}) can be set", name_, options.clipnorm,
+                              options.clipvalue, options.global_clipnorm),
+                  kUsage);
+    }
+  }
+
+ private:
+  void check(std::string_view key, float value, bool good, std::string_view expected) const {
+    if (good && std::isfinite(value)) return;
+    throw Error(fmt::format("{}: {} is {}, it must be {}", name_, key, value, expected), kUsage);
+  }
+  template <typename AnyAdam>
+  void check_adam(const AnyAdam& adam) const {
+    check("learning_rate", adam.learning_rate, adam.learning_rate >= 0, "at least 0");
+    check("beta_1", adam.beta_1, adam.beta_1 >= 0 && adam.beta_1 < 1, "in [0, 1)");
+    check("beta_2", adam.beta_2, adam.beta_2 >= 0 && adam.beta_2 < 1, "in [0, 1)");
+    check("epsilon", adam.epsilon, adam.epsilon > 0, "above 0");
+  }
+  std::string name_;
 };
 
-const std::array<std::pair<const char*, OptimizerSpec>, 4> kNames = {{{"sgd", Sgd{}}, {"adam", Adam{}}, {"adamw", AdamW{}}, {"rmsprop", RMSprop{}}}};
-constexpr std::array<const char*, 4> kClasses = {"SGD", "Adam", "AdamW", "RMSprop"};  // in the order of OptimizerSpec
-
-const OptimizerOptions& options(const OptimizerSpec& spec) {
-  return std::visit([](const auto& s) -> const OptimizerOptions& { return s.options; }, spec);
+std::vector<std::string> slot_names(const Sgd& sgd) {
+  return sgd.momentum != 0 ? std::vector<std::string>{"momentum"} : std::vector<std::string>{};
+}
+std::vector<std::string> adam_slot_names(bool amsgrad) {
+  std::vector<std::string> names = {"momentum", "velocity"};
+  if (amsgrad) names.emplace_back("velocity_hat");
+  return names;
+}
+std::vector<std::string> slot_names(const Adam& adam) { return adam_slot_names(adam.amsgrad); }
+std::vector<std::string> slot_names(const AdamW& adam) { return adam_slot_names(adam.amsgrad); }
+std::vector<std::string> slot_names(const RMSprop& rmsprop) {
+  std::vector<std::string> names = {"velocity"};
+  if (rmsprop.momentum > 0) names.emplace_back("momentum");
+  if (rmsprop.centered) names.emplace_back("average_gradient");
+  return names;
 }
 
-void check(bool right, const OptimizerSpec& spec, const char* what, float found) {
-  if (!right) throw Error("optimizer " + class_name(spec) + ": " + what + ", found " + std::to_string(found), kUsage);
-}
+// --- the update of one step ---
 
-void check_fraction(const OptimizerSpec& spec, const char* what, float value) { check(value >= 0 && value < 1, spec, what, value); }
+class Update {
+ public:
+  Update(std::span<float> parameters, std::span<const float> gradients, std::vector<OptimizerSlot>& slots, std::int64_t t,
+         float learning_rate)
+      : w_(parameters.data()),
+        g_(gradients.data()),
+        count_(static_cast<std::int64_t>(parameters.size())),
+        slots_(slots),
+        t_(static_cast<float>(t)),
+        learning_rate_(learning_rate) {}
 
-void check(const OptimizerSpec& spec) {
-  const float rate = learning_rate(spec);
-  check(std::isfinite(rate) && rate >= 0, spec, "learning_rate must be a number >= 0", rate);
-  const OptimizerOptions& o = options(spec);
-  for (const float value : {o.weight_decay, o.clipnorm, o.clipvalue, o.global_clipnorm}) {
-    check(std::isfinite(value) && value >= 0, spec, "weight_decay, clipnorm, clipvalue and global_clipnorm must be >= 0", value);
+  void operator()(const Sgd& sgd) const {
+    const SgdStep step{learning_rate_, sgd.options.weight_decay, sgd.momentum, sgd.nesterov};
+    float* const m = sgd.momentum != 0 ? slot(0) : nullptr;
+    for_blocks(count_, [=, this](std::int64_t first, std::int64_t n) { sgd_step(w_ + first, g_ + first, from(m, first), n, step); });
   }
-  if ((o.clipnorm > 0) + (o.clipvalue > 0) + (o.global_clipnorm > 0) > 1) {
-    throw Error("optimizer " + class_name(spec) + ": only one of clipnorm, clipvalue and global_clipnorm can be set", kUsage);
+  void operator()(const Adam& adam) const { adam_update(adam); }
+  void operator()(const AdamW& adam) const { adam_update(adam); }
+  void operator()(const RMSprop& rmsprop) const {
+    const RmspropStep step{learning_rate_, rmsprop.options.weight_decay, rmsprop.rho, one_minus(rmsprop.rho), rmsprop.momentum,
+                           rmsprop.epsilon};
+    const bool has_momentum = rmsprop.momentum > 0;
+    float *const v = slot(0), *const m = has_momentum ? slot(1) : nullptr,
+                 *const mean = rmsprop.centered ? slot(has_momentum ? 2 : 1) : nullptr;
+    for_blocks(count_, [=, this](std::int64_t first, std::int64_t n) {
+      rmsprop_step(w_ + first, g_ + first, v + first, from(m, first), from(mean, first), n, step);
+    });
   }
-  std::visit(Overloaded{[&](const Sgd& s) { check(s.momentum >= 0 && s.momentum <= 1, spec, "momentum must lie in [0, 1]", s.momentum); },
-                        [&](const RMSprop& s) {
-                          check_fraction(spec, "rho must lie in [0, 1)", s.rho);
-                          check_fraction(spec, "momentum must lie in [0, 1)", s.momentum);
-                        },
-                        [&](const auto& s) {
-                          check_fraction(spec, "beta_1 must lie in [0, 1)", s.beta_1);
-                          check_fraction(spec, "beta_2 must lie in [0, 1)", s.beta_2);
-                        }},
-             spec);
-}
 
-std::vector<std::string> slot_names(const OptimizerSpec& spec) {
-  return std::visit(Overloaded{[](const Sgd& s) { return s.momentum > 0 ? std::vector<std::string>{"momentum"} : std::vector<std::string>{}; },
-                               [](const RMSprop& s) {
-                                 std::vector<std::string> names{"velocity"};
-                                 if (s.momentum > 0) names.emplace_back("momentum");
-                                 if (s.centered) names.emplace_back("average_gradient");
-                                 return names;
-                               },
-                               [](const auto& adam) {
-                                 std::vector<std::string> names{"momentum", "velocity"};
-                                 if (adam.amsgrad) names.emplace_back("velocity_hat");
-                                 return names;
-                               }},
-                    spec);
-}
-
-// --- one pass over the flat buffers each; n floats ---
-
-LOCKSTEP_CLONES void scale(float* x, std::int64_t n, float factor) {
-  for (std::int64_t i = 0; i < n; ++i) x[i] *= factor;
-}
-
-LOCKSTEP_CLONES void clamp(float* x, std::int64_t n, float limit) {
-  for (std::int64_t i = 0; i < n; ++i) x[i] = x[i] > limit ? limit : x[i] < -limit ? -limit : x[i];
-}
-
-LOCKSTEP_CLONES void sgd(float* __restrict w, const float* __restrict g, std::int64_t n, float rate) {
-  for (std::int64_t i = 0; i < n; ++i) w[i] -= rate * g[i];
-}
-
-LOCKSTEP_CLONES void sgd_momentum(float* __restrict w, const float* __restrict g, float* __restrict m, std::int64_t n, float rate, float mu, bool nesterov) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    m[i] = mu * m[i] - rate * g[i];
-    w[i] += nesterov ? mu * m[i] - rate * g[i] : m[i];
+ private:
+  template <typename AnyAdam>
+  void adam_update(const AnyAdam& adam) const {
+    const float alpha = learning_rate_ * std::sqrt(1 - std::pow(adam.beta_2, t_)) / (1 - std::pow(adam.beta_1, t_));
+    const AdamStep step{learning_rate_, adam.options.weight_decay, alpha, one_minus(adam.beta_1), one_minus(adam.beta_2), adam.epsilon};
+    float *const m = slot(0), *const v = slot(1), *const v_hat = adam.amsgrad ? slot(2) : nullptr;
+    for_blocks(count_, [=, this](std::int64_t first, std::int64_t n) {
+      adam_step(w_ + first, g_ + first, m + first, v + first, from(v_hat, first), n, step);
+    });
   }
-}
+  float* slot(std::size_t index) const { return slots_[index].values.data(); }
+  static float* from(float* values, std::int64_t first) { return values == nullptr ? nullptr : values + first; }
 
-LOCKSTEP_CLONES void adam(float* __restrict w, const float* __restrict g, float* __restrict m, float* __restrict v, std::int64_t n, float alpha, float rest_1,
-                          float rest_2, float epsilon) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    m[i] += (g[i] - m[i]) * rest_1;
-    v[i] += (g[i] * g[i] - v[i]) * rest_2;
-    w[i] -= m[i] * alpha / (std::sqrt(v[i]) + epsilon);
-  }
-}
-
-LOCKSTEP_CLONES void amsgrad(float* __restrict w, const float* __restrict g, float* __restrict m, float* __restrict v, float* __restrict hat, std::int64_t n,
-                             float alpha, float rest_1, float rest_2, float epsilon) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    m[i] += (g[i] - m[i]) * rest_1;
-    v[i] += (g[i] * g[i] - v[i]) * rest_2;
-    hat[i] = hat[i] > v[i] ? hat[i] : v[i];
-    w[i] -= m[i] * alpha / (std::sqrt(hat[i]) + epsilon);
-  }
-}
-
-/// mean and momentum may be null: not centered, no momentum.
-LOCKSTEP_CLONES void rmsprop(float* __restrict w, const float* __restrict g, float* __restrict v, float* __restrict momentum, float* __restrict mean,
-                             std::int64_t n, const RMSprop& s, float rate) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    v[i] = s.rho * v[i] + (1 - s.rho) * g[i] * g[i];
-    float denominator = v[i] + s.epsilon;
-    if (mean != nullptr) {
-      mean[i] = s.rho * mean[i] + (1 - s.rho) * g[i];
-      denominator = v[i] - mean[i] * mean[i] + s.epsilon;
-    }
-    float increment = rate * g[i] / std::sqrt(denominator);
-    if (momentum != nullptr) increment = momentum[i] = s.momentum * momentum[i] + increment;
-    w[i] -= increment;
-  }
-}
-
-constexpr std::int64_t kBlock = 1 << 16;  // partial sums of fixed blocks: the same norm however the buffer is cut
-
-double sum_of_squares(const float* x, std::int64_t n) {
-  double total = 0;
-  for (std::int64_t at = 0; at < n; at += kBlock) {
-    double block = 0;
-    for (std::int64_t i = at; i < std::min(n, at + kBlock); ++i) block += static_cast<double>(x[i]) * x[i];
-    total += block;
-  }
-  return total;
-}
+  float* w_;
+  const float* g_;
+  std::int64_t count_;
+  std::vector<OptimizerSlot>& slots_;
+  float t_;
+  float learning_rate_;
+};
 
 }  // namespace
 
 OptimizerSpec optimizer_from_name(std::string_view name) {
   std::string lower(name);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  for (const auto& [known, spec] : kNames) {
-    if (lower == known) return spec;
-  }
-  throw unknown_name("optimizer", name, kNames);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  if (lower == "sgd") return Sgd{};
+  if (lower == "adam") return Adam{};
+  if (lower == "adamw") return AdamW{};
+  if (lower == "rmsprop") return RMSprop{};
+  throw Error(fmt::format("unknown optimizer '{}'; known are sgd, adam, adamw, rmsprop", name), kUsage);
 }
 
-std::string class_name(const OptimizerSpec& spec) { return kClasses[spec.index()]; }
+std::string class_name(const OptimizerSpec& spec) {
+  constexpr std::string_view kNames[] = {"SGD", "Adam", "AdamW", "RMSprop"};
+  return std::string(kNames[spec.index()]);
+}
+
 float learning_rate(const OptimizerSpec& spec) {
-  return std::visit([](const auto& s) { return s.learning_rate; }, spec);
+  return std::visit([](const auto& one) { return one.learning_rate; }, spec);
 }
 
 Optimizer::Optimizer(const OptimizerSpec& spec, std::int64_t parameters, std::vector<VariableRange> variables)
     : spec_(spec), variables_(std::move(variables)), learning_rate_(lockstep::learning_rate(spec)) {
-  check(spec);
-  for (std::string& name : slot_names(spec)) slots_.push_back({std::move(name), Buffer(parameters)});
-}
-
-/// Keras: clipnorm g * c / max(||g||, c) per variable; global_clipnorm g * c * min(1 / N, 1 / c), so that a NaN or inf reaches all gradients.
-void Optimizer::clip(std::span<float> gradients) const {
-  const OptimizerOptions& o = options(spec_);
-  const auto n = static_cast<std::int64_t>(gradients.size());
-  if (o.clipvalue > 0) clamp(gradients.data(), n, o.clipvalue);
-  for (const VariableRange& variable : variables_) {
-    if (o.clipnorm <= 0) break;
-    float* g = gradients.data() + variable.offset;
-    const double norm = std::sqrt(sum_of_squares(g, variable.count));
-    if (!(norm <= static_cast<double>(o.clipnorm))) scale(g, variable.count, static_cast<float>(static_cast<double>(o.clipnorm) / norm));
-  }
-  if (o.global_clipnorm > 0) {
-    const double norm = std::sqrt(sum_of_squares(gradients.data(), n));
-    if (!(norm <= static_cast<double>(o.global_clipnorm))) {
-      scale(gradients.data(), n, std::isinf(norm) ? std::nanf("") : static_cast<float>(static_cast<double>(o.global_clipnorm) / norm));
+  std::visit(Checker(spec_), spec_);
+  Checker{spec_}(options_of(spec_));
+  for (const auto& [offset, count] : variables_) {
+    if (offset < 0 || count < 0 || offset + count > parameters) {
+      throw Error(
+          fmt::format("{}: variable at [{}, {}) lies outside the {} parameters", class_name(spec_), offset, offset + count, parameters));
     }
+  }
+  for (std::string& name : std::visit([](const auto& one) { return slot_names(one); }, spec_)) {
+    slots_.push_back({std::move(name), Buffer(parameters)});
   }
 }
 
 void Optimizer::step(std::span<float> parameters, std::span<float> gradients) {
+  const auto fits = [&](const OptimizerSlot& slot) { return slot.values.span().size() == parameters.size(); };
+  if (parameters.size() != gradients.size() || !std::all_of(slots_.begin(), slots_.end(), fits)) {
+    throw Error(fmt::format("{}: {} parameters and {} gradients do not fit the optimizer's state", class_name(spec_), parameters.size(),
+                            gradients.size()));
+  }
   clip(gradients);
-  const auto n = static_cast<std::int64_t>(parameters.size());
-  float* w = parameters.data();
-  const float* g = gradients.data();
-  const float rate = learning_rate_, decay = options(spec_).weight_decay;
-  if (decay > 0) scale(w, n, 1 - decay * rate);
-  const auto t = static_cast<float>(iterations_ + 1);
-  const auto slot = [&](std::size_t i) { return slots_[i].values.data(); };
-  const auto step_adam = [&](const auto& s) {
-    // float32 all the way, as Keras computes it.
-    const float alpha = rate * std::sqrt(1 - std::pow(s.beta_2, t)) / (1 - std::pow(s.beta_1, t));
-    if (s.amsgrad) return amsgrad(w, g, slot(0), slot(1), slot(2), n, alpha, 1 - s.beta_1, 1 - s.beta_2, s.epsilon);
-    adam(w, g, slot(0), slot(1), n, alpha, 1 - s.beta_1, 1 - s.beta_2, s.epsilon);
-  };
-  std::visit(Overloaded{[&](const Sgd& s) {
-                          if (s.momentum > 0) return sgd_momentum(w, g, slot(0), n, rate, s.momentum, s.nesterov);
-                          sgd(w, g, n, rate);
-                        },
-                        [&](const RMSprop& s) {
-                          float* const momentum = s.momentum > 0 ? slot(1) : nullptr;
-                          rmsprop(w, g, slot(0), momentum, s.centered ? slot(s.momentum > 0 ? 2 : 1) : nullptr, n, s, rate);
-                        },
-                        [&](const auto& s) { step_adam(s); }},
-             spec_);
+  std::visit(Update(parameters, gradients, slots_, iterations_ + 1, learning_rate_), spec_);
   ++iterations_;
+}
+
+// In double throughout, so that large gradients do not overflow. A gradient within the limit keeps its bits.
+void Optimizer::clip(std::span<float> gradients) const {
+  const OptimizerOptions& options = options_of(spec_);
+  float* const g = gradients.data();
+  const auto scale = [g](VariableRange range, double factor) {
+    for_blocks(range.count, [=](std::int64_t first, std::int64_t n) { scale_values(g + range.offset + first, n, factor); });
+  };
+  if (options.clipvalue > 0) {
+    for_blocks(static_cast<std::int64_t>(gradients.size()),
+               [g, &options](std::int64_t first, std::int64_t n) { clip_values(g + first, n, options.clipvalue); });
+  } else if (options.clipnorm > 0) {
+    for (const VariableRange& range : variables_) {  // an inf becomes NaN and the variable's other elements 0, a NaN spreads: as in Keras
+      const double norm = std::sqrt(sum_of_squares(g, range));
+      if (!(norm <= options.clipnorm)) scale(range, options.clipnorm / norm);
+    }
+  } else if (options.global_clipnorm > 0) {
+    double squares = 0;
+    for (const VariableRange& range : variables_) squares += sum_of_squares(g, range);
+    const double norm = std::sqrt(squares);
+    if (norm <= options.global_clipnorm) return;
+    // One NaN or inf makes every gradient NaN, as in Keras: a step from such gradients must not look like a step.
+    const double factor = std::isfinite(norm) ? options.global_clipnorm / norm : std::numeric_limits<double>::quiet_NaN();
+    for (const VariableRange& range : variables_) scale(range, factor);
+  }
 }
 
 }  // namespace lockstep

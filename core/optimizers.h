@@ -76,7 +76,8 @@ struct VariableRange {
 /// The state of an optimizer and its step over the flat buffers.
 class Optimizer {
  public:
-  /// `parameters`: length of the flat buffers; `variables`: trainable ones, for clipnorm.
+  /// `parameters`: length of the flat buffers, which hold trainable weights and padding; `variables`: the weights, for the norms of clips.
+  /// Wrong settings (a negative rate, a beta outside [0, 1), more than one clip, ...) are an Error (kUsage).
   Optimizer(const OptimizerSpec& spec, std::int64_t parameters, std::vector<VariableRange> variables);
 
   /// One update; gradients may be changed by clipping. Both spans are the whole flat buffers. Allocates nothing.
