@@ -42,6 +42,9 @@ class Hdf5File {
  public:
   static Hdf5File open(const std::string& path);    ///< read-only
   static Hdf5File create(const std::string& path);  ///< an existing file is emptied
+  static Hdf5File create_image(const std::string& name);  ///< in memory only; `name` is for messages
+  static Hdf5File open_image(const std::string& name, std::string_view bytes);  ///< a copy of a whole file's bytes, read-only
+  std::string image() const;                        ///< the bytes that the file has, or would have on disk
   Hdf5File(Hdf5File&& other) noexcept;
   Hdf5File& operator=(Hdf5File&& other) noexcept;
   ~Hdf5File();
@@ -61,6 +64,7 @@ class Hdf5File {
   void read_rows(const std::string& dataset, std::int64_t lo, std::int64_t hi, std::span<T> out) const;
   /// The same rows as elements of the data set's own type in this machine's byte order: (hi - lo) * row_bytes() bytes.
   void read_raw(const std::string& dataset, std::int64_t lo, std::int64_t hi, std::span<std::byte> out) const;
+  double read_scalar(const std::string& dataset) const;  ///< the number in a data set of shape ()
 
   /// A new contiguous data set, groups on the way included. T is std::uint8_t, std::int32_t, std::int64_t, float or double.
   template <class T>

@@ -1,0 +1,68 @@
+#include "io/durable_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "cluster/error.h"
+
+namespace lockstep {
+namespace {
+
+class Descriptor {
+ public:
+  Descriptor(const std::string& path, int flags) : path_(path), id_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) { check(id_ >= 0, "cannot open it"); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (id_ >= 0) ::close(id_);
+  }
+  void write(std::string_view bytes) const {
+    while (!bytes.empty()) {
+      const ssize_t count = ::write(id_, bytes.data(), bytes.size());
+      if (count < 0 && errno == EINTR) continue;
+      check(count >= 0, "cannot write it");
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+    }
+  }
+  void sync() const { check(fsync(id_) == 0, "cannot sync it to disk"); }
+  void close() { check(::close(std::exchange(id_, -1)) == 0, "cannot close it"); }
+
+ private:
+  void check(bool right, const char* what) const {
+    if (!right) throw Error(path_ + ": " + what + ": " + std::strerror(errno));
+  }
+  std::string path_;
+  int id_;
+};
+
+}  // namespace
+
+void write_synced(const std::string& path, std::string_view bytes) {
+  Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC);
+  file.write(bytes);
+  file.sync();
+  file.close();
+}
+
+void sync_directory(const std::string& path) { Descriptor(path, O_RDONLY | O_DIRECTORY).sync(); }
+
+void replace_file(const std::string& path, std::string_view bytes) {
+  const std::string partial = path + ".partial-" + std::to_string(getpid());
+  try {
+    write_synced(partial, bytes);
+    if (std::rename(partial.c_str(), path.c_str()) != 0) throw Error(path + ": cannot take its final name: " + std::strerror(errno));
+  } catch (...) {
+    ::unlink(partial.c_str());
+    throw;
+  }
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  sync_directory(parent.empty() ? "." : parent);
+}
+
+}  // namespace lockstep

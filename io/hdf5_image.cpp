@@ -1,0 +1,53 @@
+// HDF5 files in memory (written to disk, into archives and checksummed by our own code, which sees every error), and scalars.
+#include <hdf5.h>
+
+#include "cluster/error.h"
+#include "io/hdf5_file.h"
+#include "io/hdf5_handle.h"
+
+namespace lockstep {
+namespace {
+
+Hdf5Handle in_memory() {
+  Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  H5Pset_fapl_core(access.get(), std::size_t{1} << 20, false);
+  return access;
+}
+
+}  // namespace
+
+Hdf5File Hdf5File::create_image(const std::string& name) {
+  Hdf5Silence silence;
+  const Hdf5Handle access = in_memory();
+  return Hdf5File(name, hdf5_check(H5Fcreate(name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), name, "cannot create it in memory"));
+}
+
+Hdf5File Hdf5File::open_image(const std::string& name, std::string_view bytes) {
+  Hdf5Silence silence;
+  const Hdf5Handle access = in_memory();
+  hdf5_check(H5Pset_file_image(access.get(), const_cast<char*>(bytes.data()), bytes.size()), name, "cannot be held in memory");
+  const hid_t id = H5Fopen(name.c_str(), H5F_ACC_RDONLY, access.get());
+  return Hdf5File(name, hdf5_check(id, name, "is not a whole HDF5 file (damaged or cut short?)"));
+}
+
+std::string Hdf5File::image() const {
+  Hdf5Silence silence;
+  hdf5_check(H5Fflush(id_, H5F_SCOPE_GLOBAL), path_, "cannot finish it");
+  const ssize_t size = static_cast<ssize_t>(hdf5_check(H5Fget_file_image(id_, nullptr, 0), path_, "has no image"));
+  std::string bytes(static_cast<std::size_t>(size), '\0');
+  hdf5_check(H5Fget_file_image(id_, bytes.data(), bytes.size()), path_, "has no image");
+  return bytes;
+}
+
+double Hdf5File::read_scalar(const std::string& dataset) const {
+  Hdf5Silence silence;
+  const std::string place = path_ + ": data set '" + dataset + "'";
+  const ArrayInfo array = info(dataset);
+  if (!array.shape.empty() || array.type == ElementType::other) throw Error(place + ": expected one number of shape ()");
+  const Hdf5Handle object = hdf5_open_object(id_, path_, dataset);
+  double value = 0;
+  hdf5_check(H5Dread(object.get(), H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, &value), place, "cannot be read");
+  return value;
+}
+
+}  // namespace lockstep

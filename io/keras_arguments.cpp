@@ -1,0 +1,87 @@
+#include "io/keras_arguments.h"
+
+namespace lockstep {
+
+using Json = nlohmann::json;
+
+KerasArguments::KerasArguments(std::string place, const Json& config) : place_(std::move(place)), left_(config) {
+  if (!left_.is_object()) fail("config", "an object", left_);
+}
+
+Json KerasArguments::take(const std::string& key) {
+  const auto found = left_.find(key);
+  if (found == left_.end()) return nullptr;
+  Json value = std::move(*found);
+  left_.erase(found);
+  return value;
+}
+
+float KerasArguments::take_float(const std::string& key, float fallback) {
+  const Json value = take(key);
+  if (value.is_null()) return fallback;
+  if (!value.is_number()) fail(key, "a number", value);
+  return value.get<float>();
+}
+
+std::int64_t KerasArguments::take_int(const std::string& key, std::int64_t fallback) {
+  const Json value = take(key);
+  if (value.is_null()) return fallback;
+  if (!value.is_number_integer()) fail(key, "a whole number", value);
+  return value.get<std::int64_t>();
+}
+
+bool KerasArguments::take_bool(const std::string& key, bool fallback) {
+  const Json value = take(key);
+  if (value.is_null()) return fallback;
+  if (!value.is_boolean()) fail(key, "true or false", value);
+  return value.get<bool>();
+}
+
+std::string KerasArguments::take_string(const std::string& key) {
+  const Json value = take(key);
+  if (value.is_null()) return {};
+  if (!value.is_string()) fail(key, "a string", value);
+  return value.get<std::string>();
+}
+
+void KerasArguments::accept(const std::string& key, const Json& only) {
+  const Json value = take(key);
+  if (!value.is_null() && value != only) fail(key, only.dump(), value);
+}
+
+void KerasArguments::accept_float32() {
+  const Json value = take("dtype");
+  const bool policy = value.is_object() && value.contains("config") && value["config"].is_object() && value["config"].value("name", Json()) == "float32";
+  if (!value.is_null() && value != "float32" && !policy) fail("dtype", "float32", value);
+}
+
+void KerasArguments::finish() const {
+  for (const auto& [key, value] : left_.items()) {
+    if (value.is_null() || value == false || (value.is_structured() && value.empty())) continue;
+    throw Error(place_ + ": argument '" + key + "' = " + value.dump() + " is not known to Lockstep", kUsage);
+  }
+}
+
+void KerasArguments::fail(const std::string& key, const std::string& expected, const Json& found) const {
+  throw Error(place_ + ": '" + key + "': expected " + expected + ", found " + found.dump(), kUsage);
+}
+
+KerasObject keras_object(const KerasArguments& owner, const std::string& key, const Json& value) {
+  if (value.is_string()) return {value.get<std::string>()};
+  if (!value.is_object() || !value.contains("class_name") || !value["class_name"].is_string()) owner.fail(key, "a name or an object with class_name", value);
+  const Json config = value.contains("config") ? value["config"] : Json::object();
+  if (value["class_name"] == "function" && config.is_string()) return {config.get<std::string>()};
+  return {value["class_name"].get<std::string>(), config.is_null() ? Json::object() : config};
+}
+
+std::string keras_snake_case(const std::string& name) {
+  std::string snake;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const bool upper = name[i] >= 'A' && name[i] <= 'Z';
+    if (upper && i > 0) snake += '_';
+    snake += upper ? static_cast<char>(name[i] - 'A' + 'a') : name[i];
+  }
+  return snake;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,24 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "core/sequential.h"
+
+// Keras 3's weight files (.weights.h5): /layers/dense/vars/0 (kernel), /1 (bias), /layers/dense_1/..., /optimizer/vars/N. Layers are counted
+// per class in model order, whatever their own names. keras/src/saving/saving_lib.py.
+namespace lockstep {
+
+/// Writes weights and, of a compiled model, the optimizer's state. The name must end in ".weights.h5", as Keras wants it. Written beside and
+/// renamed. The model must be built. Call on one rank.
+void save_weights(Sequential& model, const std::string& path);
+
+/// Reads weights into a built model of the same architecture; an Error leaves the model as it was. Returns true if the optimizer's state was
+/// read as well; false if the model is not compiled, or if the file's state is of another optimizer or missing, which Keras passes over with a
+/// warning. State with the right count but wrong shapes is an Error.
+bool load_weights(Sequential& model, const std::string& path);
+
+/// The same on the bytes of a file; `name` is for messages.
+std::string weights_image(Sequential& model, const std::string& name);
+bool load_weights_image(Sequential& model, const std::string& name, std::string_view bytes);
+
+}  // namespace lockstep

@@ -1,0 +1,253 @@
+#include "io/keras_file.h"
+
+#include <gtest/gtest.h>
+#include <zip.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "io/file_bytes.h"
+#include "io/hdf5_file.h"
+#include "io/keras_config.h"
+#include "support/small_model.h"
+#include "support/temp_dir.h"
+#include "support/throws.h"
+
+namespace lockstep {
+namespace {
+
+using testing::expect_error;
+using testing::small_data;
+using testing::small_model;
+using testing::TempDir;
+using testing::trained_model;
+using testing::write_file;
+using Json = nlohmann::json;
+
+const std::vector<OptimizerSpec> kOptimizers{Sgd{.learning_rate = 0.125F}, Sgd{.momentum = 0.9F, .nesterov = true, .options = {.weight_decay = 0.01F}},
+                                             Adam{.learning_rate = 0.01F, .options = {.clipnorm = 1}}, AdamW{.amsgrad = true},
+                                             RMSprop{.momentum = 0.5F, .centered = true, .options = {.global_clipnorm = 2}}};
+
+void expect_same_optimizer(Sequential& a, Sequential& b) {
+  EXPECT_EQ(a.optimizer()->iterations(), b.optimizer()->iterations());
+  EXPECT_EQ(a.optimizer()->learning_rate(), b.optimizer()->learning_rate());
+  ASSERT_EQ(a.optimizer()->slots().size(), b.optimizer()->slots().size());
+  for (std::size_t slot = 0; slot < a.optimizer()->slots().size(); ++slot) {
+    for (std::size_t v = 0; v < 3; ++v) {
+      const auto left = a.optimizer_view(slot, v), right = b.optimizer_view(slot, v);
+      EXPECT_EQ(std::vector<float>(left.begin(), left.end()), std::vector<float>(right.begin(), right.end())) << slot << " " << v;
+    }
+  }
+}
+
+std::vector<float> read(const Hdf5File& file, const std::string& name) {
+  const ArrayInfo info = file.info(name);
+  std::vector<float> values(static_cast<std::size_t>(info.rows() * info.row_elements()));
+  file.read_rows<float>(name, 0, info.rows(), values);
+  return values;
+}
+
+TEST(KerasFile, AModelComesBackAndTrainsOnTheSame) {
+  TempDir dir;
+  for (const OptimizerSpec& optimizer : kOptimizers) {
+    Sequential model = trained_model(optimizer);
+    save_model(model, dir / "m.keras");
+    Sequential loaded = load_model(dir / "m.keras");
+    EXPECT_EQ(loaded.get_weights(), model.get_weights());
+    EXPECT_EQ(loaded.predict(small_data(7)), model.predict(small_data(7)));
+    expect_same_optimizer(model, loaded);
+    EXPECT_EQ(model_config(loaded), model_config(model));
+    for (Sequential* one : {&model, &loaded}) one->fit(small_data(22), {.epochs = 1, .batch_size = 8, .verbose = 0});
+    EXPECT_EQ(loaded.get_weights(), model.get_weights());
+  }
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir.path()), {}), 1);  // nothing stays beside
+}
+
+TEST(KerasFile, WeightsLieWhereKerasLooksForThem) {
+  TempDir dir;
+  Sequential model = trained_model(Adam{});
+  save_weights(model, dir / "m.weights.h5");
+  const Hdf5File file = Hdf5File::open(dir / "m.weights.h5");
+  EXPECT_EQ(file.groups(), (std::vector<std::string>{"/layers", "/layers/activation", "/layers/activation/vars", "/layers/dense", "/layers/dense/vars",
+                                                     "/layers/dense_1", "/layers/dense_1/vars", "/layers/dropout", "/layers/dropout/vars", "/layers/flatten",
+                                                     "/layers/flatten/vars", "/layers/normalization", "/layers/normalization/vars", "/layers/rescaling",
+                                                     "/layers/rescaling/vars", "/optimizer", "/optimizer/vars", "/vars"}));
+  EXPECT_EQ(file.datasets(), (std::vector<std::string>{"/layers/dense/vars/0", "/layers/dense/vars/1", "/layers/dense_1/vars/0", "/layers/normalization/vars/0",
+                                                       "/layers/normalization/vars/1", "/layers/normalization/vars/2", "/optimizer/vars/0", "/optimizer/vars/1",
+                                                       "/optimizer/vars/2", "/optimizer/vars/3", "/optimizer/vars/4", "/optimizer/vars/5", "/optimizer/vars/6",
+                                                       "/optimizer/vars/7"}));
+  EXPECT_EQ(file.read_string("/layers/dense_1/vars", "name"), "output");  // the group goes by class, the attribute by name
+  const std::vector<std::vector<float>> weights = model.get_weights();    // mean, variance, count, kernel, bias, kernel
+  EXPECT_EQ(file.info("/layers/dense/vars/0").shape, (std::vector<std::int64_t>{6, 4}));
+  EXPECT_EQ(read(file, "/layers/dense/vars/0"), weights[3]);
+  EXPECT_EQ(read(file, "/layers/dense/vars/1"), weights[4]);
+  EXPECT_EQ(read(file, "/layers/dense_1/vars/0"), weights[5]);
+  EXPECT_EQ(read(file, "/layers/normalization/vars/1"), weights[1]);
+  EXPECT_TRUE(file.info("/layers/normalization/vars/2").shape.empty());
+  EXPECT_EQ(file.info("/layers/normalization/vars/2").type, ElementType::i32);
+  EXPECT_TRUE(file.info("/optimizer/vars/0").shape.empty());
+  EXPECT_EQ(file.info("/optimizer/vars/0").type, ElementType::i64);
+  EXPECT_EQ(file.read_scalar("/optimizer/vars/0"), 6);
+  EXPECT_EQ(file.read_scalar("/optimizer/vars/1"), static_cast<double>(0.001F));
+  for (std::size_t v = 0; v < 3; ++v) {  // m0, v0, m1, v1, m2, v2
+    for (std::size_t slot = 0; slot < 2; ++slot) {
+      const auto values = model.optimizer_view(slot, v);
+      EXPECT_EQ(read(file, "/optimizer/vars/" + std::to_string(2 + 2 * v + slot)), std::vector<float>(values.begin(), values.end()));
+    }
+  }
+}
+
+TEST(KerasFile, TheArchiveIsStoredAndItsConfigIsKeras) {
+  TempDir dir;
+  Sequential model = trained_model(Adam{.learning_rate = 0.002F});
+  save_model(model, dir / "m.keras");
+  zip_t* archive = zip_open((dir / "m.keras").c_str(), ZIP_RDONLY, nullptr);
+  ASSERT_NE(archive, nullptr);
+  ASSERT_EQ(zip_get_num_entries(archive, 0), 3);
+  const std::vector<std::string> names{"metadata.json", "config.json", "model.weights.h5"};
+  for (std::size_t i = 0; i < 3; ++i) {
+    zip_stat_t stat;
+    ASSERT_EQ(zip_stat_index(archive, i, 0, &stat), 0);
+    EXPECT_EQ(stat.name, names[i]);
+    EXPECT_EQ(stat.comp_method, ZIP_CM_STORE);
+  }
+  zip_close(archive);
+  const Json config = Json::parse(model_config(model));
+  EXPECT_EQ(config["module"], "keras");
+  EXPECT_EQ(config["build_config"]["input_shape"], Json::parse("[null, 2, 3]"));
+  const Json& layers = config["config"]["layers"];
+  ASSERT_EQ(layers.size(), 8U);
+  EXPECT_EQ(layers[0]["class_name"], "InputLayer");
+  EXPECT_EQ(layers[0]["config"]["batch_shape"], Json::parse("[null, 2, 3]"));
+  EXPECT_EQ(layers[1]["config"]["offset"].dump(), "0.25");
+  EXPECT_EQ(layers[3]["config"]["axis"], Json::parse("[-1]"));
+  EXPECT_EQ(layers[4]["config"]["units"], 4);
+  EXPECT_EQ(layers[4]["config"]["kernel_initializer"]["class_name"], "GlorotUniform");
+  EXPECT_EQ(layers[4]["config"]["kernel_regularizer"]["config"]["l2"].dump(), "0.01");
+  EXPECT_EQ(layers[5]["config"]["rate"].dump(), "0.2");
+  EXPECT_EQ(layers[6]["config"]["name"], "output");
+  const Json& compiled = config["compile_config"];
+  EXPECT_EQ(compiled["optimizer"]["module"], "keras.optimizers");
+  EXPECT_EQ(compiled["optimizer"]["config"]["learning_rate"].dump(), "0.002");
+  EXPECT_EQ(compiled["metrics"][0], "accuracy");
+  EXPECT_EQ(compiled["metrics"][1]["config"]["k"], 2);
+}
+
+/// As Keras 3.10 writes it: policies, newer keys that are off, activations by name, functions by envelope.
+constexpr const char* kRecent = R"({"module": "keras", "class_name": "Sequential", "config": {"name": "recent", "trainable": true,
+ "dtype": {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": null, "shared_object_id": 139}, "layers": [
+ {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [null, 4], "dtype": "float32", "sparse": false, "ragged": false, "name": "in"}, "registered_name": null},
+ {"module": "keras.layers", "class_name": "Dense", "config": {"name": "d", "trainable": true,
+  "dtype": {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": null}, "units": 3, "activation": "swish", "use_bias": true,
+  "kernel_initializer": {"module": "keras.initializers", "class_name": "HeNormal", "config": {"seed": null, "input_axes": null}, "registered_name": null},
+  "bias_initializer": "zeros", "kernel_regularizer": {"module": "keras.regularizers", "class_name": "L2", "config": {"l2": 0.5}, "registered_name": null},
+  "bias_regularizer": null, "kernel_constraint": null, "bias_constraint": null, "quantization_config": null}, "registered_name": null, "build_config": {"input_shape": [null, 4]}}],
+  "build_input_shape": [null, 4]}, "registered_name": null, "build_config": {"input_shape": [null, 4]},
+ "compile_config": {"optimizer": "rmsprop", "loss": {"module": "builtins", "class_name": "function", "config": "mean_squared_error", "registered_name": "function"},
+  "loss_weights": null, "metrics": [["mae", {"module": "keras.metrics", "class_name": "RootMeanSquaredError", "config": {"name": "rmse", "dtype": null}, "registered_name": null}]],
+  "weighted_metrics": null, "run_eagerly": false, "steps_per_execution": 1, "jit_compile": true}})";
+
+std::string changed(std::string text, const std::string& from, const std::string& to) {
+  const std::size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+TEST(KerasFile, ReadsTheFormsOfOtherVersions) {
+  const Sequential recent = model_from_config("r", kRecent);
+  EXPECT_EQ(recent.name(), "recent");
+  EXPECT_EQ(recent.input_shape(), (Shape{4}));
+  const Dense dense = std::get<Dense>(recent.get_layer("d"));
+  EXPECT_EQ(dense.activation, silu);
+  EXPECT_EQ(dense.kernel_initializer, Initializer::he_normal);
+  EXPECT_EQ(dense.kernel_regularizer.l2, 0.5F);
+  EXPECT_TRUE(std::holds_alternative<RMSprop>(recent.compile_options().optimizer));
+  EXPECT_TRUE(std::holds_alternative<MeanSquaredError>(recent.compile_options().loss));
+  ASSERT_EQ(recent.compile_options().metrics.size(), 2U);
+  EXPECT_EQ(recent.compile_options().metrics[1].name, "rmse");
+  const Sequential no_input = model_from_config("n", R"({"class_name": "Sequential", "config": {"name": "n", "layers": [
+    {"class_name": "Flatten", "config": {"name": "f", "batch_input_shape": [null, 2, 2]}}]}, "compile_config": {}})");
+  EXPECT_EQ(no_input.input_shape(), (Shape{2, 2}));
+  EXPECT_FALSE(no_input.compiled());
+}
+
+TEST(KerasFile, WhatLockstepDoesNotHaveIsNamed) {
+  const auto load = [](const std::string& text) { return [text] { model_from_config("m.keras: config.json", text); }; };
+  expect_error(load(changed(kRecent, "\"class_name\": \"Dense\"", "\"class_name\": \"LSTM\"")), {"m.keras", "layer 'd'", "LSTM", "Dense"});
+  expect_error(load(changed(kRecent, "\"quantization_config\": null", "\"lora_rank\": 4")), {"layer 'd'", "'lora_rank' = 4"});
+  expect_error(load(changed(kRecent, "\"kernel_constraint\": null", "\"kernel_constraint\": \"max_norm\"")), {"layer 'd'", "kernel_constraint"});
+  expect_error(load(changed(kRecent, "HeNormal", "Orthogonal")), {"layer 'd'", "kernel_initializer", "orthogonal"});
+  expect_error(load(changed(kRecent, "swish", "mish")), {"layer 'd'", "activation", "mish"});
+  expect_error(load(changed(kRecent, "\"units\": 3", "\"units\": \"3\"")), {"layer 'd'", "'units'", "whole number", "\"3\""});
+  expect_error(load(changed(kRecent, "\"units\": 3", "\"units\": 0")), {"layer 'd'", "'units'"});
+  expect_error(load(changed(kRecent, "[null, 4]", "[null, null]")), {"layer 'in'", "batch_shape", "[null,null]"});
+  expect_error(load(changed(kRecent, "\"name\": \"d\", \"trainable\": true", "\"name\": \"d\", \"trainable\": false")), {"layer 'd'", "trainable"});
+  expect_error(load(changed(kRecent, "\"rmsprop\"", "\"nadam\"")), {"optimizer", "nadam", "adam"});
+  expect_error(load(changed(kRecent, "\"rmsprop\"", R"({"class_name": "SGD", "config": {"learning_rate": {"class_name": "CosineDecay"}}})")), {"SGD", "learning_rate"});
+  expect_error(load(changed(kRecent, "\"rmsprop\"", R"({"class_name": "SGD", "config": {"use_ema": true}})")), {"SGD", "use_ema"});
+  expect_error(load(changed(kRecent, "mean_squared_error", "cosine_similarity")), {"loss", "cosine_similarity"});
+  expect_error(load(changed(kRecent, "\"mae\"", "\"auc\"")), {"metrics", "auc"});
+  expect_error(load(changed(kRecent, "\"Sequential\"", "\"Functional\"")), {"Sequential", "Functional"});
+  expect_error(load("{\"class_name\": "), {"m.keras", "not the description"});
+  expect_error(load("[]"), {"m.keras"});
+}
+
+TEST(KerasFile, AnyDamageIsAnErrorAndNoneIsACrash) {
+  TempDir dir;
+  Sequential model = trained_model(Adam{});
+  save_model(model, dir / "m.keras");
+  const std::string bytes = read_file(dir / "m.keras");
+  const auto expect_refused = [&](const std::string& damaged) {
+    write_file(dir / "d.keras", damaged);
+    expect_error([&] { load_model(dir / "d.keras"); }, {"d.keras"});
+  };
+  expect_refused("");
+  expect_refused("not a zip");
+  for (std::size_t size = bytes.size() - 1; size > 10; size -= std::min(size - 10, bytes.size() / 29 + 1)) expect_refused(bytes.substr(0, size));
+  std::string flipped = bytes;
+  const std::size_t config = bytes.find("\"units\"");
+  ASSERT_NE(config, std::string::npos);
+  flipped[config + 1] = 'w';
+  expect_refused(flipped);  // the checksum of the member
+  expect_error([&] { save_model(model, dir / "m.h5"); }, {"m.h5", ".keras"});
+  expect_error([&] { save_weights(model, dir / "m.h5"); }, {"m.h5", ".weights.h5"});
+  expect_error([&] { save_model(model, dir / "no/m.keras"); }, {"no/m.keras", "No such file"});
+  expect_error([&] { load_model(dir / "absent.keras"); }, {"absent.keras", "No such file"});
+  write_file(dir / "empty.weights.h5", "");
+  expect_error([&] { load_weights(model, dir / "empty.weights.h5"); }, {"empty.weights.h5"});
+}
+
+TEST(KerasFile, WeightsOfAnotherModelAreRefusedAndChangeNothing) {
+  TempDir dir;
+  Sequential model = trained_model(Adam{}), other{Input{{2, 3}}, Flatten{}, Dense{5}, Dense{3}}, wide{Input{{2, 3}}, Rescaling{1}, Flatten{}, Normalization{}, Dense{5}, Dense{.units = 3, .use_bias = false}};
+  const std::vector<std::vector<float>> before = model.get_weights();
+  for (Sequential* one : {&other, &wide}) one->build({2, 3});
+  save_weights(other, dir / "other.weights.h5");
+  expect_error([&] { load_weights(model, dir / "other.weights.h5"); }, {"other.weights.h5", "'normalization'", "3 weights, found 0"});
+  save_weights(wide, dir / "wide.weights.h5");
+  expect_error([&] { load_weights(model, dir / "wide.weights.h5"); }, {"wide.weights.h5", "/layers/dense/vars/0", "dense/kernel", "(6, 4)", "(6, 5)"});
+  save_weights(model, dir / "m.weights.h5");
+  expect_error([&] { load_weights(other, dir / "m.weights.h5"); }, {"m.weights.h5"});
+  EXPECT_EQ(model.get_weights(), before);
+}
+
+TEST(KerasFile, OptimizerStateIsTakenWhereItFits) {
+  TempDir dir;
+  Sequential model = trained_model(Adam{}), plain = small_model(Adam{}, false), adam = small_model(Adam{}), sgd = small_model(Sgd{}), fresh = small_model(Adam{});
+  save_weights(model, dir / "m.weights.h5");
+  EXPECT_FALSE(load_weights(plain, dir / "m.weights.h5"));
+  EXPECT_EQ(plain.get_weights(), model.get_weights());
+  EXPECT_FALSE(load_weights(sgd, dir / "m.weights.h5"));
+  EXPECT_TRUE(load_weights(adam, dir / "m.weights.h5"));
+  expect_same_optimizer(adam, model);
+  save_weights(plain, dir / "p.weights.h5");
+  EXPECT_FALSE(Hdf5File::open(dir / "p.weights.h5").exists("/optimizer"));
+  EXPECT_FALSE(load_weights(adam, dir / "p.weights.h5"));
+  save_weights(sgd, dir / "s.weights.h5");  // iteration 0 and learning_rate only: what Keras writes of an Adam that never stepped
+  EXPECT_TRUE(load_weights(fresh, dir / "s.weights.h5"));
+  EXPECT_EQ(fresh.optimizer()->iterations(), 0);
+}
+
+}  // namespace
+}  // namespace lockstep
