@@ -1,0 +1,65 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster/status.h"
+#include "core/callbacks.h"
+#include "core/sequential.h"
+
+// Checkpoints of a run: RUN_DIR/checkpoints/step-00012345/
+//
+//   model.weights.h5   weights and optimizer state in Keras 3's layout
+//   config.json        the model in Keras 3's form, so that the checkpoint can be loaded alone
+//   state.json         CheckpointState
+//   manifest.json      size and SHA-256 of each of the three; written last
+//
+// A checkpoint is written as .partial-step-..., synced and renamed: a directory named step-* is whole, or somebody damaged it, which the
+// manifest shows. All functions are called on one rank (writing: rank 0; reading: every rank may); none is collective.
+namespace lockstep {
+
+/// Where a training stands, beside the model: all that fit() needs to go on.
+struct CheckpointState {
+  std::int64_t epoch = 0;          ///< 0-based: the epoch to go on with
+  std::int64_t step_in_epoch = 0;  ///< steps of it that are done
+  std::int64_t global_step = 0;    ///< since the first epoch
+  std::int64_t epochs = 0;         ///< as asked for
+  std::int64_t steps_per_epoch = 0;
+  std::int64_t batch_size = 0;     ///< global
+  std::int64_t shards = 0;         ///< logical shards V
+  std::uint64_t seed = 0;
+  bool shuffle = true;
+  std::vector<std::string> metric_names = {};        ///< "loss" first
+  History history = {};                              ///< of the finished epochs
+  std::map<std::string, std::string> versions = {};  ///< "lockstep" -> "0.1.0", ...
+  double time = 0;                               ///< seconds since 1970 (UTC) when it was written; set by write_checkpoint
+};
+
+/// Writes a checkpoint of a built and compiled model and returns its place. One of the same step is replaced. On an Error (a full disk) all
+/// older checkpoints are as they were. Removes what earlier, killed writers left unfinished.
+CheckpointInfo write_checkpoint(const std::string& run_dir, Sequential& model, const CheckpointState& state);
+
+/// Every step-* directory, oldest first, by name and state.json alone (nothing is verified). Empty if there are none.
+std::vector<CheckpointInfo> list_checkpoints(const std::string& run_dir);
+
+/// Verifies sizes and checksums; the Error names the file, expected and found.
+void verify_checkpoint(const std::string& path);
+
+/// Verifies, then puts weights and optimizer state into a built and compiled model of the same architecture. An Error leaves it as it was.
+CheckpointState load_checkpoint(const std::string& path, Sequential& model);
+/// The model alone, from the checkpoint's own config.json.
+Sequential load_checkpoint_model(const std::string& path);
+
+/// The newest checkpoint that is whole.
+struct NewestCheckpoint {
+  std::optional<CheckpointInfo> found;
+  std::vector<std::string> skipped;  ///< why newer ones were passed over, one message each
+};
+NewestCheckpoint newest_checkpoint(const std::string& run_dir);
+
+/// Removes all but the newest `keep` and the one at global step `best` (-1: none). Returns how many it removed. At least one stays.
+std::int64_t prune_checkpoints(const std::string& run_dir, std::int64_t keep, std::int64_t best = -1);
+
+}  // namespace lockstep

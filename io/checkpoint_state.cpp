@@ -1,0 +1,97 @@
+#include "io/checkpoint_state.h"
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "cluster/error.h"
+
+namespace lockstep {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+/// JSON has no NaN or infinity: a diverged run's loss is kept as a string.
+Json number(double value) {
+  if (std::isfinite(value)) return value;
+  return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+}
+
+double number(const Json& value) {
+  if (value == "nan") return kNaN;
+  if (value == "inf") return std::numeric_limits<double>::infinity();
+  if (value == "-inf") return -std::numeric_limits<double>::infinity();
+  return value.get<double>();
+}
+
+Json history_json(const History& history) {
+  Json values = Json::object();
+  for (const auto& [name, series] : history.history) {
+    Json list = Json::array();
+    for (const double value : series) list.push_back(number(value));
+    values[name] = list;
+  }
+  return {{"epoch", history.epoch}, {"epochs", history.epochs}, {"steps", history.steps}, {"values", values}};
+}
+
+History read_history(const Json& json) {
+  History history;
+  history.epoch = json.at("epoch").get<std::vector<std::int64_t>>();
+  history.epochs = json.at("epochs");
+  history.steps = json.at("steps");
+  for (const auto& [name, series] : json.at("values").items()) {
+    for (const Json& value : series) history.history[name].push_back(number(value));
+  }
+  return history;
+}
+
+}  // namespace
+
+std::string checkpoint_state_json(const CheckpointState& state) {
+  return Json{{"epoch", state.epoch},
+              {"step_in_epoch", state.step_in_epoch},
+              {"global_step", state.global_step},
+              {"epochs", state.epochs},
+              {"steps_per_epoch", state.steps_per_epoch},
+              {"batch_size", state.batch_size},
+              {"shards", state.shards},
+              {"seed", state.seed},
+              {"shuffle", state.shuffle},
+              {"metric_names", state.metric_names},
+              {"history", history_json(state.history)},
+              {"versions", state.versions},
+              {"time", state.time}}
+             .dump(2) +
+         "\n";
+}
+
+CheckpointState checkpoint_state_from_json(const std::string& name, std::string_view text) {
+  try {
+    const Json json = Json::parse(text);
+    CheckpointState state;
+    const auto read = [&](const char* key, auto& value) { json.at(key).get_to(value); };
+    read("epoch", state.epoch);
+    read("step_in_epoch", state.step_in_epoch);
+    read("global_step", state.global_step);
+    read("epochs", state.epochs);
+    read("steps_per_epoch", state.steps_per_epoch);
+    read("batch_size", state.batch_size);
+    read("shards", state.shards);
+    read("seed", state.seed);
+    read("shuffle", state.shuffle);
+    read("metric_names", state.metric_names);
+    read("versions", state.versions);
+    read("time", state.time);
+    state.history = read_history(json.at("history"));
+    for (const std::int64_t count : {state.epoch, state.step_in_epoch, state.global_step, state.epochs, state.steps_per_epoch, state.batch_size, state.shards}) {
+      if (count < 0) throw Error(name + ": a count is " + std::to_string(count) + "; expected numbers from 0 on");
+    }
+    return state;
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(name + ": is not the state of a checkpoint: " + error.what());
+  }
+}
+
+}  // namespace lockstep

@@ -1,0 +1,182 @@
+#include "io/checkpoint.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <cmath>
+#include <csignal>
+#include <filesystem>
+
+#include "io/checkpoint_state.h"
+#include "io/file_bytes.h"
+#include "support/small_model.h"
+#include "support/temp_dir.h"
+#include "support/throws.h"
+
+namespace lockstep {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::expect_error;
+using testing::small_data;
+using testing::small_model;
+using testing::TempDir;
+using testing::trained_model;
+using testing::write_file;
+
+CheckpointState state_at(std::int64_t step) {
+  CheckpointState state{.epoch = 2, .step_in_epoch = 1, .global_step = step, .epochs = 5, .steps_per_epoch = 3, .batch_size = 8, .shards = 8,
+                        .seed = 18446744073709551615ULL, .shuffle = false, .metric_names = {"loss", "accuracy"}};
+  state.history.epoch = {0, 1};
+  state.history.epochs = 5;
+  state.history.steps = 3;
+  state.history.history = {{"loss", {0.1, std::nan("")}}, {"accuracy", {1.0 / 3, HUGE_VAL}}};
+  state.versions = {{"lockstep", "0.1.0"}};
+  return state;
+}
+
+std::vector<std::string> entries(const std::string& directory) {
+  std::vector<std::string> names;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+TEST(Checkpoint, EverythingComesBack) {
+  TempDir dir;
+  Sequential model = trained_model(Adam{});
+  const CheckpointInfo info = write_checkpoint(dir.path(), model, state_at(12345));
+  EXPECT_EQ(info.path, dir / "checkpoints/step-00012345");
+  EXPECT_EQ(info.step, 12345);
+  EXPECT_EQ(info.epoch, 3);
+  EXPECT_EQ(entries(info.path), (std::vector<std::string>{"config.json", "manifest.json", "model.weights.h5", "state.json"}));
+  Sequential again = small_model(Adam{});
+  const CheckpointState state = load_checkpoint(info.path, again), expected = state_at(12345);
+  EXPECT_EQ(again.get_weights(), model.get_weights());
+  EXPECT_EQ(again.optimizer()->iterations(), 6);
+  EXPECT_EQ(state.epoch, 2);
+  EXPECT_EQ(state.step_in_epoch, 1);
+  EXPECT_EQ(state.global_step, 12345);
+  EXPECT_EQ(state.epochs, 5);
+  EXPECT_EQ(state.steps_per_epoch, 3);
+  EXPECT_EQ(state.batch_size, 8);
+  EXPECT_EQ(state.shards, 8);
+  EXPECT_EQ(state.seed, expected.seed);
+  EXPECT_FALSE(state.shuffle);
+  EXPECT_EQ(state.metric_names, expected.metric_names);
+  EXPECT_EQ(state.versions, expected.versions);
+  EXPECT_EQ(state.history.epoch, expected.history.epoch);
+  EXPECT_EQ(state.history.steps, 3);
+  EXPECT_EQ(state.history.history.at("accuracy"), expected.history.history.at("accuracy"));
+  EXPECT_EQ(state.history.history.at("loss")[0], 0.1);
+  EXPECT_TRUE(std::isnan(state.history.history.at("loss")[1]));
+  EXPECT_GT(state.time, 1.7e9);
+  Sequential alone = load_checkpoint_model(info.path);
+  EXPECT_EQ(alone.predict(small_data(5)), model.predict(small_data(5)));
+  for (Sequential* one : {&model, &again, &alone}) one->fit(small_data(22), {.epochs = 1, .batch_size = 8, .verbose = 0});
+  EXPECT_EQ(again.get_weights(), model.get_weights());
+  EXPECT_EQ(alone.get_weights(), model.get_weights());
+}
+
+TEST(Checkpoint, TheNewestWholeOneIsFoundAndTheOthersAreExplained) {
+  TempDir dir;
+  EXPECT_TRUE(list_checkpoints(dir.path()).empty());
+  EXPECT_FALSE(newest_checkpoint(dir.path()).found);
+  Sequential model = trained_model(Adam{});
+  for (const std::int64_t step : {900'000'000, 7, 20, 30, 40}) write_checkpoint(dir.path(), model, state_at(step));
+  fs::create_directory(dir / "checkpoints/step-other");
+  std::vector<std::int64_t> steps;
+  for (const CheckpointInfo& info : list_checkpoints(dir.path())) steps.push_back(info.step);
+  EXPECT_EQ(steps, (std::vector<std::int64_t>{7, 20, 30, 40, 900'000'000}));
+  const std::string weights = dir / "checkpoints/step-900000000/model.weights.h5";
+  fs::resize_file(weights, fs::file_size(weights) - 1);  // cut short
+  std::string bytes = read_file(dir / "checkpoints/step-00000040/model.weights.h5");
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);  // one bit
+  write_file(dir / "checkpoints/step-00000040/model.weights.h5", bytes);
+  fs::remove(dir / "checkpoints/step-00000030/manifest.json");
+  const NewestCheckpoint newest = newest_checkpoint(dir.path());
+  ASSERT_TRUE(newest.found);
+  EXPECT_EQ(newest.found->step, 20);
+  ASSERT_EQ(newest.skipped.size(), 3U);
+  EXPECT_NE(newest.skipped[0].find("step-900000000/model.weights.h5: expected"), std::string::npos) << newest.skipped[0];
+  EXPECT_NE(newest.skipped[1].find("step-00000040/model.weights.h5: damaged"), std::string::npos) << newest.skipped[1];
+  EXPECT_NE(newest.skipped[2].find("step-00000030/manifest.json"), std::string::npos) << newest.skipped[2];
+  EXPECT_EQ(list_checkpoints(dir.path()).size(), 5U);
+}
+
+TEST(Checkpoint, EveryDamageOfEveryFileIsFound) {
+  TempDir dir;
+  Sequential model = trained_model(Sgd{});
+  const std::string path = write_checkpoint(dir.path(), model, state_at(1)).path;
+  for (const std::string& name : entries(path)) {
+    const std::string file = path + "/" + name, whole = read_file(file);
+    for (const std::string& damaged : {std::string(), whole.substr(0, whole.size() / 2), name == "manifest.json" ? std::string("{}") : whole + "x"}) {
+      write_file(file, damaged);
+      expect_error([&] { verify_checkpoint(path); }, {name});
+      expect_error([&] { load_checkpoint(path, model); }, {name});
+      expect_error([&] { load_checkpoint_model(path); }, {name});
+    }
+    fs::remove(file);
+    expect_error([&] { verify_checkpoint(path); }, {name, "No such file"});
+    write_file(file, whole);
+  }
+  verify_checkpoint(path);
+  Sequential adam = small_model(Adam{});
+  const std::vector<std::vector<float>> before = adam.get_weights();
+  expect_error([&] { load_checkpoint(path, adam); }, {"model.weights.h5", "Adam"});
+  expect_error([] { checkpoint_state_from_json("s.json", R"({"epoch": 1})"); }, {"s.json", "step_in_epoch"});
+}
+
+TEST(Checkpoint, OneOfTheSameStepIsReplacedAndLeftoversGo) {
+  TempDir dir;
+  Sequential model = trained_model(Adam{});
+  write_checkpoint(dir.path(), model, state_at(5));
+  fs::create_directories(dir / "checkpoints/.partial-step-00000009");
+  write_file(dir / "checkpoints/.partial-step-00000009/state.json", "half");
+  EXPECT_EQ(list_checkpoints(dir.path()).size(), 1U);
+  EXPECT_EQ(newest_checkpoint(dir.path()).found->step, 5);
+  model.fit(small_data(22), {.epochs = 1, .batch_size = 8, .verbose = 0});
+  write_checkpoint(dir.path(), model, state_at(5));
+  EXPECT_EQ(entries(dir / "checkpoints"), std::vector<std::string>{"step-00000005"});
+  EXPECT_EQ(load_checkpoint_model(dir / "checkpoints/step-00000005").get_weights(), model.get_weights());
+}
+
+TEST(Checkpoint, AFullDiskLeavesWhatThereWas) {
+  TempDir dir;
+  Sequential model = trained_model(Adam{});
+  write_checkpoint(dir.path(), model, state_at(1));
+  rlimit old{};
+  getrlimit(RLIMIT_FSIZE, &old);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);  // then write() fails with EFBIG, as it does with ENOSPC
+  for (const rlim_t room : {rlim_t{0}, rlim_t{100}, rlim_t{4096}}) {
+    const rlimit tight{room, old.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &tight);
+    std::string message;
+    try {
+      write_checkpoint(dir.path(), model, state_at(2));
+    } catch (const Error& error) {
+      message = error.what();
+    }
+    setrlimit(RLIMIT_FSIZE, &old);
+    EXPECT_NE(message.find("cannot write it"), std::string::npos) << message;
+    EXPECT_EQ(entries(dir / "checkpoints"), std::vector<std::string>{"step-00000001"});
+  }
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(newest_checkpoint(dir.path()).found->step, 1);
+  write_checkpoint(dir.path(), model, state_at(2));
+  EXPECT_EQ(newest_checkpoint(dir.path()).found->step, 2);
+}
+
+TEST(Checkpoint, PruningKeepsTheNewestAndTheBest) {
+  TempDir dir;
+  Sequential model = trained_model(Sgd{});
+  for (std::int64_t step = 1; step <= 6; ++step) write_checkpoint(dir.path(), model, state_at(step));
+  EXPECT_EQ(prune_checkpoints(dir.path(), 2, 3), 3);
+  EXPECT_EQ(entries(dir / "checkpoints"), (std::vector<std::string>{"step-00000003", "step-00000005", "step-00000006"}));
+  EXPECT_EQ(prune_checkpoints(dir.path(), 0), 2);
+  EXPECT_EQ(entries(dir / "checkpoints"), std::vector<std::string>{"step-00000006"});
+  EXPECT_EQ(prune_checkpoints(dir.path(), 9), 0);
+}
+
+}  // namespace
+}  // namespace lockstep
