@@ -1,6 +1,8 @@
 // HDF5 files in memory (written to disk, into archives and checksummed by our own code, which sees every error), and scalars.
 #include <hdf5.h>
 
+#include <atomic>
+
 #include "cluster/error.h"
 #include "io/hdf5_file.h"
 #include "io/hdf5_handle.h"
@@ -14,19 +16,25 @@ Hdf5Handle in_memory() {
   return access;
 }
 
+/// HDF5 takes two files in memory of one name for the same file, and refuses a name that is on disk: this one is new and can never be there.
+std::string image_name() {
+  static std::atomic<std::int64_t> count = 0;
+  return "/dev/null/image-" + std::to_string(count++);
+}
+
 }  // namespace
 
 Hdf5File Hdf5File::create_image(const std::string& name) {
   Hdf5Silence silence;
   const Hdf5Handle access = in_memory();
-  return Hdf5File(name, hdf5_check(H5Fcreate(name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), name, "cannot create it in memory"));
+  return Hdf5File(name, hdf5_check(H5Fcreate(image_name().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), name, "cannot create it in memory"));
 }
 
 Hdf5File Hdf5File::open_image(const std::string& name, std::string_view bytes) {
   Hdf5Silence silence;
   const Hdf5Handle access = in_memory();
   hdf5_check(H5Pset_file_image(access.get(), const_cast<char*>(bytes.data()), bytes.size()), name, "cannot be held in memory");
-  const hid_t id = H5Fopen(name.c_str(), H5F_ACC_RDONLY, access.get());
+  const hid_t id = H5Fopen(image_name().c_str(), H5F_ACC_RDONLY, access.get());
   return Hdf5File(name, hdf5_check(id, name, "is not a whole HDF5 file (damaged or cut short?)"));
 }
 
