@@ -90,15 +90,17 @@ void verify(const OfficialFile& file, const std::string& content, const std::str
   }
   const std::string found = hex_digest(file.digest, content);
   if (found == file.hex) return;
-  throw Error(fmt::format("{}: not the official {}: its {} is {}, expected {}; the file is damaged or another version ('lockstep data import' takes any file)",
-                          origin, file.name, file.digest == Digest::md5 ? "md5" : "sha256", found, file.hex));
+  throw Error(fmt::format(
+      "{}: not the official {}: its {} is {}, expected {}; the file is damaged or another version ('lockstep data import' takes any file)",
+      origin, file.name, file.digest == Digest::md5 ? "md5" : "sha256", found, file.hex));
 }
 
 std::string fetch_verified(const OfficialFile& file, const std::string& from, const Progress& progress) {
   const std::string separator = from.ends_with('/') ? "" : "/";
   const std::string origin = from + separator + file.name;
   if (!is_url(from) && !std::filesystem::is_directory(from)) {
-    throw Error(fmt::format("{}: no such directory; expected one that holds {}, or a URL (http://, https://, file://)", from, file.name), kUsage);
+    throw Error(fmt::format("{}: no such directory; expected one that holds {}, or a URL (http://, https://, file://)", from, file.name),
+                kUsage);
   }
   std::string content = is_url(from) ? download(origin, progress) : read_file(origin);
   verify(file, content, origin);

@@ -7,8 +7,8 @@
 
 namespace lockstep {
 
-/// The bytes behind an http, https or file URL. Redirects are followed; a status of 400 or more, a transfer cut short, one that stands still for
-/// 30 s and one beyond 1 GB are errors that name the URL.
+/// The bytes behind an http, https or file URL. Redirects are followed; a status of 400 or more, a transfer cut short, one that stands
+/// still for 30 s and one beyond 1 GB are errors that name the URL.
 std::string download(const std::string& url, const Progress& progress = {});
 
 bool is_url(const std::string& text);  ///< begins with http://, https:// or file://
