@@ -17,7 +17,7 @@ constexpr long kConnectSeconds = 20, kStallSeconds = 30;
 
 struct Transfer {
   std::string bytes;
-  const Progress* progress;
+  const WorkProgress* progress;
 };
 
 extern "C" std::size_t receive(char* data, std::size_t size, std::size_t count, void* user) {
@@ -48,7 +48,7 @@ void start_curl_once() {
 
 }  // namespace
 
-std::string download(const std::string& url, const Progress& progress) {
+std::string download(const std::string& url, const WorkProgress& progress) {
   start_curl_once();
   const std::unique_ptr<CURL, void (*)(CURL*)> handle(curl_easy_init(), curl_easy_cleanup);
   if (!handle) throw Error("libcurl cannot start");
@@ -95,7 +95,7 @@ void verify(const OfficialFile& file, const std::string& content, const std::str
       origin, file.name, file.digest == Digest::md5 ? "md5" : "sha256", found, file.hex));
 }
 
-std::string fetch_verified(const OfficialFile& file, const std::string& from, const Progress& progress) {
+std::string fetch_verified(const OfficialFile& file, const std::string& from, const WorkProgress& progress) {
   const std::string separator = from.ends_with('/') ? "" : "/";
   const std::string origin = from + separator + file.name;
   if (!is_url(from) && !std::filesystem::is_directory(from)) {

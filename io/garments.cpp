@@ -86,7 +86,7 @@ void draw_garment(int label, std::uint64_t seed, std::uint32_t split, std::int64
   canvas.to_bytes(image);
 }
 
-void make_garments(Hdf5File& file, const GarmentOptions& options, const Progress& progress) {
+void make_garments(Hdf5File& file, const GarmentOptions& options, const WorkProgress& progress) {
   constexpr std::int64_t kPixels = Canvas::kSide * Canvas::kSide, kBlock = 2'000;
   const std::int64_t total = options.train + options.test;
   if (options.train < 1 || options.test < 0) throw Error("garments: expected at least one training image and no negative count", kUsage);

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "io/hdf5_file.h"
-#include "io/progress.h"
+#include "io/work_progress.h"
 
 namespace lockstep {
 
@@ -26,6 +26,6 @@ void draw_garment(int label, std::uint64_t seed, std::uint32_t split, std::int64
 int garment_label(std::uint64_t seed, std::uint32_t split, std::int64_t index);
 
 /// Writes /train/x (uint8: rows, 28, 28), /train/y (uint8: rows), /test/x, /test/y and the names.
-void make_garments(Hdf5File& file, const GarmentOptions& options, const Progress& progress = {});
+void make_garments(Hdf5File& file, const GarmentOptions& options, const WorkProgress& progress = {});
 
 }  // namespace lockstep

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "io/hdf5_file.h"
-#include "io/progress.h"
+#include "io/work_progress.h"
 #include "io/table.h"
 
 namespace lockstep {

@@ -26,7 +26,7 @@ using testing::TempDir;
 using testing::write_file;
 
 const OfficialFile kAbc{"abc.txt", 3, Digest::md5, "900150983cd24fb0d6963f7d28e17f72"};
-const ProgressFactory kQuiet = [](const std::string&) { return Progress{}; };
+const WorkProgressFactory kQuiet = [](const std::string&) { return WorkProgress{}; };
 
 /// No proxy of the machine may stand between a test and 127.0.0.1.
 class Environment : public ::testing::Environment {
