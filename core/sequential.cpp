@@ -199,21 +199,28 @@ std::uint64_t Sequential::digest() {
 }
 
 std::string Sequential::summary(int columns) const {
-  SummaryModel model{state_->name, {}, 0, 0, 0, 0};
+  SummaryModel model{state_->name, {}, {}, {}, {}};
   const std::vector<LayerSpec> layers = without_input(*state_);
+  const std::vector<WeightView> weights = state_->network ? const_cast<Sequential*>(this)->weights() : std::vector<WeightView>();
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    const bool built = state_->network != nullptr;
-    model.rows.push_back({layer_name(layers[i]), class_name(layers[i]), built ? to_string(state_->network->output_shape(i), true) : "?", built ? 0 : -1});
-    for (const WeightView& weight : built ? const_cast<Sequential*>(this)->weights() : std::vector<WeightView>()) {
-      if (weight.layer != layer_name(layers[i])) continue;
-      model.rows.back().parameters += static_cast<std::int64_t>(weight.values.size());
-      (weight.trainable ? model.trainable : model.non_trainable) += static_cast<std::int64_t>(weight.values.size());
+    SummaryRow row{layer_name(layers[i]), class_name(layers[i]), "", -1};
+    if (state_->network) {
+      row.shape = to_string(state_->network->output_shape(i), true);
+      row.params = 0;
     }
+    for (const WeightView& weight : weights) {
+      if (weight.layer != row.name) continue;
+      const auto size = static_cast<std::int64_t>(weight.values.size());
+      row.params += size;
+      SummaryCount& total = weight.trainable ? model.trainable : model.non_trainable;
+      total.params += size;
+      total.bytes += size * 4;
+    }
+    model.rows.push_back(std::move(row));
   }
   if (state_->optimizer && state_->optimizer->iterations() > 0) {  // Keras makes the state at the first step: iteration, learning rate, slots
-    const std::int64_t slots = static_cast<std::int64_t>(state_->optimizer->slots().size()) * model.trainable;
-    model.optimizer = slots + 2;
-    model.optimizer_bytes = slots * 4 + 12;
+    const std::int64_t slots = static_cast<std::int64_t>(state_->optimizer->slots().size()) * model.trainable.params;
+    model.optimizer = {slots + 2, slots * 4 + 12};
   }
   return summary_table(model, columns);
 }

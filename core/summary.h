@@ -1,25 +1,34 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace lockstep {
 
-/// What Keras' summary table shows.
+/// One layer's row in Keras' table.
 struct SummaryRow {
-  std::string name, class_name;
-  std::string shape;            ///< "(None, 784)"; "?" when unbuilt
-  std::int64_t parameters = 0;  ///< -1: unbuilt
+  std::string name;
+  std::string class_name;
+  std::string shape;         ///< "(None, 300)"; empty while the layer is not built
+  std::int64_t params = -1;  ///< trainable and not; -1 while the layer is not built
 };
+
+struct SummaryCount {
+  std::int64_t params = 0;
+  std::int64_t bytes = 0;
+};
+
+/// What model.summary() shows.
 struct SummaryModel {
   std::string name;
   std::vector<SummaryRow> rows;
-  std::int64_t trainable = 0, non_trainable = 0;
-  std::int64_t optimizer = 0;        ///< values of the optimizer's state; 0: not built, no line
-  std::int64_t optimizer_bytes = 0;  ///< its size
+  SummaryCount trainable, non_trainable;
+  std::optional<SummaryCount> optimizer = {};  ///< once the optimizer has its variables; iterations and learning rate count
 };
 
-/// Keras 3's model.summary() on a terminal of so many columns (keras/src/utils/summary_utils.py), without colours.
+/// Keras 3's table (keras/src/utils/summary_utils.py and the rules of the package rich), each line ended by '\n'. `columns`: width of the
+/// terminal; the table takes four less, at most 88 and at least 16.
 std::string summary_table(const SummaryModel& model, int columns);
 
 }  // namespace lockstep

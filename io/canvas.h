@@ -6,8 +6,8 @@
 
 #include "core/philox.h"
 
-// Drawing of small grey pictures from code: outlines filled with paint. Only + - * / floor and sqrt on floats, so that the same numbers give the
-// same picture on every machine.
+// Drawing of small grey pictures from code: outlines filled with paint. Only + - * / floor and sqrt on floats, so that the same numbers
+// give the same picture on every machine.
 namespace lockstep {
 
 /// A stream of random numbers for one picture: a pure function of (seed, purpose, index).
@@ -36,8 +36,8 @@ struct Point {
 using Outline = std::vector<Point>;  ///< closed; filled by the even-odd rule
 
 Outline ellipse(Point centre, Point radii);
-/// A band of some width along a path. (A struct, because braces are evaluated from left to right and arguments are not: numbers drawn at random
-/// inside them must come in one order with every compiler.)
+/// A band of some width along a path. (A struct, because braces are evaluated from left to right and arguments are not: numbers drawn at
+/// random inside them must come in one order with every compiler.)
 struct Stroke {
   std::vector<Point> path;
   float width;

@@ -43,7 +43,8 @@ struct Plan {
 
 std::size_t column_of(const std::vector<std::string>& header, const std::string& column, const std::string& name) {
   const auto found = std::find(header.begin(), header.end(), column);
-  if (found == header.end()) throw Error(fmt::format("{}: there is no column '{}'; its columns are: {}", name, column, fmt::join(header, ", ")));
+  if (found == header.end())
+    throw Error(fmt::format("{}: there is no column '{}'; its columns are: {}", name, column, fmt::join(header, ", ")));
   return static_cast<std::size_t>(found - header.begin());
 }
 
@@ -63,7 +64,8 @@ Plan plan_columns(const std::vector<std::string>& header, const std::string& nam
     if (!taken.insert(plan.targets.back()).second) throw Error(fmt::format("target '{}' is named twice", target), kUsage);
   }
   for (const std::string& column : options.drop) {
-    if (!taken.insert(column_of(header, column, name)).second) throw Error(fmt::format("column '{}' is dropped twice or is a target", column), kUsage);
+    if (!taken.insert(column_of(header, column, name)).second)
+      throw Error(fmt::format("column '{}' is dropped twice or is a target", column), kUsage);
   }
   for (std::size_t i = 0; i < header.size(); ++i) {
     if (!taken.contains(i)) plan.features.push_back(i);
@@ -87,7 +89,8 @@ void index_classes(Table& table, const std::vector<std::string>& values) {
   std::set<std::string> distinct(values.begin(), values.end());
   table.class_names.assign(distinct.begin(), distinct.end());
   if (std::all_of(distinct.begin(), distinct.end(), [](const std::string& value) { return number(value).has_value(); })) {
-    std::stable_sort(table.class_names.begin(), table.class_names.end(), [](const auto& a, const auto& b) { return *number(a) < *number(b); });
+    std::stable_sort(table.class_names.begin(), table.class_names.end(),
+                     [](const auto& a, const auto& b) { return *number(a) < *number(b); });
   }
   std::map<std::string, std::int64_t> index;
   for (const std::string& value : table.class_names) index.emplace(value, static_cast<std::int64_t>(index.size()));
@@ -168,7 +171,8 @@ Table read_csv(std::string_view text, const std::string& name, const CsvOptions&
     for (std::size_t i : plan.targets) {
       if (!class_target) table.y.push_back(number_at(fields[i], name, reader.line(), header[i]));
       if (!class_target) continue;
-      if (is_missing(fields[i])) throw Error(fmt::format("{}, line {}, column '{}': missing value ('{}')", name, reader.line(), header[i], fields[i]));
+      if (is_missing(fields[i]))
+        throw Error(fmt::format("{}, line {}, column '{}': missing value ('{}')", name, reader.line(), header[i], fields[i]));
       classes.emplace_back(trimmed(fields[i]));
     }
     ++table.rows;

@@ -33,9 +33,10 @@ struct CsvOptions {
   bool classes = false;              ///< the target is a class even if it looks like a number
 };
 
-/// A CSV file with a header line as a table: every column that is neither target nor dropped is a feature and holds numbers in every row. A single target
-/// whose first value is not a number is a class: its distinct values, sorted, are class 0, 1, ... (numbers as numbers with `classes`).
-/// An empty field, NA, NaN, null, a word where a number belongs, a number beyond float32, a wrong count of fields: errors with line and column.
+/// A CSV file with a header line as a table: every column that is neither target nor dropped is a feature and holds numbers in every row. A
+/// single target whose first value is not a number is a class: its distinct values, sorted, are class 0, 1, ... (numbers as numbers with
+/// `classes`). An empty field, NA, NaN, null, a word where a number belongs, a number beyond float32, a wrong count of fields: errors with
+/// line and column.
 Table read_csv(std::string_view text, const std::string& name, const CsvOptions& options);
 
 }  // namespace lockstep

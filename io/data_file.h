@@ -16,11 +16,11 @@ namespace lockstep {
 ///   /train/weight  (rows)               optional sample weights
 ///   /valid/..., /test/...               further splits
 ///
-/// Attributes of the root group: "class_names" (list of strings: name of class 0, 1, ...) where y is a class index, "feature_names" (one per
-/// column of x) for tables, "target_names" (one per column of y) where y holds numbers, and an optional "description". Other arrays with rows
-/// as first axis can be trained on as well; this is only what `lockstep data` writes and what is looked for by default.
+/// Attributes of the root group: "class_names" (list of strings: name of class 0, 1, ...) where y is a class index, "feature_names" (one
+/// per column of x) for tables, "target_names" (one per column of y) where y holds numbers, and an optional "description". Other arrays
+/// with rows as first axis can be trained on as well; this is only what `lockstep data` writes and what is looked for by default.
 struct DataNames {
-  std::vector<std::string> class_names;    ///< empty: no such attribute
+  std::vector<std::string> class_names;  ///< empty: no such attribute
   std::vector<std::string> feature_names;
   std::vector<std::string> target_names;
   std::string description;
@@ -28,8 +28,8 @@ struct DataNames {
 DataNames read_names(const Hdf5File& file);
 void write_names(Hdf5File& file, const DataNames& names);
 
-/// A data file in the making: written beside its final name (PATH.partial-PID) and renamed by commit(), so that a half-written file never stands
-/// under `path`. Without commit() nothing stays behind. An existing file is refused unless `force`.
+/// A data file in the making: written beside its final name (PATH.partial-PID) and renamed by commit(), so that a half-written file never
+/// stands under `path`. Without commit() nothing stays behind. An existing file is refused unless `force`.
 class DataFileWriter {
  public:
   DataFileWriter(std::string path, bool force);

@@ -58,7 +58,8 @@ std::vector<ColumnStats> column_stats(const Hdf5File& file, const std::string& d
 
 std::vector<std::int64_t> label_histogram(const Hdf5File& file, const std::string& dataset) {
   const ArrayInfo info = file.info(dataset);
-  if (info.row_elements() != 1) throw Error(fmt::format("{}: data set '{}' has more than one value per row; no labels", file.path(), dataset));
+  if (info.row_elements() != 1)
+    throw Error(fmt::format("{}: data set '{}' has more than one value per row; no labels", file.path(), dataset));
   std::vector<std::int64_t> counts;
   for_each_block<std::int64_t>(file, info, [&](std::int64_t lo, const std::vector<std::int64_t>& labels) {
     for (std::size_t i = 0; i < labels.size(); ++i) {

@@ -10,9 +10,9 @@ namespace lockstep {
 /// One column of a (rows, columns) or (rows) data set, over its finite values.
 struct ColumnStats {
   double min = 0, mean = 0, max = 0;
-  double std = 0;             ///< population: divided by the number of values
-  std::int64_t values = 0;    ///< finite ones
-  std::int64_t missing = 0;   ///< NaN or infinite
+  double std = 0;            ///< population: divided by the number of values
+  std::int64_t values = 0;   ///< finite ones
+  std::int64_t missing = 0;  ///< NaN or infinite
 };
 
 /// One pass, in blocks of rows, whatever the size of the data set.

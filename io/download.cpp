@@ -17,7 +17,7 @@ constexpr long kConnectSeconds = 20, kStallSeconds = 30;
 
 struct Transfer {
   std::string bytes;
-  const Progress* progress;
+  const WorkProgress* progress;
 };
 
 extern "C" std::size_t receive(char* data, std::size_t size, std::size_t count, void* user) {
@@ -48,7 +48,7 @@ void start_curl_once() {
 
 }  // namespace
 
-std::string download(const std::string& url, const Progress& progress) {
+std::string download(const std::string& url, const WorkProgress& progress) {
   start_curl_once();
   const std::unique_ptr<CURL, void (*)(CURL*)> handle(curl_easy_init(), curl_easy_cleanup);
   if (!handle) throw Error("libcurl cannot start");
@@ -90,15 +90,17 @@ void verify(const OfficialFile& file, const std::string& content, const std::str
   }
   const std::string found = hex_digest(file.digest, content);
   if (found == file.hex) return;
-  throw Error(fmt::format("{}: not the official {}: its {} is {}, expected {}; the file is damaged or another version ('lockstep data import' takes any file)",
-                          origin, file.name, file.digest == Digest::md5 ? "md5" : "sha256", found, file.hex));
+  throw Error(fmt::format(
+      "{}: not the official {}: its {} is {}, expected {}; the file is damaged or another version ('lockstep data import' takes any file)",
+      origin, file.name, file.digest == Digest::md5 ? "md5" : "sha256", found, file.hex));
 }
 
-std::string fetch_verified(const OfficialFile& file, const std::string& from, const Progress& progress) {
+std::string fetch_verified(const OfficialFile& file, const std::string& from, const WorkProgress& progress) {
   const std::string separator = from.ends_with('/') ? "" : "/";
   const std::string origin = from + separator + file.name;
   if (!is_url(from) && !std::filesystem::is_directory(from)) {
-    throw Error(fmt::format("{}: no such directory; expected one that holds {}, or a URL (http://, https://, file://)", from, file.name), kUsage);
+    throw Error(fmt::format("{}: no such directory; expected one that holds {}, or a URL (http://, https://, file://)", from, file.name),
+                kUsage);
   }
   std::string content = is_url(from) ? download(origin, progress) : read_file(origin);
   verify(file, content, origin);

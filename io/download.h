@@ -3,13 +3,13 @@
 #include <string>
 
 #include "io/file_bytes.h"
-#include "io/progress.h"
+#include "io/work_progress.h"
 
 namespace lockstep {
 
-/// The bytes behind an http, https or file URL. Redirects are followed; a status of 400 or more, a transfer cut short, one that stands still for
-/// 30 s and one beyond 1 GB are errors that name the URL.
-std::string download(const std::string& url, const Progress& progress = {});
+/// The bytes behind an http, https or file URL. Redirects are followed; a status of 400 or more, a transfer cut short, one that stands
+/// still for 30 s and one beyond 1 GB are errors that name the URL.
+std::string download(const std::string& url, const WorkProgress& progress = {});
 
 bool is_url(const std::string& text);  ///< begins with http://, https:// or file://
 
@@ -25,6 +25,6 @@ struct OfficialFile {
 void verify(const OfficialFile& file, const std::string& content, const std::string& origin);
 
 /// The file NAME of a folder or below a base URL, verified.
-std::string fetch_verified(const OfficialFile& file, const std::string& from, const Progress& progress = {});
+std::string fetch_verified(const OfficialFile& file, const std::string& from, const WorkProgress& progress = {});
 
 }  // namespace lockstep

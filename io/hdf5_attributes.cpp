@@ -147,7 +147,8 @@ std::vector<std::string> Hdf5File::attributes(const std::string& object) const {
   Hdf5Silence silence;
   const Hdf5Handle owner = hdf5_open_object(id_, path_, object);
   std::vector<std::string> names;
-  hdf5_check(H5Aiterate2(owner.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, collect_attribute, &names), path_, "cannot list attributes of " + object);
+  hdf5_check(H5Aiterate2(owner.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, collect_attribute, &names), path_,
+             "cannot list attributes of " + object);
   std::sort(names.begin(), names.end());
   return names;
 }

@@ -19,67 +19,7 @@ namespace {
 static_assert(std::is_same_v<hid_t, std::int64_t> && std::is_same_v<herr_t, int>);
 static_assert(sizeof(hsize_t) == sizeof(std::int64_t));
 
-struct TypeRow {
-  ElementType type;
-  std::string_view name;
-  std::int64_t bytes;
-};
-constexpr std::array<TypeRow, 12> kTypes{{{ElementType::u8, "uint8", 1}, {ElementType::i8, "int8", 1}, {ElementType::u16, "uint16", 2},
-                                          {ElementType::i16, "int16", 2}, {ElementType::u32, "uint32", 4}, {ElementType::i32, "int32", 4},
-                                          {ElementType::u64, "uint64", 8}, {ElementType::i64, "int64", 8}, {ElementType::f16, "float16", 2},
-                                          {ElementType::f32, "float32", 4}, {ElementType::f64, "float64", 8}, {ElementType::other, "other", 0}}};
-
-const TypeRow& row_of(ElementType type) {
-  return *std::find_if(kTypes.begin(), kTypes.end(), [type](const TypeRow& row) { return row.type == type; });
-}
-
 std::string where(const std::string& path, const std::string& dataset) { return path + ": data set '" + dataset + "'"; }
-
-Hdf5Handle little_endian_half() {
-  Hdf5Handle half(H5Tcopy(H5T_IEEE_F32LE), H5Tclose);
-  H5Tset_fields(half.get(), 15, 10, 5, 0, 10);
-  H5Tset_size(half.get(), 2);
-  H5Tset_ebias(half.get(), 15);
-  return half;
-}
-
-/// The type in this machine's order (x86: little-endian), as a copy the caller owns.
-Hdf5Handle memory_type(ElementType type) {
-  const auto copy = [](hid_t id) { return Hdf5Handle(H5Tcopy(id), H5Tclose); };
-  switch (type) {
-    case ElementType::u8: return copy(H5T_STD_U8LE);
-    case ElementType::i8: return copy(H5T_STD_I8LE);
-    case ElementType::u16: return copy(H5T_STD_U16LE);
-    case ElementType::i16: return copy(H5T_STD_I16LE);
-    case ElementType::u32: return copy(H5T_STD_U32LE);
-    case ElementType::i32: return copy(H5T_STD_I32LE);
-    case ElementType::u64: return copy(H5T_STD_U64LE);
-    case ElementType::i64: return copy(H5T_STD_I64LE);
-    case ElementType::f16: return little_endian_half();
-    case ElementType::f32: return copy(H5T_IEEE_F32LE);
-    case ElementType::f64: return copy(H5T_IEEE_F64LE);
-    case ElementType::other: break;
-  }
-  return Hdf5Handle(-1, H5Tclose);
-}
-
-struct FileType {
-  ElementType type = ElementType::other;
-  bool native_order = false;
-};
-
-/// A type equal to one of ours up to byte order; anything else (odd precisions, padding, bfloat16) is `other`.
-FileType classify(const Hdf5Handle& stored) {
-  Hdf5Handle type(H5Tget_class(stored.get()) == H5T_ENUM ? H5Tget_super(stored.get()) : H5Tcopy(stored.get()), H5Tclose);
-  const H5T_class_t kind = H5Tget_class(type.get());
-  if (kind != H5T_INTEGER && kind != H5T_FLOAT) return {};
-  const bool native = H5Tget_order(type.get()) == H5T_ORDER_LE || H5Tget_size(type.get()) == 1;
-  H5Tset_order(type.get(), H5T_ORDER_LE);
-  for (const TypeRow& row : kTypes) {
-    if (row.type != ElementType::other && H5Tequal(type.get(), memory_type(row.type).get()) > 0) return {row.type, native};
-  }
-  return {};
-}
 
 std::vector<std::int64_t> extent(const Hdf5Handle& dataset) {
   Hdf5Handle space(H5Dget_space(dataset.get()), H5Sclose);
@@ -100,10 +40,14 @@ std::vector<std::string> filter_names(const Hdf5Handle& plist) {
     unsigned flags = 0, config = 0;
     const H5Z_filter_t id =
         H5Pget_filter2(plist.get(), static_cast<unsigned>(i), &flags, &value_count, values.data(), name.size(), name.data(), &config);
-    if (id == H5Z_FILTER_DEFLATE) names.push_back("gzip(" + std::to_string(values[0]) + ")");
-    else if (id == H5Z_FILTER_SHUFFLE) names.emplace_back("shuffle");
-    else if (id == H5Z_FILTER_FLETCHER32) names.emplace_back("fletcher32");
-    else names.emplace_back(name[0] != '\0' ? std::string(name.data()) : "filter " + std::to_string(id));
+    if (id == H5Z_FILTER_DEFLATE)
+      names.push_back("gzip(" + std::to_string(values[0]) + ")");
+    else if (id == H5Z_FILTER_SHUFFLE)
+      names.emplace_back("shuffle");
+    else if (id == H5Z_FILTER_FLETCHER32)
+      names.emplace_back("fletcher32");
+    else
+      names.emplace_back(name[0] != '\0' ? std::string(name.data()) : "filter " + std::to_string(id));
     if (H5Zfilter_avail(id) <= 0) names.back() += " (not installed here)";
   }
   return names;
@@ -172,7 +116,7 @@ void read_block(hid_t file, const std::string& path, const ArrayInfo& info, std:
   hdf5_check(H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr), place, "cannot select rows");
   const hsize_t elements = capacity;
   Hdf5Handle memory(H5Screate_simple(1, &elements, nullptr), H5Sclose);
-  Hdf5Handle type = memory_type(target);
+  Hdf5Handle type = hdf5_memory_type(target);
   hdf5_check(H5Dread(dataset.get(), type.get(), memory.get(), space.get(), H5P_DEFAULT, out), place,
              "cannot read rows " + std::to_string(lo) + " to " + std::to_string(hi) + "; the file may be damaged or cut short");
 }
@@ -182,14 +126,6 @@ void read_block(hid_t file, const std::string& path, const ArrayInfo& info, std:
 }
 
 }  // namespace
-
-std::string_view type_name(ElementType type) { return row_of(type).name; }
-std::int64_t type_bytes(ElementType type) { return row_of(type).bytes; }
-bool is_floating(ElementType type) { return type == ElementType::f16 || type == ElementType::f32 || type == ElementType::f64; }
-
-std::string_view layout_name(StorageLayout layout) {
-  return layout == StorageLayout::compact ? "compact" : layout == StorageLayout::contiguous ? "contiguous" : "chunked";
-}
 
 std::int64_t ArrayInfo::row_elements() const {
   std::int64_t product = 1;
@@ -252,7 +188,7 @@ ArrayInfo Hdf5File::info(const std::string& dataset) const {
   Hdf5Silence silence;
   Hdf5Handle object = open_dataset(id_, path_, dataset);
   Hdf5Handle plist(H5Dget_create_plist(object.get()), H5Pclose);
-  const FileType type = classify(Hdf5Handle(H5Dget_type(object.get()), H5Tclose));
+  const Hdf5Type type = hdf5_classify(Hdf5Handle(H5Dget_type(object.get()), H5Tclose));
   ArrayInfo info;
   info.name = dataset;
   info.shape = extent(object);
@@ -310,7 +246,8 @@ void Hdf5File::read_raw(const std::string& dataset, std::int64_t lo, std::int64_
   Hdf5Silence silence;
   const ArrayInfo array = info(dataset);
   const auto bytes = static_cast<std::size_t>(std::max<std::int64_t>(type_bytes(array.type), 1));
-  if (out.size() % bytes != 0) throw Error(where(path_, dataset) + ": a buffer of " + std::to_string(out.size()) + " bytes holds no whole elements");
+  if (out.size() % bytes != 0)
+    throw Error(where(path_, dataset) + ": a buffer of " + std::to_string(out.size()) + " bytes holds no whole elements");
   read_block(id_, path_, array, lo, hi, array.type, out.size() / bytes, out.data());
 }
 
@@ -321,7 +258,8 @@ void Hdf5File::write_raw(const std::string& dataset, const std::vector<std::int6
   std::int64_t expected = type_bytes(type);
   for (std::int64_t axis : shape) expected *= axis;
   if (type == ElementType::other || static_cast<std::size_t>(expected) != bytes.size()) {
-    throw Error(place + ": " + std::to_string(bytes.size()) + " bytes do not fill shape " + shape_text(shape) + " of " + std::string(type_name(type)));
+    throw Error(place + ": " + std::to_string(bytes.size()) + " bytes do not fill shape " + shape_text(shape) + " of " +
+                std::string(type_name(type)));
   }
   const std::vector<hsize_t> dims(shape.begin(), shape.end());
   Hdf5Handle space(dims.empty() ? H5Screate(H5S_SCALAR) : H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr), H5Sclose);
@@ -330,11 +268,12 @@ void Hdf5File::write_raw(const std::string& dataset, const std::vector<std::int6
   H5Pset_create_intermediate_group(links.get(), 1);
   Hdf5Handle plist(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
   H5Pset_obj_track_times(plist.get(), false);  // the same numbers make the same file
-  Hdf5Handle stored = memory_type(type);
+  Hdf5Handle stored = hdf5_memory_type(type);
   Hdf5Handle object(H5Dcreate2(id_, dataset.c_str(), stored.get(), space.get(), links.get(), plist.get(), H5P_DEFAULT), H5Dclose);
   hdf5_check(object.get(), place, "cannot create it");
   if (bytes.empty()) return;
-  hdf5_check(H5Dwrite(object.get(), stored.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()), place, "cannot write it (is the disk full?)");
+  hdf5_check(H5Dwrite(object.get(), stored.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()), place,
+             "cannot write it (is the disk full?)");
 }
 
 template <class T>

@@ -11,8 +11,8 @@ namespace lockstep {
 /// Type of one element of a data set, whatever its byte order in the file (HDF5 converts on reading). Enumerations count as their integer
 /// (h5py's bool is i8); `other` is everything else (strings, compounds, bfloat16, ...) and cannot be read.
 enum class ElementType { u8, i8, u16, i16, u32, i32, u64, i64, f16, f32, f64, other };
-std::string_view type_name(ElementType type);      ///< "uint8", "float32", ... as NumPy writes them
-std::int64_t type_bytes(ElementType type);         ///< 1, 2, 4 or 8; 0 for other
+std::string_view type_name(ElementType type);  ///< "uint8", "float32", ... as NumPy writes them
+std::int64_t type_bytes(ElementType type);     ///< 1, 2, 4 or 8; 0 for other
 bool is_floating(ElementType type);
 
 enum class StorageLayout { compact, contiguous, chunked };
@@ -20,15 +20,15 @@ std::string_view layout_name(StorageLayout layout);
 
 /// What a file says about one data set.
 struct ArrayInfo {
-  std::string name;                  ///< full name, "/train/x"
-  std::vector<std::int64_t> shape;   ///< first axis = rows; empty for a scalar
+  std::string name;                 ///< full name, "/train/x"
+  std::vector<std::int64_t> shape;  ///< first axis = rows; empty for a scalar
   ElementType type = ElementType::other;
-  bool native_order = true;          ///< the bytes in the file are what read_raw gives (little-endian, no enumeration padding)
+  bool native_order = true;  ///< the bytes in the file are what read_raw gives (little-endian, no enumeration padding)
   StorageLayout layout = StorageLayout::contiguous;
   std::vector<std::int64_t> chunk;   ///< shape of a chunk; empty unless chunked
   std::vector<std::string> filters;  ///< "gzip(4)", "shuffle", ... in the order of writing
   std::int64_t storage_bytes = 0;    ///< bytes taken in the file, after compression
-  std::int64_t file_offset = -1;     ///< where the first byte of a contiguous data set stands, for pread; -1: not contiguous or never written
+  std::int64_t file_offset = -1;  ///< where the first byte of a contiguous data set stands, for pread; -1: not contiguous or never written
 
   std::int64_t rows() const { return shape.empty() ? 0 : shape.front(); }
   std::int64_t row_elements() const;  ///< product of all axes but the first

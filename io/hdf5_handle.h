@@ -2,7 +2,9 @@
 #include <cstdint>
 #include <string>
 
-// What the two files of Hdf5File share: ids with an owner, and HDF5's errors as ours. hid_t is std::int64_t and herr_t is int (asserted).
+#include "io/hdf5_file.h"
+
+// What the files of Hdf5File share: ids with an owner, and HDF5's errors as ours. hid_t is std::int64_t and herr_t is int (asserted).
 namespace lockstep {
 
 /// Owns an HDF5 id and closes it with the function of its kind. An id below 0 owns nothing.
@@ -44,5 +46,16 @@ std::int64_t hdf5_check(std::int64_t result, const std::string& where, const std
 
 /// A group or data set by its absolute name; throws if there is none.
 Hdf5Handle hdf5_open_object(std::int64_t file, const std::string& path, const std::string& name);
+
+/// HDF5's own type in this machine's order (x86: little-endian).
+Hdf5Handle hdf5_memory_type(ElementType type);
+
+struct Hdf5Type {
+  ElementType type = ElementType::other;
+  bool native_order = false;
+};
+
+/// A type equal to one of ours up to byte order; anything else (odd precisions, padding, bfloat16) is `other`.
+Hdf5Type hdf5_classify(const Hdf5Handle& stored);
 
 }  // namespace lockstep

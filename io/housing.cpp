@@ -28,8 +28,8 @@ House draw_house(Draw& d) {
   return h;
 }
 
-/// Price in hundreds of thousands: income counts more near the two cities, crowding and distance from the coast count against, very old houses
-/// are sought after again.
+/// Price in hundreds of thousands: income counts more near the two cities, crowding and distance from the coast count against, very old
+/// houses are sought after again.
 double price(const House& h) {
   const auto closeness = [&](double latitude, double longitude, double reach) {
     const double north = (h.latitude - latitude) / reach, east = (h.longitude - longitude) / reach;
@@ -51,7 +51,8 @@ Table make_housing(std::int64_t rows, std::uint64_t seed) {
   table.feature_names = {"MedInc", "HouseAge", "AveRooms", "AveBedrms", "Population", "AveOccup", "Latitude", "Longitude"};
   table.target_names = {"MedHouseVal"};
   table.rows = rows;
-  table.description = "Made by 'lockstep data make housing': invented house prices (100,000 dollars), not linear in the eight features, with noise.";
+  table.description =
+      "Made by 'lockstep data make housing': invented house prices (100,000 dollars), not linear in the eight features, with noise.";
   for (std::int64_t i = 0; i < rows; ++i) {
     Draw draw(seed, kHouses, static_cast<std::uint64_t>(i));
     const House h = draw_house(draw);

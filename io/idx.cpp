@@ -18,13 +18,20 @@ constexpr int kMaxAxes = 8;
 
 ElementType idx_type(int code, const std::string& name) {
   switch (code) {
-    case 0x08: return ElementType::u8;
-    case 0x09: return ElementType::i8;
-    case 0x0B: return ElementType::i16;
-    case 0x0C: return ElementType::i32;
-    case 0x0D: return ElementType::f32;
-    case 0x0E: return ElementType::f64;
-    default: throw Error(fmt::format("{}: not an idx file: unknown element type {:#04x} in its third byte", name, code));
+    case 0x08:
+      return ElementType::u8;
+    case 0x09:
+      return ElementType::i8;
+    case 0x0B:
+      return ElementType::i16;
+    case 0x0C:
+      return ElementType::i32;
+    case 0x0D:
+      return ElementType::f32;
+    case 0x0E:
+      return ElementType::f64;
+    default:
+      throw Error(fmt::format("{}: not an idx file: unknown element type {:#04x} in its third byte", name, code));
   }
 }
 
@@ -54,18 +61,20 @@ IdxArray parse_idx(std::string_view file, const std::string& name) {
   std::int64_t expected = type_bytes(array.type);
   for (int axis = 0; axis < axes; ++axis) {
     array.shape.push_back(big_endian(file.substr(4 + 4 * static_cast<std::size_t>(axis), 4)));
-    if (__builtin_mul_overflow(expected, array.shape.back(), &expected)) throw Error(name + ": not an idx file: its axes are beyond any memory");
+    if (__builtin_mul_overflow(expected, array.shape.back(), &expected))
+      throw Error(name + ": not an idx file: its axes are beyond any memory");
   }
   const std::string_view body = file.substr(header);
   if (static_cast<std::int64_t>(body.size()) != expected) {
     throw Error(fmt::format("{}: {}: shape ({}) of {} needs {} bytes after the header, found {}", name,
-                            static_cast<std::int64_t>(body.size()) < expected ? "cut short" : "trailing bytes", fmt::join(array.shape, ", "),
-                            type_name(array.type), expected, body.size()));
+                            static_cast<std::int64_t>(body.size()) < expected ? "cut short" : "trailing bytes",
+                            fmt::join(array.shape, ", "), type_name(array.type), expected, body.size()));
   }
   array.bytes.resize(body.size());
   if (!body.empty()) std::memcpy(array.bytes.data(), body.data(), body.size());
   const auto width = type_bytes(array.type);
-  for (auto element = array.bytes.begin(); width > 1 && element != array.bytes.end(); element += width) std::reverse(element, element + width);
+  for (auto element = array.bytes.begin(); width > 1 && element != array.bytes.end(); element += width)
+    std::reverse(element, element + width);
   return array;
 }
 
@@ -73,7 +82,8 @@ IdxArray read_idx(const std::string& path) { return parse_idx(read_file_maybe_gz
 
 std::vector<std::int64_t> idx_labels(const IdxArray& array, std::size_t classes, const std::string& name) {
   if (array.shape.size() != 1 || is_floating(array.type)) {
-    throw Error(fmt::format("{}: expected labels (one axis of integers), found shape ({}) of {}", name, fmt::join(array.shape, ", "), type_name(array.type)));
+    throw Error(fmt::format("{}: expected labels (one axis of integers), found shape ({}) of {}", name, fmt::join(array.shape, ", "),
+                            type_name(array.type)));
   }
   const std::vector<std::int64_t> labels = array.type == ElementType::u8    ? integers<std::uint8_t>(array.bytes)
                                            : array.type == ElementType::i8  ? integers<std::int8_t>(array.bytes)

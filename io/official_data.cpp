@@ -22,10 +22,11 @@ constexpr const char* kHousingUrl = "https://ndownloader.figshare.com/files/5976
 constexpr std::int64_t kHousingRows = 20'640;
 
 const std::array<OfficialFile, 4>& fashion_files() {  // checksums of zalandoresearch/fashion-mnist's README
-  static const std::array<OfficialFile, 4> files{{{"train-images-idx3-ubyte.gz", 26'421'880, Digest::md5, "8d4fb7e6c68d591d4c3dfef9ec88bf0d"},
-                                                  {"train-labels-idx1-ubyte.gz", 29'515, Digest::md5, "25c81989df183df01b3e8a0aad5dffbe"},
-                                                  {"t10k-images-idx3-ubyte.gz", 4'422'102, Digest::md5, "bef4ecab320f06d8554ea6380940ec79"},
-                                                  {"t10k-labels-idx1-ubyte.gz", 5'148, Digest::md5, "bb300cfdad3c16e7a12a480ee83cd310"}}};
+  static const std::array<OfficialFile, 4> files{
+      {{"train-images-idx3-ubyte.gz", 26'421'880, Digest::md5, "8d4fb7e6c68d591d4c3dfef9ec88bf0d"},
+       {"train-labels-idx1-ubyte.gz", 29'515, Digest::md5, "25c81989df183df01b3e8a0aad5dffbe"},
+       {"t10k-images-idx3-ubyte.gz", 4'422'102, Digest::md5, "bef4ecab320f06d8554ea6380940ec79"},
+       {"t10k-labels-idx1-ubyte.gz", 5'148, Digest::md5, "bb300cfdad3c16e7a12a480ee83cd310"}}};
   return files;
 }
 
@@ -76,7 +77,8 @@ Fetched fetch_housing(const std::string& from, const ProgressFactory& progress) 
 }
 
 Table parse_housing(const Fetched& fetched) {
-  if (fetched.file.name == "california_housing.csv") return read_csv(fetched.content, fetched.file.name, {.targets = {"MedHouseVal"}, .drop = {}});
+  if (fetched.file.name == "california_housing.csv")
+    return read_csv(fetched.content, fetched.file.name, {.targets = {"MedHouseVal"}, .drop = {}});
   if (fetched.file.name == "cal_housing.data") return derive_california_housing(fetched.content, fetched.file.name);
   const std::string archive = gunzip(fetched.content, fetched.file.name);
   return derive_california_housing(tar_member(archive, "cal_housing.data", fetched.file.name), fetched.file.name);
@@ -123,7 +125,8 @@ void fetch_california_housing(Hdf5File& file, const std::string& from, std::uint
   const Fetched fetched = fetch_housing(from, progress);
   Table table = parse_housing(fetched);
   if (table.rows != kHousingRows) throw Error(fmt::format("{}: expected {} rows, found {}", fetched.file.name, kHousingRows, table.rows));
-  table.description = "California housing, 1990 US census; Pace & Barry, Stat. & Prob. Letters 33 (1997) 291-297; features and units of scikit-learn";
+  table.description =
+      "California housing, 1990 US census; Pace & Barry, Stat. & Prob. Letters 33 (1997) 291-297; features and units of scikit-learn";
   write_table(file, table, {{"train", 11'610}, {"valid", 3'870}, {"test", 5'160}}, seed);
 }
 

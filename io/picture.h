@@ -16,8 +16,8 @@ struct Picture {
 /// Whether rows of this data set are images: (rows, height, width), or with 1, 3 or 4 channels last.
 bool holds_images(const ArrayInfo& info);
 
-/// Rows [lo, hi) as pictures. uint8 as it is; other types scaled so that the smallest value of these rows is black and the largest white. Channels are
-/// averaged.
+/// Rows [lo, hi) as pictures. uint8 as it is; other types scaled so that the smallest value of these rows is black and the largest white.
+/// Channels are averaged.
 std::vector<Picture> read_pictures(const Hdf5File& file, const std::string& dataset, std::int64_t lo, std::int64_t hi);
 
 /// Pictures of one size side by side, `columns` to a line, with a gap of `gap` grey pixels.

@@ -28,7 +28,9 @@ Share parse_share(const std::string& text, const std::string& item) {
   const bool whole = parsed.ec == std::errc{} && parsed.ptr == number.data() + number.size();
   const bool named = !name.empty() && name.find('/') == std::string::npos && name != ".";
   if (!whole || !named || !(part > 0 && part <= 1)) {
-    throw Error(fmt::format("split '{}': expected NAME=SHARE with a share above 0 and up to 1 (train=0.6,valid=0.2,test=0.2), found '{}'", text, item), kUsage);
+    throw Error(fmt::format("split '{}': expected NAME=SHARE with a share above 0 and up to 1 (train=0.6,valid=0.2,test=0.2), found '{}'",
+                            text, item),
+                kUsage);
   }
   return {name, part};
 }

@@ -40,8 +40,10 @@ void add_data_fetch(CLI::App& data) {
   command->add_option("--seed", options->seed, "Of the split of california_housing into 11,610/3,870/5,160 rows")->capture_default_str();
   command->add_flag("--force", options->force, "Replace an existing file");
   command->footer(
-      "Files: fashion_mnist: train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz;\n"
-      "california_housing: cal_housing.tgz, cal_housing.data or california_housing.csv. Their checksums are built in; a file that differs is refused.\n"
+      "Files: fashion_mnist: train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, "
+      "t10k-labels-idx1-ubyte.gz;\n"
+      "california_housing: cal_housing.tgz, cal_housing.data or california_housing.csv. Their checksums are built in; a file that differs "
+      "is refused.\n"
       "A proxy is taken from http_proxy and https_proxy.\n\n"
       "Examples:\n  lockstep data fetch fashion_mnist data/fashion_mnist.h5\n"
       "  lockstep data fetch california_housing data/california_housing.h5 --from ~/Downloads");

@@ -41,8 +41,12 @@ void add_idx(CLI::App& import) {
   auto options = std::make_shared<IdxOptions>();
   CLI::App* command = import.add_subcommand("idx", "Images and labels in the format of MNIST, gzipped or not");
   command->add_option("FILES", options->files, "IMAGES LABELS [IMAGES LABELS ...] OUT.h5")->required();
-  command->add_option("--splits", options->splits, "Names of the pairs, comma-separated (default: train,test)")->delimiter(',')->allow_extra_args(false);
-  command->add_option("--class-names", options->class_names, "Names of class 0, 1, ..., comma-separated, or: fashion_mnist")->delimiter(',')->allow_extra_args(false);
+  command->add_option("--splits", options->splits, "Names of the pairs, comma-separated (default: train,test)")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command->add_option("--class-names", options->class_names, "Names of class 0, 1, ..., comma-separated, or: fashion_mnist")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command->add_flag("--force", options->force, "Replace an existing file");
   command->footer(
       "Example:\n  lockstep data import idx train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz \\\n"
@@ -68,11 +72,17 @@ void add_csv(CLI::App& import) {
   CLI::App* command = import.add_subcommand("csv", "A table with a header line, gzipped or not");
   command->add_option("FILE", options->in, "Comma-separated values")->required();
   command->add_option("OUT", options->out, "HDF5 file to write")->required();
-  command->add_option("--target", options->csv.targets, "Column to predict; may be given several times. Words become class indices and class_names")
-      ->required()->allow_extra_args(false);
-  command->add_option("--drop", options->csv.drop, "Columns to leave out, comma-separated; every other column is a feature")->delimiter(',')->allow_extra_args(false);
+  command
+      ->add_option("--target", options->csv.targets,
+                   "Column to predict; may be given several times. Words become class indices and class_names")
+      ->required()
+      ->allow_extra_args(false);
+  command->add_option("--drop", options->csv.drop, "Columns to leave out, comma-separated; every other column is a feature")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command->add_flag("--classes", options->csv.classes, "The target is a class even though it is a number");
-  command->add_option("--split", options->split, "Shuffle the rows and deal them out, for example train=0.6,valid=0.2,test=0.2 (default: all to train, in order)");
+  command->add_option("--split", options->split,
+                      "Shuffle the rows and deal them out, for example train=0.6,valid=0.2,test=0.2 (default: all to train, in order)");
   command->add_option("--seed", options->seed, "Of the shuffling")->capture_default_str();
   command->add_flag("--force", options->force, "Replace an existing file");
   command->footer(
@@ -83,7 +93,8 @@ void add_csv(CLI::App& import) {
     DataFileWriter writer(options->out, options->force);
     const Table table = read_csv(read_file_maybe_gzip(options->in), options->in, options->csv);
     const bool shuffled = !options->split.empty();
-    write_table(writer.file(), table, parse_split(shuffled ? options->split : "train=1", table.rows), shuffled ? std::optional(options->seed) : std::nullopt);
+    write_table(writer.file(), table, parse_split(shuffled ? options->split : "train=1", table.rows),
+                shuffled ? std::optional(options->seed) : std::nullopt);
     writer.commit();
     report_data_file(options->out);
   });

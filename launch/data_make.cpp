@@ -44,11 +44,13 @@ void add_housing(CLI::App& make) {
     bool force = false;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* command = make.add_subcommand("housing", "A regression table: invented house prices from eight features of very different scales");
+  CLI::App* command =
+      make.add_subcommand("housing", "A regression table: invented house prices from eight features of very different scales");
   command->add_option("OUT", options->out, "HDF5 file to write")->required();
   command->add_option("--seed", options->seed, "The same seed makes the same file on every machine")->capture_default_str();
   command->add_option("--rows", options->rows, "Rows in all")->capture_default_str()->check(CLI::PositiveNumber);
-  command->add_option("--split", options->split, "Share of each split; the default cuts 20,640 rows into 11,610/3,870/5,160")->capture_default_str();
+  command->add_option("--split", options->split, "Share of each split; the default cuts 20,640 rows into 11,610/3,870/5,160")
+      ->capture_default_str();
   command->add_flag("--force", options->force, "Replace an existing file");
   command->footer(
       "Writes x (float32: rows, 8) and y (float32: rows) under /train, /valid and /test.\n\n"

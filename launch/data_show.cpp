@@ -62,8 +62,9 @@ void show_contents(const Hdf5File& file, const DataNames& names) {
       std::string layout{layout_name(info.layout)};
       if (!info.chunk.empty()) layout += fmt::format(" ({})", fmt::join(info.chunk, ", "));
       if (!info.filters.empty()) layout += fmt::format(" {}", fmt::join(info.filters, "+"));
-      cells.push_back({name, fmt::format("({})", fmt::join(info.shape, ", ")), std::string(type_name(info.type)) + (info.native_order ? "" : ", big-endian"),
-                       layout, size_text(info.storage_bytes)});
+      cells.push_back({name, fmt::format("({})", fmt::join(info.shape, ", ")),
+                       std::string(type_name(info.type)) + (info.native_order ? "" : ", big-endian"), layout,
+                       size_text(info.storage_bytes)});
     } catch (const Error& error) {
       cells.push_back({name, "cannot be read:", error.what()});  // one odd data set does not hide the others
     }
@@ -111,8 +112,8 @@ void show_columns(const Hdf5File& file, const std::string& dataset, const std::v
   std::vector<std::vector<std::string>> cells{{"COLUMN", "MIN", "MEAN", "MAX", "STD", "NOT FINITE"}};
   for (std::size_t i = 0; i < stats.size(); ++i) {
     const ColumnStats& s = stats[i];
-    cells.push_back({i < column_names.size() ? column_names[i] : std::to_string(i), fmt::format("{:.6g}", s.min), fmt::format("{:.6g}", s.mean),
-                     fmt::format("{:.6g}", s.max), fmt::format("{:.6g}", s.std), std::to_string(s.missing)});
+    cells.push_back({i < column_names.size() ? column_names[i] : std::to_string(i), fmt::format("{:.6g}", s.min),
+                     fmt::format("{:.6g}", s.mean), fmt::format("{:.6g}", s.max), fmt::format("{:.6g}", s.std), std::to_string(s.missing)});
   }
   fmt::print("\n{}\n", dataset);
   print_cells(cells, true);
@@ -122,7 +123,8 @@ TextStyle terminal_style() {
   std::setlocale(LC_CTYPE, "");
   if (std::string_view(nl_langinfo(CODESET)) != "UTF-8") return TextStyle::ascii;
   const char* terminal = std::getenv("TERM");
-  const bool colours = isatty(STDOUT_FILENO) != 0 && terminal != nullptr && std::string_view(terminal).find("256color") != std::string_view::npos;
+  const bool colours =
+      isatty(STDOUT_FILENO) != 0 && terminal != nullptr && std::string_view(terminal).find("256color") != std::string_view::npos;
   return colours ? TextStyle::half_blocks : TextStyle::shades;
 }
 

@@ -22,7 +22,8 @@ class HttpServer {
     std::string location = {};  ///< a redirect to there
   };
 
-  explicit HttpServer(std::map<std::string, Reply> files) : files_(std::move(files)), socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit HttpServer(std::map<std::string, Reply> files)
+      : files_(std::move(files)), socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

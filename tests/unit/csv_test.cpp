@@ -18,7 +18,9 @@ std::vector<Record> records(const std::string& text) {
   return all;
 }
 
-Table table(const std::string& text, const CsvOptions& options = {.targets = {"y"}, .drop = {}}) { return read_csv(text, "f.csv", options); }
+Table table(const std::string& text, const CsvOptions& options = {.targets = {"y"}, .drop = {}}) {
+  return read_csv(text, "f.csv", options);
+}
 
 TEST(CsvReader, Rfc4180) {
   EXPECT_EQ(records("a,b\n1,2\n"), (std::vector<Record>{{"a", "b"}, {"1", "2"}}));

@@ -37,10 +37,10 @@ double area(const Outline& outline, const Placement& placement) {
 TEST(Canvas, CoversTheAreaOfItsOutlines) {
   const Placement pixels{1, 0, 0, 1, 0, 0};
   EXPECT_NEAR(area({{2, 3}, {12, 3}, {12, 8}, {2, 8}}, pixels), 50, 1e-3);
-  EXPECT_NEAR(area({{2.25F, 3}, {12.5F, 3}, {12.5F, 8}, {2.25F, 8}}, pixels), 51.25, 0.05);       // half and three quarter pixels
-  EXPECT_NEAR(area({{0, 0}, {20, 0}, {0, 20}}, pixels), 200, 0.5);                                // triangle
-  EXPECT_NEAR(area({{-5, -5}, {40, -5}, {40, 40}, {-5, 40}}, pixels), 784, 1e-3);                 // clipped to the picture
-  EXPECT_NEAR(area(ellipse({14, 14}, {10, 6}), pixels), 3.0614675 * 60, 0.5);                     // regular 16-gon: 8 sin(pi/8) a b
+  EXPECT_NEAR(area({{2.25F, 3}, {12.5F, 3}, {12.5F, 8}, {2.25F, 8}}, pixels), 51.25, 0.05);  // half and three quarter pixels
+  EXPECT_NEAR(area({{0, 0}, {20, 0}, {0, 20}}, pixels), 200, 0.5);                           // triangle
+  EXPECT_NEAR(area({{-5, -5}, {40, -5}, {40, 40}, {-5, 40}}, pixels), 784, 1e-3);            // clipped to the picture
+  EXPECT_NEAR(area(ellipse({14, 14}, {10, 6}), pixels), 3.0614675 * 60, 0.5);                // regular 16-gon: 8 sin(pi/8) a b
   EXPECT_NEAR(area(band({{{4, 4}, {24, 4}}, 2}), pixels), 40, 1e-3);
   EXPECT_NEAR(area(mirrored({{1, -1}, {1, 1}}), {10, 0, 0, 10, 14, 14}), 400, 1e-3);
   EXPECT_EQ(area({{40, 40}, {50, 40}, {50, 50}}, pixels), 0);
@@ -89,18 +89,21 @@ TEST(Garments, SilhouettesLookLikeTheirClass) {
         ++rows[p / 28];
         ++columns[p % 28];
       }
-      const auto touched = [](const auto& counts) { return static_cast<double>(std::count_if(counts.begin(), counts.end(), [](int n) { return n >= 3; })) / 28; };
+      const auto touched = [](const auto& counts) {
+        return static_cast<double>(std::count_if(counts.begin(), counts.end(), [](int n) { return n >= 3; })) / 28;
+      };
       high[static_cast<std::size_t>(label)] += touched(rows) / kImages;
       wide[static_cast<std::size_t>(label)] += touched(columns) / kImages;
     }
   }
   for (std::size_t footwear : {5, 7}) EXPECT_GT(wide[footwear], 1.3 * high[footwear]) << footwear;  // sandal, sneaker
-  for (std::size_t tall : {1, 3}) EXPECT_GT(high[tall], 1.3 * wide[tall]) << tall;                // trouser, dress
-  EXPECT_GT(high[9], 1.2 * high[7]);                                                             // the shaft of a boot
-  EXPECT_GT(wide[2], wide[0] * 0.95);                                                            // sleeves
+  for (std::size_t tall : {1, 3}) EXPECT_GT(high[tall], 1.3 * wide[tall]) << tall;                  // trouser, dress
+  EXPECT_GT(high[9], 1.2 * high[7]);                                                                // the shaft of a boot
+  EXPECT_GT(wide[2], wide[0] * 0.95);                                                               // sleeves
 }
 
-/// Pinned so that another compiler, processor or refactoring that changes a single pixel is seen. The value was made by this code (x86-64, GCC 12).
+/// Pinned so that another compiler, processor or refactoring that changes a single pixel is seen. The value was made by this code (x86-64,
+/// GCC 12).
 TEST(Garments, TheSameBytesOnEveryMachine) {
   std::uint64_t hash = 14695981039346656037ULL;  // FNV-1a
   for (std::int64_t i = 0; i < 200; ++i) {

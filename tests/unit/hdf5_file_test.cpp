@@ -31,7 +31,8 @@ std::vector<T> read(const Hdf5File& file, const std::string& name, std::int64_t 
 
 /// Makes a file by plain HDF5 calls, with the creation list and file type of the caller's choice.
 template <class T>
-void plain_dataset(const std::string& path, hid_t stored, hid_t memory, std::vector<hsize_t> dims, const std::vector<T>& values, hid_t plist) {
+void plain_dataset(const std::string& path, hid_t stored, hid_t memory, std::vector<hsize_t> dims, const std::vector<T>& values,
+                   hid_t plist) {
   const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
   const hid_t space = H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr);
   const hid_t set = H5Dcreate2(file, "a", stored, space, H5P_DEFAULT, plist, H5P_DEFAULT);
@@ -95,10 +96,11 @@ TEST(Hdf5File, ReadsEveryTypeInBothByteOrders) {
     hid_t stored;
     ElementType type;
     bool native;
-  } cases[] = {{H5T_STD_U8BE, ElementType::u8, true},     {H5T_STD_I8LE, ElementType::i8, true},     {H5T_STD_U16LE, ElementType::u16, true},
-               {H5T_STD_I16BE, ElementType::i16, false},  {H5T_STD_U32BE, ElementType::u32, false},  {H5T_STD_I32LE, ElementType::i32, true},
-               {H5T_STD_U64LE, ElementType::u64, true},   {H5T_STD_I64BE, ElementType::i64, false},  {H5T_IEEE_F32BE, ElementType::f32, false},
-               {H5T_IEEE_F64LE, ElementType::f64, true}};
+  } cases[] = {{H5T_STD_U8BE, ElementType::u8, true},     {H5T_STD_I8LE, ElementType::i8, true},
+               {H5T_STD_U16LE, ElementType::u16, true},   {H5T_STD_I16BE, ElementType::i16, false},
+               {H5T_STD_U32BE, ElementType::u32, false},  {H5T_STD_I32LE, ElementType::i32, true},
+               {H5T_STD_U64LE, ElementType::u64, true},   {H5T_STD_I64BE, ElementType::i64, false},
+               {H5T_IEEE_F32BE, ElementType::f32, false}, {H5T_IEEE_F64LE, ElementType::f64, true}};
   const std::vector<double> values{0, 1, 100, 127, 3, 5};
   for (const auto& c : cases) {
     plain_dataset(dir / "t.h5", c.stored, H5T_NATIVE_DOUBLE, {3, 2}, values, H5P_DEFAULT);
@@ -161,7 +163,8 @@ TEST(Hdf5File, ReadsCompressedChunksAcrossTheirBorders) {
   EXPECT_EQ(info.chunk, (std::vector<std::int64_t>{4, 2}));
   EXPECT_EQ(info.filters, (std::vector<std::string>{"shuffle", "gzip(4)"}));
   EXPECT_EQ(info.file_offset, -1);
-  EXPECT_EQ(read<std::int64_t>(file, "/a", 3, 9), (std::vector<std::int64_t>{4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21}));
+  EXPECT_EQ(read<std::int64_t>(file, "/a", 3, 9),
+            (std::vector<std::int64_t>{4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21}));
 }
 
 TEST(Hdf5File, WholeNumbersAreExactOrRefused) {

@@ -38,7 +38,7 @@ TEST(Gunzip, InflatesMembersAndFindsDamage) {
 }
 
 TEST(Digest, KnownValues) {
-  EXPECT_EQ(hex_digest(Digest::md5, "abc"), "900150983cd24fb0d6963f7d28e17f72");  // RFC 1321
+  EXPECT_EQ(hex_digest(Digest::md5, "abc"), "900150983cd24fb0d6963f7d28e17f72");                                     // RFC 1321
   EXPECT_EQ(hex_digest(Digest::sha256, "abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");  // FIPS 180-4
 }
 
@@ -102,7 +102,8 @@ TEST(Idx, RealFashionMnist) {
   const IdxArray images = read_idx(folder + "images-idx3-ubyte.gz");
   EXPECT_EQ(images.shape, (std::vector<std::int64_t>{10000, 28, 28}));
   const std::vector<std::int64_t> labels = idx_labels(read_idx(folder + "labels-idx1-ubyte.gz"), 10, "labels");
-  EXPECT_EQ((std::vector<std::int64_t>{labels[0], labels[1], labels[2]}), (std::vector<std::int64_t>{9, 2, 1}));  // ankle boot, pullover, trouser
+  EXPECT_EQ((std::vector<std::int64_t>{labels[0], labels[1], labels[2]}),
+            (std::vector<std::int64_t>{9, 2, 1}));  // ankle boot, pullover, trouser
 }
 
 }  // namespace

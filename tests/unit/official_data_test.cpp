@@ -26,7 +26,7 @@ using testing::TempDir;
 using testing::write_file;
 
 const OfficialFile kAbc{"abc.txt", 3, Digest::md5, "900150983cd24fb0d6963f7d28e17f72"};
-const ProgressFactory kQuiet = [](const std::string&) { return Progress{}; };
+const WorkProgressFactory kQuiet = [](const std::string&) { return WorkProgress{}; };
 
 /// No proxy of the machine may stand between a test and 127.0.0.1.
 class Environment : public ::testing::Environment {
@@ -42,7 +42,8 @@ std::string data_folder(const std::string& name) {
 TEST(Download, FromAServerAFileUrlAndAFolder) {
   TempDir dir;
   write_file(dir / "abc.txt", "abc");
-  const HttpServer server({{"/abc.txt", {"abc"}}, {"/deep/abc.txt", {"", 0, "/abc.txt"}}, {"/evil/abc.txt", {"", 0, "file://" + (dir / "abc.txt")}}});
+  const HttpServer server(
+      {{"/abc.txt", {"abc"}}, {"/deep/abc.txt", {"", 0, "/abc.txt"}}, {"/evil/abc.txt", {"", 0, "file://" + (dir / "abc.txt")}}});
   double part = 0;
   EXPECT_EQ(fetch_verified(kAbc, server.url(), [&](double p) { part = p; }), "abc");
   EXPECT_EQ(part, 1);
@@ -78,15 +79,16 @@ std::string tar_entry(const std::string& name, char kind, const std::string& con
   put(148, "        ");
   header[156] = kind;
   put(257, "ustar");
-  const unsigned sum = std::accumulate(header.begin(), header.end(), 0U, [](unsigned s, char c) { return s + static_cast<unsigned char>(c); });
+  const unsigned sum =
+      std::accumulate(header.begin(), header.end(), 0U, [](unsigned s, char c) { return s + static_cast<unsigned char>(c); });
   std::snprintf(size.data(), size.size(), "%06o", sum);
   put(148, std::string(size.data()) + '\0');
   return header + content + std::string((512 - content.size() % 512) % 512, '\0');
 }
 
 TEST(Tar, FindsTheMemberAndRefusesDamage) {
-  const std::string archive = tar_entry("Cal/", '5', "") + tar_entry("Cal/readme", '0', std::string(700, 'r')) + tar_entry("Cal/x.data", '0', "1,2\n") +
-                              std::string(1024, '\0');
+  const std::string archive = tar_entry("Cal/", '5', "") + tar_entry("Cal/readme", '0', std::string(700, 'r')) +
+                              tar_entry("Cal/x.data", '0', "1,2\n") + std::string(1024, '\0');
   EXPECT_EQ(tar_member(archive, "x.data", "a.tgz"), "1,2\n");
   EXPECT_EQ(tar_member(archive, "readme", "a.tgz"), std::string(700, 'r'));
   expect_error([&] { tar_member(archive, "data", "a.tgz"); }, {"a.tgz", "'data'"});
@@ -125,7 +127,8 @@ TEST(CaliforniaHousing, RealFilesInBothFormsGiveTheSameTable) {
   const std::string folder = data_folder("california-housing");
   if (folder.empty()) GTEST_SKIP() << "LOCKSTEP_DATA is not set: the real California housing files were not read";
   TempDir dir;
-  const HttpServer server({{"/cal_housing.data", {read_file(folder + "/cal_housing.data")}}, {"/csv/california_housing.csv", {read_file(folder + "/california_housing.csv")}}});
+  const HttpServer server({{"/cal_housing.data", {read_file(folder + "/cal_housing.data")}},
+                           {"/csv/california_housing.csv", {read_file(folder + "/california_housing.csv")}}});
   std::vector<std::vector<float>> rows;
   int index = 0;
   for (const std::string& from : {folder, server.url(), server.url() + "/csv"}) {
@@ -153,7 +156,8 @@ TEST(FashionMnist, DamagedFilesAreRefused) {
   TempDir dir;
   Hdf5File file = Hdf5File::create(dir / "o.h5");
   write_file(dir / "train-images-idx3-ubyte.gz", std::string(26'421'880, 'x'));
-  expect_error([&] { fetch_fashion_mnist(file, dir.path(), kQuiet); }, {"train-images-idx3-ubyte.gz", "md5", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"});
+  expect_error([&] { fetch_fashion_mnist(file, dir.path(), kQuiet); },
+               {"train-images-idx3-ubyte.gz", "md5", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"});
   write_file(dir / "train-images-idx3-ubyte.gz", "x");
   expect_error([&] { fetch_fashion_mnist(file, dir.path(), kQuiet); }, {"train-images-idx3-ubyte.gz", "cut short", "1 of 26421880"});
 }
@@ -162,7 +166,8 @@ TEST(FashionMnist, RealFilesFromAServerAndWithOneByteChanged) {
   const std::string folder = data_folder("fashion-mnist");
   if (folder.empty()) GTEST_SKIP() << "LOCKSTEP_DATA is not set: the real Fashion-MNIST files were not read";
   std::map<std::string, HttpServer::Reply> files;
-  for (const char* name : {"train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"}) {
+  for (const char* name :
+       {"train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"}) {
     const std::string content = read_file(folder + "/" + name);
     files[std::string("/") + name] = {content};
     files[std::string("/bad/") + name] = {content};
@@ -180,7 +185,8 @@ TEST(FashionMnist, RealFilesFromAServerAndWithOneByteChanged) {
   EXPECT_EQ(read_names(file).class_names.at(9), "Ankle boot");
   Hdf5File other = Hdf5File::create(dir / "g.h5");
   expect_error([&] { fetch_fashion_mnist(other, server.url() + "/bad", kQuiet); }, {"bad/t10k-labels-idx1-ubyte.gz", "md5"});
-  expect_error([&] { fetch_fashion_mnist(other, server.url() + "/cut", kQuiet); }, {"cut/train-labels-idx1-ubyte.gz", "cut short", "of 29515"});
+  expect_error([&] { fetch_fashion_mnist(other, server.url() + "/cut", kQuiet); },
+               {"cut/train-labels-idx1-ubyte.gz", "cut short", "of 29515"});
 }
 
 }  // namespace

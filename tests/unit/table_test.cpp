@@ -28,7 +28,8 @@ TEST(Split, CutsAtRoundedCumulativeShares) {
   EXPECT_EQ(counts("train=0.6,valid=0.2,test=0.2", 7), (std::vector<std::int64_t>{4, 2, 1}));
   EXPECT_EQ(counts("a=0.333333,b=0.333333,c=0.333334", 10), (std::vector<std::int64_t>{3, 4, 3}));
   EXPECT_EQ(counts("all=1", 5), std::vector<std::int64_t>{5});
-  for (const char* bad : {"", "train", "train=", "=1", "train=x", "train=1.5", "train=0.5", "train=-0.5,b=1", "train=0.5,", "a=0.5,a=0.5", "a/b=1", "a=nan"}) {
+  for (const char* bad : {"", "train", "train=", "=1", "train=x", "train=1.5", "train=0.5", "train=-0.5,b=1", "train=0.5,", "a=0.5,a=0.5",
+                          "a/b=1", "a=nan"}) {
     expect_error([&] { parse_split(bad, 100); }, {"split"});
   }
   expect_error([&] { parse_split("train=0.99,test=0.01", 10); }, {"no row", "test"});
@@ -98,9 +99,9 @@ TEST(Housing, ScalesDifferAndTheTargetIsNotLinear) {
   EXPECT_NE(table.y, make_housing(4000, 2).y);
   std::array<double, 8> mean{};
   for (std::size_t i = 0; i < table.x.size(); ++i) mean[i % 8] += static_cast<double>(table.x[i]) / 4000;
-  EXPECT_GT(mean[4], 1000);   // population
-  EXPECT_LT(mean[3], 2);      // bedrooms
-  EXPECT_LT(mean[7], -100);   // longitude
+  EXPECT_GT(mean[4], 1000);  // population
+  EXPECT_LT(mean[3], 2);     // bedrooms
+  EXPECT_LT(mean[7], -100);  // longitude
   for (float value : table.y) ASSERT_TRUE(value >= 0.15F && value <= 5.0F);
   // Rows that differ in nothing but place: near San Francisco (37.7, -122.4) prices are higher than in the north-east, at any income.
   double near = 0, far = 0, near_rows = 0, far_rows = 0;

@@ -1,0 +1,17 @@
+#include "cluster/versions.h"
+
+#include <grpcpp/grpcpp.h>
+#include <mpi.h>
+
+namespace lockstep {
+
+std::map<std::string, std::string> cluster_versions() {
+  char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+  int length = 0;
+  MPI_Get_library_version(text, &length);
+  std::string mpi(text, static_cast<std::size_t>(length));
+  mpi = mpi.substr(0, mpi.find(','));  // "Open MPI v4.1.4, package: ..."
+  return {{"MPI", mpi}, {"gRPC", grpc::Version()}};
+}
+
+}  // namespace lockstep
