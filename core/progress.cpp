@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 namespace lockstep {
 namespace {
@@ -59,6 +62,16 @@ std::size_t visible_width(const std::string& text) {
   return width;
 }
 
+/// Whether somebody watches standard output. mpirun gives its ranks pseudo-terminals even where its own output goes to a file, so on the
+/// ranks it has started itself its own standard output counts; ranks on other hosts are children of a daemon that has none.
+bool on_terminal() {
+  if (isatty(STDOUT_FILENO) != 1) return false;
+  if (std::getenv("OMPI_COMM_WORLD_RANK") == nullptr) return true;
+  std::error_code error;
+  const auto target = std::filesystem::read_symlink("/proc/" + std::to_string(getppid()) + "/fd/1", error).string();
+  return !error && (target.rfind("/dev/pts/", 0) == 0 || target.rfind("/dev/tty", 0) == 0 || target == "/dev/console");
+}
+
 NamedValues named(const Logs& logs) { return {logs.begin(), logs.end()}; }
 
 }  // namespace
@@ -78,7 +91,7 @@ std::string progress_line(std::int64_t target, double seconds, double per_step, 
 }
 
 ProgressPrinter::ProgressPrinter(int verbose, bool prints)
-    : prints_(prints && verbose > 0), bar_(prints && verbose == 1 && isatty(STDOUT_FILENO) == 1), lines_(verbose == 2) {}
+    : prints_(prints && verbose > 0), bar_(prints && verbose == 1 && on_terminal()), lines_(verbose == 2) {}
 
 void ProgressPrinter::on_epoch_begin(const FitState& state) {
   start_ = first_step_ = drawn_ = Clock::now();

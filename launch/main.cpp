@@ -1,10 +1,24 @@
 // The lockstep command: one file per sub-command, errors printed in one place.
 #include <CLI/CLI.hpp>
+#include <array>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <exception>
+#include <string>
 
-#include "cluster/error.h"
+#include "cluster/world.h"
 #include "launch/commands.h"
+
+namespace lockstep {
+
+void run_on_ranks(const CLI::App& app, const std::function<void(World&)>& program) {
+  std::string name = app.get_name();
+  std::array<char*, 2> argv = {name.data(), nullptr};
+  throw Exit{run(1, argv.data(), program)};
+}
+
+}  // namespace lockstep
 
 int main(int argc, char** argv) {
   CLI::App app{"Lockstep: distributed data-parallel training on CPU clusters (Keras models, oneDNN, HDF5, MPI, gRPC)"};
@@ -12,18 +26,28 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", LOCKSTEP_VERSION);
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::help);
+  lockstep::add_train(app);
+  lockstep::add_evaluate(app);
+  lockstep::add_predict(app);
+  lockstep::add_summary(app);
   lockstep::add_status(app);
   lockstep::add_watch(app);
   lockstep::add_checkpoint(app);
   lockstep::add_stop(app);
   lockstep::add_data(app);
+  // Every rank reads the same command line: one of them tells what is wrong with it.
+  const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
+  const bool tells = rank == nullptr || std::strcmp(rank, "0") == 0;
   try {
     app.parse(argc, argv);
     return lockstep::kOk;
+  } catch (const lockstep::Exit& e) {
+    return e.code;
   } catch (const CLI::ParseError& e) {
+    if (!tells) return lockstep::kUsage;
     return app.exit(e) == 0 ? lockstep::kOk : lockstep::kUsage;
   } catch (const lockstep::Error& e) {
-    std::fprintf(stderr, "lockstep: %s\n", e.what());
+    if (tells) std::fprintf(stderr, "lockstep: %s\n", e.what());
     return e.exit_code();
   } catch (const std::exception& e) {
     std::fprintf(stderr, "lockstep: %s\n", e.what());

@@ -1,0 +1,74 @@
+#include "io/run_result.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace lockstep {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// "val_loss" -> validation, loss.
+std::pair<std::string, std::string> split_of(const std::string& key) {
+  return key.rfind("val_", 0) == 0 ? std::pair{std::string("validation"), key.substr(4)} : std::pair{std::string("train"), key};
+}
+
+void add_history(const History& history, Json& final_values, Json& best) {
+  for (const auto& [key, values] : history.history) {
+    if (values.empty()) continue;
+    const auto [split, metric] = split_of(key);
+    final_values[split][metric] = values.back();
+    const auto found = larger_is_better(metric) ? std::max_element(values.begin(), values.end()) : std::min_element(values.begin(), values.end());
+    const auto at = static_cast<std::size_t>(found - values.begin());
+    best[split][metric] = {{"value", *found}, {"epoch", at < history.epoch.size() ? history.epoch[at] + 1 : 0}};
+  }
+}
+
+Json rank_table(const std::vector<RankPlace>& places) {
+  Json table = Json::array();
+  for (const RankPlace& place : places) {
+    table.push_back({{"rank", place.rank}, {"host", place.host}, {"pid", place.pid}, {"cores", place.cores}, {"threads", place.threads}});
+  }
+  return table;
+}
+
+}  // namespace
+
+bool larger_is_better(const std::string& metric) { return metric.find("acc") != std::string::npos; }
+
+std::string result_json(const RunResult& result) {
+  Json json{{"name", result.name}, {"ended", result.ended}, {"seed", result.seed}, {"batch_size", result.batch_size}};
+  json["epochs_done"] = result.epochs_done;
+  json["steps"] = result.steps;
+  json["samples"] = result.samples;
+  json["seconds"] = result.seconds;
+  const double stepping = result.profile.total();
+  json["samples_per_second"] = stepping > 0 ? static_cast<double>(result.samples) / stepping : 0;
+  json["us_per_step"] = result.steps > 0 ? stepping / static_cast<double>(result.steps) * 1e6 : 0;
+  const auto share = [&](double seconds) { return stepping > 0 ? seconds / stepping : 0; };
+  json["time_shares"] = {{"input", share(result.profile.input)},
+                         {"compute", share(result.profile.compute)},
+                         {"communication", share(result.profile.communication)},
+                         {"optimizer", share(result.profile.optimizer)},
+                         {"other", share(result.profile.other)}};
+  Json final_values = Json::object(), best = Json::object();
+  add_history(result.history, final_values, best);
+  if (result.test) {
+    for (const auto& [name, value] : result.test->values) {
+      final_values["test"][name] = value;
+      best["test"][name] = {{"value", value}, {"epoch", result.epochs_done}};
+    }
+  }
+  json["final"] = final_values;
+  json["best"] = best;
+  json["weights_digest"] = result.digest;
+  json["allreduce"] = result.allreduce;
+  json["ranks"] = result.ranks.size();
+  json["hosts"] = result.hosts;
+  json["threads"] = result.ranks.empty() ? 0 : result.ranks.front().threads;
+  json["rank_table"] = rank_table(result.ranks);
+  json["versions"] = result.versions;
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace lockstep

@@ -1,0 +1,38 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster/placement.h"
+#include "core/callbacks.h"
+#include "core/sequential.h"
+
+namespace lockstep {
+
+/// What result.json tells of a run that has ended.
+struct RunResult {
+  std::string name;
+  std::string ended;  ///< "all 30 epochs done", "stopped on request", "failed: ..."
+  std::uint64_t seed = 0;
+  std::int64_t batch_size = 0, epochs_done = 0, steps = 0;  ///< steps of this run, without those before a resume
+  std::int64_t samples = 0;                                 ///< rows trained on, all ranks
+  double seconds = 0;                                       ///< of fit, validation included
+  StepProfile profile;                                      ///< rank 0's
+  History history;
+  std::optional<Scores> test;
+  std::string digest;  ///< of the final weights
+  std::string allreduce;
+  int hosts = 1;
+  std::vector<RankPlace> ranks;
+  std::map<std::string, std::string> versions;
+};
+
+/// As JSON: final and best values of every split, speed, shares of time, places and versions.
+std::string result_json(const RunResult& result);
+
+/// Whether a larger value of this metric is better (accuracies; not losses and errors).
+bool larger_is_better(const std::string& metric);
+
+}  // namespace lockstep

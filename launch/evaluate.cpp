@@ -1,0 +1,51 @@
+// lockstep evaluate: loss and metrics of a trained model on every row of a data set, each row once, on all ranks of the job.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "launch/commands.h"
+#include "launch/saved_model.h"
+
+namespace lockstep {
+namespace {
+
+struct EvaluateArguments {
+  std::string model, data, group;
+  bool json = false;
+};
+
+void evaluate(const EvaluateArguments& arguments, const World& world) {
+  SavedModel saved = load_saved_model(arguments.model, world);
+  std::optional<Hdf5Dataset> data;
+  world.agree([&] {
+    const DataConfig chosen = choose_data(saved, arguments.data, arguments.group);
+    data.emplace(chosen.file, chosen.group, chosen.options);
+  });
+  const Scores scores = saved.model.evaluate(*data, world);
+  if (world.rank() != 0) return;
+  if (arguments.json) {
+    nlohmann::ordered_json json{{"data", data->description()}, {"rows", data->rows()}};
+    for (const auto& [name, value] : scores.values) json[name] = value;
+    fmt::print("{}\n", json.dump(2));
+    return;
+  }
+  fmt::print("{} rows of {}\n", data->rows(), data->description());
+  for (const auto& [name, value] : scores.values) fmt::print("  {:<32} {:.6g}\n", name, value);
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app) {
+  auto arguments = std::make_shared<EvaluateArguments>();
+  CLI::App* command = app.add_subcommand("evaluate", "Loss and metrics of a trained model on a data set");
+  command->add_option("model", arguments->model, "RUN_DIR (its newest checkpoint) or MODEL.keras")->required();
+  command->add_option("--data", arguments->data, "Data file (default: the run's test rows)");
+  command->add_option("--group", arguments->group, "Group of the data file (default: test)");
+  command->add_flag("--json", arguments->json, "Print as JSON, with all digits");
+  command->footer("Examples:\n  lockstep evaluate runs/fashion_mnist-20260101-120000\n  mpirun -np 4 lockstep evaluate model.keras --data data/fashion_mnist.h5 --group test");
+  command->callback([arguments, &app] { run_on_ranks(app, [&](World& world) { evaluate(*arguments, world); }); });
+}
+
+}  // namespace lockstep

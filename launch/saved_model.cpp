@@ -1,0 +1,46 @@
+#include "launch/saved_model.h"
+
+#include <fmt/format.h>
+
+#include "io/checkpoint.h"
+#include "io/keras_file.h"
+#include "io/run_directory.h"
+
+namespace lockstep {
+
+SavedModel load_saved_model(const std::string& source, const World& world) {
+  std::optional<SavedModel> saved;
+  world.agree([&] {
+    if (!std::filesystem::is_directory(source)) {
+      saved.emplace(SavedModel{load_model(source), {}});
+      return;
+    }
+    const RunDirectory directory = RunDirectory::open(source);
+    const NewestCheckpoint newest = newest_checkpoint(source);
+    if (world.rank() == 0) {
+      for (const std::string& why : newest.skipped) fmt::print(stderr, "warning: skipped a checkpoint: {}\n", why);
+    }
+    if (!newest.found) throw Error(source + " holds no checkpoint yet; wait for the end of its first epoch, or ask for one: lockstep checkpoint " + source, kUsage);
+    saved.emplace(SavedModel{load_checkpoint_model(newest.found->path), parse_config(read_config_file(directory.config()), directory.config().string())});
+  });
+  return std::move(*saved);
+}
+
+DataConfig choose_data(const SavedModel& saved, const std::string& file, const std::string& group) {
+  DataConfig data;
+  data.group = "test";
+  if (saved.config) data = saved.config->test ? *saved.config->test : saved.config->validation ? *saved.config->validation : saved.config->train;
+  if (!file.empty()) {
+    data.file = file;
+    data.options.rows = {};
+    if (group.empty() && !saved.config) data.group = "test";
+  }
+  if (!group.empty()) {
+    data.group = group;
+    data.options.rows = {};
+  }
+  if (data.file.empty()) throw Error("a .keras file does not say which data it is for; give --data FILE.h5 (and --group)", kUsage);
+  return data;
+}
+
+}  // namespace lockstep
