@@ -55,12 +55,17 @@ void Session::abort(ExitCode code) {
 
 int run(int argc, char** argv, const std::function<void(World&)>& program) {
   Session session(argc, argv);
-  const auto report = [&](int rank, const std::string& host, const char* what) {
+  const World& world = session.world();
+  const auto report = [](int rank, const std::string& host, const char* what) {
     std::fflush(stdout);
     std::fprintf(stderr, "[rank %d on %s] %s\n", rank, host.c_str(), what);
     std::fflush(stderr);
   };
-  const World& world = session.world();
+  const auto fail = [&](const char* what, ExitCode code) -> int {  // the other ranks may wait for this one: end them too
+    report(world.rank(), world.hostname(), what);
+    if (world.size() == 1) return code;
+    session.abort(code);
+  };
   try {
     program(session.world());
     return kOk;
@@ -68,13 +73,11 @@ int run(int argc, char** argv, const std::function<void(World&)>& program) {
     if (world.rank() == error.failing_rank()) report(error.failing_rank(), error.failing_host(), error.what());
     return error.exit_code();
   } catch (const Error& error) {
-    report(world.rank(), world.hostname(), error.what());
-    if (world.size() == 1) return error.exit_code();
-    session.abort(error.exit_code());
+    return fail(error.what(), error.exit_code());
   } catch (const std::exception& error) {
-    report(world.rank(), world.hostname(), error.what());
-    if (world.size() == 1) return kFailed;
-    session.abort(kFailed);
+    return fail(error.what(), kFailed);
+  } catch (...) {
+    return fail("an exception of unknown type", kFailed);
   }
 }
 

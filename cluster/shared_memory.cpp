@@ -4,8 +4,10 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <exception>
 #include <new>
 
 #include "cluster/mpi_call.h"
@@ -32,9 +34,11 @@ struct SharedMemory::Window {
   MPI_Comm host = MPI_COMM_NULL;
   MPI_Win win = MPI_WIN_NULL;
   void* alone = nullptr;
+  int exceptions = std::uncaught_exceptions();
 };
 
-SharedMemory::SharedMemory(const World& world, std::size_t bytes_per_rank) : window_(std::make_unique<Window>()), size_(whole_pages(bytes_per_rank)) {
+SharedMemory::SharedMemory(const World& world, std::size_t bytes_per_rank)
+    : window_(std::make_unique<Window>()), size_(whole_pages(std::max<std::size_t>(bytes_per_rank, 1))) {
   if (world.local_size() == 1) {  // also in a job of several hosts: nobody to share with
     window_->alone = ::operator new(size_ + kPage, std::align_val_t{kPage});
     std::memset(window_->alone, 0, size_ + kPage);
@@ -61,6 +65,9 @@ SharedMemory::~SharedMemory() {
   int finalized = 0;
   MPI_Finalized(&finalized);
   if (finalized != 0 || window_->win == MPI_WIN_NULL) return;
+  // Freeing waits for all ranks. An exception on its way up may be this rank's alone, and the others wait for it in a sum: then the
+  // window is left to the end of the process, or lockstep::run would never get to report the error and to end the job.
+  if (std::uncaught_exceptions() > window_->exceptions) return;
   MPI_Win_free(&window_->win);
   MPI_Comm_free(&window_->host);
 }

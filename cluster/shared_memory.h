@@ -9,7 +9,8 @@
 namespace lockstep {
 
 /// Zeroed memory that all ranks of a host read and write, a page-aligned segment for each (an MPI-3 shared window; plain memory in a
-/// world of one rank). Collective: construction and destruction.
+/// world of one rank). Collective: construction and destruction; destruction by an exception is local and keeps the memory to the end of
+/// the process.
 class SharedMemory {
  public:
   SharedMemory(const World& world, std::size_t bytes_per_rank);

@@ -185,6 +185,9 @@ void World::agree(const std::function<void()>& work) const {
   } catch (const std::exception& error) {
     message = error.what();
     code = kFailed;
+  } catch (...) {
+    message = "an exception of unknown type";
+    code = kFailed;
   }
   // The lowest rank that failed; size_ if none did. One small allreduce when all is well.
   int failed = code == kOk ? size_ : rank_;
