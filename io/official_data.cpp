@@ -44,13 +44,13 @@ struct Fetched {
 };
 
 /// A URL that names one of the files, or is the official address of the archive.
-Fetched fetch_housing_url(const std::string& url, const OfficialFile& file, const ProgressFactory& progress) {
+Fetched fetch_housing_url(const std::string& url, const OfficialFile& file, const WorkProgressFactory& progress) {
   std::string content = download(url, progress(file.name));
   verify(file, content, url);
   return {file, std::move(content)};
 }
 
-Fetched fetch_housing(const std::string& from, const ProgressFactory& progress) {
+Fetched fetch_housing(const std::string& from, const WorkProgressFactory& progress) {
   const auto& files = housing_files();
   if (from.empty()) return fetch_housing_url(kHousingUrl, files[0], progress);
   std::string tried;
@@ -86,7 +86,7 @@ Table parse_housing(const Fetched& fetched) {
 
 }  // namespace
 
-void fetch_fashion_mnist(Hdf5File& file, const std::string& from, const ProgressFactory& progress) {
+void fetch_fashion_mnist(Hdf5File& file, const std::string& from, const WorkProgressFactory& progress) {
   std::array<NamedIdx, 4> parts;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const OfficialFile& official = fashion_files()[i];
@@ -121,7 +121,7 @@ Table derive_california_housing(std::string_view cal_housing_data, const std::st
   return table;
 }
 
-void fetch_california_housing(Hdf5File& file, const std::string& from, std::uint64_t seed, const ProgressFactory& progress) {
+void fetch_california_housing(Hdf5File& file, const std::string& from, std::uint64_t seed, const WorkProgressFactory& progress) {
   const Fetched fetched = fetch_housing(from, progress);
   Table table = parse_housing(fetched);
   if (table.rows != kHousingRows) throw Error(fmt::format("{}: expected {} rows, found {}", fetched.file.name, kHousingRows, table.rows));
