@@ -32,8 +32,8 @@ DataFileWriter::DataFileWriter(std::string path, bool force)
     : path_(std::move(path)), partial_(path_ + ".partial-" + std::to_string(getpid())), force_(force) {
   refuse_existing();
   const std::filesystem::path parent = std::filesystem::path(path_).parent_path();
-  if (!parent.empty() && !std::filesystem::is_directory(parent)) {
-    throw Error(path_ + ": there is no directory '" + parent.string() + "'; create it first (mkdir -p)");
+  if (std::error_code error; !parent.empty() && !std::filesystem::is_directory(parent) && !std::filesystem::create_directories(parent, error)) {
+    throw Error(path_ + ": cannot make the directory '" + parent.string() + "': " + error.message());
   }
   file_ = Hdf5File::create(partial_);
 }

@@ -35,7 +35,8 @@ refuse 2 '--force' "$lockstep" data make garments g.h5
 cmp g.h5 again.h5 || fail 'a refused command changed the file'
 expect g.h5 "$lockstep" data make garments g.h5 --train 300 --test 50 --seed 7 --force
 refuse 2 'Usage' "$lockstep" data make garments x.h5 --train 0
-refuse 1 'no directory' "$lockstep" data make garments none/x.h5
+touch a_file
+refuse 1 'cannot make the directory' "$lockstep" data make garments a_file/x.h5
 expect '/valid/x  float32 (3870, 8)' "$lockstep" data make housing h.h5
 refuse 2 'sum to' "$lockstep" data make housing x.h5 --split train=0.5,test=0.4
 nothing_left x.h5
