@@ -10,7 +10,7 @@
 namespace lockstep {
 
 struct Hdf5Options {
-  RowRange rows = {0, -1};          ///< of all files together; last = -1: to the end
+  RowRange rows = {};               ///< of all files together; {}: all; last = -1: to the end
   std::string features = "x";       ///< data set (rows, ...) inside the group
   std::string truth = "y";          ///< (rows) or (rows, k); empty: the rows have no truth
   std::string weight = "weight";    ///< (rows); the default name is used where the group has it, any other name must exist; empty: none

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "core/names.h"
+#include "cluster/error.h"
 
 namespace lockstep {
 namespace {
