@@ -20,9 +20,11 @@ std::unique_ptr<Allreduce> make_allreduce(const World& world, AllreduceAlgorithm
       if (host != last) hosts += (hosts.empty() ? "" : ", ") + host;
       last = host;
     }
-    throw Error("allreduce 'shared' works within one host, but the ranks are on " + std::to_string(world.hosts()) + " (" + hosts +
-                    "); use auto, ring or mpi",
-                kUsage);
+    world.agree([&] {
+      throw Error("allreduce 'shared' works within one host, but the ranks are on " + std::to_string(world.hosts()) + " (" + hosts +
+                      "); use auto, ring or mpi",
+                  kUsage);
+    });
   }
   if (world.communicator() == nullptr || (algorithm == AllreduceAlgorithm::automatic && world.hosts() == 1)) return make_shared_allreduce(world);
   switch (algorithm) {

@@ -16,7 +16,8 @@ enum class AllreduceAlgorithm { automatic, shared, ring, mpi };
 AllreduceAlgorithm allreduce_from_name(std::string_view name);
 
 /// Sums a buffer over all ranks of a world. All ranks end with the same bits; the order of the additions, hence the last bits, depends on
-/// algorithm and number of ranks. Collective: make_allreduce, allocate and sum, with equal counts on all ranks.
+/// algorithm and number of ranks. Collective: make_allreduce, allocate and sum, with equal counts on all ranks, and all ranks pass the same part
+/// of the same allocation or all pass memory of their own. Must not outlive its World.
 class Allreduce {
  public:
   virtual ~Allreduce() = default;
@@ -28,7 +29,7 @@ class Allreduce {
   virtual std::span<float> allocate(std::size_t count) = 0;
 };
 
-/// Collective. `shared` across several hosts is an Error (kUsage) that names the hosts.
+/// Collective. `shared` across several hosts is an AgreedError (kUsage) that names the hosts.
 std::unique_ptr<Allreduce> make_allreduce(const World& world, AllreduceAlgorithm algorithm);
 
 }  // namespace lockstep

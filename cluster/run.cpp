@@ -17,6 +17,19 @@ bool started_by_launcher() {
   return false;
 }
 
+/// Launchers that MPI does not understand start N processes of which each believes to be alone; N copies of a run would then overwrite each
+/// other's files.
+void check_launcher(int ranks) {
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
+    const char* const text = std::getenv(name);
+    const int started = text == nullptr ? 0 : std::atoi(text);
+    if (started <= 1 || ranks > 1) continue;
+    throw Error("the launcher has started " + std::to_string(started) + " processes (" + name +
+                    "), but MPI did not join them; use Open MPI's mpirun, or srun --mpi=pmix",
+                kUsage);
+  }
+}
+
 bool mpi_initialized() {
   int initialized = 0;
   MPI_Initialized(&initialized);
@@ -32,14 +45,17 @@ bool mpi_finalized() {
 }  // namespace
 
 Session::Session(int& argc, char**& argv) {
-  if (!mpi_initialized()) {
-    if (!started_by_launcher()) return;
+  const bool embedded = mpi_initialized();
+  if (!embedded && started_by_launcher()) {
     int provided = 0;
     mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");
     initialised_here_ = true;
   }
-  const MPI_Comm all = MPI_COMM_WORLD;
-  world_ = World::over(&all);
+  if (mpi_initialized()) {
+    const MPI_Comm all = MPI_COMM_WORLD;
+    world_ = World::over(&all);
+  }
+  if (!embedded) check_launcher(world_.size());
 }
 
 Session::~Session() {
@@ -53,14 +69,16 @@ void Session::abort(ExitCode code) {
   std::_Exit(code);
 }
 
-int run(int argc, char** argv, const std::function<void(World&)>& program) {
-  Session session(argc, argv);
+namespace {
+
+void report(int rank, const std::string& host, const char* what) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "[rank %d on %s] %s\n", rank, host.c_str(), what);
+  std::fflush(stderr);
+}
+
+int run_in(Session& session, const std::function<void(World&)>& program) {
   const World& world = session.world();
-  const auto report = [](int rank, const std::string& host, const char* what) {
-    std::fflush(stdout);
-    std::fprintf(stderr, "[rank %d on %s] %s\n", rank, host.c_str(), what);
-    std::fflush(stderr);
-  };
   const auto fail = [&](const char* what, ExitCode code) -> int {  // the other ranks may wait for this one: end them too
     report(world.rank(), world.hostname(), what);
     if (world.size() == 1) return code;
@@ -73,11 +91,23 @@ int run(int argc, char** argv, const std::function<void(World&)>& program) {
     if (world.rank() == error.failing_rank()) report(error.failing_rank(), error.failing_host(), error.what());
     return error.exit_code();
   } catch (const Error& error) {
-    return fail(error.what(), error.exit_code());
+    return fail(error.what(), error.exit_code() == kOk ? kFailed : error.exit_code());
   } catch (const std::exception& error) {
     return fail(error.what(), kFailed);
   } catch (...) {
     return fail("an exception of unknown type", kFailed);
+  }
+}
+
+}  // namespace
+
+int run(int argc, char** argv, const std::function<void(World&)>& program) {
+  try {
+    Session session(argc, argv);
+    return run_in(session, program);
+  } catch (const Error& error) {  // there is no session
+    report(0, World().hostname(), error.what());
+    return error.exit_code();
   }
 }
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstring>
 #include <exception>
+#include <memory>
 #include <new>
 
 #include "cluster/mpi_call.h"
@@ -48,15 +49,17 @@ SharedMemory::SharedMemory(const World& world, std::size_t bytes_per_rank)
   const MPI_Comm all = *static_cast<const MPI_Comm*>(world.communicator());
   mpi(MPI_Comm_split_type(all, MPI_COMM_TYPE_SHARED, world.rank(), MPI_INFO_NULL, &window_->host), "MPI_Comm_split_type");
   void* base = nullptr;
-  mpi(MPI_Win_allocate_shared(static_cast<MPI_Aint>(size_), 1, MPI_INFO_NULL, window_->host, &base, &window_->win), "MPI_Win_allocate_shared");
-  std::memset(base, 0, size_);  // touched first by its owner, so its pages lie on the owner's memory node
+  // A page more, because MPI puts its own header before the first segment and promises no alignment.
+  mpi(MPI_Win_allocate_shared(static_cast<MPI_Aint>(size_ + kPage), 1, MPI_INFO_NULL, window_->host, &base, &window_->win), "MPI_Win_allocate_shared");
   for (int r = 0; r < world.local_size(); ++r) {
     MPI_Aint bytes = 0;
     int unit = 0;
     void* segment = nullptr;
     mpi(MPI_Win_shared_query(window_->win, r, &bytes, &unit, &segment), "MPI_Win_shared_query");
-    segments_.push_back(static_cast<std::byte*>(segment));
+    std::size_t space = size_ + kPage;
+    segments_.push_back(static_cast<std::byte*>(std::align(kPage, size_, segment, space)));
   }
+  std::memset(segments_[static_cast<std::size_t>(world.local_rank())], 0, size_);  // touched first by its owner: its memory node's pages
   mpi(MPI_Barrier(window_->host), "MPI_Barrier");
 }
 

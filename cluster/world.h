@@ -83,6 +83,7 @@ class AgreedError : public Error {
 /// exception that the other ranks do not know of would hang them: use lockstep::run, which ends the job.
 class Session {
  public:
+  /// Error (kUsage) if the launcher has started several processes that MPI did not join.
   Session(int& argc, char**& argv);
   ~Session();
   Session(const Session&) = delete;

@@ -9,6 +9,18 @@
 namespace lockstep {
 namespace {
 
+/// A copy that stands at no line of a file: errors in it are told as errors of --set.
+YAML::Node without_line(const YAML::Node& parsed) {
+  YAML::Node copy(parsed.Type());
+  if (parsed.IsScalar()) copy = parsed.Scalar();
+  for (const auto& entry : parsed) {
+    if (parsed.IsSequence()) copy.push_back(without_line(entry));
+    if (parsed.IsMap()) copy[without_line(entry.first)] = without_line(entry.second);
+  }
+  copy.SetTag(parsed.Tag());
+  return copy;
+}
+
 /// a.b.2.c=value onto the tree; makes the mappings that are missing on the way.
 void apply_override(YAML::Node& root, const std::string& assignment, const std::string& file) {
   const std::size_t equals = assignment.find('=');
@@ -30,7 +42,7 @@ void apply_override(YAML::Node& root, const std::string& assignment, const std::
     node.reset(node[index]);
   }
   try {
-    node = YAML::Load(assignment.substr(equals + 1));
+    node = without_line(YAML::Load(assignment.substr(equals + 1)));
   } catch (const YAML::Exception& error) {
     throw Error("--set " + assignment + ": the value is no YAML: " + error.msg, kUsage);
   }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <random>
 
@@ -51,6 +52,7 @@ TEST_P(AllreduceTest, SumsAllocatedMemoryAndItsParts) {
   for (const std::size_t size : kSizes) {
     const std::span<float> data = allreduce_->allocate(size);
     ASSERT_EQ(data.size(), size);
+    ASSERT_EQ(reinterpret_cast<std::uintptr_t>(data.data()) % 64, 0U);
     for (const float x : data) ASSERT_EQ(x, 0.F);
     fill_and_check<float>(*allreduce_, data);
     if (size > 40) fill_and_check<float>(*allreduce_, data.subspan(16, size - 33));

@@ -336,7 +336,9 @@ TEST(DataFile, IsWrittenBesideAndRenamed) {
   DataFileWriter(path, true).commit();
   EXPECT_TRUE(read_names(Hdf5File::open(path)).class_names.empty());
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir.path()), {}), 1);
-  expect_error([&] { DataFileWriter(dir / "no/out.h5", false); }, {"no/out.h5", "mkdir"});
+  DataFileWriter(dir / "made/for/it.h5", false).commit();
+  EXPECT_TRUE(std::filesystem::exists(dir / "made/for/it.h5"));
+  expect_error([&] { DataFileWriter(dir / "out.h5/x.h5", false); }, {"out.h5", "cannot make the directory"});
 }
 
 }  // namespace

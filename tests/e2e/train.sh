@@ -1,0 +1,78 @@
+# What a user types: train at several numbers of ranks, watch, stop, resume, evaluate, predict, summary, and the errors on the way.
+set -euo pipefail
+lockstep=$LOCKSTEP_BIN/lockstep
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+on() { timeout 100 mpirun --oversubscribe -np "$1" "$lockstep" "${@:2}"; }
+# refuse CODE TEXT COMMAND ...: the command must end with this exit code and say this.
+refuse() {
+  local code=$1 text=$2 rc=0
+  shift 2
+  "$@" > refused.txt 2>&1 || rc=$?
+  [ "$rc" = "$code" ] || { cat refused.txt; fail "exit code $rc, expected $code: $*"; }
+  grep -qF -- "$text" refused.txt || { cat refused.txt; fail "no '$text' from: $*"; }
+}
+# holds FILTER FILE...: the jq filter is true of all the files' documents, as an array.
+holds() { jq -es "$1" "${@:2}" > /dev/null || { cat "${@:2}"; fail "not true of ${*:2}: $1"; }; }
+near='def near($a; $b): ($a - $b | fabs) <= 1e-4 * ($a | fabs);'
+
+"$lockstep" data make garments data/garments.h5 --train 1203 --test 211 > /dev/null
+sed -e 's/rows: \[0, 55000\]/rows: [0, 1100]/; s/rows: \[55000, 60000\]/rows: [1100, 1203]/' "$LOCKSTEP_SOURCE/configs/quickstart.yaml" > small.yaml
+
+# --- the same curve at 1, 2, 3 and 5 ranks ---
+for ranks in 1 2 3 5; do
+  on $ranks train small.yaml --epochs 3 --run-dir "runs/n$ranks" > "n$ranks.txt" 2>&1 || { cat "n$ranks.txt"; fail "train at $ranks ranks"; }
+  grep -q 'Epoch 3/3' "n$ranks.txt" || fail "no line for the last epoch"
+  [ "$(grep -c 'Epoch 3/3' "n$ranks.txt")" = 1 ] || fail "more than one rank prints"
+  ! grep -q $'\033' "n$ranks.txt" || fail "escape sequences in a file"
+  holds ".[0].ranks == $ranks" "runs/n$ranks/result.json"
+  holds '.[0] | .ended == "all 3 epochs done" and .epochs_done == 3 and .steps == 3 * 35 and .samples == 3300
+    and (.final | keys) == ["test", "train", "validation"] and .us_per_step > 0 and ([.time_shares[]] | add - 1 | fabs) < 1e-9' "runs/n$ranks/result.json"
+  holds "$near near(.[0].final.test.loss; .[1].final.test.loss)" runs/n1/result.json "runs/n$ranks/result.json"
+  head -1 "runs/n$ranks/history.csv" | tr -d '\r' | grep -qx 'epoch,accuracy,loss,val_accuracy,val_loss' || fail "header of history.csv"
+  paste -d, runs/n1/history.csv "runs/n$ranks/history.csv" | tr -d '\r' | awk -F, '
+    function near(a, b) { return (a - b) ^ 2 <= (1e-4 * a) ^ 2 }
+    NR > 1 && !(near($3, $8) && near($5, $10)) { print; bad = 1 } END { exit bad || NR != 4 }' || fail "another curve at $ranks ranks"
+done
+[ "$(stat -c %a runs/n2/coordinator.json)" = 600 ] || fail "coordinator.json can be read by others"
+grep -q 'of 5 ranks get no rows' n5.txt || fail "idle ranks are not told"
+
+# --- resume on another number of ranks: the weights of the run that was not interrupted ---
+on 2 train small.yaml --epochs 1 --run-dir runs/parts > /dev/null
+on 3 train --resume runs/parts --epochs 3 > parts.txt 2>&1 || { cat parts.txt; fail "resume"; }
+grep -q 'resuming from' parts.txt || fail "resume does not say from where"
+[ "$(wc -l < runs/parts/history.csv)" = 4 ] || fail "history of a resumed run"
+holds "$near near(.[0].final.test.loss; .[1].final.test.loss)" runs/n3/result.json runs/parts/result.json
+refuse 2 'all 3 epochs' "$lockstep" train --resume runs/parts
+refuse 2 'training.batch_size 32, but now it is 16' "$lockstep" train --resume runs/parts --epochs 4 --batch-size 16
+
+# --- evaluate, predict, summary ---
+"$lockstep" evaluate runs/n2 --json > evaluate.json
+holds '.[0].rows == 211' evaluate.json
+holds '.[0].accuracy == .[1].final.test.accuracy and (.[0].loss - .[1].final.test.loss | fabs) < 1e-6' evaluate.json runs/n2/result.json
+on 3 evaluate runs/n2 --json > evaluate3.json
+cmp evaluate.json evaluate3.json || fail "evaluate differs at 3 ranks"
+"$lockstep" evaluate runs/n2/model.keras --data data/garments.h5 --group test --json | cmp - evaluate.json || fail "model.keras evaluates differently"
+on 2 predict runs/n2 --out answers.csv --proba > /dev/null
+[ "$(wc -l < answers.csv)" = 212 ] || fail "predict.csv has not a line per row"
+head -1 answers.csv | grep -q '^row,class,name,T-shirt/top,Trouser,.*,Ankle boot$' || fail "header of predict's CSV"
+"$lockstep" predict runs/n2 --rows 0:3 | grep -c '^row' | grep -qx 3 || fail "predict --rows"
+refuse 2 'exists' "$lockstep" predict runs/n2 --out answers.csv
+"$lockstep" predict runs/n2 --out answers.h5 > /dev/null && "$lockstep" data show answers.h5 > /dev/null || fail "predict to HDF5"
+"$lockstep" summary small.yaml | grep -q ' Total params: 266,610 (1.02 MB)' || fail "summary"
+
+# --- errors ---
+refuse 2 'is not empty' "$lockstep" train small.yaml --run-dir runs/n1
+refuse 2 "did you mean 'epochs'?" "$lockstep" train small.yaml --set training.epoch=3
+refuse 2 'small.yaml (--set)' "$lockstep" train small.yaml --set training.epochs=many
+sed 's/batch_size/batch_sizes/' small.yaml > wrong.yaml
+refuse 2 "wrong.yaml:$(grep -n batch_sizes wrong.yaml | cut -d: -f1): 'training.batch_sizes' is no known key; did you mean 'batch_size'?" on 2 train wrong.yaml
+refuse 1 'none.h5' on 2 train small.yaml --data none.h5
+[ "$(grep -c 'none.h5' refused.txt)" = 1 ] || fail "an error that all ranks share is told more than once"
+refuse 2 'cannot read the configuration' "$lockstep" train none.yaml
+refuse 2 'one of them' "$lockstep" train
+refuse 2 'is no run directory' "$lockstep" evaluate "$work"
+echo "train: all passed"
