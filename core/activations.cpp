@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "cluster/error.h"
-#include "core/clones.h"
+#include "cluster/clones.h"
 #include "core/elementwise.h"
 
 namespace lockstep {

@@ -25,7 +25,7 @@ Evaluator::Evaluator(ModelState& model, const Dataset& data, const World& world,
       data_(data),
       world_(world),
       grains_(evaluation_grains(data.rows(), world)),
-      pass_(*model.network, kGrainRows, threads, threads, false),
+      pass_(*model.network, {.rows = kGrainRows, .grains = threads, .threads = threads}),
       order_(static_cast<std::size_t>(grains_.own_slots()), -1) {
   const RowRange own{grains_.first_slot(), std::min(grains_.first_slot() + grains_.own_slots(), std::max(data.rows(), grains_.first_slot()))};
   for (std::int64_t row = own.first; row < own.last; ++row) order_[static_cast<std::size_t>(row - own.first)] = row;

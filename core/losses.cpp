@@ -7,7 +7,7 @@
 
 #include "cluster/error.h"
 #include "core/activations.h"
-#include "core/clones.h"
+#include "cluster/clones.h"
 #include "core/elementwise.h"
 
 namespace lockstep {

@@ -122,6 +122,12 @@ void Network::append_normalization(const Normalization& layer, const Shape& inpu
   last_activation_ = linear;
 }
 
+void Network::place(Buffer memory, bool keep) {
+  if (!keep) std::copy_n(parameters_.data(), parameters_.size(), memory.data());
+  parameters_ = std::move(memory);
+  base_ = parameters_.data();
+}
+
 void Network::prepare(std::int64_t rows, int threads) {
   for (const auto& op : ops_) op->prepare(rows, threads);
 }

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/buffer.h"
+#include "cluster/buffer.h"
 #include "core/layers.h"
 #include "core/op.h"
 
@@ -44,6 +44,8 @@ class Network {
   std::size_t first_trainable() const { return first_trainable_; }
 
   std::span<float> parameters() { return parameters_.span(); }
+  /// Moves the weights into other memory of parameters().size() floats; with `keep` what lies there already is taken for the weights.
+  void place(Buffer memory, bool keep);
   const std::vector<Variable>& variables() const { return variables_; }
 
   /// Op::prepare of all ops.

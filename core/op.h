@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/buffer.h"
+#include "cluster/buffer.h"
 #include "core/layers.h"
 #include "core/shape.h"
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cluster/error.h"
-#include "core/buffer.h"
+#include "cluster/buffer.h"
 #include "cluster/clones.h"
 
 namespace lockstep {
@@ -128,10 +128,8 @@ void InnerProduct::backward_data(const float* dy, const float* weights, float* d
                                  {DNNL_ARG_SCRATCHPAD, a.backward_scratch.get()}});
 }
 
-void weight_gradient(const float* x, const float* d, std::int64_t rows, std::int64_t in, std::int64_t out, std::int64_t first, std::int64_t last,
-                     float* gradient) {
-  const dnnl_status_t status =
-      dnnl_sgemm('T', 'N', last - first, out, rows, 1.F, x + first, in, d, out, 0.F, gradient + first * out, out);
+void WeightGradient::run(float alpha, float beta, float* target) const {
+  const dnnl_status_t status = dnnl_sgemm('T', 'N', last - first, out, rows, alpha, x + first, in, d, out, beta, target, out);
   if (status != dnnl_success) throw Error(std::string("oneDNN could not run sgemm: ") + std::to_string(static_cast<int>(status)));
 }
 

@@ -30,10 +30,20 @@ class InnerProduct {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Kernel rows [first, last) of dW = X^T D: X (rows, in), D (rows, out), dW (in, out), summed over rows in the GEMM's own order, which does
-/// not depend on first and last.
-void weight_gradient(const float* x, const float* d, std::int64_t rows, std::int64_t in, std::int64_t out, std::int64_t first, std::int64_t last,
-                     float* gradient);
+/// Kernel rows [first, last) of dW = X^T D: X (rows, in), D (rows, out), dW (in, out), summed over rows in the GEMM's own order.
+struct WeightGradient {
+  const float* x;
+  const float* d;
+  std::int64_t rows, in, out, first, last;
+
+  /// target = dW[first, last), (last - first, out).
+  void write(float* target) const { run(1, 0, target); }
+  /// target += factor dW[first, last): a step of plain SGD that never writes the gradient.
+  void add(float factor, float* target) const { run(factor, 1, target); }
+
+ private:
+  void run(float alpha, float beta, float* target) const;
+};
 
 /// db[k] = sum over rows of D[r, k], in order of rows.
 void bias_gradient(const float* d, std::int64_t rows, std::int64_t out, float* gradient);

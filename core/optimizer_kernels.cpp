@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/clones.h"
+#include "cluster/clones.h"
 #include "core/elementwise.h"
 
 namespace lockstep {

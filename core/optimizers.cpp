@@ -92,11 +92,12 @@ std::vector<std::string> slot_names(const RMSprop& rmsprop) {
 
 class Update {
  public:
-  Update(std::span<float> parameters, std::span<const float> gradients, std::vector<OptimizerSlot>& slots, std::int64_t t,
+  Update(float* parameters, const float* gradients, VariableRange range, const std::vector<OptimizerSlot>& slots, std::int64_t t,
          float learning_rate)
-      : w_(parameters.data()),
-        g_(gradients.data()),
-        count_(static_cast<std::int64_t>(parameters.size())),
+      : w_(parameters + range.offset),
+        g_(gradients + range.offset),
+        offset_(range.offset),
+        count_(range.count),
         slots_(slots),
         t_(static_cast<float>(t)),
         learning_rate_(learning_rate) {}
@@ -129,13 +130,13 @@ class Update {
       adam_step(w_ + first, g_ + first, m + first, v + first, from(v_hat, first), n, step);
     });
   }
-  float* slot(std::size_t index) const { return slots_[index].values.data(); }
+  float* slot(std::size_t index) const { return const_cast<float*>(slots_[index].values.data()) + offset_; }
   static float* from(float* values, std::int64_t first) { return values == nullptr ? nullptr : values + first; }
 
   float* w_;
   const float* g_;
-  std::int64_t count_;
-  std::vector<OptimizerSlot>& slots_;
+  std::int64_t offset_, count_;
+  const std::vector<OptimizerSlot>& slots_;
   float t_;
   float learning_rate_;
 };
@@ -163,7 +164,7 @@ float learning_rate(const OptimizerSpec& spec) {
 }
 
 Optimizer::Optimizer(const OptimizerSpec& spec, std::int64_t parameters, std::vector<VariableRange> variables)
-    : spec_(spec), variables_(std::move(variables)), learning_rate_(lockstep::learning_rate(spec)) {
+    : spec_(spec), variables_(std::move(variables)), factors_(variables_.size(), 1), learning_rate_(lockstep::learning_rate(spec)) {
   std::visit(Checker(spec_), spec_);
   Checker{spec_}(options_of(spec_));
   for (const auto& [offset, count] : variables_) {
@@ -183,34 +184,61 @@ void Optimizer::step(std::span<float> parameters, std::span<float> gradients) {
     throw Error(fmt::format("{}: {} parameters and {} gradients do not fit the optimizer's state", class_name(spec_), parameters.size(),
                             gradients.size()));
   }
-  clip(gradients);
-  std::visit(Update(parameters, gradients, slots_, iterations_ + 1, learning_rate_), spec_);
-  ++iterations_;
+  measure(gradients);
+  update(parameters, gradients, {0, static_cast<std::int64_t>(parameters.size())});
+  count_step();
+}
+
+bool Optimizer::clips_by_norm() const { return options_of(spec_).clipnorm > 0 || options_of(spec_).global_clipnorm > 0; }
+
+bool Optimizer::plain() const {
+  const auto* sgd = std::get_if<Sgd>(&spec_);
+  return sgd != nullptr && sgd->momentum == 0 && sgd->options.weight_decay == 0 && sgd->options.clipvalue == 0 && !clips_by_norm();
+}
+
+void Optimizer::place(const std::function<Buffer(std::int64_t)>& memory, bool keep) {
+  for (OptimizerSlot& slot : slots_) {
+    Buffer placed = memory(slot.values.size());
+    if (!keep) std::copy_n(slot.values.data(), slot.values.size(), placed.data());
+    slot.values = std::move(placed);
+  }
 }
 
 // In double throughout, so that large gradients do not overflow. A gradient within the limit keeps its bits.
-void Optimizer::clip(std::span<float> gradients) const {
+void Optimizer::measure(std::span<const float> gradients) {
   const OptimizerOptions& options = options_of(spec_);
-  float* const g = gradients.data();
-  const auto scale = [g](VariableRange range, double factor) {
-    for_blocks(range.count, [=](std::int64_t first, std::int64_t n) { scale_values(g + range.offset + first, n, factor); });
-  };
-  if (options.clipvalue > 0) {
-    for_blocks(static_cast<std::int64_t>(gradients.size()),
-               [g, &options](std::int64_t first, std::int64_t n) { clip_values(g + first, n, options.clipvalue); });
-  } else if (options.clipnorm > 0) {
-    for (const VariableRange& range : variables_) {  // an inf becomes NaN and the variable's other elements 0, a NaN spreads: as in Keras
-      const double norm = std::sqrt(sum_of_squares(g, range));
-      if (!(norm <= options.clipnorm)) scale(range, options.clipnorm / norm);
+  const float* const g = gradients.data();
+  if (options.clipnorm > 0) {
+    for (std::size_t i = 0; i < variables_.size(); ++i) {  // an inf becomes NaN and the variable's other elements 0, a NaN spreads: as in Keras
+      const double norm = std::sqrt(sum_of_squares(g, variables_[i]));
+      factors_[i] = norm <= options.clipnorm ? 1 : options.clipnorm / norm;
     }
   } else if (options.global_clipnorm > 0) {
     double squares = 0;
     for (const VariableRange& range : variables_) squares += sum_of_squares(g, range);
     const double norm = std::sqrt(squares);
-    if (norm <= options.global_clipnorm) return;
     // One NaN or inf makes every gradient NaN, as in Keras: a step from such gradients must not look like a step.
-    const double factor = std::isfinite(norm) ? options.global_clipnorm / norm : std::numeric_limits<double>::quiet_NaN();
-    for (const VariableRange& range : variables_) scale(range, factor);
+    const double shrunk = std::isfinite(norm) ? options.global_clipnorm / norm : std::numeric_limits<double>::quiet_NaN();
+    std::fill(factors_.begin(), factors_.end(), norm <= options.global_clipnorm ? 1 : shrunk);
+  }
+}
+
+void Optimizer::update(std::span<float> parameters, std::span<float> gradients, VariableRange range) const {
+  clip(gradients.data(), range);
+  std::visit(Update(parameters.data(), gradients.data(), range, slots_, iterations_ + 1, learning_rate_), spec_);
+}
+
+void Optimizer::clip(float* gradients, VariableRange range) const {
+  const OptimizerOptions& options = options_of(spec_);
+  if (options.clipvalue > 0) {
+    for_blocks(range.count, [&](std::int64_t first, std::int64_t n) { clip_values(gradients + range.offset + first, n, options.clipvalue); });
+  }
+  if (!clips_by_norm()) return;
+  for (std::size_t i = 0; i < variables_.size(); ++i) {
+    const std::int64_t from = std::max(range.offset, variables_[i].offset);
+    const std::int64_t count = std::min(range.offset + range.count, variables_[i].offset + variables_[i].count) - from;
+    if (factors_[i] == 1 || count <= 0) continue;
+    for_blocks(count, [&](std::int64_t first, std::int64_t n) { scale_values(gradients + from + first, n, factors_[i]); });
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -7,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "core/buffer.h"
+#include "cluster/buffer.h"
 
 namespace lockstep {
 
@@ -83,6 +84,20 @@ class Optimizer {
   /// One update; gradients may be changed by clipping. Both spans are the whole flat buffers. Allocates nothing.
   void step(std::span<float> parameters, std::span<float> gradients);
 
+  // The same in parts, for ranks that each update a slice of the flat buffers. All spans are the whole flat buffers.
+  /// Whether a step has to measure() first: a clip by norm is set.
+  bool clips_by_norm() const;
+  /// Takes the norms that the clips of this step need.
+  void measure(std::span<const float> gradients);
+  /// Clips and updates [range.offset, range.offset + range.count).
+  void update(std::span<float> parameters, std::span<float> gradients, VariableRange range) const;
+  /// After all ranges of a step.
+  void count_step() { ++iterations_; }
+  /// w -= rate * g is the whole step: a gradient can be added to the weights while it is formed.
+  bool plain() const;
+  /// Moves every slot into memory from `memory(count)`; with `keep` what lies there already is taken for the slots.
+  void place(const std::function<Buffer(std::int64_t)>& memory, bool keep);
+
   const OptimizerSpec& spec() const { return spec_; }
   std::int64_t iterations() const { return iterations_; }
   void set_iterations(std::int64_t iterations) { iterations_ = iterations; }
@@ -93,9 +108,10 @@ class Optimizer {
   const std::vector<OptimizerSlot>& slots() const { return slots_; }
 
  private:
-  void clip(std::span<float> gradients) const;
+  void clip(float* gradients, VariableRange range) const;
   OptimizerSpec spec_;
   std::vector<VariableRange> variables_;
+  std::vector<double> factors_;  // of this step's clip by norm, per variable; 1 leaves a gradient's bits alone
   std::vector<OptimizerSlot> slots_;
   std::int64_t iterations_ = 0;
   float learning_rate_ = 0;

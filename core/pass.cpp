@@ -6,15 +6,18 @@ namespace lockstep {
 
 int grain_thread() { return omp_get_thread_num(); }
 
-Pass::Pass(Network& network, std::int64_t rows, std::int64_t grains, int threads, bool backward)
-    : network_(network), rows_(rows), grains_(grains), threads_(threads) {
-  const auto& ops = network.ops();
-  values_.emplace_back(grains * rows * network.input_width());
-  for (const auto& op : ops) values_.emplace_back(grains * rows * op->out);
-  if (backward) {
-    for (std::size_t i = 0; i <= ops.size(); ++i) deltas_.emplace_back(i > network.first_trainable() ? values_[i].size() : 0);
+Pass::Pass(Network& network, const Options& options)
+    : network_(network),
+      rows_(options.rows),
+      grains_(options.grains),
+      first_row_(options.of > 0 ? options.first * options.rows : 0),
+      visible_rows_((options.of > 0 ? options.of : options.grains) * options.rows),
+      threads_(options.threads) {
+  for (std::size_t i = 0; i <= network.ops().size(); ++i) {
+    values_.push_back(options.memory(visible_rows_ * width(i)));
+    if (options.backward) deltas_.push_back(options.memory(i > network.first_trainable() ? values_[i].size() : 0));
   }
-  network.prepare(rows, threads);
+  network.prepare(rows_, threads_);
 }
 
 Block Pass::at(Block block, std::int64_t grain, bool last) const {

@@ -1,9 +1,10 @@
 #pragma once
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <vector>
 
-#include "core/buffer.h"
+#include "cluster/buffer.h"
 #include "core/network.h"
 
 namespace lockstep {
@@ -35,15 +36,27 @@ int grain_thread();
 /// cache for all grains. values(i) is the input of op i, values(ops) the output of the network, each (grains * rows, width), row-major.
 class Pass {
  public:
-  /// backward: also has deltas, dL/dvalues(i).
-  Pass(Network& network, std::int64_t rows, std::int64_t grains, int threads, bool backward);
+  /// Where the buffers come from: `count` zeroed floats.
+  using Memory = std::function<Buffer(std::int64_t count)>;
+  struct Options {
+    std::int64_t rows = 0, grains = 0;
+    int threads = 1;
+    bool backward = false;  ///< also has deltas, dL/dvalues(i)
+    Memory memory = [](std::int64_t count) { return Buffer(count); };
+    std::int64_t of = 0, first = 0;  ///< memory is shared by a batch of `of` grains, of which these are [first, first + grains); 0: its own
+  };
+  Pass(Network& network, const Options& options);
 
-  float* values(std::size_t i) { return values_[i].data(); }
-  float* deltas(std::size_t i) { return deltas_[i].data(); }
-  float* input() { return values_.front().data(); }
+  float* values(std::size_t i) { return values_[i].data() + first_row_ * width(i); }
+  float* deltas(std::size_t i) { return deltas_[i].data() + first_row_ * width(i); }
+  float* input() { return values(0); }
   /// The network's output; with `logits` what its last op was given instead of a softmax or sigmoid, for the loss to replace.
-  float* output() { return values_.back().data(); }
-  float* output_deltas() { return deltas_.back().data(); }
+  float* output() { return values(values_.size() - 1); }
+  float* output_deltas() { return deltas(values_.size() - 1); }
+  /// Rows in the memory: of the whole batch if it is shared. visible_values(i), visible_deltas(i): (visible_rows, width).
+  std::int64_t visible_rows() const { return visible_rows_; }
+  const float* visible_values(std::size_t i) const { return values_[i].data(); }
+  const float* visible_deltas(std::size_t i) const { return deltas_[i].data(); }
   std::int64_t rows() const { return rows_; }
   std::int64_t grains() const { return grains_; }
   int threads() const { return threads_; }
@@ -55,9 +68,10 @@ class Pass {
 
  private:
   Block at(Block block, std::int64_t grain, bool last) const;
+  std::int64_t width(std::size_t i) const { return i == 0 ? network_.input_width() : network_.ops()[i - 1]->out; }
 
   Network& network_;
-  std::int64_t rows_, grains_;
+  std::int64_t rows_, grains_, first_row_, visible_rows_;
   int threads_;
   std::vector<Buffer> values_, deltas_;
 };

@@ -1,5 +1,6 @@
 #include "core/regularizers.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace lockstep {
@@ -19,16 +20,15 @@ double penalty(Network& network) {
   return total;
 }
 
-void add_penalty_gradient(Network& network, std::span<float> gradients) {
+void add_penalty_gradient(Network& network, std::span<float> gradients, VariableRange range) {
   for (const Variable& variable : network.variables()) {
     const Regularizer& r = variable.regularizer;
     if (r.l1 == 0 && r.l2 == 0) continue;
-    const float* w = network.parameters().data() + variable.offset;
-    float* g = gradients.data() + variable.offset;
-    const std::int64_t count = elements(variable.shape);
-    for (std::int64_t i = 0; i < count; ++i) {
+    const float* w = network.parameters().data();
+    const std::int64_t last = std::min(variable.offset + elements(variable.shape), range.offset + range.count);
+    for (std::int64_t i = std::max(variable.offset, range.offset); i < last; ++i) {
       const float sign = w[i] > 0 ? 1.F : w[i] < 0 ? -1.F : 0.F;
-      g[i] += r.l1 * sign + 2 * r.l2 * w[i];
+      gradients[static_cast<std::size_t>(i)] += r.l1 * sign + 2 * r.l2 * w[i];
     }
   }
 }

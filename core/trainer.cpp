@@ -34,6 +34,28 @@ std::vector<std::size_t> dense_ops(const Network& network) {
   return dense;
 }
 
+bool has_regularizer(const Network& network) {
+  return std::any_of(network.variables().begin(), network.variables().end(),
+                     [](const Variable& variable) { return variable.regularizer.l1 != 0 || variable.regularizer.l2 != 0; });
+}
+
+/// Blocks of at least 48 kernel rows, at most 32 a layer: small enough to share a layer among ranks and threads, large enough for a GEMM.
+std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<std::size_t>& dense) {
+  constexpr std::int64_t kLeast = 48, kMost = 32, kMultiple = 8;
+  std::vector<GradientBlock> blocks;
+  for (std::size_t layer = 0; layer < dense.size(); ++layer) {
+    const DenseWeights& weights = *network.ops()[dense[layer]]->weights();
+    const std::int64_t rows = std::max(kLeast, (weights.in + kMost * kMultiple - 1) / (kMost * kMultiple) * kMultiple);
+    for (std::int64_t first = 0; first < weights.in; first += rows) {
+      const std::int64_t last = std::min(weights.in, first + rows);
+      const std::int64_t offset = weights.kernel + first * weights.out;
+      const std::int64_t end = last < weights.in ? weights.kernel + last * weights.out : weights.offset + weights.count;
+      blocks.push_back({layer, first, last, last == weights.in && weights.bias >= 0, offset, end - offset});
+    }
+  }
+  return blocks;
+}
+
 }  // namespace
 
 Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& options, const World& world, int threads)
@@ -41,12 +63,21 @@ Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& optio
       data_(data),
       world_(world),
       options_(options),
+      regularized_(has_regularizer(*model.network)),
       sampler_(data.rows(), options.batch_size, options.shards, model.seed, options.shuffle),
       grains_(cut_grains(sampler_.slots(), world.rank(), world.size())),
-      pass_(*model.network, grains_.rows, grains_.own(), threads, true),
-      scorer_(model.options->loss, model.fused(), model.resolved_metrics(data.truth_width()), grains_.count),
-      dense_(dense_ops(*model.network)) {
-  for (const Variable& variable : model.network->variables()) regularized_ |= variable.regularizer.l1 != 0 || variable.regularizer.l2 != 0;
+      dense_(dense_ops(*model.network)),
+      exchange_(make_exchange()),
+      at_once_(exchange_->shared() && !model.optimizer->clips_by_norm()),
+      in_place_(exchange_->shared() && model.optimizer->plain() && !regularized_),
+      pass_(*model.network, {.rows = grains_.rows,
+                             .grains = grains_.own(),
+                             .threads = threads,
+                             .backward = true,
+                             .memory = [this](std::int64_t count) { return Buffer::over(exchange_->allocate(count)); },
+                             .of = exchange_->shared() ? grains_.count : 0,
+                             .first = grains_.first}),
+      scorer_(model.options->loss, model.fused(), model.resolved_metrics(data.truth_width()), grains_.count) {
   const auto slots = static_cast<std::size_t>(grains_.own_slots());
   truth_.resize(slots * static_cast<std::size_t>(data.truth_width()));
   weight_.resize(slots);
@@ -54,9 +85,32 @@ Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& optio
   value_.resize(slots);
   probabilities_ = Buffer(grains_.own_slots() * model.network->output_width());
   world.agree([&] { reader_ = data.open(sampler_.ranges(grains_.first_slot(), grains_.first_slot() + grains_.own_slots())); });
-  allreduce_ = make_allreduce(world, options.allreduce);
-  const auto parameters = static_cast<std::int64_t>(model.network->parameters().size());
-  exchange_ = make_allreduce_exchange(*allreduce_, parameters, [this](std::size_t index) { form(index); });
+  if (exchange_->shared()) share_state();
+}
+
+/// The weights leave the memory that goes with the exchange.
+Trainer::~Trainer() {
+  if (!exchange_->shared()) return;
+  const auto own = [](std::int64_t count) { return Buffer(count); };
+  model_.network->place(own(static_cast<std::int64_t>(model_.network->parameters().size())), false);
+  model_.optimizer->place(own, false);
+}
+
+std::unique_ptr<Exchange> Trainer::make_exchange() {
+  const Exchange::Form form = [this](std::span<const GradientBlock> blocks) { this->form(blocks); };
+  std::vector<GradientBlock> blocks = cut_blocks(*model_.network, dense_);
+  if (options_.allreduce == AllreduceAlgorithm::automatic && world_.hosts() == 1) return make_factor_exchange(world_, std::move(blocks), form);
+  allreduce_ = make_allreduce(world_, options_.allreduce);
+  return make_allreduce_exchange(*allreduce_, std::move(blocks), form);
+}
+
+/// One copy of weights and slots for all ranks, which are equal when training starts: the first one's.
+void Trainer::share_state() {
+  const bool keep = world_.local_rank() != 0;
+  const auto memory = [this](std::int64_t count) { return Buffer::over(exchange_->allocate(count)); };
+  model_.network->place(memory(static_cast<std::int64_t>(model_.network->parameters().size())), keep);
+  model_.optimizer->place(memory, keep);
+  exchange_->synchronize();
 }
 
 void Trainer::begin_epoch(std::int64_t epoch, std::int64_t first_step) {
@@ -83,7 +137,9 @@ Trainer::Request Trainer::step(Request own) {
   profile_.communication += waited;
   profile_.compute += lap() - waited;
   update();
-  profile_.optimizer += lap();
+  const double published = exchange_->seconds() - communication - waited;
+  profile_.communication += published;
+  profile_.optimizer += lap() - published;
   ++step_;
   return {.stop = flags[kStop] > 0, .checkpoint = flags[kCheckpoint] > 0};
 }
@@ -134,26 +190,64 @@ void Trainer::score(std::int64_t grain, float scale) {
               present_.data() + row);
 }
 
-void Trainer::form(std::size_t index) {
-  const std::size_t op = dense_[index];
+void Trainer::form(std::span<const GradientBlock> blocks) {
+  for_each_grain(pass_.threads(), static_cast<std::int64_t>(blocks.size()), [&](std::int64_t b) {
+    const GradientBlock& block = blocks[static_cast<std::size_t>(b)];
+    form(block);
+    if (!at_once_) return;
+    if (regularized_) penalize(block);
+    update(block);
+  });
+}
+
+void Trainer::form(const GradientBlock& block) {
+  const std::size_t op = dense_[block.layer];
   const DenseWeights& weights = *model_.network->ops()[op]->weights();
   float* gradients = exchange_->gradients().data();
-  const std::int64_t rows = grains_.own_slots() * weights.repeat;
+  const std::int64_t rows = pass_.visible_rows() * weights.repeat;
   if (rows == 0) {
-    std::fill_n(gradients + weights.offset, weights.count, 0.F);
+    std::fill_n(gradients + block.offset, block.count, 0.F);
     return;
   }
-  const float *x = pass_.values(op), *d = pass_.deltas(op + 1);
-  const std::int64_t blocks = std::min<std::int64_t>(pass_.threads(), weights.in);
-  for_each_grain(pass_.threads(), blocks, [&](std::int64_t b) {
-    weight_gradient(x, d, rows, weights.in, weights.out, weights.in * b / blocks, weights.in * (b + 1) / blocks, gradients + weights.kernel);
-  });
-  if (weights.bias >= 0) bias_gradient(d, rows, weights.out, gradients + weights.bias);
+  const float *x = pass_.visible_values(op), *d = pass_.visible_deltas(op + 1);
+  const WeightGradient gradient{x, d, rows, weights.in, weights.out, block.first, block.last};
+  if (in_place_) {
+    gradient.add(-model_.optimizer->learning_rate(), model_.network->parameters().data() + block.offset);
+  } else {
+    gradient.write(gradients + block.offset);
+  }
+  if (block.bias) bias_gradient(d, rows, weights.out, gradients + weights.bias);
 }
 
 void Trainer::update() {
-  if (regularized_) add_penalty_gradient(*model_.network, exchange_->gradients());
-  model_.optimizer->step(model_.network->parameters(), exchange_->gradients());
+  if (!at_once_) {
+    const std::span<const GradientBlock> blocks = exchange_->own();
+    if (regularized_) {
+      for (const GradientBlock& block : blocks) penalize(block);
+    }
+    if (model_.optimizer->clips_by_norm()) {
+      exchange_->synchronize();
+      model_.optimizer->measure(exchange_->gradients());
+      exchange_->synchronize();
+    }
+    for_each_grain(pass_.threads(), static_cast<std::int64_t>(blocks.size()),
+                   [&](std::int64_t b) { update(blocks[static_cast<std::size_t>(b)]); });
+  }
+  model_.optimizer->count_step();
+  exchange_->publish();
+}
+
+void Trainer::penalize(const GradientBlock& block) {
+  add_penalty_gradient(*model_.network, exchange_->gradients(), {block.offset, block.count});
+}
+
+void Trainer::update(const GradientBlock& block) {
+  VariableRange range{block.offset, block.count};
+  if (in_place_) {
+    const DenseWeights& weights = *model_.network->ops()[dense_[block.layer]]->weights();
+    range = block.bias ? VariableRange{weights.bias, weights.out} : VariableRange{block.offset, 0};
+  }
+  model_.optimizer->update(model_.network->parameters(), exchange_->gradients(), range);
 }
 
 std::vector<double> Trainer::running() const { return scorer_.results(scorer_.total(), rows_ > 0 ? penalty_ / rows_ : 0); }

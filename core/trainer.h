@@ -20,6 +20,9 @@ class Trainer {
  public:
   /// Collective (opens this rank's rows; an unreadable file is an AgreedError).
   Trainer(ModelState& model, const Dataset& data, const FitOptions& options, const World& world, int threads);
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
 
   /// What all ranks together asked for at a step.
   using Request = Callback::Request;
@@ -43,8 +46,13 @@ class Trainer {
   void compute();
   void score(std::int64_t grain, float scale);
   void weigh_classes();
-  void form(std::size_t index);
+  std::unique_ptr<Exchange> make_exchange();
+  void share_state();
+  void form(std::span<const GradientBlock> blocks);
+  void form(const GradientBlock& block);
+  void penalize(const GradientBlock& block);
   void update();
+  void update(const GradientBlock& block);
 
   ModelState& model_;
   const Dataset& data_;
@@ -53,12 +61,14 @@ class Trainer {
   bool regularized_ = false;
   Sampler sampler_;
   Grains grains_;
-  Pass pass_;
-  Scorer scorer_;
-  std::unique_ptr<RowReader> reader_;
   std::vector<std::size_t> dense_;  // ops with weights, last first: the order of the exchange
   std::unique_ptr<Allreduce> allreduce_;
   std::unique_ptr<Exchange> exchange_;
+  bool at_once_ = false;   // a block is updated as soon as its gradient is formed
+  bool in_place_ = false;  // and the kernel's gradient goes straight into the kernel
+  Pass pass_;
+  Scorer scorer_;
+  std::unique_ptr<RowReader> reader_;
 
   std::vector<std::int64_t> order_;              // (steps, own slots) of the epoch
   std::int64_t step_ = 0;                        // of the epoch, the next one

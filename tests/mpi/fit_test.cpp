@@ -35,7 +35,13 @@ Trained train(Sequential model, const Dataset& data, FitOptions options, const W
   return trained;
 }
 
+/// Nothing is summed in an order that depends on ranks when they are on one host.
 void expect_same(const Trained& all, const Trained& alone) {
+  EXPECT_EQ(all.history.history, alone.history.history);
+  EXPECT_EQ(all.weights, alone.weights);
+}
+
+void expect_near(const Trained& all, const Trained& alone) {
   ASSERT_EQ(all.history.epoch, alone.history.epoch);
   for (const auto& [name, values] : alone.history.history) {
     for (std::size_t e = 0; e < values.size(); ++e) {
@@ -68,7 +74,7 @@ TEST(Fit, EveryAllreduceAgrees) {
   const ArrayDataset data = labelled_rows(150, 7, 4);
   for (const AllreduceAlgorithm algorithm : {AllreduceAlgorithm::ring, AllreduceAlgorithm::mpi, AllreduceAlgorithm::shared}) {
     const FitOptions options{.epochs = 2, .batch_size = 40, .allreduce = algorithm};
-    expect_same(train(classifier(4), data, options, world()), train(classifier(4), data, options, World()));
+    expect_near(train(classifier(4), data, options, world()), train(classifier(4), data, {.epochs = 2, .batch_size = 40}, World()));
   }
 }
 

@@ -6,10 +6,16 @@
 
 namespace lockstep {
 
-/// Floats on a 64-byte boundary, zeroed, moved not copied.
+/// Floats on a 64-byte boundary, zeroed, moved not copied; or a view of memory that another owns and that outlives it.
 class Buffer {
  public:
   Buffer() = default;
+  static Buffer over(std::span<float> memory) {
+    Buffer view;
+    view.values_ = std::unique_ptr<float[], Free>(memory.data(), Free(false));
+    view.count_ = static_cast<std::int64_t>(memory.size());
+    return view;
+  }
   explicit Buffer(std::int64_t count)
       : values_(count > 0 ? new(std::align_val_t{64}) float[static_cast<std::size_t>(count)]() : nullptr), count_(count) {}
 
@@ -21,7 +27,12 @@ class Buffer {
 
  private:
   struct Free {
-    void operator()(float* values) const { ::operator delete[](values, std::align_val_t{64}); }
+    Free() : owned(true) {}
+    explicit Free(bool owns) : owned(owns) {}
+    bool owned;
+    void operator()(float* values) const {
+      if (owned) ::operator delete[](values, std::align_val_t{64});
+    }
   };
   std::unique_ptr<float[], Free> values_;
   std::int64_t count_ = 0;

@@ -1,2 +1,0 @@
-#pragma once
-#include "cluster/clones.h"

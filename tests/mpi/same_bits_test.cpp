@@ -1,0 +1,101 @@
+// One host: training gives the same bits on any number of ranks and threads, whatever the optimizer. Trained on the job's ranks and, beside it,
+// on every rank alone.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/sequential.h"
+#include "support/mpi_world.h"
+#include "support/random_data.h"
+
+namespace lockstep {
+namespace {
+
+using test::labelled_rows;
+using test::target_rows;
+using test::world;
+
+struct Trained {
+  std::vector<std::vector<float>> weights;
+  std::map<std::string, std::vector<double>> history;
+  std::uint64_t digest = 0;
+};
+
+Trained train(Sequential model, const Dataset& data, std::int64_t batch, int threads, const World& on) {
+  const History history = model.fit(data, {.epochs = 2, .batch_size = batch, .threads = threads, .verbose = 0}, on);
+  return {model.get_weights(), history.history, model.digest()};
+}
+
+void expect_same_bits(const Trained& some, const Trained& alone, const std::string& what) {
+  EXPECT_EQ(some.weights, alone.weights) << what;
+  EXPECT_EQ(some.history, alone.history) << what;
+  EXPECT_EQ(some.digest, alone.digest) << what;
+}
+
+/// Wide enough that every layer has several blocks of kernel rows, the last one short.
+Sequential wide(const OptimizerSpec& optimizer, const Regularizer& regularizer = {}) {
+  Sequential model{Dense{.units = 101, .activation = relu, .kernel_regularizer = regularizer}, Dropout{0.2F},
+                   Dense{.units = 53, .activation = gelu, .use_bias = false}, Dense{5, softmax}};
+  model.set_seed(11);
+  model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = optimizer, .metrics = {accuracy}});
+  return model;
+}
+
+struct Case {
+  std::string name;
+  OptimizerSpec optimizer;
+  Regularizer regularizer = {};
+};
+
+class SameBits : public testing::TestWithParam<Case> {};
+
+TEST_P(SameBits, AtAnyNumberOfRanksAndThreads) {
+  const ArrayDataset data = labelled_rows(203, 157, 5);
+  const auto& [name, optimizer, regularizer] = GetParam();
+  for (const std::int64_t batch : {3, 32, 50}) {
+    const Trained alone = train(wide(optimizer, regularizer), data, batch, 1, World());
+    for (const int threads : {1, 2}) {
+      const Trained all = train(wide(optimizer, regularizer), data, batch, threads, world());
+      expect_same_bits(all, alone, "batch " + std::to_string(batch) + ", " + std::to_string(threads) + " threads");
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Optimizers, SameBits,
+                         testing::Values(Case{"sgd", Sgd{}}, Case{"regularized", Sgd{}, {.l1 = 1e-4F, .l2 = 1e-3F}},
+                                         Case{"momentum", Sgd{.momentum = 0.9F, .nesterov = true, .options = {.clipvalue = 0.01F}}},
+                                         Case{"decay", Sgd{.options = {.weight_decay = 0.01F}}}, Case{"adam", Adam{.amsgrad = true}},
+                                         Case{"adamw", AdamW{.options = {.clipnorm = 0.1F}}, {.l2 = 1e-3F}},
+                                         Case{"rmsprop", RMSprop{.momentum = 0.5F, .centered = true, .options = {.global_clipnorm = 0.1F}}}),
+                         [](const auto& instance) { return instance.param.name; });
+
+TEST(SameBits, OfALayerThatIsAppliedToEveryVectorOfARow) {
+  const auto make = [] {
+    Sequential model{Input{{6, 60}}, Dense{7, tanh_}, Flatten{}, Dense{2}};
+    model.compile({.loss = MeanSquaredError{}, .optimizer = Adam{}});
+    return model;
+  };
+  std::vector<float> features(77 * 6 * 60), truth(77 * 2);
+  for (std::size_t i = 0; i < features.size(); ++i) features[i] = std::sin(static_cast<float>(i));
+  for (std::size_t i = 0; i < truth.size(); ++i) truth[i] = std::cos(static_cast<float>(i));
+  const ArrayDataset data({6, 60}, features, truth);
+  expect_same_bits(train(make(), data, 17, 1, world()), train(make(), data, 17, 1, World()), "(T, D)");
+}
+
+TEST(SameBits, AfterMomentumIsCarriedIntoASecondFit) {
+  const ArrayDataset data = labelled_rows(90, 60, 5);
+  Sequential all = wide(Adam{}), alone = wide(Adam{});
+  for (int i = 0; i < 2; ++i) {
+    all.fit(data, {.epochs = 1, .batch_size = 20, .threads = 1, .verbose = 0}, world());
+    alone.fit(data, {.epochs = 1, .batch_size = 20, .threads = 1, .verbose = 0}, World());
+  }
+  EXPECT_EQ(all.digest(), alone.digest());
+  const auto& slots = all.optimizer()->slots();
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const std::span<const float> mine = slots[i].values.span(), other = alone.optimizer()->slots()[i].values.span();
+    EXPECT_TRUE(std::equal(mine.begin(), mine.end(), other.begin())) << slots[i].name;
+  }
+}
+
+}  // namespace
+}  // namespace lockstep
