@@ -54,6 +54,13 @@ class AllreduceExchange final : public Exchange {
 
 }  // namespace
 
+ExchangeKind exchange_from_name(std::string_view name) {
+  if (name == "auto") return ExchangeKind::automatic;
+  if (name == "factors") return ExchangeKind::factors;
+  if (name == "gradients") return ExchangeKind::gradients;
+  throw Error("unknown exchange '" + std::string(name) + "'; there are: auto, factors, gradients", kUsage);
+}
+
 std::unique_ptr<Exchange> make_allreduce_exchange(Allreduce& allreduce, std::vector<GradientBlock> blocks, Exchange::Form form) {
   return std::make_unique<AllreduceExchange>(allreduce, std::move(blocks), std::move(form));
 }

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -10,12 +11,29 @@
 
 namespace lockstep {
 
+/// How the gradient of the global batch comes about. `automatic`: factors on one host and, between hosts, where they are the smaller message;
+/// else gradients. An allreduce that is forced implies gradients.
+enum class ExchangeKind { automatic, factors, gradients };
+
+/// From "auto", "factors", "gradients"; anything else is an Error (kUsage) that lists these.
+ExchangeKind exchange_from_name(std::string_view name);
+
 /// What one call forms: the gradient of kernel rows [first, last) of a layer and, with `bias`, of its bias; `offset`, `count`: its slice of the
 /// flat buffers. Blocks depend on the model alone, never on the number of ranks, so an element is always summed by the same call.
+///
+/// With `columns` > 0 it is the kernel's columns [column, column + columns) in all rows instead, no slice: `offset` is that of the first
+/// element, rows are `stride` floats apart, and `count` is the number of elements.
 struct GradientBlock {
   std::size_t layer = 0;  ///< in the order of ready()
   std::int64_t first = 0, last = 0;
   bool bias = false;
+  std::int64_t offset = 0, count = 0;
+  std::int64_t column = 0, columns = 0, stride = 0;
+};
+
+/// The rows of all ranks of a layer's activations X or deltas D, from allocate(); this rank fills [offset, offset + count).
+struct Factor {
+  std::span<float> rows;
   std::int64_t offset = 0, count = 0;
 };
 
@@ -23,7 +41,7 @@ struct GradientBlock {
 /// activations, D (rows, out) its deltas. Whether every rank forms it from its own rows and the results are summed, or the factors X and D are
 /// seen by all ranks and each forms a slice of the gradient over all rows, is the exchange's own business.
 ///
-/// A step: ready() for each layer as backward finishes it, finish(), then the optimizer on own(), then publish().
+/// A step: forwarded() after forward, ready() for each layer as backward finishes it, finish(), the optimizer on own(), publish().
 class Exchange {
  public:
   /// Forms the gradients of these blocks in gradients(), from the rows in this rank's sight: its own, or with shared() the whole batch.
@@ -31,23 +49,35 @@ class Exchange {
 
   virtual ~Exchange() = default;
   virtual std::string_view name() const = 0;
-  /// Whether allocate() gives memory that all ranks see. Then activations and deltas of the whole batch, the weights and the optimizer's
-  /// slots must lie there.
+  /// Whether allocate() gives memory that all ranks of this host see. Then activations and deltas of the whole batch, the weights and the
+  /// optimizer's slots must lie there.
   virtual bool shared() const = 0;
   /// Zeroed floats on a 64-byte boundary, owned by this object. Collective.
   virtual std::span<float> allocate(std::int64_t count) = 0;
+  /// The same for the weights. With replicates() it is a copy of this rank's own, which publish() keeps equal to the others'. Collective.
+  virtual std::span<float> allocate_weights(std::int64_t count) { return allocate(count); }
+  virtual bool replicates() const { return !shared(); }
+  /// Tells where the factors of layer `index` lie; in the order of ready(), once. Only with shared(). Collective.
+  virtual void watch(const Factor& /*activations*/, const Factor& /*deltas*/) {}
+
   /// The flat gradient buffer.
   virtual std::span<float> gradients() = 0;
+  /// This rank's activations of all layers are complete.
+  virtual void forwarded() {}
   /// Layer `index` is complete on this rank. All ranks call it for the same layers in the same order, last layer first.
   virtual void ready(std::size_t index) = 0;
   /// Collective. On return own() of gradients() is that of the global batch, and every flag is the sum of all ranks' flags.
   virtual void finish() = 0;
-  /// The slice [offset, offset + count) of the flat buffers that this rank has to update: its blocks.
+  /// The blocks that this rank has to update.
   virtual std::span<const GradientBlock> own() const = 0;
   /// Collective, between finish() and publish(): what ranks wrote to shared memory before is seen by all after it.
   virtual void synchronize() = 0;
-  /// Collective: the update is done. On return every rank's weights are those of all slices.
+  /// Collective: the update is done. On return every rank's weights are those of all blocks, save columns where columns_stay().
   virtual void publish() = 0;
+  /// Whether blocks of columns stay with their ranks, which then have to compute these columns' outputs for the whole batch.
+  virtual bool columns_stay() const { return false; }
+  /// Collective, between steps: on return every rank's weights are whole.
+  virtual void complete() {}
   /// Small numbers that travel with the gradients (requests to stop or to save): set before finish(), read after it. 16 of them.
   virtual std::span<float> flags() = 0;
   /// Seconds spent in communication so far: what the step waited for.
@@ -60,8 +90,9 @@ class Exchange {
 /// order of their offsets and without gaps. Collective.
 std::unique_ptr<Exchange> make_allreduce_exchange(Allreduce& allreduce, std::vector<GradientBlock> blocks, Exchange::Form form);
 
-/// Factors in memory that the ranks share, which must be on one host (Xie et al. 2015, arXiv 1511.08486, without the sending): no local
-/// gradient ever exists, nothing is summed over ranks, and no order of additions depends on their number. Two barriers a step. Collective.
+/// Factors (Xie et al. 2015, arXiv 1511.08486): no local gradient ever exists, nothing is summed over ranks, and no order of additions depends
+/// on their number. The ranks of a host share them in memory, so that nothing is sent, and divide the gradient among themselves; every host
+/// gets the other hosts' rows by messages and forms the whole gradient. Two barriers a step. Collective.
 std::unique_ptr<Exchange> make_factor_exchange(const World& world, std::vector<GradientBlock> blocks, Exchange::Form form);
 
 }  // namespace lockstep

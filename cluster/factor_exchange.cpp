@@ -1,81 +1,189 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstring>
 #include <list>
 
 #include "cluster/exchange.h"
+#include "cluster/host_messages.h"
 #include "cluster/shared_memory.h"
 
 namespace lockstep {
 namespace {
 
-/// Blocks [first, last) of a rank: shares of nearly equal size, in one piece.
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+/// The blocks of a rank: neighbours, of nearly the same size for every rank.
 std::vector<GradientBlock> share(const std::vector<GradientBlock>& blocks, int rank, int size) {
-  std::int64_t total = 0;
+  std::int64_t total = 0, before = 0;
   for (const GradientBlock& block : blocks) total += block.count;
   std::vector<GradientBlock> own;
   for (const GradientBlock& block : blocks) {
-    const std::int64_t middle = block.offset - blocks.front().offset + block.count / 2;
+    const std::int64_t middle = before + block.count / 2;
     if (middle * size / std::max<std::int64_t>(total, 1) == rank) own.push_back(block);
+    before += block.count;
   }
   return own;
 }
 
+void copy_block(const GradientBlock& block, const float* from, float* to) {
+  const std::int64_t rows = block.columns > 0 ? block.last - block.first : 1, count = block.columns > 0 ? block.columns : block.count;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const std::int64_t at = block.offset + r * block.stride;
+    std::memcpy(to + at, from + at, static_cast<std::size_t>(count) * sizeof(float));
+  }
+}
+
+/// Whether the ranks of this host get at what another has just written fast enough to share weights in place: cores under one cache read each
+/// other's lines at some 95 GB/s, others at 25 to 35, and the misses then stall every product. Measured, since no table tells where a virtual
+/// machine's cores are. Collective; all ranks get the same answer.
+bool weights_in_place(const World& world) {
+  constexpr double kFastEnough = 60e9;  // bytes/s
+  constexpr std::size_t kBytes = 256U << 10U;
+  constexpr int kTimes = 9;
+  if (world.local_size() > 1 && world.local_size() > sysconf(_SC_NPROCESSORS_ONLN)) return true;  // they take turns: copies would only add to the work
+  SharedMemory memory(world, kBytes);
+  SpinBarrier barrier(world);
+  std::array<double, kTimes> seconds{};
+  std::byte* const own = memory.segment(world.local_rank());
+  const std::byte* const neighbour = memory.segment((world.local_rank() + 1) % world.local_size());
+  std::vector<std::byte> copy(kBytes);
+  for (int i = 0; i < kTimes; ++i) {
+    std::memset(own, i, kBytes);
+    barrier.wait();
+    const double start = now();
+    std::memcpy(copy.data(), neighbour, kBytes);
+    seconds[static_cast<std::size_t>(i)] = now() - start;
+    barrier.wait();
+  }
+  std::sort(seconds.begin(), seconds.end());
+  const double slow = world.local_size() > 1 && kBytes / seconds[kTimes / 2] < kFastEnough ? 1 : 0;
+  std::array<double, 1> slow_ranks{slow};
+  world.sum(slow_ranks);
+  return slow_ranks[0] == 0;
+}
+
 class FactorExchange final : public Exchange {
  public:
-  FactorExchange(const World& world, std::vector<GradientBlock> blocks, Form form)
-      : world_(world), own_(share(blocks, world.rank(), world.size())), form_(std::move(form)), barrier_(world), flags_(world, 2 * sizeof(Flags)) {
-    gradients_ = allocate(blocks.empty() ? 0 : blocks.back().offset + blocks.back().count);
+  FactorExchange(const World& world, const std::vector<GradientBlock>& blocks, Form form)
+      : world_(world),
+        columns_stay_(world.hosts() == 1 && std::any_of(blocks.begin(), blocks.end(), [](const GradientBlock& block) { return block.columns > 0; })),
+        in_place_(!columns_stay_ && weights_in_place(world)),
+        form_(std::move(form)),
+        barrier_(world),
+        messages_(world) {
+    for (int rank = 0; rank < world.local_size(); ++rank) shares_.push_back(share(blocks, rank, world.local_size()));
+    std::int64_t end = 0;
+    for (const GradientBlock& block : blocks) end = std::max(end, block.offset + (block.columns > 0 ? 0 : block.count));
+    gradients_ = allocate(end);
+    const auto rank = static_cast<std::size_t>(world.rank());
+    for (std::span<float>& flags : flags_) {
+      flags = allocate(world.size() * static_cast<std::int64_t>(kFlags));
+      messages_.add(flags, rank * kFlags, kFlags);
+    }
   }
 
   std::string_view name() const override { return "factors"; }
   bool shared() const override { return true; }
+  bool replicates() const override { return !in_place_; }
   std::span<float> gradients() override { return gradients_; }
   std::span<float> flags() override { return sums_; }
-  std::span<const GradientBlock> own() const override { return own_; }
-  void ready(std::size_t) override {}
+  std::span<const GradientBlock> own() const override { return shares_[static_cast<std::size_t>(world_.local_rank())]; }
 
   std::span<float> allocate(std::int64_t count) override {
     const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(float);
     memory_.emplace_back(world_, world_.local_rank() == 0 ? bytes : 0);
-    return {reinterpret_cast<float*>(memory_.back().segment(0)), static_cast<std::size_t>(count)};
+    return {floats(memory_.back(), 0), static_cast<std::size_t>(count)};
   }
+
+  std::span<float> allocate_weights(std::int64_t count) override {
+    if (in_place_) return allocate(count);
+    replicas_ = std::make_unique<SharedMemory>(world_, static_cast<std::size_t>(count) * sizeof(float));
+    return {floats(*replicas_, world_.local_rank()), static_cast<std::size_t>(count)};
+  }
+
+  void watch(const Factor& activations, const Factor& deltas) override {
+    activations_.push_back(messages_.add(activations.rows, static_cast<std::size_t>(activations.offset), static_cast<std::size_t>(activations.count)));
+    deltas_.push_back(messages_.add(deltas.rows, static_cast<std::size_t>(deltas.offset), static_cast<std::size_t>(deltas.count)));
+  }
+
+  // The first layer's activations are the largest message and the first to be complete: they go first.
+  void forwarded() override {
+    for (std::size_t i = activations_.size(); i-- > 0;) messages_.start(activations_[i]);
+  }
+  void ready(std::size_t index) override { messages_.start(deltas_[index]); }
 
   void finish() override {
     // Two sets in turns: a rank may write those of its next step while another still reads these.
     turn_ ^= 1U;
-    std::copy(sums_.begin(), sums_.end(), flags_of(world_.local_rank()).begin());
-    wait();
+    const std::span<float> flags = flags_[turn_];
+    std::copy(sums_.begin(), sums_.end(), flags.begin() + world_.rank() * static_cast<std::ptrdiff_t>(kFlags));
+    messages_.start(turn_);
+    const double start = now();
+    messages_.finish();
+    barrier_.wait();
+    seconds_ += now() - start;
     std::fill(sums_.begin(), sums_.end(), 0.F);
-    for (int rank = 0; rank < world_.local_size(); ++rank) {
-      const Flags& flags = flags_of(rank);
-      for (std::size_t i = 0; i < kFlags; ++i) sums_[i] += flags[i];
-    }
-    form_(own_);
+    for (std::size_t i = 0; i < flags.size(); ++i) sums_[i % kFlags] += flags[i];
+    form_(own());
   }
 
   void synchronize() override { wait(); }
-  void publish() override { wait(); }
+
+  void publish() override {
+    wait();
+    if (!replicas_) return;
+    const double start = now();
+    // No barrier behind the copies: a rank changes its blocks again only after the next finish().
+    copy_others([this](const GradientBlock& block) { return block.columns == 0 || !columns_stay_; });
+    seconds_ += now() - start;
+  }
+
+  bool columns_stay() const override { return columns_stay_; }
+
+  void complete() override {
+    if (!columns_stay_ || !replicas_) return;
+    wait();
+    copy_others([](const GradientBlock& block) { return block.columns > 0; });
+    wait();
+  }
+
   double seconds() const override { return seconds_; }
 
  private:
-  using Flags = std::array<float, kFlags>;
+  /// From the other ranks' copies of the weights into this rank's.
+  template <class Wanted>
+  void copy_others(const Wanted& wanted) {
+    float* const own = floats(*replicas_, world_.local_rank());
+    for (int rank = 0; rank < world_.local_size(); ++rank) {
+      if (rank == world_.local_rank()) continue;
+      for (const GradientBlock& block : shares_[static_cast<std::size_t>(rank)]) {
+        if (wanted(block)) copy_block(block, floats(*replicas_, rank), own);
+      }
+    }
+  }
 
-  Flags& flags_of(int rank) const { return reinterpret_cast<Flags*>(flags_.segment(rank))[turn_]; }
+  static float* floats(const SharedMemory& memory, int rank) { return reinterpret_cast<float*>(memory.segment(rank)); }
   void wait() {
-    const auto start = std::chrono::steady_clock::now();
+    const double start = now();
     barrier_.wait();
-    seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    seconds_ += now() - start;
   }
 
   const World& world_;
-  std::vector<GradientBlock> own_;
+  bool columns_stay_, in_place_;
+  std::vector<std::vector<GradientBlock>> shares_;  // per rank of this host
   Form form_;
   SpinBarrier barrier_;
-  SharedMemory flags_;
+  HostMessages messages_;  // arrays 0 and 1 are the flags
+  std::vector<std::size_t> activations_, deltas_;
   std::list<SharedMemory> memory_;
+  std::unique_ptr<SharedMemory> replicas_;  // of the weights, a segment for each rank
   std::span<float> gradients_;
-  Flags sums_{};
+  std::array<std::span<float>, 2> flags_;  // (ranks of the job, kFlags)
+  std::array<float, kFlags> sums_{};
   std::size_t turn_ = 0;
   double seconds_ = 0;
 };
@@ -83,7 +191,7 @@ class FactorExchange final : public Exchange {
 }  // namespace
 
 std::unique_ptr<Exchange> make_factor_exchange(const World& world, std::vector<GradientBlock> blocks, Exchange::Form form) {
-  return std::make_unique<FactorExchange>(world, std::move(blocks), std::move(form));
+  return std::make_unique<FactorExchange>(world, blocks, std::move(form));
 }
 
 }  // namespace lockstep

@@ -53,7 +53,8 @@ class Callback {
   virtual ~Callback() = default;
   virtual void on_train_begin(const FitState&) {}                       ///< Collective
   virtual void on_epoch_begin(const FitState&) {}                       ///< Collective
-  virtual void on_train_batch_end(const FitState&) {}                   ///< every step: must not allocate, lock or wait
+  /// Every step: must not allocate, lock or wait. The model's weights need not be whole on this rank; at the other hooks they are.
+  virtual void on_train_batch_end(const FitState&) {}
   virtual void on_test_begin(const FitState&) {}                        ///< before the validation; Collective
   virtual void on_epoch_end(const FitState&, Logs&) {}                  ///< logs are those of all ranks; may be added to; Collective
   virtual void on_train_end(const FitState&, const Logs& /*last*/) {}   ///< Collective

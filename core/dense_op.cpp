@@ -2,11 +2,18 @@
 #include <string>
 #include <vector>
 
+#include "cluster/clones.h"
 #include "core/op.h"
 #include "core/ops.h"
 
 namespace lockstep {
 namespace {
+
+LOCKSTEP_CLONES void add_bias(float* y, const float* bias, std::int64_t rows, std::int64_t out) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t k = 0; k < out; ++k) y[r * out + k] += bias[k];
+  }
+}
 
 /// Dense, keras/src/layers/core/dense.py: y = f(x W + b) over the last axis.
 class DenseOp final : public Op {
@@ -39,6 +46,16 @@ class DenseOp final : public Op {
   }
 
   const DenseWeights* weights() const override { return &weights_; }
+
+  void multiply(const float* x, float* y, std::int64_t rows, std::int64_t column, std::int64_t columns) const override {
+    multiply_columns(x, *base_ + weights_.kernel, y, rows * weights_.repeat, weights_.in, weights_.out, column, columns);
+  }
+
+  void finish(float* y, const Block& block) const override {
+    const std::int64_t rows = block.rows * weights_.repeat;
+    if (weights_.bias >= 0) add_bias(y, *base_ + weights_.bias, rows, weights_.out);
+    if (!block.logits) activate(activation_, y, y, rows, weights_.out);
+  }
 
  private:
   /// Training and evaluation work on blocks of different sizes, in turns.

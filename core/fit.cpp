@@ -134,12 +134,14 @@ bool Fit::train_epoch(std::int64_t epoch, std::int64_t first_step) {
 }
 
 void Fit::serve(const Trainer::Request&) {
+  trainer_.complete();
   each([&](Callback& c) { c.on_checkpoint(now_); });
 }
 
 /// Validation, logs, history. Collective.
 Logs Fit::finish_epoch() {
   Logs logs;
+  trainer_.complete();
   const std::vector<double> results = trainer_.results();
   for (std::size_t i = 0; i < results.size(); ++i) logs[now_.metric_names[i]] = results[i];
   if (validation_) {

@@ -59,6 +59,10 @@ void execute(const dnnl::primitive& primitive, std::initializer_list<dnnl_exec_a
   if (status != dnnl_success) throw Error(std::string("oneDNN could not run a primitive: ") + std::to_string(static_cast<int>(status)));
 }
 
+void check(dnnl_status_t status) {
+  if (status != dnnl_success) throw Error(std::string("oneDNN could not run sgemm: ") + std::to_string(static_cast<int>(status)));
+}
+
 void point(memory& object, const float* values) { dnnl_memory_set_data_handle(object.get(), handle(values)); }
 
 }  // namespace
@@ -128,9 +132,13 @@ void InnerProduct::backward_data(const float* dy, const float* weights, float* d
                                  {DNNL_ARG_SCRATCHPAD, a.backward_scratch.get()}});
 }
 
+void multiply_columns(const float* x, const float* weights, float* y, std::int64_t rows, std::int64_t in, std::int64_t out, std::int64_t column,
+                      std::int64_t columns) {
+  check(dnnl_sgemm('N', 'N', rows, columns, in, 1.F, x, in, weights + column, out, 0.F, y + column, out));
+}
+
 void WeightGradient::run(float alpha, float beta, float* target) const {
-  const dnnl_status_t status = dnnl_sgemm('T', 'N', last - first, out, rows, alpha, x + first, in, d, out, beta, target, out);
-  if (status != dnnl_success) throw Error(std::string("oneDNN could not run sgemm: ") + std::to_string(static_cast<int>(status)));
+  check(dnnl_sgemm('T', 'N', last - first, columns, rows, alpha, x + first, in, d + column, out, beta, target, out));
 }
 
 LOCKSTEP_CLONES void bias_gradient(const float* d, std::int64_t rows, std::int64_t out, float* gradient) {

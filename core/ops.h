@@ -30,16 +30,21 @@ class InnerProduct {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Kernel rows [first, last) of dW = X^T D: X (rows, in), D (rows, out), dW (in, out), summed over rows in the GEMM's own order.
+/// Columns [column, column + columns) of y = x W without bias: x (rows, in), W (in, out), y (rows, out).
+void multiply_columns(const float* x, const float* weights, float* y, std::int64_t rows, std::int64_t in, std::int64_t out, std::int64_t column,
+                      std::int64_t columns);
+
+/// A part of dW = X^T D: X (rows, in), D (rows, out), dW (in, out), summed over rows in the GEMM's own order. The part is kernel rows
+/// [first, last), columns [column, column + columns).
 struct WeightGradient {
   const float* x;
   const float* d;
-  std::int64_t rows, in, out, first, last;
+  std::int64_t rows, in, out, first, last, column, columns;
 
-  /// target = dW[first, last), (last - first, out).
-  void write(float* target) const { run(1, 0, target); }
-  /// target += factor dW[first, last): a step of plain SGD that never writes the gradient.
-  void add(float factor, float* target) const { run(factor, 1, target); }
+  /// dw = the part; `dw` points at its first element, its rows are `out` floats apart.
+  void write(float* dw) const { run(1, 0, dw); }
+  /// w += factor * the part: a step of plain SGD that never writes the gradient.
+  void add(float factor, float* w) const { run(factor, 1, w); }
 
  private:
   void run(float alpha, float beta, float* target) const;

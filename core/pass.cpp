@@ -28,9 +28,24 @@ Block Pass::at(Block block, std::int64_t grain, bool last) const {
   return block;
 }
 
-void Pass::forward(Block block, std::int64_t grains) {
+void Pass::multiply(std::size_t i, std::int64_t first, std::int64_t last, std::span<const Columns> columns) {
+  const Op& op = *network_.ops()[i];
+  const auto width = static_cast<std::int64_t>(columns.size());
+  for_each_grain(threads_, (last - first) * width, [&](std::int64_t task) {  // column by column, so that its weights serve all grains
+    const std::int64_t g = first + task % (last - first);
+    const Columns& part = columns[static_cast<std::size_t>(task / (last - first))];
+    op.multiply(values_[i].data() + g * rows_ * op.in, values_[i + 1].data() + g * rows_ * op.out, rows_, part.column, part.columns);
+  });
+}
+
+void Pass::finish(std::size_t i, Block block) {
+  const Op& op = *network_.ops()[i];
+  for_each_grain(threads_, grains_, [&](std::int64_t g) { op.finish(values(i + 1) + g * rows_ * op.out, at(block, g, i + 1 == network_.ops().size())); });
+}
+
+void Pass::forward(Block block, std::int64_t grains, std::size_t first, std::size_t last) {
   const auto& ops = network_.ops();
-  for (std::size_t i = 0; i < ops.size(); ++i) {
+  for (std::size_t i = first; i < last; ++i) {
     const Op& op = *ops[i];
     for_each_grain(threads_, grains, [&](std::int64_t g) {
       op.forward(values(i) + g * rows_ * op.in, values(i + 1) + g * rows_ * op.out, at(block, g, i + 1 == ops.size()));

@@ -55,14 +55,23 @@ class Pass {
   float* output_deltas() { return deltas(values_.size() - 1); }
   /// Rows in the memory: of the whole batch if it is shared. visible_values(i), visible_deltas(i): (visible_rows, width).
   std::int64_t visible_rows() const { return visible_rows_; }
-  const float* visible_values(std::size_t i) const { return values_[i].data(); }
-  const float* visible_deltas(std::size_t i) const { return deltas_[i].data(); }
+  std::span<float> visible_values(std::size_t i) { return values_[i].span(); }
+  std::span<float> visible_deltas(std::size_t i) { return deltas_[i].span(); }
   std::int64_t rows() const { return rows_; }
   std::int64_t grains() const { return grains_; }
   int threads() const { return threads_; }
 
   /// `block`: step, training, logits; first_slot of the first grain. Only the first `grains` grains are computed.
-  void forward(Block block, std::int64_t grains);
+  void forward(Block block, std::int64_t grains) { forward(block, grains, 0, network_.ops().size()); }
+  /// The same for ops [first, last).
+  void forward(Block block, std::int64_t grains, std::size_t first, std::size_t last);
+  /// Op::multiply of op i for grains [first, last) of those in memory (0: the first visible one), these columns of its output.
+  struct Columns {
+    std::int64_t column, columns;
+  };
+  void multiply(std::size_t i, std::int64_t first, std::int64_t last, std::span<const Columns> columns);
+  /// Op::finish of op i for the own grains.
+  void finish(std::size_t i, Block block);
   /// From output_deltas() down to the first trainable op; leaves each op's deltas in deltas(i + 1).
   void backward(Block block);
 

@@ -100,10 +100,10 @@ std::vector<RowRange> Sampler::ranges(std::int64_t first, std::int64_t last) con
 }
 
 Grains cut_grains(std::int64_t slots, int rank, int size) {
-  constexpr std::int64_t kSmallest = 8, kLargest = 64, kAtLeast = 8;
-  // As large as leaves at least kAtLeast grains to share among ranks, within 8 to 64 rows.
+  constexpr std::int64_t kSmallest = 8, kUsual = 16, kLargest = 64, kAtLeast = 8;
+  // As large as leaves at least kAtLeast grains to share among ranks, within 16 to 64 rows; 8 where there would be a single grain.
   Grains grains;
-  grains.rows = kSmallest;
+  grains.rows = slots >= 2 * kUsual ? kUsual : kSmallest;
   while (grains.rows < kLargest && slots / (2 * grains.rows) >= kAtLeast) grains.rows *= 2;
   grains.count = (slots + grains.rows - 1) / grains.rows;
   grains.first = grains.count * rank / size;

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "cluster/allreduce.h"
+#include "cluster/exchange.h"
 #include "cluster/world.h"
 #include "core/callbacks.h"
 #include "core/dataset.h"
@@ -39,6 +39,7 @@ struct FitOptions {
   std::int64_t shards = 0;                          ///< logical shards V; 0: batch_size, at most 1024 (sampler.h)
   int threads = 0;                                  ///< OpenMP threads of this rank; 0: OMP_NUM_THREADS, else a fair share of the cores (placement.h)
   AllreduceAlgorithm allreduce = AllreduceAlgorithm::automatic;
+  ExchangeKind exchange = ExchangeKind::automatic;
   std::vector<Callback*> callbacks = {};
   int verbose = 1;  ///< 0 silent, 1 progress bar on a terminal and a line an epoch elsewhere, 2 a line an epoch; rank 0 prints
 };

@@ -39,21 +39,62 @@ bool has_regularizer(const Network& network) {
                      [](const Variable& variable) { return variable.regularizer.l1 != 0 || variable.regularizer.l2 != 0; });
 }
 
-/// Blocks of at least 48 kernel rows, at most 32 a layer: small enough to share a layer among ranks and threads, large enough for a GEMM.
-std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<std::size_t>& dense) {
-  constexpr std::int64_t kLeast = 48, kMost = 32, kMultiple = 8;
+constexpr std::int64_t kColumns = 48;  // of a block: the width of oneDNN's tiles
+
+/// Whether the first layer with weights is cut into blocks of columns, which can stay with their ranks: it needs no gradient of its input, so
+/// nothing but activations and deltas would ever be sent. For plain SGD, which changes the kernel in place; wide enough to be shared.
+bool cuts_columns(const Network& network, const std::vector<std::size_t>& dense, bool in_place) {
+  if (!in_place || dense.empty()) return false;
+  const DenseWeights& weights = *network.ops()[dense.back()]->weights();
+  return weights.repeat == 1 && weights.out >= 4 * kColumns;
+}
+
+/// The first layer's blocks: kColumns columns each, and one with the bias.
+void cut_columns(const DenseWeights& weights, std::size_t layer, std::vector<GradientBlock>& blocks) {
+  for (std::int64_t column = 0; column < weights.out; column += kColumns) {
+    const std::int64_t columns = std::min(kColumns, weights.out - column);
+    blocks.push_back({.layer = layer, .first = 0, .last = weights.in, .offset = weights.kernel + column, .count = weights.in * columns,
+                      .column = column, .columns = columns, .stride = weights.out});
+  }
+  if (weights.bias >= 0) {
+    blocks.push_back({.layer = layer, .bias = true, .offset = weights.bias, .count = weights.offset + weights.count - weights.bias});
+  }
+}
+
+/// Blocks of about 16 Ki floats, at most 32 a layer: small enough to share a layer among ranks and threads, large enough for a GEMM.
+std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<std::size_t>& dense, bool columns) {
+  constexpr std::int64_t kFloats = 16 << 10, kMost = 32, kMultiple = 8;
+  const auto ratio = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
   std::vector<GradientBlock> blocks;
   for (std::size_t layer = 0; layer < dense.size(); ++layer) {
     const DenseWeights& weights = *network.ops()[dense[layer]]->weights();
-    const std::int64_t rows = std::max(kLeast, (weights.in + kMost * kMultiple - 1) / (kMost * kMultiple) * kMultiple);
+    if (columns && layer + 1 == dense.size()) {
+      cut_columns(weights, layer, blocks);
+      continue;
+    }
+    const std::int64_t count = std::clamp<std::int64_t>(weights.in * weights.out / kFloats, 1, kMost);
+    const std::int64_t rows = ratio(ratio(weights.in, count), kMultiple) * kMultiple;
     for (std::int64_t first = 0; first < weights.in; first += rows) {
       const std::int64_t last = std::min(weights.in, first + rows);
       const std::int64_t offset = weights.kernel + first * weights.out;
       const std::int64_t end = last < weights.in ? weights.kernel + last * weights.out : weights.offset + weights.count;
-      blocks.push_back({layer, first, last, last == weights.in && weights.bias >= 0, offset, end - offset});
+      blocks.push_back({.layer = layer, .first = first, .last = last, .bias = last == weights.in && weights.bias >= 0, .offset = offset, .count = end - offset});
     }
   }
   return blocks;
+}
+
+/// Between hosts factors pay where all ranks' rows of them are a smaller message than the gradient, which a ring sends and receives once.
+bool exchanges_factors(const FitOptions& options, const Network& network, const Grains& grains, const World& world) {
+  if (options.exchange != ExchangeKind::automatic) return options.exchange == ExchangeKind::factors;
+  if (options.allreduce != AllreduceAlgorithm::automatic) return false;
+  std::int64_t factors = 0, gradients = 0;
+  for (const std::size_t op : dense_ops(network)) {
+    const DenseWeights& weights = *network.ops()[op]->weights();
+    factors += grains.count * grains.rows * weights.repeat * (weights.in + weights.out);
+    gradients += weights.count;
+  }
+  return world.hosts() == 1 || factors < gradients;
 }
 
 }  // namespace
@@ -67,9 +108,9 @@ Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& optio
       sampler_(data.rows(), options.batch_size, options.shards, model.seed, options.shuffle),
       grains_(cut_grains(sampler_.slots(), world.rank(), world.size())),
       dense_(dense_ops(*model.network)),
+      in_place_(exchanges_factors(options, *model.network, grains_, world) && model.optimizer->plain() && !regularized_),
       exchange_(make_exchange()),
       at_once_(exchange_->shared() && !model.optimizer->clips_by_norm()),
-      in_place_(exchange_->shared() && model.optimizer->plain() && !regularized_),
       pass_(*model.network, {.rows = grains_.rows,
                              .grains = grains_.own(),
                              .threads = threads,
@@ -86,6 +127,11 @@ Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& optio
   probabilities_ = Buffer(grains_.own_slots() * model.network->output_width());
   world.agree([&] { reader_ = data.open(sampler_.ranges(grains_.first_slot(), grains_.first_slot() + grains_.own_slots())); });
   if (exchange_->shared()) share_state();
+  if (!exchange_->columns_stay()) return;
+  columns_.clear();
+  for (const GradientBlock& block : exchange_->own()) {
+    if (block.columns > 0) columns_.push_back({block.column, block.columns});
+  }
 }
 
 /// The weights leave the memory that goes with the exchange.
@@ -98,18 +144,29 @@ Trainer::~Trainer() {
 
 std::unique_ptr<Exchange> Trainer::make_exchange() {
   const Exchange::Form form = [this](std::span<const GradientBlock> blocks) { this->form(blocks); };
-  std::vector<GradientBlock> blocks = cut_blocks(*model_.network, dense_);
-  if (options_.allreduce == AllreduceAlgorithm::automatic && world_.hosts() == 1) return make_factor_exchange(world_, std::move(blocks), form);
+  const bool columns = cuts_columns(*model_.network, dense_, in_place_);
+  std::vector<GradientBlock> blocks = cut_blocks(*model_.network, dense_, columns);
+  for (const GradientBlock& block : blocks) {
+    if (block.columns > 0) columns_.push_back({block.column, block.columns});
+  }
+  if (exchanges_factors(options_, *model_.network, grains_, world_)) return make_factor_exchange(world_, std::move(blocks), form);
   allreduce_ = make_allreduce(world_, options_.allreduce);
   return make_allreduce_exchange(*allreduce_, std::move(blocks), form);
 }
 
-/// One copy of weights and slots for all ranks, which are equal when training starts: the first one's.
+/// Weights, slots and factors move to memory of the exchange. What all ranks of a host see has one copy: the first one's, which is equal to
+/// the others' when training starts.
 void Trainer::share_state() {
   const bool keep = world_.local_rank() != 0;
-  const auto memory = [this](std::int64_t count) { return Buffer::over(exchange_->allocate(count)); };
-  model_.network->place(memory(static_cast<std::int64_t>(model_.network->parameters().size())), keep);
-  model_.optimizer->place(memory, keep);
+  const auto parameters = static_cast<std::int64_t>(model_.network->parameters().size());
+  model_.network->place(Buffer::over(exchange_->allocate_weights(parameters)), keep && !exchange_->replicates());
+  model_.optimizer->place([this](std::int64_t count) { return Buffer::over(exchange_->allocate(count)); }, keep);
+  for (const std::size_t op : dense_) {
+    const auto factor = [this](std::span<float> rows, std::int64_t width) {
+      return Factor{rows, grains_.first_slot() * width, grains_.own_slots() * width};
+    };
+    exchange_->watch(factor(pass_.visible_values(op), model_.network->ops()[op]->in), factor(pass_.visible_deltas(op + 1), model_.network->ops()[op]->out));
+  }
   exchange_->synchronize();
 }
 
@@ -164,13 +221,32 @@ void Trainer::weigh_classes() {
 
 void Trainer::compute() {
   const Block block{.first_slot = grains_.first_slot(), .step = model_.optimizer->iterations(), .training = true, .logits = model_.fused()};
-  pass_.forward(block, grains_.own());
+  forward(block);
   const std::int64_t rows = sampler_.rows_in_step(step_);
   const float scale = 1.F / static_cast<float>(rows);
   for_each_grain(pass_.threads(), grains_.own(), [&](std::int64_t g) { score(g, scale); });
   rows_ += static_cast<double>(rows);
   if (regularized_) penalty_ += static_cast<double>(rows) * penalty(*model_.network);
   pass_.backward(block);
+}
+
+void Trainer::forward(const Block& block) {
+  if (columns_.empty() && !exchange_->columns_stay()) {
+    pass_.forward(block, grains_.own());
+  } else {
+    const std::size_t first = dense_.back();
+    pass_.forward(block, grains_.own(), 0, first);
+    if (exchange_->columns_stay()) {
+      exchange_->synchronize();
+      pass_.multiply(first, 0, grains_.count, columns_);
+      exchange_->synchronize();
+    } else {
+      pass_.multiply(first, grains_.first, grains_.last, columns_);
+    }
+    pass_.finish(first, block);
+    pass_.forward(block, grains_.own(), first + 1, model_.network->ops().size());
+  }
+  exchange_->forwarded();
 }
 
 void Trainer::score(std::int64_t grain, float scale) {
@@ -205,13 +281,14 @@ void Trainer::form(const GradientBlock& block) {
   const DenseWeights& weights = *model_.network->ops()[op]->weights();
   float* gradients = exchange_->gradients().data();
   const std::int64_t rows = pass_.visible_rows() * weights.repeat;
-  if (rows == 0) {
+  if (rows == 0) {  // only where a rank sees nothing but its own rows, and has none
     std::fill_n(gradients + block.offset, block.count, 0.F);
     return;
   }
-  const float *x = pass_.visible_values(op), *d = pass_.visible_deltas(op + 1);
-  const WeightGradient gradient{x, d, rows, weights.in, weights.out, block.first, block.last};
-  if (in_place_) {
+  const float *x = pass_.visible_values(op).data(), *d = pass_.visible_deltas(op + 1).data();
+  const WeightGradient gradient{x, d, rows, weights.in, weights.out, block.first, block.last, block.column, block.columns > 0 ? block.columns : weights.out};
+  if (block.first == block.last) {
+  } else if (in_place_) {
     gradient.add(-model_.optimizer->learning_rate(), model_.network->parameters().data() + block.offset);
   } else {
     gradient.write(gradients + block.offset);

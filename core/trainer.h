@@ -32,6 +32,9 @@ class Trainer {
   /// The next step. Collective. Returns the union of all ranks' requests.
   Request step(Request own);
 
+  /// Brings all weights to every rank; before anybody looks at them. Collective.
+  void complete() { exchange_->complete(); }
+
   const Sampler& sampler() const { return sampler_; }
   const Grains& grains() const { return grains_; }
   const StepProfile& profile() const { return profile_; }
@@ -44,6 +47,7 @@ class Trainer {
  private:
   void read();
   void compute();
+  void forward(const Block& block);
   void score(std::int64_t grain, float scale);
   void weigh_classes();
   std::unique_ptr<Exchange> make_exchange();
@@ -62,10 +66,11 @@ class Trainer {
   Sampler sampler_;
   Grains grains_;
   std::vector<std::size_t> dense_;  // ops with weights, last first: the order of the exchange
+  bool in_place_ = false;                // the kernel's gradient goes straight into the kernel
+  std::vector<Pass::Columns> columns_;   // of the first layer's output that this rank computes; empty: all at once
   std::unique_ptr<Allreduce> allreduce_;
   std::unique_ptr<Exchange> exchange_;
-  bool at_once_ = false;   // a block is updated as soon as its gradient is formed
-  bool in_place_ = false;  // and the kernel's gradient goes straight into the kernel
+  bool at_once_ = false;                 // a block is updated as soon as its gradient is formed
   Pass pass_;
   Scorer scorer_;
   std::unique_ptr<RowReader> reader_;

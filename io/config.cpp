@@ -103,13 +103,17 @@ void read_training(ConfigSection section, RunConfig& config) {
 }
 
 void read_cluster(ConfigSection section, RunConfig& config) {
-  if (const auto algorithm = section.find("allreduce")) {
+  const auto named = [&](const char* key, const auto& from_name, auto& value) {
+    const auto node = section.find(key);
+    if (!node) return;
     try {
-      config.fit.allreduce = allreduce_from_name(section.as_text(*algorithm, "allreduce"));
+      value = from_name(section.as_text(*node, key));
     } catch (const Error& error) {
-      section.fail(*algorithm, "allreduce", error.what());
+      section.fail(*node, key, error.what());
     }
-  }
+  };
+  named("allreduce", allreduce_from_name, config.fit.allreduce);
+  named("exchange", exchange_from_name, config.fit.exchange);
   config.fit.threads = static_cast<int>(section.integer("threads", 0, 0, 4096));
   section.finish();
 }

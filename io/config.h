@@ -37,7 +37,7 @@ struct RunConfig {
   std::optional<DataConfig> validation, test;
   ModelConfig model;
   CompileOptions compile;
-  FitOptions fit;  ///< epochs, batch_size, shuffle, validation_split, class_weight, shards, threads, allreduce
+  FitOptions fit;  ///< epochs, batch_size, shuffle, validation_split, class_weight, shards, threads, allreduce, exchange
   bool coordinator = true;
   CoordinatorOptions coordinator_options;
   CheckpointConfig checkpoint;

@@ -24,7 +24,7 @@ namespace lockstep {
 namespace {
 
 struct TrainArguments {
-  std::string config, resume, run_dir, data, allreduce;
+  std::string config, resume, run_dir, data, allreduce, exchange;
   std::vector<std::string> sets;
   std::int64_t epochs = 0, batch_size = 0;
   std::optional<std::uint64_t> seed;
@@ -45,6 +45,7 @@ std::vector<std::string> overrides(const TrainArguments& arguments, const RunCon
   if (arguments.seed) set("seed", *arguments.seed);
   if (arguments.threads > 0) set("cluster.threads", arguments.threads);
   if (!arguments.allreduce.empty()) set("cluster.allreduce", arguments.allreduce);
+  if (!arguments.exchange.empty()) set("cluster.exchange", arguments.exchange);
   return sets;
 }
 
@@ -348,6 +349,7 @@ void add_train(CLI::App& app) {
   train->add_option("--seed", arguments->seed, "Seed of initial weights, shuffling and dropout");
   train->add_option("--run-dir", arguments->run_dir, "Directory for the run's files; must not exist or be empty (default: runs/NAME-DATE)");
   train->add_option("--allreduce", arguments->allreduce, "How gradients are summed over ranks: auto, shared, ring, mpi");
+  train->add_option("--exchange", arguments->exchange, "What ranks exchange: auto, factors (activations and deltas of Dense layers), gradients");
   train->add_option("--threads", arguments->threads, "Threads of each rank (default: its fair share of the cores)")->check(CLI::PositiveNumber);
   train->add_option("--verbose", arguments->verbose, "0 silent, 1 progress bar or a line an epoch, 2 a line an epoch")->check(CLI::Range(0, 2));
   train->footer(
