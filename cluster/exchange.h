@@ -76,6 +76,10 @@ class Exchange {
   virtual void publish() = 0;
   /// Whether blocks of columns stay with their ranks, which then have to compute these columns' outputs for the whole batch.
   virtual bool columns_stay() const { return false; }
+  /// Zeroed floats of which every rank has a copy of its own and fills a part, [offset, offset + own), once. Only with columns_stay().
+  /// Collective, and so is collect(), which brings every rank's part into all copies.
+  virtual std::span<float> allocate_copies(std::int64_t /*count*/, std::int64_t /*offset*/, std::int64_t /*own*/) { return {}; }
+  virtual void collect() {}
   /// Collective, between steps: on return every rank's weights are whole.
   virtual void complete() {}
   /// Small numbers that travel with the gradients (requests to stop or to save): set before finish(), read after it. 16 of them.

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstring>
 #include <list>
+#include <sstream>
 
 #include "cluster/exchange.h"
 #include "cluster/host_messages.h"
@@ -15,17 +16,18 @@ namespace {
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-/// The blocks of a rank: neighbours, of nearly the same size for every rank.
-std::vector<GradientBlock> share(const std::vector<GradientBlock>& blocks, int rank, int size) {
-  std::int64_t total = 0, before = 0;
-  for (const GradientBlock& block : blocks) total += block.count;
-  std::vector<GradientBlock> own;
-  for (const GradientBlock& block : blocks) {
-    const std::int64_t middle = before + block.count / 2;
-    if (middle * size / std::max<std::int64_t>(total, 1) == rank) own.push_back(block);
-    before += block.count;
+/// The blocks of each of `ranks` ranks, of nearly the same size together: the largest block left goes to the rank that has least.
+std::vector<std::vector<GradientBlock>> shares_of(const std::vector<GradientBlock>& blocks, int ranks) {
+  std::vector<GradientBlock> sorted = blocks;
+  std::stable_sort(sorted.begin(), sorted.end(), [](const GradientBlock& a, const GradientBlock& b) { return a.count > b.count; });
+  std::vector<std::vector<GradientBlock>> shares(static_cast<std::size_t>(ranks));
+  std::vector<std::int64_t> load(shares.size());
+  for (const GradientBlock& block : sorted) {
+    const auto least = static_cast<std::size_t>(std::min_element(load.begin(), load.end()) - load.begin());
+    shares[least].push_back(block);
+    load[least] += block.count;
   }
-  return own;
+  return shares;
 }
 
 void copy_block(const GradientBlock& block, const float* from, float* to) {
@@ -71,10 +73,10 @@ class FactorExchange final : public Exchange {
       : world_(world),
         columns_stay_(world.hosts() == 1 && std::any_of(blocks.begin(), blocks.end(), [](const GradientBlock& block) { return block.columns > 0; })),
         in_place_(!columns_stay_ && weights_in_place(world)),
+        shares_(shares_of(blocks, world.local_size())),
         form_(std::move(form)),
         barrier_(world),
         messages_(world) {
-    for (int rank = 0; rank < world.local_size(); ++rank) shares_.push_back(share(blocks, rank, world.local_size()));
     std::int64_t end = 0;
     for (const GradientBlock& block : blocks) end = std::max(end, block.offset + (block.columns > 0 ? 0 : block.count));
     gradients_ = allocate(end);
@@ -143,6 +145,25 @@ class FactorExchange final : public Exchange {
 
   bool columns_stay() const override { return columns_stay_; }
 
+  std::span<float> allocate_copies(std::int64_t count, std::int64_t offset, std::int64_t own) override {
+    copies_ = std::make_unique<SharedMemory>(world_, static_cast<std::size_t>(count) * sizeof(float));
+    for (const std::string& text : world_.all_gather(std::to_string(offset) + " " + std::to_string(own))) {
+      std::istringstream(text) >> parts_.emplace_back().first >> parts_.back().second;
+    }
+    return {floats(*copies_, world_.local_rank()), static_cast<std::size_t>(count)};
+  }
+
+  void collect() override {
+    wait();
+    const double start = now();
+    for (int rank = 0; rank < world_.size(); ++rank) {
+      const auto& [offset, own] = parts_[static_cast<std::size_t>(rank)];
+      if (rank == world_.rank()) continue;
+      std::memcpy(floats(*copies_, world_.local_rank()) + offset, floats(*copies_, rank) + offset, static_cast<std::size_t>(own) * sizeof(float));
+    }
+    seconds_ += now() - start;
+  }
+
   void complete() override {
     if (!columns_stay_ || !replicas_) return;
     wait();
@@ -180,6 +201,8 @@ class FactorExchange final : public Exchange {
   HostMessages messages_;  // arrays 0 and 1 are the flags
   std::vector<std::size_t> activations_, deltas_;
   std::list<SharedMemory> memory_;
+  std::unique_ptr<SharedMemory> copies_;                    // of allocate_copies, a segment for each rank
+  std::vector<std::pair<std::int64_t, std::int64_t>> parts_;  // of it: offset and count of every rank
   std::unique_ptr<SharedMemory> replicas_;  // of the weights, a segment for each rank
   std::span<float> gradients_;
   std::array<std::span<float>, 2> flags_;  // (ranks of the job, kFlags)

@@ -3,9 +3,19 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cluster/clones.h"
 #include "cluster/error.h"
 
 namespace lockstep {
+
+LOCKSTEP_CLONES static void affine(float* values, std::int64_t count, float scale, float offset) {
+  for (std::int64_t i = 0; i < count; ++i) values[i] = values[i] * scale + offset;
+}
+
+void RowTarget::rescale(float* values, std::int64_t count) const {
+  if (scale != 1 || offset != 0) affine(values, count, scale, offset);
+}
+
 namespace {
 
 void copy_row(const std::vector<float>& from, std::int64_t row, std::int64_t width, float* to) {
@@ -27,7 +37,10 @@ class ArrayReader final : public RowReader {
     const std::int64_t width = elements(values_->sample_shape), truth = values_->truth_width;
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t row = order_[next_++];
-      if (target.features != nullptr) copy_row(values_->features, row, width, target.features + i * width);
+      if (target.features != nullptr) {
+        copy_row(values_->features, row, width, target.features + i * width);
+        if (row >= 0) target.rescale(target.features + i * width, width);
+      }
       if (target.truth != nullptr) copy_row(values_->truth, row, truth, target.truth + i * truth);
       if (target.weight == nullptr) continue;
       target.weight[i] = row < 0 ? 0 : values_->weight.empty() ? 1 : values_->weight[static_cast<std::size_t>(row)];

@@ -21,6 +21,10 @@ struct RowTarget {
   float* features;  ///< (count, elements(sample_shape))
   float* truth;     ///< (count, truth_width)
   float* weight;    ///< (count); 1 where the data set has no weights
+  float scale = 1, offset = 0;  ///< features are x * scale + offset, computed while a row is in the nearest cache; rows without data stay 0
+
+  /// features[0, count) <- features * scale + offset.
+  void rescale(float* features, std::int64_t count) const;
 };
 
 /// Reads rows of one data set in an order that was announced. Used by one thread of one rank; not collective.

@@ -46,6 +46,7 @@ class RescalingOp final : public Op {
   void backward(const float*, const float*, float* dy, float* dx, const Block& block) const override {
     if (dx != nullptr) affine(dy, dx, block.rows * in, layer_.scale, 0);
   }
+  const Rescaling* rescaling() const override { return &layer_; }
 
  private:
   Rescaling layer_;

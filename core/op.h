@@ -38,6 +38,8 @@ class Op {
   /// dx = dL/dx from dy = dL/dy; dy is turned into dL/d(pre-activation) on the way, the delta of the weights' gradient. dx null: not wanted.
   virtual void backward(const float* x, const float* y, float* dy, float* dx, const Block& block) const = 0;
   virtual const DenseWeights* weights() const { return nullptr; }
+  /// Not null: all that this op does is x * scale + offset.
+  virtual const Rescaling* rescaling() const { return nullptr; }
   /// Ops with weights: forward in two parts, of which the first can be done column by column. multiply: columns [column, column + columns) of
   /// y = x W for `rows` rows; finish: y = f(y + b) for whole rows.
   virtual void multiply(const float* /*x*/, float* /*y*/, std::int64_t /*rows*/, std::int64_t /*column*/, std::int64_t /*columns*/) const {}

@@ -2,22 +2,31 @@
 
 #include <omp.h>
 
+#include <algorithm>
+
 namespace lockstep {
 
 int grain_thread() { return omp_get_thread_num(); }
 
 Pass::Pass(Network& network, const Options& options)
     : network_(network),
+      first_op_(!network.ops().empty() && network.ops()[0]->rescaling() != nullptr ? 1 : 0),
       rows_(options.rows),
       grains_(options.grains),
       first_row_(options.of > 0 ? options.first * options.rows : 0),
       visible_rows_((options.of > 0 ? options.of : options.grains) * options.rows),
       threads_(options.threads) {
   for (std::size_t i = 0; i <= network.ops().size(); ++i) {
-    values_.push_back(options.memory(visible_rows_ * width(i)));
-    if (options.backward) deltas_.push_back(options.memory(i > network.first_trainable() ? values_[i].size() : 0));
+    const std::int64_t count = visible_rows_ * width(i);
+    values_.push_back(i < first_op_ ? Buffer() : options.values ? options.values(i, count) : options.memory(count));
+    if (options.backward) deltas_.push_back(options.memory(i > network.first_trainable() ? count : 0));
   }
   network.prepare(rows_, threads_);
+}
+
+RowTarget Pass::target(float* truth, float* weight) {
+  const Rescaling* first = first_op_ > 0 ? network_.ops()[0]->rescaling() : nullptr;
+  return {input(), truth, weight, first != nullptr ? first->scale : 1, first != nullptr ? first->offset : 0};
 }
 
 Block Pass::at(Block block, std::int64_t grain, bool last) const {
@@ -45,7 +54,7 @@ void Pass::finish(std::size_t i, Block block) {
 
 void Pass::forward(Block block, std::int64_t grains, std::size_t first, std::size_t last) {
   const auto& ops = network_.ops();
-  for (std::size_t i = first; i < last; ++i) {
+  for (std::size_t i = std::max(first, first_op_); i < last; ++i) {
     const Op& op = *ops[i];
     for_each_grain(threads_, grains, [&](std::int64_t g) {
       op.forward(values(i) + g * rows_ * op.in, values(i + 1) + g * rows_ * op.out, at(block, g, i + 1 == ops.size()));

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cluster/buffer.h"
+#include "core/dataset.h"
 #include "core/network.h"
 
 namespace lockstep {
@@ -42,14 +43,18 @@ class Pass {
     std::int64_t rows = 0, grains = 0;
     int threads = 1;
     bool backward = false;  ///< also has deltas, dL/dvalues(i)
+    /// The buffer of values(i), or of deltas.
     Memory memory = [](std::int64_t count) { return Buffer(count); };
+    std::function<Buffer(std::size_t i, std::int64_t count)> values = nullptr;  ///< of values(i) instead, where it is given
     std::int64_t of = 0, first = 0;  ///< memory is shared by a batch of `of` grains, of which these are [first, first + grains); 0: its own
   };
   Pass(Network& network, const Options& options);
 
   float* values(std::size_t i) { return values_[i].data() + first_row_ * width(i); }
   float* deltas(std::size_t i) { return deltas_[i].data() + first_row_ * width(i); }
-  float* input() { return values(0); }
+  /// Where rows are read to, rescaled as the target says: a Rescaling at the start is done while rows are read.
+  float* input() { return values(first_op_); }
+  RowTarget target(float* truth, float* weight);
   /// The network's output; with `logits` what its last op was given instead of a softmax or sigmoid, for the loss to replace.
   float* output() { return values(values_.size() - 1); }
   float* output_deltas() { return deltas(values_.size() - 1); }
@@ -63,7 +68,7 @@ class Pass {
 
   /// `block`: step, training, logits; first_slot of the first grain. Only the first `grains` grains are computed.
   void forward(Block block, std::int64_t grains) { forward(block, grains, 0, network_.ops().size()); }
-  /// The same for ops [first, last).
+  /// The same for ops [first, last), save what reading has done.
   void forward(Block block, std::int64_t grains, std::size_t first, std::size_t last);
   /// Op::multiply of op i for grains [first, last) of those in memory (0: the first visible one), these columns of its output.
   struct Columns {
@@ -80,6 +85,7 @@ class Pass {
   std::int64_t width(std::size_t i) const { return i == 0 ? network_.input_width() : network_.ops()[i - 1]->out; }
 
   Network& network_;
+  std::size_t first_op_;  // ops before it are done while rows are read
   std::int64_t rows_, grains_, first_row_, visible_rows_;
   int threads_;
   std::vector<Buffer> values_, deltas_;

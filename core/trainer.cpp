@@ -61,9 +61,9 @@ void cut_columns(const DenseWeights& weights, std::size_t layer, std::vector<Gra
   }
 }
 
-/// Blocks of about 16 Ki floats, at most 32 a layer: small enough to share a layer among ranks and threads, large enough for a GEMM.
+/// Blocks of about 8 Ki floats, at most 32 a layer: small enough to share a layer among ranks and threads, large enough for a GEMM.
 std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<std::size_t>& dense, bool columns) {
-  constexpr std::int64_t kFloats = 16 << 10, kMost = 32, kMultiple = 8;
+  constexpr std::int64_t kFloats = 8 << 10, kMost = 32, kMultiple = 8;
   const auto ratio = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
   std::vector<GradientBlock> blocks;
   for (std::size_t layer = 0; layer < dense.size(); ++layer) {
@@ -116,6 +116,7 @@ Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& optio
                              .threads = threads,
                              .backward = true,
                              .memory = [this](std::int64_t count) { return Buffer::over(exchange_->allocate(count)); },
+                             .values = [this](std::size_t i, std::int64_t count) { return Buffer::over(allocate_values(i, count)); },
                              .of = exchange_->shared() ? grains_.count : 0,
                              .first = grains_.first}),
       scorer_(model.options->loss, model.fused(), model.resolved_metrics(data.truth_width()), grains_.count) {
@@ -152,6 +153,13 @@ std::unique_ptr<Exchange> Trainer::make_exchange() {
   if (exchanges_factors(options_, *model_.network, grains_, world_)) return make_factor_exchange(world_, std::move(blocks), form);
   allreduce_ = make_allreduce(world_, options_.allreduce);
   return make_allreduce_exchange(*allreduce_, std::move(blocks), form);
+}
+
+/// What the first layer reads is copied to every rank where each computes columns of its output for the whole batch.
+std::span<float> Trainer::allocate_values(std::size_t i, std::int64_t count) {
+  if (!exchange_->columns_stay() || i != dense_.back()) return exchange_->allocate(count);
+  const std::int64_t width = model_.network->ops()[i]->in;
+  return exchange_->allocate_copies(count, grains_.first_slot() * width, grains_.own_slots() * width);
 }
 
 /// Weights, slots and factors move to memory of the exchange. What all ranks of a host see has one copy: the first one's, which is equal to
@@ -202,7 +210,7 @@ Trainer::Request Trainer::step(Request own) {
 }
 
 void Trainer::read() {
-  reader_->read(grains_.own_slots(), {pass_.input(), truth_.data(), weight_.data()});
+  reader_->read(grains_.own_slots(), pass_.target(truth_.data(), weight_.data()));
   const std::int64_t* rows = order_.data() + step_ * grains_.own_slots();
   for (std::size_t i = 0; i < present_.size(); ++i) present_[i] = rows[i] >= 0 ? 1.F : 0.F;
   if (!options_.class_weight.empty()) weigh_classes();
@@ -237,7 +245,7 @@ void Trainer::forward(const Block& block) {
     const std::size_t first = dense_.back();
     pass_.forward(block, grains_.own(), 0, first);
     if (exchange_->columns_stay()) {
-      exchange_->synchronize();
+      exchange_->collect();
       pass_.multiply(first, 0, grains_.count, columns_);
       exchange_->synchronize();
     } else {

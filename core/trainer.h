@@ -51,6 +51,7 @@ class Trainer {
   void score(std::int64_t grain, float scale);
   void weigh_classes();
   std::unique_ptr<Exchange> make_exchange();
+  std::span<float> allocate_values(std::size_t i, std::int64_t count);
   void share_state();
   void form(std::span<const GradientBlock> blocks);
   void form(const GradientBlock& block);

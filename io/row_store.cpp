@@ -14,15 +14,21 @@ void prefetch(const RowStore::Column& column, std::int64_t slot) {
   for (std::int64_t at = 0; at < std::min(column.row_bytes, kAheadBytes); at += kLine) __builtin_prefetch(row + at);
 }
 
-void copy_column(const RowStore::Column& column, std::span<const std::int64_t> slots, float* out) {
+template <class Finish>
+void copy_column(const RowStore::Column& column, std::span<const std::int64_t> slots, float* out, const Finish& finish) {
   for (std::size_t i = 0; i < slots.size(); ++i, out += column.width) {
     if (i + kAhead < slots.size() && slots[i + kAhead] >= 0) prefetch(column, slots[i + kAhead]);
     if (slots[i] < 0) {
       std::fill_n(out, column.width, 0.F);
     } else {
       column.to_float(column.bytes.get() + slots[i] * column.row_bytes, out, column.width);
+      finish(out, column.width);
     }
   }
+}
+
+void copy_column(const RowStore::Column& column, std::span<const std::int64_t> slots, float* out) {
+  copy_column(column, slots, out, [](float*, std::int64_t) {});
 }
 
 }  // namespace
@@ -43,7 +49,9 @@ RowStore::RowStore(const RowArrays& arrays, std::int64_t slots) : features(array
 }
 
 void RowStore::copy(std::span<const std::int64_t> slots, const RowTarget& target) const {
-  if (target.features != nullptr) copy_column(features, slots, target.features);
+  if (target.features != nullptr) {
+    copy_column(features, slots, target.features, [&target](float* row, std::int64_t width) { target.rescale(row, width); });
+  }
   if (target.truth != nullptr && truth.bytes) copy_column(truth, slots, target.truth);
   if (target.weight == nullptr) return;
   if (weight.bytes) {
