@@ -178,12 +178,12 @@ void Run::resume() {
     if (!newest.found) throw Error("no checkpoint in " + path_.string() + " to resume from; start it again without --resume", kUsage);
     const CheckpointState state = load_checkpoint(newest.found->path, *model_);
     check_same_batches(state);
-    fmt::print("resuming from {} (epoch {}, step {})\n", newest.found->path, state.epoch + 1, state.step_in_epoch);
     place = {state.epoch, state.step_in_epoch};
     before_ = state.history;
     if (state.epoch >= config_.fit.epochs) {
       throw Error("all " + std::to_string(config_.fit.epochs) + " epochs of " + path_.string() + " are done; ask for more by --epochs", kUsage);
     }
+    fmt::print("resuming from {} (epoch {}, step {})\n", newest.found->path, state.epoch + 1, state.step_in_epoch);
   });
   world_.broadcast(std::as_writable_bytes(std::span(place)));
   config_.fit.initial_epoch = place[0];

@@ -48,7 +48,21 @@ grep -q 'resuming from' parts.txt || fail "resume does not say from where"
 [ "$(wc -l < runs/parts/history.csv)" = 4 ] || fail "history of a resumed run"
 holds "$near near(.[0].final.test.loss; .[1].final.test.loss)" runs/n3/result.json runs/parts/result.json
 refuse 2 'all 3 epochs' "$lockstep" train --resume runs/parts
+! grep -q 'resuming from' refused.txt || fail "a refused resume says that it resumes"
 refuse 2 'training.batch_size 32, but now it is 16' "$lockstep" train --resume runs/parts --epochs 4 --batch-size 16
+
+# --- stopped at any step, resumed on another number of ranks: the weights of the run that was not stopped ---
+on 2 train small.yaml --epochs 1000000 --run-dir runs/stopped --set checkpoint.every_epochs=0 > stopped.txt 2>&1 &
+job=$!
+until "$lockstep" status runs/stopped --json > status.json 2> status.txt && jq -e '.global_step > 0' status.json > now.txt; do
+  kill -0 $job 2> now.txt || { cat stopped.txt; fail "the job ended before it was stopped"; }
+done
+"$lockstep" stop runs/stopped > now.txt
+wait $job || { cat stopped.txt; fail "a stopped job is no failure"; }
+epochs=$(($(jq .epoch runs/stopped/checkpoints/step-*/state.json) + 2))
+on 3 train --resume runs/stopped --epochs $epochs > resumed.txt 2>&1 || { cat resumed.txt; fail "resume after a stop"; }
+on 1 train small.yaml --epochs $epochs --run-dir runs/straight --set checkpoint.every_epochs=0 > straight.txt
+holds "$near near(.[0].final.test.loss; .[1].final.test.loss)" runs/straight/result.json runs/stopped/result.json
 
 # --- evaluate, predict, summary ---
 "$lockstep" evaluate runs/n2 --json > evaluate.json
