@@ -39,12 +39,6 @@ Split split_rows(const Dataset& data, double fraction) {
   return {{0, at}, {at, data.rows()}};
 }
 
-void check(const Sequential& model, const Dataset& data) {
-  if (!model.compiled()) throw Error("model '" + model.name() + "' is not compiled; call compile({.loss = ..., .optimizer = ...})", kUsage);
-  if (data.rows() == 0) throw Error(data.description() + ": has no rows", kUsage);
-  if (data.truth_width() == 0) throw Error(data.description() + ": has no truth ('y') to compare with", kUsage);
-}
-
 /// One call of fit: the state that its parts share.
 class Fit {
  public:
@@ -165,8 +159,7 @@ History Sequential::fit(const Dataset& train, const FitOptions& options, const W
   std::optional<RowSlice> train_slice, validation_slice;
   const Dataset* validation = options.validation_data;
   world.agree([&] {
-    check(*this, train);
-    state_->need_input(*this, train);
+    check(train);
     if (options.epochs < 0 || options.initial_epoch < 0 || options.initial_step < 0) {
       throw Error("epochs, initial_epoch and initial_step must not be negative", kUsage);
     }
@@ -176,12 +169,7 @@ History Sequential::fit(const Dataset& train, const FitOptions& options, const W
       validation_slice.emplace(train, split.validation);
       validation = &*validation_slice;
     }
-    if (validation != nullptr) {
-      check(*this, *validation);
-      state_->need_input(*this, *validation);
-      state_->resolved_metrics(validation->truth_width());
-    }
-    state_->resolved_metrics(train.truth_width());
+    if (validation != nullptr) check(*validation);
   });
   const ThreadScope one(1);  // oneDNN sees one thread; grains are what is spread over threads
   share_start(*this, world);
@@ -191,11 +179,7 @@ History Sequential::fit(const Dataset& train, const FitOptions& options, const W
 }
 
 Scores Sequential::evaluate(const Dataset& data, const World& world) {
-  world.agree([&] {
-    check(*this, data);
-    state_->need_input(*this, data);
-    state_->resolved_metrics(data.truth_width());
-  });
+  world.agree([&] { check(data); });
   const ThreadScope one(1);
   Evaluator evaluator(*state_, data, world, threads_for_rank(world, 0));
   const std::vector<double> results = evaluator.score();

@@ -127,6 +127,21 @@ void Sequential::compile(CompileOptions options) {
 }
 
 bool Sequential::compiled() const { return state_->options.has_value(); }
+
+void Sequential::check(const Dataset& data) {
+  if (!compiled()) throw Error("model '" + name() + "' is not compiled; call compile({.loss = ..., .optimizer = ...})", kUsage);
+  if (data.rows() == 0) throw Error(data.description() + ": has no rows", kUsage);
+  if (data.truth_width() == 0) throw Error(data.description() + ": has no truth ('y') to compare with", kUsage);
+  state_->need_input(*this, data);
+  const Shape& output = state_->layers.size() > (state_->has_input() ? 1U : 0U) ? output_shape(state_->layers.size() - 1) : input_shape();
+  if (output.size() > 1) {
+    throw Error("model '" + name() + "' has an output of shape " + to_string(output) + " per row, but the truth of " + data.description() +
+                    " is a row of numbers; put a Flatten layer before the last ones",
+                kUsage);
+  }
+  state_->resolved_metrics(data.truth_width());
+}
+
 const std::string& Sequential::name() const { return state_->name; }
 const std::vector<LayerSpec>& Sequential::layers() const { return state_->layers; }
 

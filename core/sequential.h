@@ -81,6 +81,9 @@ class Sequential {
   bool built() const;
   void compile(CompileOptions options);
   bool compiled() const;
+  /// The Error (kUsage) that fit and evaluate would throw about this data set: no rows or no truth, rows of another shape than the model
+  /// takes, truth that does not fit its loss and metrics. Reads no rows; builds the model if it is not built.
+  void check(const Dataset& data);
 
   /// Trains. Collective. Each step's loss and gradient are sums over the global batch divided by its number of rows, however they lie on ranks.
   History fit(const Dataset& train, const FitOptions& options, const World& world = World());

@@ -110,12 +110,6 @@ Widths column_widths(int columns) {
   return {inner(first - 1), inner(second - first - 2), inner(line - second - 1)};
 }
 
-std::string with_separators(std::int64_t number) {
-  std::string digits = std::to_string(number);
-  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
-  return digits;
-}
-
 std::string memory_size(std::int64_t bytes) {
   constexpr std::array<std::string_view, 6> kUnits = {"B", "KB", "MB", "GB", "TB", "PB"};
   auto size = static_cast<double>(bytes);
@@ -125,6 +119,12 @@ std::string memory_size(std::int64_t bytes) {
 }
 
 }  // namespace
+
+std::string with_separators(std::int64_t number) {
+  std::string digits = std::to_string(number);
+  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
+  return digits;
+}
 
 std::string summary_table(const SummaryModel& model, int columns) {
   const auto print = [columns](std::string_view line) {

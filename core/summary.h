@@ -31,4 +31,7 @@ struct SummaryModel {
 /// terminal; the table takes four less, at most 88 and at least 16.
 std::string summary_table(const SummaryModel& model, int columns);
 
+/// "266,610" (not negative).
+std::string with_separators(std::int64_t number);
+
 }  // namespace lockstep

@@ -163,6 +163,7 @@ Sequential RunConfig::make_model() const {
 RunConfig parse_config(const std::string& text, const std::string& file, const std::vector<std::string>& overrides) {
   try {
     YAML::Node root = YAML::Load(text);
+    if (root.IsNull()) throw Error(file + " holds no configuration; configs/ has examples", kUsage);
     for (const std::string& assignment : overrides) apply_override(root, assignment, file);
     RunConfig config = read(root, file);
     config.yaml = YAML::Dump(root) + "\n";

@@ -7,17 +7,29 @@ namespace {
 struct Named {
   std::string name;
   ConfigSection arguments;
+  YAML::Node at;     // where the name stands
+  std::string path;  // of the key that holds the name
 };
 
 Named read_named(const YAML::Node& node, const std::string& file, const std::string& path) {
   const YAML::Node nothing(YAML::NodeType::Map);
-  if (node.IsScalar()) return {node.Scalar(), {nothing, file, path + "." + node.Scalar()}};
+  if (node.IsScalar()) return {node.Scalar(), {nothing, file, path + "." + node.Scalar()}, node, path};
   if (!node.IsMap() || node.size() != 1) {
     throw Error(config_place(file, node) + "'" + path + "' must be a name, or one name with its arguments (Dense: {units: 10})", kUsage);
   }
   const std::string name = node.begin()->first.as<std::string>();
   const YAML::Node arguments = node.begin()->second;
-  return {name, {arguments.IsNull() ? nothing : arguments, file, path + "." + name}};
+  return {name, {arguments.IsNull() ? nothing : arguments, file, path + "." + name}, node.begin()->first, path};
+}
+
+/// What `lookup` makes of the name; its error with the place of the name.
+template <class Lookup>
+auto by_name(const Named& named, const Lookup& lookup) {
+  try {
+    return lookup(named.name);
+  } catch (const Error& error) {
+    throw Error(config_place(named.arguments.file(), named.at) + "'" + named.path + "' names an " + error.what(), kUsage);
+  }
 }
 
 /// Runs a lookup by name and adds the place to its error.
@@ -144,7 +156,7 @@ LayerSpec read_layer(Named& named, const YAML::Node& node, bool& adapt) {
 /// A loss, an optimizer or a metric with arguments, e.g. {Huber: {delta: 2}}.
 LossSpec read_loss(Named& named, const YAML::Node& node) {
   ConfigSection& s = named.arguments;
-  LossSpec loss = placed(s, YAML::Node(named.name), "loss", loss_from_name);
+  LossSpec loss = by_name(named, loss_from_name);
   if (auto* sparse = std::get_if<SparseCategoricalCrossentropy>(&loss)) sparse->from_logits = s.flag("from_logits", false);
   const auto smooth = [&](auto& entropy) {
     entropy.from_logits = s.flag("from_logits", false);
@@ -167,7 +179,7 @@ void read_common(ConfigSection& s, OptimizerOptions& options) {
 
 OptimizerSpec read_optimizer(Named& named, const YAML::Node& node) {
   ConfigSection& s = named.arguments;
-  OptimizerSpec spec = placed(s, YAML::Node(named.name), "optimizer", optimizer_from_name);
+  OptimizerSpec spec = by_name(named, optimizer_from_name);
   const auto number = [&](const char* key, float& value) { value = static_cast<float>(s.number(key, static_cast<double>(value))); };
   if (auto* sgd = std::get_if<Sgd>(&spec)) {
     number("momentum", sgd->momentum);
@@ -204,7 +216,7 @@ OptimizerSpec read_optimizer(Named& named, const YAML::Node& node) {
 
 MetricSpec read_metric(Named& named) {
   ConfigSection& s = named.arguments;
-  MetricSpec metric = placed(s, YAML::Node(named.name), "metric", metric_from_name);
+  MetricSpec metric = by_name(named, metric_from_name);
   if (auto* top = std::get_if<TopKCategoricalAccuracy>(&metric.kind)) top->k = s.integer("k", top->k, 1);
   if (auto* top = std::get_if<SparseTopKCategoricalAccuracy>(&metric.kind)) top->k = s.integer("k", top->k, 1);
   if (auto* binary = std::get_if<BinaryAccuracy>(&metric.kind)) binary->threshold = static_cast<float>(s.number("threshold", 0.5));

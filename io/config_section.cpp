@@ -74,6 +74,10 @@ std::optional<YAML::Node> ConfigSection::find(const std::string& key) {
 
 YAML::Node ConfigSection::need(const std::string& key) {
   if (const auto value = find(key)) return *value;
+  for (const auto& entry : node_) {
+    if (!entry.first.IsScalar() || nearest(entry.first.Scalar(), {key}).empty()) continue;
+    if (entry.first.Scalar() != key) fail(entry.first, entry.first.Scalar(), "is no known key; did you mean '" + key + "'?");
+  }
   fail(node_, key, "is missing");
 }
 

@@ -1,1 +1,16 @@
 #pragma once
+// Everything a program that trains with Lockstep needs: `#include <lockstep.h>`. The headers named here may be included one by one as well.
+#include "cluster/coordinator.h"
+#include "cluster/error.h"
+#include "cluster/status_board.h"
+#include "cluster/world.h"
+#include "core/callbacks.h"
+#include "core/dataset.h"
+#include "core/layers.h"
+#include "core/losses.h"
+#include "core/metrics.h"
+#include "core/optimizers.h"
+#include "core/sequential.h"
+#include "io/checkpoint.h"
+#include "io/hdf5_dataset.h"
+#include "io/keras_file.h"

@@ -10,6 +10,7 @@
 #include "io/file_bytes.h"
 #include "io/garments.h"
 #include "io/idx.h"
+#include "launch/arguments.h"
 #include "launch/data_commands.h"
 
 namespace lockstep {
@@ -83,7 +84,7 @@ void add_csv(CLI::App& import) {
   command->add_flag("--classes", options->csv.classes, "The target is a class even though it is a number");
   command->add_option("--split", options->split,
                       "Shuffle the rows and deal them out, for example train=0.6,valid=0.2,test=0.2 (default: all to train, in order)");
-  command->add_option("--seed", options->seed, "Of the shuffling")->capture_default_str();
+  command->add_option("--seed", options->seed, "Of the shuffling")->capture_default_str()->check(at_least(0));
   command->add_flag("--force", options->force, "Replace an existing file");
   command->footer(
       "Every value must be there and be a number: a missing or wrong one is an error with its line and column.\n\n"

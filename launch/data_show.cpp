@@ -16,13 +16,16 @@
 #include "io/data_file.h"
 #include "io/data_summary.h"
 #include "io/picture.h"
+#include "launch/arguments.h"
 #include "launch/data_commands.h"
 
 namespace lockstep {
 namespace {
 
+const std::string kSplit = "train";  // unless --split names another one
+
 struct ShowOptions {
-  std::string in, split = "train", png;
+  std::string in, split = kSplit, png;
   std::int64_t rows = 8;
 };
 
@@ -174,6 +177,7 @@ void show(const ShowOptions& options) {
   const std::string x = "/" + options.split + "/x", y = "/" + options.split + "/y";
   if (!file.exists(x)) {
     if (!options.png.empty()) throw Error(fmt::format("{}: there is no data set '{}' to draw (--split names another one)", options.in, x));
+    if (options.split != kSplit) throw Error(fmt::format("{}: there is no data set '{}' to look into; --split names one of: {}", options.in, x, fmt::join(file.groups(), ", ")), kUsage);
     return fmt::print("\nThere is no data set '{}' to look into; --split names another split\n", x);
   }
   const ArrayInfo info = file.info(x);
@@ -192,7 +196,7 @@ void add_data_show(CLI::App& data) {
   auto options = std::make_shared<ShowOptions>();
   CLI::App* command = data.add_subcommand("show", "What is in a data file: arrays, labels, columns, pictures");
   command->add_option("FILE", options->in, "HDF5 file")->required();
-  command->add_option("--rows", options->rows, "Images to draw")->capture_default_str()->check(CLI::PositiveNumber);
+  command->add_option("--rows", options->rows, "Images to draw")->capture_default_str()->check(at_least(1));
   command->add_option("--split", options->split, "Split to look into")->capture_default_str();
   command->add_option("--png", options->png, "Draw the images in a PNG file as well");
   command->footer(

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cluster/world.h"
+#include "launch/arguments.h"
 #include "launch/commands.h"
 
 namespace lockstep {
@@ -25,7 +26,7 @@ int main(int argc, char** argv) {
   app.name("lockstep");
   app.set_version_flag("--version", LOCKSTEP_VERSION);
   app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::help);
+  app.failure_message(lockstep::usage_error);
   lockstep::add_train(app);
   lockstep::add_evaluate(app);
   lockstep::add_predict(app);

@@ -32,6 +32,7 @@ RowRange parse_rows(const std::string& text) {
   if (colon == std::string::npos) throw Error("--rows " + text + ": expected FIRST:LAST, e.g. 0:3", kUsage);
   number(text.substr(0, colon), rows.first);
   number(text.substr(colon + 1), rows.last);
+  if (rows.last >= 0 && rows.last <= rows.first) throw Error("--rows " + text + ": holds no row; expected FIRST below LAST, e.g. 0:3", kUsage);
   return rows;
 }
 

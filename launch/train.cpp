@@ -11,11 +11,13 @@
 
 #include "cluster/placement.h"
 #include "core/sampler.h"
+#include "core/summary.h"
 #include "io/checkpoint.h"
 #include "io/config.h"
 #include "io/keras_file.h"
 #include "io/run_result.h"
 #include "io/versions.h"
+#include "launch/arguments.h"
 #include "launch/commands.h"
 #include "launch/start_table.h"
 #include "launch/train_callbacks.h"
@@ -82,7 +84,7 @@ class Run {
   void resume();
   void check_same_batches(const CheckpointState& state) const;
   void announce(int threads);
-  RunInfo info(int threads) const;
+  RunInfo info(int threads);
   void train();
   void finish(const History& history, double seconds);
   bool leads() const { return world_.rank() == 0; }
@@ -134,7 +136,9 @@ void Run::make_model() {
   world_.agree([&] {
     model_.emplace(config_.make_model());
     model_->compile(config_.compile);
-    model_->build(train_->sample_shape());
+    model_->check(*train_);  // before a run directory is made
+    if (validation_) model_->check(*validation_);
+    if (test_) model_->check(*test_);
   });
   if (!arguments_.resume.empty()) return;  // the checkpoint has the statistics
   const double split = config_.validation ? 0 : config_.fit.validation_split;
@@ -170,15 +174,16 @@ void Run::resume() {
     if (!leads()) return;
     const NewestCheckpoint newest = newest_checkpoint(path_.string());
     for (const std::string& why : newest.skipped) fmt::print(stderr, "warning: skipped a checkpoint: {}\n", why);
+    if (!newest.found && !newest.skipped.empty()) throw Error(path_.string() + ": every checkpoint is damaged (see the warnings above); start again without --resume");
     if (!newest.found) throw Error("no checkpoint in " + path_.string() + " to resume from; start it again without --resume", kUsage);
     const CheckpointState state = load_checkpoint(newest.found->path, *model_);
     check_same_batches(state);
-    fmt::print("resuming from {} (epoch {}, step {})\n", newest.found->path, state.epoch + 1, state.step_in_epoch);
     place = {state.epoch, state.step_in_epoch};
     before_ = state.history;
     if (state.epoch >= config_.fit.epochs) {
       throw Error("all " + std::to_string(config_.fit.epochs) + " epochs of " + path_.string() + " are done; ask for more by --epochs", kUsage);
     }
+    fmt::print("resuming from {} (epoch {}, step {})\n", newest.found->path, state.epoch + 1, state.step_in_epoch);
   });
   world_.broadcast(std::as_writable_bytes(std::span(place)));
   config_.fit.initial_epoch = place[0];
@@ -212,10 +217,12 @@ std::unique_ptr<Sampler> Run::sampler() const {
   return std::make_unique<Sampler>(rows, config_.fit.batch_size, config_.fit.shards, config_.seed, config_.fit.shuffle);
 }
 
-std::int64_t parameters(Sequential& model) {
-  std::int64_t count = 0;
-  for (const WeightView& weight : model.weights()) count += static_cast<std::int64_t>(weight.values.size());
-  return count;
+/// "sequential: 5 layers, 266,610 parameters", counted as Keras counts: Input is no layer.
+std::string describe(Sequential& model) {
+  std::int64_t parameters = 0, layers = 0;
+  for (const WeightView& weight : model.weights()) parameters += static_cast<std::int64_t>(weight.values.size());
+  for (const LayerSpec& layer : model.layers()) layers += std::holds_alternative<Input>(layer) ? 0 : 1;
+  return fmt::format("{}: {} layers, {} parameters", model.name(), layers, with_separators(parameters));
 }
 
 void Run::announce(int threads) {
@@ -227,7 +234,7 @@ void Run::announce(int threads) {
   for (const auto& [library, version] : all_versions()) versions += (versions.empty() ? "" : ", ") + library + " " + version;
   fmt::print("{}\n", versions);
   fmt::print("run directory  {}\n", path_.string());
-  fmt::print("model          {}: {} layers, {:L} parameters\n", model_->name(), model_->layers().size(), parameters(*model_));
+  fmt::print("model          {}\n", describe(*model_));
   fmt::print("data           train: {} rows of {}\n", train_->rows(), train_->description());
   if (validation_) fmt::print("               validation: {} rows of {}\n", validation_->rows(), validation_->description());
   if (test_) fmt::print("               test: {} rows of {}\n", test_->rows(), test_->description());
@@ -236,11 +243,11 @@ void Run::announce(int threads) {
   std::fflush(stdout);
 }
 
-RunInfo Run::info(int threads) const {
+RunInfo Run::info(int threads) {
   RunInfo info;
   info.name = config_.name;
   info.run_dir = path_.string();
-  info.model = fmt::format("{}: {} layers", model_->name(), model_->layers().size());
+  info.model = describe(*model_);
   info.epochs = config_.fit.epochs;
   info.steps_per_epoch = sampler()->steps();
   info.batch_size = config_.fit.batch_size;
@@ -344,13 +351,13 @@ void add_train(CLI::App& app) {
   train->add_option("--resume", arguments->resume, "Go on with the run in this directory from its newest checkpoint, on any number of ranks");
   train->add_option("--set", arguments->sets, "Override a key of the configuration: --set training.epochs=3")->type_name("KEY=VALUE")->take_all();
   train->add_option("--data", arguments->data, "Data file for training, validation and test instead of the configuration's");
-  train->add_option("--epochs", arguments->epochs, "Number of epochs")->check(CLI::PositiveNumber);
-  train->add_option("--batch-size", arguments->batch_size, "Rows in a step, of all ranks together")->check(CLI::PositiveNumber);
-  train->add_option("--seed", arguments->seed, "Seed of initial weights, shuffling and dropout");
+  train->add_option("--epochs", arguments->epochs, "Number of epochs")->check(at_least(1));
+  train->add_option("--batch-size", arguments->batch_size, "Rows in a step, of all ranks together")->check(at_least(1));
+  train->add_option("--seed", arguments->seed, "Seed of initial weights, shuffling and dropout")->check(at_least(0));
   train->add_option("--run-dir", arguments->run_dir, "Directory for the run's files; must not exist or be empty (default: runs/NAME-DATE)");
   train->add_option("--allreduce", arguments->allreduce, "How gradients are summed over ranks: auto, shared, ring, mpi");
   train->add_option("--exchange", arguments->exchange, "What ranks exchange: auto, factors (activations and deltas of Dense layers), gradients");
-  train->add_option("--threads", arguments->threads, "Threads of each rank (default: its fair share of the cores)")->check(CLI::PositiveNumber);
+  train->add_option("--threads", arguments->threads, "Threads of each rank (default: its fair share of the cores)")->check(at_least(1));
   train->add_option("--verbose", arguments->verbose, "0 silent, 1 progress bar or a line an epoch, 2 a line an epoch")->check(CLI::Range(0, 2));
   train->footer(
       "Examples:\n"

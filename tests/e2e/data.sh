@@ -34,7 +34,8 @@ cmp g.h5 single.h5 || fail 'the number of threads changed the file'
 refuse 2 '--force' "$lockstep" data make garments g.h5
 cmp g.h5 again.h5 || fail 'a refused command changed the file'
 expect g.h5 "$lockstep" data make garments g.h5 --train 300 --test 50 --seed 7 --force
-refuse 2 'Usage' "$lockstep" data make garments x.h5 --train 0
+refuse 2 '--train: must be a whole number of at least 1' "$lockstep" data make garments x.h5 --train 0
+refuse 2 '--seed: must be' "$lockstep" data make garments x.h5 --seed -1
 touch a_file
 refuse 1 'cannot make the directory' "$lockstep" data make garments a_file/x.h5
 expect '/valid/x  float32 (3870, 8)' "$lockstep" data make housing h.h5
@@ -55,6 +56,7 @@ expect 'Population' "$lockstep" data show h.h5
 expect 'MedHouseVal' "$lockstep" data show h.h5 --split valid
 refuse 1 'not an HDF5 file' "$lockstep" data show sheet.png
 refuse 1 'No such file' "$lockstep" data show none.h5
+refuse 2 'one of: /test, /train' "$lockstep" data show g.h5 --split nope
 refuse 1 'no images' "$lockstep" data show h.h5 --png x.png
 
 # --- import idx ---

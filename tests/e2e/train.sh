@@ -27,6 +27,7 @@ for ranks in 1 2 3 5; do
   on $ranks train small.yaml --epochs 3 --run-dir "runs/n$ranks" > "n$ranks.txt" 2>&1 || { cat "n$ranks.txt"; fail "train at $ranks ranks"; }
   grep -q 'Epoch 3/3' "n$ranks.txt" || fail "no line for the last epoch"
   [ "$(grep -c 'Epoch 3/3' "n$ranks.txt")" = 1 ] || fail "more than one rank prints"
+  grep -q 'sequential: 5 layers, 266,610 parameters' "n$ranks.txt" || fail "the model is not told as Keras counts it"
   ! grep -q $'\033' "n$ranks.txt" || fail "escape sequences in a file"
   holds ".[0].ranks == $ranks" "runs/n$ranks/result.json"
   holds '.[0] | .ended == "all 3 epochs done" and .epochs_done == 3 and .steps == 3 * 35 and .samples == 3300
@@ -47,7 +48,21 @@ grep -q 'resuming from' parts.txt || fail "resume does not say from where"
 [ "$(wc -l < runs/parts/history.csv)" = 4 ] || fail "history of a resumed run"
 holds "$near near(.[0].final.test.loss; .[1].final.test.loss)" runs/n3/result.json runs/parts/result.json
 refuse 2 'all 3 epochs' "$lockstep" train --resume runs/parts
+! grep -q 'resuming from' refused.txt || fail "a refused resume says that it resumes"
 refuse 2 'training.batch_size 32, but now it is 16' "$lockstep" train --resume runs/parts --epochs 4 --batch-size 16
+
+# --- stopped at any step, resumed on another number of ranks: the weights of the run that was not stopped ---
+on 2 train small.yaml --epochs 1000000 --run-dir runs/stopped --set checkpoint.every_epochs=0 > stopped.txt 2>&1 &
+job=$!
+until "$lockstep" status runs/stopped --json > status.json 2> status.txt && jq -e '.global_step > 0' status.json > now.txt; do
+  kill -0 $job 2> now.txt || { cat stopped.txt; fail "the job ended before it was stopped"; }
+done
+"$lockstep" stop runs/stopped > now.txt
+wait $job || { cat stopped.txt; fail "a stopped job is no failure"; }
+epochs=$(($(jq .epoch runs/stopped/checkpoints/step-*/state.json) + 2))
+on 3 train --resume runs/stopped --epochs $epochs > resumed.txt 2>&1 || { cat resumed.txt; fail "resume after a stop"; }
+on 1 train small.yaml --epochs $epochs --run-dir runs/straight --set checkpoint.every_epochs=0 > straight.txt
+holds "$near near(.[0].final.test.loss; .[1].final.test.loss)" runs/straight/result.json runs/stopped/result.json
 
 # --- evaluate, predict, summary ---
 "$lockstep" evaluate runs/n2 --json > evaluate.json
@@ -60,6 +75,7 @@ on 2 predict runs/n2 --out answers.csv --proba > /dev/null
 [ "$(wc -l < answers.csv)" = 212 ] || fail "predict.csv has not a line per row"
 head -1 answers.csv | grep -q '^row,class,name,T-shirt/top,Trouser,.*,Ankle boot$' || fail "header of predict's CSV"
 "$lockstep" predict runs/n2 --rows 0:3 | grep -c '^row' | grep -qx 3 || fail "predict --rows"
+refuse 2 'holds no row' "$lockstep" predict runs/n2 --rows 5:5
 refuse 2 'exists' "$lockstep" predict runs/n2 --out answers.csv
 "$lockstep" predict runs/n2 --out answers.h5 > /dev/null && "$lockstep" data show answers.h5 > /dev/null || fail "predict to HDF5"
 "$lockstep" summary small.yaml | grep -q ' Total params: 266,610 (1.02 MB)' || fail "summary"
@@ -74,5 +90,28 @@ refuse 1 'none.h5' on 2 train small.yaml --data none.h5
 [ "$(grep -c 'none.h5' refused.txt)" = 1 ] || fail "an error that all ranks share is told more than once"
 refuse 2 'cannot read the configuration' "$lockstep" train none.yaml
 refuse 2 'one of them' "$lockstep" train
+: > empty.yaml
+refuse 2 'empty.yaml holds no configuration' "$lockstep" train empty.yaml
+# wrong SED TEXT: small.yaml changed by sed is refused, and no run directory is left behind.
+wrong() {
+  sed "$1" small.yaml > wrong.yaml
+  refuse 2 "$2" on 2 train wrong.yaml --run-dir runs/wrong
+  [ ! -e runs/wrong ] || fail "a run directory of a configuration that cannot be trained: $1"
+}
+line() { grep -n "$1" small.yaml | cut -d: -f1; }
+wrong 's/SGD/SDG/' "wrong.yaml:$(line SGD): 'training.optimizer' names an unknown optimizer 'SDG'"
+wrong 's/\[accuracy\]/[acuracy]/' "wrong.yaml:$(line accuracy): 'training.metrics' names an unknown metric 'acuracy'"
+wrong 's/units: 300/unit: 300/' "wrong.yaml:$(line 300): 'model.3.Dense.unit' is no known key; did you mean 'units'?"
+wrong 's/28, 28/28, 27/' 'rows have shape (28, 28), but model'
+wrong '/Flatten/d' 'put a Flatten layer'
+wrong 's/loss: .*/loss: mse/' 'expects truth as wide as the output'
+refuse 2 '--epochs: must be a whole number of at least 1' "$lockstep" train small.yaml --epochs 0
+refuse 2 '--seed: must be a whole number of at least 0' "$lockstep" train small.yaml --seed -1
+[ "$(wc -l < refused.txt)" = 2 ] || fail "a wrong option is told in more than two lines"
+refuse 2 "there is no command 'trian'" "$lockstep" trian small.yaml
 refuse 2 'is no run directory' "$lockstep" evaluate "$work"
+cp -r runs/n1 runs/damaged
+for file in runs/damaged/checkpoints/*/model.weights.h5; do printf 'x' | dd of="$file" bs=1 seek=5000 conv=notrunc status=none; done
+refuse 1 'every checkpoint is damaged' "$lockstep" evaluate runs/damaged
+refuse 1 'every checkpoint is damaged' on 2 train --resume runs/damaged --epochs 4
 echo "train: all passed"

@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# Every command of the README, run as it stands there on small data. A command that the README gains and this test does not know is an error, as is
+# one that this test knows and the README has lost. (The C++ and CMake blocks are run by install.sh, launch/test by whoever runs this.)
+set -euo pipefail
+work=$(mktemp -d)
+job=
+trap '[ -z "$job" ] || kill $job 2> /dev/null || true; rm -rf "$work"' EXIT
+export PATH=$LOCKSTEP_BIN:$PATH
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+
+# The commands: the lines of the sh blocks and of the indented blocks that begin with a program, without comments.
+awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on && NF' "$LOCKSTEP_SOURCE/README.md" > "$work/lines"
+grep -E '^    (mpirun|lockstep|\./launch|cmake) ' "$LOCKSTEP_SOURCE/README.md" >> "$work/lines"
+grep -oE '`((mpirun|lockstep|cmake) |[A-Z_]+=[^ `]+ \./launch/)[^`]*`' "$LOCKSTEP_SOURCE/README.md" | tr -d '`' >> "$work/lines"
+sed -E 's/^ +//; s/ +#.*$//; s/ +$//' "$work/lines" | sort -u > "$work/commands"
+
+# documented COMMAND: it stands in the README; taken from the list of those that still have to be tried.
+documented() {
+  grep -qxF -- "$1" "$work/commands" || fail "the README has no command '$1' (any more)"
+  grep -vxF -- "$1" "$work/commands" > "$work/rest" || true
+  mv "$work/rest" "$work/commands"
+}
+# runs COMMAND [ADDED]: the README's command, with `ADDED` behind it to make it small, succeeds.
+runs() {
+  documented "$1"
+  echo "+ $1 ${2:-}"
+  timeout 200 bash -ec "$1 ${2:-}" > "$work/output" 2>&1 || { cat "$work/output"; fail "$1"; }
+}
+says() { grep -qE -- "$1" "$work/output" || { cat "$work/output"; fail "no '$1'"; }; }
+
+# --- a checkout whose build is the one under test ---
+mkdir -p "$work/checkout/build"
+cd "$work/checkout"
+cp -r "$LOCKSTEP_SOURCE/launch" "$LOCKSTEP_SOURCE/configs" .
+ln -s "$(dirname "$LOCKSTEP_BIN")" build/release
+export OMPI_MCA_rmaps_base_oversubscribe=1 LOCKSTEP_YES=0
+
+# --- Start ---
+runs ./launch/quickstart '--epochs 1 --run-dir runs/quick < /dev/null'
+says 'Epoch 1/1'
+[ -f runs/quick/result.json ] || fail 'quickstart left no result'
+documented ./launch/test              # this is it
+documented 'PRESET=asan ./launch/test'
+runs 'export PATH="$PWD/build/release/bin:$PATH"' '; [ "$(command -v lockstep)" = "$PWD/build/release/bin/lockstep" ]'
+
+# --- Data: the drawn garments stand in for what is fetched ---
+small='--train 1203 --test 211'
+rm data/garments.h5
+runs 'lockstep data make garments data/garments.h5' "$small"
+runs 'lockstep data make housing data/housing.h5' '--rows 1200'
+mkdir empty
+for name in fashion_mnist:fashion-mnist california_housing:california-housing; do
+  command="lockstep data fetch ${name%:*} data/${name%:*}.h5"
+  if [ -n "${LOCKSTEP_DATA:-}" ]; then
+    runs "$command" "--from '$(cd "$LOCKSTEP_SOURCE" && readlink -f "$LOCKSTEP_DATA")/${name#*:}'"
+  else
+    echo "NOT COMPLETE: LOCKSTEP_DATA is not set; $command was only seen to look for the files"
+    documented "$command"
+    ! $command --from empty > "$work/output" 2>&1 || fail "$command found its files in an empty folder"
+    says "empty.*${name%_*}|none of|No such file"
+  fi
+done
+printf 'rooms,price\n1,2\n2,4\n3,6\n4,8\n5,10\n' > houses.csv
+runs 'lockstep data import csv houses.csv --target price --split train=0.8,test=0.2 data/houses.h5'
+printf '\0\0\010\003\0\0\0\002\0\0\0\002\0\0\0\002abcdefgh' | gzip > images.gz
+printf '\0\0\010\001\0\0\0\002\001\0' | gzip > labels.gz
+runs 'lockstep data import idx images.gz labels.gz data/digits.h5'
+runs 'lockstep data show data/garments.h5 --rows 4'
+says 'Ankle boot'
+
+# --- Train, evaluate, predict ---
+cp data/garments.h5 data/fashion_mnist.h5
+sed -i 's/rows: \[0, 55000\]/rows: [0, 1100]/; s/rows: \[55000, 60000\]/rows: [1100, 1203]/' configs/fashion_mnist.yaml
+runs 'mpirun -np 4 lockstep train configs/fashion_mnist.yaml' '--epochs 1'
+ls runs | grep -qE '^fashion_mnist-[0-9]{8}-[0-9]{6}$' || fail "no run directory runs/NAME-DATE: $(ls runs)"
+runs 'mpirun -np 2 lockstep train configs/fashion_mnist.yaml --epochs 2 --run-dir runs/first'
+for file in config.yaml history.csv result.json log.txt checkpoints model.keras; do [ -e "runs/first/$file" ] || fail "no $file in the run directory"; done
+runs 'mpirun -np 3 lockstep train --resume runs/first --epochs 3'
+says 'Epoch 3/3'
+runs 'lockstep evaluate runs/first'
+says 'accuracy'
+runs 'lockstep predict runs/first --rows 0:3 --proba'
+says '^row 2 '
+runs 'lockstep summary configs/fashion_mnist.yaml'
+says 'Total params: 266,610'
+
+# --- Seeing in: a job that runs until it is told to stop ---
+mpirun -np 2 lockstep train configs/fashion_mnist.yaml --epochs 1000000 --set checkpoint.every_epochs=0 --run-dir runs/live > live.txt 2>&1 &
+job=$!
+until grep -q '"address"' runs/live/coordinator.json 2> /dev/null && lockstep status runs/live > /dev/null 2>&1; do
+  kill -0 $job || { cat live.txt; fail 'the job ended'; }
+done
+# live COMMAND: with the job's directory for RUN_DIR
+live() {
+  documented "$1"
+  echo "+ $1"
+  timeout 60 ${1/RUN_DIR/runs/live} > "$work/output" 2>&1 || { cat "$work/output"; fail "$1"; }
+}
+live 'lockstep status RUN_DIR'
+timeout 100 lockstep status runs/live --json | jq -e '.ranks | length == 2' > /dev/null || fail 'status --json'
+timeout 60 lockstep watch runs/live --once | grep -q epoch || fail 'watch --once'
+documented 'lockstep watch RUN_DIR'
+timeout 100 lockstep watch runs/live > watch.txt 2>&1 &
+watch=$!
+live 'lockstep checkpoint RUN_DIR'
+ls runs/live/checkpoints | grep -q '^step-' || fail 'no checkpoint'
+live 'lockstep stop RUN_DIR'
+wait $job || { cat live.txt; fail 'a stopped job is no failure'; }
+job=
+wait $watch || { cat watch.txt; fail 'watch did not end well'; }
+
+# --- In C++ ---
+documented 'cmake --install build/release --prefix DIR'  # install.sh
+[ ! -s "$work/commands" ] || fail "commands of the README that no test runs: $(cat "$work/commands")"
+echo 'readme: every command does what it says'

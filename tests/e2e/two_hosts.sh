@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Four ranks on two hosts: the same curve as one rank, the same evaluation, and rank 0 hears the ranks of the other host, over TLS.
+set -euo pipefail
+lockstep=$LOCKSTEP_BIN/lockstep
+. "$LOCKSTEP_SOURCE/tests/support/virtual_hosts.sh"
+why=$(hosts_possible) || { echo "SKIPPED: $why; nothing was tested on two hosts"; exit 77; }
+work=$(mktemp -d)
+trap 'hosts_down; rm -rf "$work"' EXIT
+cd "$work"
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+two_hosts() { mpirun_hosts --host h1:2,h2:2 -np 4 -x OMP_NUM_THREADS=1 "$@"; }
+holds() { jq -es "$1" "${@:2}" > /dev/null || { cat "${@:2}"; fail "not true of ${*:2}: $1"; }; }
+
+hosts_up "$work/hosts" 2
+"$lockstep" data make garments data/garments.h5 --train 1203 --test 211 > made.txt
+sed -e 's/rows: \[0, 55000\]/rows: [0, 1100]/; s/rows: \[55000, 60000\]/rows: [1100, 1203]/' "$LOCKSTEP_SOURCE/configs/quickstart.yaml" > small.yaml
+
+# --- the curve of one rank, whatever carries the gradients ---
+"$lockstep" train small.yaml --epochs 3 --run-dir runs/one > one.txt
+for allreduce in auto ring mpi; do
+  two_hosts "$lockstep" train small.yaml --epochs 3 --run-dir runs/$allreduce --allreduce $allreduce > $allreduce.txt 2>&1 ||
+    { cat $allreduce.txt; fail "train on two hosts, $allreduce"; }
+  holds '.[0] | .hosts == 2 and .ranks == 4' runs/$allreduce/result.json
+  paste -d, runs/one/history.csv runs/$allreduce/history.csv | tr -d '\r' | awk -F, '
+    function near(a, b) { return (a - b) ^ 2 <= (1e-4 * a) ^ 2 }
+    NR > 1 && !(near($3, $8) && near($5, $10)) { print; bad = 1 } END { exit bad || NR != 4 }' || fail "another curve on two hosts, $allreduce"
+  holds 'def near($a; $b): ($a - $b | fabs) <= 1e-4 * ($a | fabs); near(.[0].final.test.loss; .[1].final.test.loss)' runs/one/result.json runs/$allreduce/result.json
+done
+"$lockstep" evaluate runs/one --json > one.json
+two_hosts "$lockstep" evaluate runs/one --json > four.json
+cmp one.json four.json || fail 'evaluate differs on two hosts'
+
+# --- a job that runs until it is told to stop: its status shows a row per rank, those of the other host as well ---
+two_hosts "$lockstep" train small.yaml --epochs 1000000 --run-dir runs/long --set checkpoint.every_epochs=0 > long.txt 2>&1 &
+job=$!
+heard='.phase == "training" and [.ranks[] | .host] == ["h1", "h1", "h2", "h2"] and all(.ranks[]; .age != null and .age < 30 and .step > 0 and .pid > 0)'
+until on_host 1 "$lockstep" status runs/long --json > status.json 2> status.err && jq -e "$heard" status.json > heard.txt; do
+  kill -0 $job 2> /dev/null || { cat long.txt; fail 'the job ended before every rank was heard'; }
+  [ $SECONDS -lt 100 ] || { cat status.json status.err; fail 'not every rank was heard'; }
+done
+for rank in 0 1 2 3; do grep -q "h$((rank / 2 + 1))" <(on_host 1 "$lockstep" status runs/long) || fail "no row of rank $rank"; done
+
+# --- what rank 0's host answers on its network is TLS, with the token ---
+jq -r .certificate runs/long/coordinator.json > certificate.pem
+jq -r .token runs/long/coordinator.json > token
+remote=$(jq -r '.remote[0]' runs/long/coordinator.json)
+[[ $remote == 10.77.0.1:* ]] || fail "remote address '$remote'"
+on_host 2 "$lockstep" status "$remote" --certificate certificate.pem --token-file token --json > remote.json || fail 'no answer over TLS'
+holds '.[0].ranks | length == 4' remote.json
+! on_host 2 "$lockstep" status "$remote" --insecure --token-file token > plain.txt 2>&1 || fail 'an answer in plain text'
+tr '0-9a-f' 'a-f0-9' < token > other
+! on_host 2 "$lockstep" status "$remote" --certificate certificate.pem --token-file other > refused.txt 2>&1 || fail 'another token was taken'
+grep -q 'token' refused.txt || { cat refused.txt; fail 'the refusal does not name the token'; }
+on_host 2 "$lockstep" stop runs/long > stop.txt || { cat stop.txt; fail 'stop from the other host'; }
+wait $job || { cat long.txt; fail 'a stopped job is no failure'; }
+holds '.[0].ended == "stopped on request"' runs/long/result.json
+echo 'two hosts: the same curve, and every rank is heard'

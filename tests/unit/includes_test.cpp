@@ -1,0 +1,110 @@
+// The direction of includes, cluster <- core <- io <- launch <- tests, and the libraries that no header may show, checked on the sources.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <string>
+#include <vector>
+
+namespace lockstep::testing {
+namespace {
+
+const std::vector<std::string> kFolders = {"cluster", "core", "io", "launch", "tests"};  // each may include itself and those before it
+
+/// The folder that owns a library: only its .cpp files (and the tests') include it.
+const std::map<std::string, std::string> kOwners = {{"mpi", "cluster"}, {"grpc", "cluster"}, {"dnnl", "core"}, {"hdf5", "io"}};
+
+std::string library_of(const std::string& header) {
+  static const std::vector<std::pair<std::regex, std::string>> names = {
+      {std::regex(R"(mpi\.h|mpi-ext\.h)"), "mpi"},
+      {std::regex(R"(grpc.*|google/protobuf.*|.*\.pb\.h)"), "grpc"},
+      {std::regex(R"((oneapi/dnnl/)?dnnl.*)"), "dnnl"},
+      {std::regex(R"(hdf5.*|H5.*)"), "hdf5"}};
+  for (const auto& [pattern, library] : names) {
+    if (std::regex_match(header, pattern)) return library;
+  }
+  return "";
+}
+
+std::size_t folder_rank(const std::string& path) {
+  return static_cast<std::size_t>(std::find(kFolders.begin(), kFolders.end(), path.substr(0, path.find('/'))) - kFolders.begin());
+}
+
+/// What is wrong with one include of a file (`path` and `header` relative to the root); empty if nothing is.
+std::string wrong_include(const std::string& path, const std::string& header, bool quoted) {
+  const std::string library = library_of(header), folder = kFolders.at(folder_rank(path));
+  if (!library.empty() && !path.ends_with(".cpp")) return "a header includes " + header;
+  if (!library.empty() && folder != "tests" && folder != kOwners.at(library)) return header + " belongs to " + kOwners.at(library);
+  if (!quoted) return "";
+  if (folder == "tests" && header.starts_with("support/")) return "";
+  const std::size_t rank = folder_rank(header);
+  if (rank == kFolders.size()) return "\"" + header + "\" does not begin with a folder of the project";
+  if (rank > folder_rank(path)) return folder + " includes upward: " + header;
+  return "";
+}
+
+std::vector<std::string> wrong_includes(const std::string& path, std::istream& text) {
+  static const std::regex include(R"(^\s*#\s*include\s*([<"])([^>"]+)[>"].*)");
+  std::vector<std::string> wrong;
+  std::smatch match;
+  for (std::string line; std::getline(text, line);) {
+    if (!std::regex_match(line, match, include)) continue;
+    const std::string what = wrong_include(path, match[2], match[1] == "\"");
+    if (!what.empty()) wrong.push_back(path + ": " + what);
+  }
+  return wrong;
+}
+
+TEST(Includes, RunDownwardAndHideTheLibraries) {
+  const char* const source = std::getenv("LOCKSTEP_SOURCE");
+  ASSERT_NE(source, nullptr) << "LOCKSTEP_SOURCE must name the checkout";
+  for (const std::string& folder : kFolders) {
+    std::size_t files = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(std::filesystem::path(source) / folder)) {
+      const std::string extension = entry.path().extension();
+      if (extension != ".h" && extension != ".cpp") continue;
+      ++files;
+      std::ifstream text(entry.path());
+      for (const std::string& wrong : wrong_includes(std::filesystem::relative(entry.path(), source), text)) ADD_FAILURE() << wrong;
+    }
+    EXPECT_GE(files, 10U) << "in " << folder;
+  }
+}
+
+TEST(Includes, WhatIsForbiddenIsFound) {
+  EXPECT_NE(wrong_include("cluster/world.cpp", "core/shape.h", true), "");
+  EXPECT_NE(wrong_include("io/config.h", "launch/commands.h", true), "");
+  EXPECT_NE(wrong_include("launch/train.cpp", "support/throws.h", true), "");
+  EXPECT_NE(wrong_include("core/op.h", "shape.h", true), "");
+  EXPECT_NE(wrong_include("cluster/world.h", "mpi.h", false), "");
+  EXPECT_NE(wrong_include("tests/support/mpi_world.h", "mpi.h", false), "");
+  EXPECT_NE(wrong_include("cluster/status.h", "cluster/coordinator.grpc.pb.h", true), "");
+  EXPECT_NE(wrong_include("core/op.h", "oneapi/dnnl/dnnl.hpp", false), "");
+  EXPECT_NE(wrong_include("io/hdf5_handle.h", "H5Ipublic.h", false), "");
+  EXPECT_NE(wrong_include("core/fit.cpp", "mpi.h", false), "");
+  EXPECT_EQ(wrong_include("io/versions.cpp", "hdf5.h", false), "");
+  EXPECT_EQ(wrong_include("tests/mpi/fit_test.cpp", "core/shape.h", true), "");
+}
+
+// A file has one subject: oneDNN is seen by as few as possible, and the README names them.
+TEST(Includes, FewFilesSeeOneDnn) {
+  const char* const source = std::getenv("LOCKSTEP_SOURCE");
+  ASSERT_NE(source, nullptr);
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(source) / "core")) {
+    std::ifstream text(entry.path());
+    const std::string all((std::istreambuf_iterator<char>(text)), {});
+    if (std::regex_search(all, std::regex("#include [<\"](oneapi/dnnl/)?dnnl"))) files.push_back(entry.path().filename());
+  }
+  std::ifstream text(std::filesystem::path(source) / "README.md");
+  const std::string readme((std::istreambuf_iterator<char>(text)), {});
+  EXPECT_FALSE(files.empty());
+  for (const std::string& file : files) EXPECT_NE(readme.find("`" + file + "`"), std::string::npos) << file << " includes oneDNN";
+}
+
+}  // namespace
+}  // namespace lockstep::testing
