@@ -191,8 +191,8 @@ Trainer::Request Trainer::step(Request own) {
   Lap lap;
   read();
   profile_.input += lap();
-  compute();
   const double communication = exchange_->seconds();
+  compute();
   for (std::size_t i = 0; i < dense_.size(); ++i) exchange_->ready(i);
   const std::span<float> flags = exchange_->flags();
   flags[kStop] = own.stop ? 1.F : 0.F;
@@ -295,11 +295,12 @@ void Trainer::form(const GradientBlock& block) {
   }
   const float *x = pass_.visible_values(op).data(), *d = pass_.visible_deltas(op + 1).data();
   const WeightGradient gradient{x, d, rows, weights.in, weights.out, block.first, block.last, block.column, block.columns > 0 ? block.columns : weights.out};
-  if (block.first == block.last) {
-  } else if (in_place_) {
-    gradient.add(-model_.optimizer->learning_rate(), model_.network->parameters().data() + block.offset);
-  } else {
-    gradient.write(gradients + block.offset);
+  if (block.first < block.last) {  // else the bias alone
+    if (in_place_) {
+      gradient.add(-model_.optimizer->learning_rate(), model_.network->parameters().data() + block.offset);
+    } else {
+      gradient.write(gradients + block.offset);
+    }
   }
   if (block.bias) bias_gradient(d, rows, weights.out, gradients + weights.bias);
 }
