@@ -3,17 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cluster/clones.h"
 #include "cluster/error.h"
+#include "core/elementwise.h"
 
 namespace lockstep {
 
-LOCKSTEP_CLONES static void affine(float* values, std::int64_t count, float scale, float offset) {
-  for (std::int64_t i = 0; i < count; ++i) values[i] = values[i] * scale + offset;
-}
-
 void RowTarget::rescale(float* values, std::int64_t count) const {
-  if (scale != 1 || offset != 0) affine(values, count, scale, offset);
+  if (scale != 1 || offset != 0) affine(values, values, count, scale, offset);
 }
 
 namespace {

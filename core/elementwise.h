@@ -58,6 +58,9 @@ template <typename Function>
   for (std::int64_t i = 0; i < count; ++i) z[i] = f(x[i], y[i]);
 }
 
+/// y[i] = x[i] * scale + offset for i < count; x may be y.
+void affine(const float* x, float* y, std::int64_t count, float scale, float offset);
+
 /// Sum of partial sums in a fixed tree.
 [[gnu::always_inline]] inline double sum_lanes(double (&partial)[16]) {
   for (int half = 8; half > 0; half /= 2) {

@@ -5,10 +5,16 @@
 
 #include "cluster/error.h"
 #include "cluster/clones.h"
+#include "core/elementwise.h"
 #include "core/op.h"
 #include "core/philox.h"
 
 namespace lockstep {
+
+LOCKSTEP_CLONES void affine(const float* x, float* y, std::int64_t count, float scale, float offset) {
+  for (std::int64_t i = 0; i < count; ++i) y[i] = x[i] * scale + offset;
+}
+
 namespace {
 
 constexpr float kEpsilon = 1e-7F;  // keras.config.epsilon()
@@ -34,10 +40,6 @@ class ActivationOp final : public Op {
   ActivationFunction function_;
   std::int64_t last_axis_;
 };
-
-LOCKSTEP_CLONES void affine(const float* x, float* y, std::int64_t count, float scale, float offset) {
-  for (std::int64_t i = 0; i < count; ++i) y[i] = x[i] * scale + offset;
-}
 
 class RescalingOp final : public Op {
  public:
