@@ -178,6 +178,12 @@ History Sequential::fit(const Dataset& train, const FitOptions& options, const W
   return fit.run();
 }
 
+ExchangeKind Sequential::exchange(const FitOptions& options, std::int64_t rows, const World& world) const {
+  const Sampler sampler(rows, options.batch_size, options.shards, state_->seed, options.shuffle);
+  const bool factors = exchanges_factors(options, *state_->network, cut_grains(sampler.slots(), world.rank(), world.size()), world);
+  return factors ? ExchangeKind::factors : ExchangeKind::gradients;
+}
+
 Scores Sequential::evaluate(const Dataset& data, const World& world) {
   world.agree([&] { check(data); });
   const ThreadScope one(1);

@@ -87,6 +87,8 @@ class Sequential {
 
   /// Trains. Collective. Each step's loss and gradient are sums over the global batch divided by its number of rows, however they lie on ranks.
   History fit(const Dataset& train, const FitOptions& options, const World& world = World());
+  /// What fit() exchanges with these options and `rows` training rows: factors or gradients. For a model that is built; not collective.
+  ExchangeKind exchange(const FitOptions& options, std::int64_t rows, const World& world = World()) const;
   /// Loss and metrics of every row exactly once. Collective.
   Scores evaluate(const Dataset& data, const World& world = World());
   /// Outputs (rows, output width) of all rows in order, on every rank. Collective.

@@ -84,7 +84,8 @@ std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<
   return blocks;
 }
 
-/// Between hosts factors pay where all ranks' rows of them are a smaller message than the gradient, which a ring sends and receives once.
+}  // namespace
+
 bool exchanges_factors(const FitOptions& options, const Network& network, const Grains& grains, const World& world) {
   if (options.exchange != ExchangeKind::automatic) return options.exchange == ExchangeKind::factors;
   if (options.allreduce != AllreduceAlgorithm::automatic) return false;
@@ -96,8 +97,6 @@ bool exchanges_factors(const FitOptions& options, const Network& network, const 
   }
   return world.hosts() == 1 || factors < gradients;
 }
-
-}  // namespace
 
 Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& options, const World& world, int threads)
     : model_(model),

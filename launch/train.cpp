@@ -89,6 +89,7 @@ class Run {
   void finish(const History& history, double seconds);
   bool leads() const { return world_.rank() == 0; }
   std::string allreduce_name() const;
+  std::int64_t training_rows() const;
   std::unique_ptr<Sampler> sampler() const;
 
   const TrainArguments& arguments_;
@@ -141,8 +142,7 @@ void Run::make_model() {
     if (test_) model_->check(*test_);
   });
   if (!arguments_.resume.empty()) return;  // the checkpoint has the statistics
-  const double split = config_.validation ? 0 : config_.fit.validation_split;
-  const RowSlice rows(*train_, {0, static_cast<std::int64_t>(std::floor(static_cast<double>(train_->rows()) * (1.0 - split)))});
+  const RowSlice rows(*train_, {0, training_rows()});
   for (const std::size_t layer : config_.model.adapt) {
     if (layer > 1 || (layer == 1 && !std::holds_alternative<Input>(config_.model.layers[0]))) {
       throw AgreedError("'model." + std::to_string(layer) + "' (Normalization): adapt works on the rows of the data set, so the layer must come first, after Input",
@@ -202,7 +202,9 @@ void Run::check_same_batches(const CheckpointState& state) const {
   same("training.shuffle", state.shuffle, config_.fit.shuffle);
 }
 
+/// What carries the gradients: factors, which no allreduce sums, or an allreduce.
 std::string Run::allreduce_name() const {
+  if (model_->exchange(config_.fit, training_rows(), world_) == ExchangeKind::factors) return "factors";
   switch (config_.fit.allreduce) {
     case AllreduceAlgorithm::ring: return "ring";
     case AllreduceAlgorithm::mpi: return "mpi";
@@ -211,10 +213,14 @@ std::string Run::allreduce_name() const {
   }
 }
 
-std::unique_ptr<Sampler> Run::sampler() const {
+/// Rows that are trained on: those that validation_split leaves.
+std::int64_t Run::training_rows() const {
   const double split = config_.validation ? 0 : config_.fit.validation_split;
-  const auto rows = static_cast<std::int64_t>(std::floor(static_cast<double>(train_->rows()) * (1.0 - split)));
-  return std::make_unique<Sampler>(rows, config_.fit.batch_size, config_.fit.shards, config_.seed, config_.fit.shuffle);
+  return static_cast<std::int64_t>(std::floor(static_cast<double>(train_->rows()) * (1.0 - split)));
+}
+
+std::unique_ptr<Sampler> Run::sampler() const {
+  return std::make_unique<Sampler>(training_rows(), config_.fit.batch_size, config_.fit.shards, config_.seed, config_.fit.shuffle);
 }
 
 /// "sequential: 5 layers, 266,610 parameters", counted as Keras counts: Input is no layer.
