@@ -7,16 +7,13 @@
 #include "cluster/world.h"
 #include "core/callbacks.h"
 #include "core/dataset.h"
+#include "core/gradient_blocks.h"
 #include "core/model_state.h"
 #include "core/pass.h"
 #include "core/sampler.h"
 #include "core/scorer.h"
 
 namespace lockstep {
-
-/// Whether factors are exchanged, where the options leave it open: on one host, and between hosts where all ranks' rows of them are a smaller
-/// message than the gradient, which a ring sends and receives once. Not collective, and the same on all ranks.
-bool exchanges_factors(const FitOptions& options, const Network& network, const Grains& grains, const World& world);
 
 /// One rank's part in training steps: reads its grains of the global batch, forward, loss, backward, exchange, update. In steady state a
 /// step allocates nothing and takes no lock of ours.

@@ -1,0 +1,72 @@
+#include "core/gradient_blocks.h"
+
+#include <algorithm>
+
+namespace lockstep {
+namespace {
+
+constexpr std::int64_t kColumns = 48;  // of a block: the width of oneDNN's tiles
+
+/// The first layer's blocks: kColumns columns each, and one with the bias.
+void cut_columns(const DenseWeights& weights, std::size_t layer, std::vector<GradientBlock>& blocks) {
+  for (std::int64_t column = 0; column < weights.out; column += kColumns) {
+    const std::int64_t columns = std::min(kColumns, weights.out - column);
+    blocks.push_back({.layer = layer, .first = 0, .last = weights.in, .offset = weights.kernel + column, .count = weights.in * columns,
+                      .column = column, .columns = columns, .stride = weights.out});
+  }
+  if (weights.bias >= 0) {
+    blocks.push_back({.layer = layer, .bias = true, .offset = weights.bias, .count = weights.offset + weights.count - weights.bias});
+  }
+}
+
+}  // namespace
+
+std::vector<std::size_t> dense_ops(const Network& network) {
+  std::vector<std::size_t> dense;
+  for (std::size_t i = network.ops().size(); i-- > 0;) {
+    if (network.ops()[i]->weights() != nullptr) dense.push_back(i);
+  }
+  return dense;
+}
+
+bool cuts_columns(const Network& network, const std::vector<std::size_t>& dense, bool in_place) {
+  if (!in_place || dense.empty()) return false;
+  const DenseWeights& weights = *network.ops()[dense.back()]->weights();
+  return weights.repeat == 1 && weights.out >= 4 * kColumns;
+}
+
+std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<std::size_t>& dense, bool columns) {
+  constexpr std::int64_t kFloats = 8 << 10, kMost = 32, kMultiple = 8;
+  const auto ratio = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
+  std::vector<GradientBlock> blocks;
+  for (std::size_t layer = 0; layer < dense.size(); ++layer) {
+    const DenseWeights& weights = *network.ops()[dense[layer]]->weights();
+    if (columns && layer + 1 == dense.size()) {
+      cut_columns(weights, layer, blocks);
+      continue;
+    }
+    const std::int64_t count = std::clamp<std::int64_t>(weights.in * weights.out / kFloats, 1, kMost);
+    const std::int64_t rows = ratio(ratio(weights.in, count), kMultiple) * kMultiple;
+    for (std::int64_t first = 0; first < weights.in; first += rows) {
+      const std::int64_t last = std::min(weights.in, first + rows);
+      const std::int64_t offset = weights.kernel + first * weights.out;
+      const std::int64_t end = last < weights.in ? weights.kernel + last * weights.out : weights.offset + weights.count;
+      blocks.push_back({.layer = layer, .first = first, .last = last, .bias = last == weights.in && weights.bias >= 0, .offset = offset, .count = end - offset});
+    }
+  }
+  return blocks;
+}
+
+bool exchanges_factors(const FitOptions& options, const Network& network, const Grains& grains, const World& world) {
+  if (options.exchange != ExchangeKind::automatic) return options.exchange == ExchangeKind::factors;
+  if (options.allreduce != AllreduceAlgorithm::automatic) return false;
+  std::int64_t factors = 0, gradients = 0;
+  for (const std::size_t op : dense_ops(network)) {
+    const DenseWeights& weights = *network.ops()[op]->weights();
+    factors += grains.count * grains.rows * weights.repeat * (weights.in + weights.out);
+    gradients += weights.count;
+  }
+  return world.hosts() == 1 || factors < gradients;
+}
+
+}  // namespace lockstep

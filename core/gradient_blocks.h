@@ -1,0 +1,32 @@
+#pragma once
+#include <cstddef>
+#include <vector>
+
+#include "cluster/exchange.h"
+#include "cluster/world.h"
+#include "core/network.h"
+#include "core/sampler.h"
+#include "core/sequential.h"
+
+namespace lockstep {
+
+// What of a step's gradient is exchanged, and into which pieces it is cut. The pieces are a function of the model and the optimizer alone,
+// never of the number of ranks.
+
+/// Indices of the ops with weights, last first: the order in which backward finishes them, and that of the exchange.
+std::vector<std::size_t> dense_ops(const Network& network);
+
+/// Whether the first layer with weights (the last of `dense`) is cut into blocks of columns, which can stay with their ranks: it needs no
+/// gradient of its input, so nothing but activations and deltas would ever be sent. For plain SGD, which changes the kernel in place
+/// (`in_place`), and a layer wide enough to be shared.
+bool cuts_columns(const Network& network, const std::vector<std::size_t>& dense, bool in_place);
+
+/// Blocks of about 8 Ki floats, at most 32 a layer: small enough to share a layer among ranks and threads, large enough for a GEMM. With
+/// `columns` those of the first layer with weights are 48 columns each, and one with the bias.
+std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<std::size_t>& dense, bool columns);
+
+/// Whether factors are exchanged, where the options leave it open: on one host, and between hosts where all ranks' rows of them are a smaller
+/// message than the gradient, which a ring sends and receives once. Not collective, and the same on all ranks.
+bool exchanges_factors(const FitOptions& options, const Network& network, const Grains& grains, const World& world);
+
+}  // namespace lockstep

@@ -1,0 +1,304 @@
+#include "launch/training_run.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+
+#include "core/summary.h"
+#include "io/keras_file.h"
+#include "io/run_result.h"
+#include "io/versions.h"
+#include "launch/start_table.h"
+#include "launch/train_callbacks.h"
+
+namespace lockstep {
+namespace {
+
+/// The options that are short forms of --set.
+std::vector<std::string> overrides(const TrainArguments& arguments, const RunConfig& base) {
+  std::vector<std::string> sets = arguments.sets;
+  const auto set = [&](const std::string& key, const auto& value) { sets.push_back(key + "=" + fmt::format("{}", value)); };
+  if (!arguments.data.empty()) {
+    set("data.train.file", arguments.data);
+    if (base.validation) set("data.validation.file", arguments.data);
+    if (base.test) set("data.test.file", arguments.data);
+  }
+  if (arguments.epochs > 0) set("training.epochs", arguments.epochs);
+  if (arguments.batch_size > 0) set("training.batch_size", arguments.batch_size);
+  if (arguments.seed) set("seed", *arguments.seed);
+  if (arguments.threads > 0) set("cluster.threads", arguments.threads);
+  if (!arguments.allreduce.empty()) set("cluster.allreduce", arguments.allreduce);
+  if (!arguments.exchange.empty()) set("cluster.exchange", arguments.exchange);
+  return sets;
+}
+
+/// Read by rank 0 alone, so that all ranks train the same model even where their file systems differ. Collective.
+RunConfig load_config(const TrainArguments& arguments, const World& world) {
+  const std::string file = arguments.resume.empty() ? arguments.config : arguments.resume + "/config.yaml";
+  std::string text;
+  world.agree([&] {
+    if (world.rank() != 0) return;
+    text = read_config_file(arguments.resume.empty() ? std::filesystem::path(file) : RunDirectory::open(arguments.resume).config());
+  });
+  text = world.broadcast(text);
+  RunConfig config;
+  world.agree([&] {
+    config = parse_config(text, file, arguments.sets);
+    config = parse_config(text, file, overrides(arguments, config));
+  });
+  config.fit.verbose = arguments.verbose;
+  return config;
+}
+
+Hdf5Dataset open_data(const DataConfig& data) { return {data.file, data.group, data.options}; }
+
+/// Remembers the last state of fit(), for result.json.
+class LastState final : public Callback {
+ public:
+  explicit LastState(FitState& state, std::int64_t& samples) : state_(state), samples_(samples) {}
+  void on_train_begin(const FitState& state) override { first_step_ = state.global_step; }
+  void on_epoch_end(const FitState& state, Logs&) override { samples_ += state.samples; }
+  void on_train_end(const FitState& state, const Logs&) override {
+    state_ = state;
+    if (state.step < state.steps_per_epoch) samples_ += state.samples;
+    state_.global_step -= first_step_;
+  }
+
+ private:
+  FitState& state_;
+  std::int64_t& samples_;
+  std::int64_t first_step_ = 0;
+};
+
+/// "sequential: 5 layers, 266,610 parameters", counted as Keras counts: Input is no layer.
+std::string describe(Sequential& model) {
+  std::int64_t parameters = 0, layers = 0;
+  for (const WeightView& weight : model.weights()) parameters += static_cast<std::int64_t>(weight.values.size());
+  for (const LayerSpec& layer : model.layers()) layers += std::holds_alternative<Input>(layer) ? 0 : 1;
+  return fmt::format("{}: {} layers, {} parameters", model.name(), layers, with_separators(parameters));
+}
+
+}  // namespace
+
+TrainingRun::TrainingRun(const TrainArguments& arguments, const World& world)
+    : arguments_(arguments), world_(world), config_(load_config(arguments, world)) {}
+
+void TrainingRun::open_data_sets() {
+  world_.agree([&] {
+    train_.emplace(open_data(config_.train));
+    if (config_.validation) validation_.emplace(open_data(*config_.validation));
+    if (config_.test) test_.emplace(open_data(*config_.test));
+  });
+}
+
+void TrainingRun::make_model() {
+  world_.agree([&] {
+    model_.emplace(config_.make_model());
+    model_->compile(config_.compile);
+    model_->check(*train_);  // before a run directory is made
+    if (validation_) model_->check(*validation_);
+    if (test_) model_->check(*test_);
+  });
+  if (!arguments_.resume.empty()) return;  // the checkpoint has the statistics
+  const RowSlice rows(*train_, {0, training_rows()});
+  for (const std::size_t layer : config_.model.adapt) {
+    if (layer > 1 || (layer == 1 && !std::holds_alternative<Input>(config_.model.layers[0]))) {
+      throw AgreedError("'model." + std::to_string(layer) + "' (Normalization): adapt works on the rows of the data set, so the layer must come first, after Input",
+                        kUsage, 0, world_.hostname());
+    }
+    Normalization normalization = std::get<Normalization>(model_->layers()[layer]);  // a copy shares its statistics
+    normalization.adapt(rows, world_);
+  }
+}
+
+void TrainingRun::make_directory() {
+  world_.agree([&] {
+    if (!leads()) return;
+    if (!arguments_.resume.empty()) {
+      directory_.emplace(RunDirectory::open(arguments_.resume));
+    } else {
+      directory_.emplace(RunDirectory::create(arguments_.run_dir.empty() ? std::nullopt : std::optional<std::filesystem::path>(arguments_.run_dir), config_.name));
+    }
+    write_text_file(directory_->config(), config_.yaml);
+  });
+  path_ = world_.broadcast(leads() ? directory_->path().string() : "");
+}
+
+/// Rank 0 reads the newest whole checkpoint; fit() hands its weights to all ranks. Collective.
+void TrainingRun::resume() {
+  if (arguments_.resume.empty()) return;
+  std::array<std::int64_t, 2> place{};
+  world_.agree([&] {
+    if (!leads()) return;
+    const NewestCheckpoint newest = newest_checkpoint(path_.string());
+    for (const std::string& why : newest.skipped) fmt::print(stderr, "warning: skipped a checkpoint: {}\n", why);
+    if (!newest.found && !newest.skipped.empty()) throw Error(path_.string() + ": every checkpoint is damaged (see the warnings above); start again without --resume");
+    if (!newest.found) throw Error("no checkpoint in " + path_.string() + " to resume from; start it again without --resume", kUsage);
+    const CheckpointState state = load_checkpoint(newest.found->path, *model_);
+    check_same_batches(state);
+    place = {state.epoch, state.step_in_epoch};
+    before_ = state.history;
+    if (state.epoch >= config_.fit.epochs) {
+      throw Error("all " + std::to_string(config_.fit.epochs) + " epochs of " + path_.string() + " are done; ask for more by --epochs", kUsage);
+    }
+    fmt::print("resuming from {} (epoch {}, step {})\n", newest.found->path, state.epoch + 1, state.step_in_epoch);
+  });
+  world_.broadcast(std::as_writable_bytes(std::span(place)));
+  config_.fit.initial_epoch = place[0];
+  config_.fit.initial_step = place[1];
+}
+
+/// The batches that come next are those of the checkpoint only if these have stayed.
+void TrainingRun::check_same_batches(const CheckpointState& state) const {
+  const auto same = [&](const char* key, auto before, auto now) {
+    if (before == now) return;
+    throw Error(fmt::format("the checkpoint was made with {} {}, but now it is {}; resume with the same, or start a new run", key, before, now), kUsage);
+  };
+  same("training.batch_size", state.batch_size, config_.fit.batch_size);
+  same("training.shards", state.shards, config_.fit.shards);
+  same("seed", state.seed, config_.seed);
+  same("training.shuffle", state.shuffle, config_.fit.shuffle);
+}
+
+/// What carries the gradients: factors, which no allreduce sums, or an allreduce.
+std::string TrainingRun::allreduce_name() const {
+  if (model_->exchange(config_.fit, training_rows(), world_) == ExchangeKind::factors) return "factors";
+  switch (config_.fit.allreduce) {
+    case AllreduceAlgorithm::ring: return "ring";
+    case AllreduceAlgorithm::mpi: return "mpi";
+    case AllreduceAlgorithm::shared: return "shared";
+    default: return world_.hosts() == 1 ? "shared" : "ring";
+  }
+}
+
+/// Rows that are trained on: those that validation_split leaves.
+std::int64_t TrainingRun::training_rows() const {
+  const double split = config_.validation ? 0 : config_.fit.validation_split;
+  return static_cast<std::int64_t>(std::floor(static_cast<double>(train_->rows()) * (1.0 - split)));
+}
+
+std::unique_ptr<Sampler> TrainingRun::sampler() const {
+  return std::make_unique<Sampler>(training_rows(), config_.fit.batch_size, config_.fit.shards, config_.seed, config_.fit.shuffle);
+}
+
+void TrainingRun::announce(int threads) {
+  places_ = rank_places(world_, threads);
+  std::unique_ptr<Sampler> batches;
+  world_.agree([&] { batches = sampler(); });
+  if (!leads()) return;
+  std::string versions;
+  for (const auto& [library, version] : all_versions()) versions += (versions.empty() ? "" : ", ") + library + " " + version;
+  fmt::print("{}\n", versions);
+  fmt::print("run directory  {}\n", path_.string());
+  fmt::print("model          {}\n", describe(*model_));
+  fmt::print("data           train: {} rows of {}\n", train_->rows(), train_->description());
+  if (validation_) fmt::print("               validation: {} rows of {}\n", validation_->rows(), validation_->description());
+  if (test_) fmt::print("               test: {} rows of {}\n", test_->rows(), test_->description());
+  fmt::print("training       {} epochs of {} steps, batch {}, allreduce {}\n", config_.fit.epochs, batches->steps(), config_.fit.batch_size, allreduce_name());
+  fmt::print("{}", start_table(places_, *batches, config_.fit.batch_size));
+  std::fflush(stdout);
+}
+
+RunInfo TrainingRun::info(int threads) {
+  RunInfo info;
+  info.name = config_.name;
+  info.run_dir = path_.string();
+  info.model = describe(*model_);
+  info.epochs = config_.fit.epochs;
+  info.steps_per_epoch = sampler()->steps();
+  info.batch_size = config_.fit.batch_size;
+  info.metrics = {"loss"};
+  for (const MetricSpec& metric : model_->compile_options().metrics) info.metrics.push_back(metric.name);
+  info.ranks = world_.size();
+  info.hosts = world_.hosts();
+  info.threads = threads;
+  info.allreduce = allreduce_name();
+  info.versions = all_versions();
+  return info;
+}
+
+void TrainingRun::train() {
+  BoardCallback publisher(board_);
+  std::int64_t samples = 0;
+  LastState last(last_, samples);
+  std::optional<HistoryCsv> csv;
+  std::optional<CheckpointCallback> checkpoints;
+  config_.fit.callbacks = {&publisher, &last};
+  if (leads()) {
+    csv.emplace(directory_->history());
+    checkpoints.emplace(config_, *directory_, board_, before_);
+    config_.fit.callbacks.insert(config_.fit.callbacks.end(), {&*csv, &*checkpoints});
+  }
+  if (validation_) config_.fit.validation_data = &*validation_;
+  const auto start = std::chrono::steady_clock::now();
+  History history = joined(before_, model_->fit(*train_, config_.fit, world_));
+  last_.samples = samples;
+  finish(history, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+}
+
+void TrainingRun::finish(const History& history, double seconds) {
+  stopped_ = last_.epoch + 1 < last_.epochs || last_.step < last_.steps_per_epoch;
+  RunResult result;
+  if (test_ && !stopped_) result.test = model_->evaluate(*test_, world_);
+  result.name = config_.name;
+  result.ended = stopped_ ? "stopped on request" : fmt::format("all {} epochs done", last_.epochs);
+  result.seed = config_.seed;
+  result.batch_size = config_.fit.batch_size;
+  result.epochs_done = history.epoch.empty() ? 0 : history.epoch.back() + 1;
+  result.steps = last_.global_step;
+  result.samples = last_.samples;
+  result.seconds = seconds;
+  result.profile = last_.profile;
+  result.history = history;
+  result.digest = fmt::format("{:016x}", model_->digest());
+  result.allreduce = allreduce_name();
+  result.hosts = world_.hosts();
+  result.ranks = places_;
+  result.versions = all_versions();
+  if (leads()) {
+    write_text_file(directory_->result(), result_json(result));
+    save_model(*model_, (path_ / "model.keras").string());
+    directory_->log("ended: " + result.ended);
+    if (result.test) {
+      std::string scores;
+      for (const auto& [name, value] : result.test->values) scores += fmt::format(" - {}: {:.4f}", name, value);
+      fmt::print("test{}\n", scores);
+    }
+    const double total = result.profile.total(), per_step = result.steps > 0 ? total / static_cast<double>(result.steps) * 1e6 : 0;
+    const auto percent = [&](double part) { return total > 0 ? part / total * 100 : 0; };
+    fmt::print("{:.1f} us per step: compute {:.0f} %, communication {:.0f} %, optimizer {:.0f} %, input {:.0f} %, other {:.0f} %\n", per_step,
+               percent(result.profile.compute), percent(result.profile.communication), percent(result.profile.optimizer), percent(result.profile.input),
+               percent(result.profile.other));
+    fmt::print("{}; see {}\n", result.ended, directory_->result().string());
+  }
+  board_.finish(Phase::finished, result.ended);
+}
+
+void TrainingRun::operator()() {
+  open_data_sets();
+  make_model();
+  make_directory();
+  resume();
+  const int threads = threads_for_rank(world_, config_.fit.threads);
+  config_.fit.threads = threads;
+  announce(threads);
+  board_.start(info(threads));
+  if (config_.coordinator) {
+    config_.coordinator_options.run_dir = path_;
+    coordinator_ = std::make_unique<Coordinator>(world_, board_, config_.coordinator_options);
+    if (leads()) fmt::print("coordinator    {} (lockstep watch {})\n", coordinator_->address(), path_.string());
+    std::fflush(stdout);
+  }
+  try {
+    train();
+  } catch (const std::exception& error) {
+    board_.finish(Phase::failed, error.what());
+    if (leads()) directory_->log(std::string("failed: ") + error.what());
+    throw;
+  }
+}
+
+}  // namespace lockstep

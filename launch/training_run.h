@@ -1,0 +1,66 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster/coordinator.h"
+#include "cluster/placement.h"
+#include "cluster/status_board.h"
+#include "core/sampler.h"
+#include "core/sequential.h"
+#include "io/checkpoint.h"
+#include "io/config.h"
+#include "io/run_directory.h"
+
+namespace lockstep {
+
+/// What the command line of `lockstep train` says.
+struct TrainArguments {
+  std::string config, resume, run_dir, data, allreduce, exchange;
+  std::vector<std::string> sets;
+  std::int64_t epochs = 0, batch_size = 0;
+  std::optional<std::uint64_t> seed;
+  int threads = 0, verbose = 1;
+};
+
+/// A training run from its configuration (or the run directory to resume) to result.json, on all ranks; the members in the order in which
+/// they come to life. Collective.
+class TrainingRun {
+ public:
+  TrainingRun(const TrainArguments& arguments, const World& world);
+  void operator()();
+
+ private:
+  void open_data_sets();
+  void make_model();
+  void make_directory();
+  void resume();
+  void check_same_batches(const CheckpointState& state) const;
+  void announce(int threads);
+  RunInfo info(int threads);
+  void train();
+  void finish(const History& history, double seconds);
+  bool leads() const { return world_.rank() == 0; }
+  std::string allreduce_name() const;
+  std::int64_t training_rows() const;
+  std::unique_ptr<Sampler> sampler() const;
+
+  const TrainArguments& arguments_;
+  const World& world_;
+  RunConfig config_;
+  std::optional<Hdf5Dataset> train_, validation_, test_;
+  std::optional<RunDirectory> directory_;  // rank 0
+  std::filesystem::path path_;
+  std::optional<Sequential> model_;
+  StatusBoard board_;
+  std::unique_ptr<Coordinator> coordinator_;
+  std::vector<RankPlace> places_;
+  History before_;  // of a resumed run
+  FitState last_;
+  bool stopped_ = false;
+};
+
+}  // namespace lockstep
