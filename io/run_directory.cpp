@@ -51,6 +51,13 @@ RunDirectory RunDirectory::create(const std::optional<fs::path>& wanted, const s
   }
 }
 
+RunDirectory RunDirectory::enter(const fs::path& path) {
+  std::error_code reason;
+  fs::create_directories(path, reason);
+  if (reason) throw Error("cannot make the run directory " + path.string() + ": " + reason.message());
+  return RunDirectory(path);
+}
+
 RunDirectory RunDirectory::open(const fs::path& path) {
   if (!fs::exists(path / "config.yaml")) {
     throw Error(path.string() + " is no run directory (it holds no config.yaml); give the one that `lockstep train` printed", kUsage);

@@ -13,6 +13,8 @@ class RunDirectory {
   /// A new directory: `wanted`, which must not exist or be empty (else Error kUsage), or runs/NAME-DATE-TIME, with a number behind it when two
   /// jobs start in the same second.
   static RunDirectory create(const std::optional<std::filesystem::path>& wanted, const std::string& name);
+  /// `path`, made if it does not exist; an earlier attempt at the same run may have left files there.
+  static RunDirectory enter(const std::filesystem::path& path);
   /// An existing one, to go on with; an Error (kUsage) unless it holds a config.yaml.
   static RunDirectory open(const std::filesystem::path& path);
 

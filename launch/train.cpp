@@ -19,6 +19,9 @@ void add_train(CLI::App& app) {
   train->add_option("--batch-size", arguments->batch_size, "Rows in a step, of all ranks together")->check(at_least(1));
   train->add_option("--seed", arguments->seed, "Seed of initial weights, shuffling and dropout")->check(at_least(0));
   train->add_option("--run-dir", arguments->run_dir, "Directory for the run's files; must not exist or be empty (default: runs/NAME-DATE)");
+  train->add_flag("--continue", arguments->goes_on,
+                  "Go on with the run in --run-dir from its newest whole checkpoint; start it there if it has none yet. The same command starts a run and "
+                  "resumes it after whatever ended it");
   train->add_option("--allreduce", arguments->allreduce, "How gradients are summed over ranks: auto, shared, ring, mpi");
   train->add_option("--exchange", arguments->exchange, "What ranks exchange: auto, factors (activations and deltas of Dense layers), gradients");
   train->add_option("--threads", arguments->threads, "Threads of each rank (default: its fair share of the cores)")->check(at_least(1));
@@ -28,9 +31,11 @@ void add_train(CLI::App& app) {
       "  lockstep train configs/quickstart.yaml\n"
       "  mpirun -np 4 lockstep train configs/fashion_mnist.yaml --epochs 10 --set training.optimizer.SGD.learning_rate=0.05\n"
       "  mpirun -np 2 lockstep train --resume runs/fashion_mnist-20260101-120000\n"
+      "  mpirun -np 2 lockstep train configs/fashion_mnist.yaml --run-dir runs/long --continue\n"
       "\nExit codes: 0 done, or stopped on request after a checkpoint; 1 failed; 2 wrong command line or configuration.");
   train->callback([arguments, &app] {
     if (arguments->config.empty() == arguments->resume.empty()) throw Error("train: give a configuration file or --resume RUN_DIR (one of them)", kUsage);
+    if (arguments->goes_on && (arguments->config.empty() || arguments->run_dir.empty())) throw Error("train: --continue needs a configuration file and --run-dir DIR", kUsage);
     run_on_ranks(app, [&](World& world) { TrainingRun(*arguments, world)(); });
   });
 }

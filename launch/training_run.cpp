@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -102,7 +101,7 @@ void TrainingRun::make_model() {
     if (validation_) model_->check(*validation_);
     if (test_) model_->check(*test_);
   });
-  if (!arguments_.resume.empty()) return;  // the checkpoint has the statistics
+  if (resumes_) return;  // the checkpoint has the statistics
   const RowSlice rows(*train_, {0, training_rows()});
   for (const std::size_t layer : config_.model.adapt) {
     if (layer > 1 || (layer == 1 && !std::holds_alternative<Input>(config_.model.layers[0]))) {
@@ -119,48 +118,14 @@ void TrainingRun::make_directory() {
     if (!leads()) return;
     if (!arguments_.resume.empty()) {
       directory_.emplace(RunDirectory::open(arguments_.resume));
+    } else if (arguments_.goes_on) {
+      directory_.emplace(RunDirectory::enter(arguments_.run_dir));
     } else {
       directory_.emplace(RunDirectory::create(arguments_.run_dir.empty() ? std::nullopt : std::optional<std::filesystem::path>(arguments_.run_dir), config_.name));
     }
     write_text_file(directory_->config(), config_.yaml);
   });
   path_ = world_.broadcast(leads() ? directory_->path().string() : "");
-}
-
-/// Rank 0 reads the newest whole checkpoint; fit() hands its weights to all ranks. Collective.
-void TrainingRun::resume() {
-  if (arguments_.resume.empty()) return;
-  std::array<std::int64_t, 2> place{};
-  world_.agree([&] {
-    if (!leads()) return;
-    const NewestCheckpoint newest = newest_checkpoint(path_.string());
-    for (const std::string& why : newest.skipped) fmt::print(stderr, "warning: skipped a checkpoint: {}\n", why);
-    if (!newest.found && !newest.skipped.empty()) throw Error(path_.string() + ": every checkpoint is damaged (see the warnings above); start again without --resume");
-    if (!newest.found) throw Error("no checkpoint in " + path_.string() + " to resume from; start it again without --resume", kUsage);
-    const CheckpointState state = load_checkpoint(newest.found->path, *model_);
-    check_same_batches(state);
-    place = {state.epoch, state.step_in_epoch};
-    before_ = state.history;
-    if (state.epoch >= config_.fit.epochs) {
-      throw Error("all " + std::to_string(config_.fit.epochs) + " epochs of " + path_.string() + " are done; ask for more by --epochs", kUsage);
-    }
-    fmt::print("resuming from {} (epoch {}, step {})\n", newest.found->path, state.epoch + 1, state.step_in_epoch);
-  });
-  world_.broadcast(std::as_writable_bytes(std::span(place)));
-  config_.fit.initial_epoch = place[0];
-  config_.fit.initial_step = place[1];
-}
-
-/// The batches that come next are those of the checkpoint only if these have stayed.
-void TrainingRun::check_same_batches(const CheckpointState& state) const {
-  const auto same = [&](const char* key, auto before, auto now) {
-    if (before == now) return;
-    throw Error(fmt::format("the checkpoint was made with {} {}, but now it is {}; resume with the same, or start a new run", key, before, now), kUsage);
-  };
-  same("training.batch_size", state.batch_size, config_.fit.batch_size);
-  same("training.shards", state.shards, config_.fit.shards);
-  same("seed", state.seed, config_.seed);
-  same("training.shuffle", state.shuffle, config_.fit.shuffle);
 }
 
 /// What carries the gradients: factors, which no allreduce sums, or an allreduce.
@@ -240,11 +205,11 @@ void TrainingRun::train() {
 }
 
 void TrainingRun::finish(const History& history, double seconds) {
-  stopped_ = last_.epoch + 1 < last_.epochs || last_.step < last_.steps_per_epoch;
+  stopped_ = history.epoch.empty() || history.epoch.back() + 1 < last_.epochs;
   RunResult result;
   if (test_ && !stopped_) result.test = model_->evaluate(*test_, world_);
   result.name = config_.name;
-  result.ended = stopped_ ? "stopped on request" : fmt::format("all {} epochs done", last_.epochs);
+  result.ended = stopped_ ? "stopped on request" : all_epochs_done(last_.epochs);
   result.seed = config_.seed;
   result.batch_size = config_.fit.batch_size;
   result.epochs_done = history.epoch.empty() ? 0 : history.epoch.back() + 1;
@@ -278,6 +243,8 @@ void TrainingRun::finish(const History& history, double seconds) {
 }
 
 void TrainingRun::operator()() {
+  find_checkpoint();
+  if (done_before()) return;
   open_data_sets();
   make_model();
   make_directory();

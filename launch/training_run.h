@@ -22,6 +22,7 @@ struct TrainArguments {
   std::string config, resume, run_dir, data, allreduce, exchange;
   std::vector<std::string> sets;
   std::int64_t epochs = 0, batch_size = 0;
+  bool goes_on = false;  ///< --continue
   std::optional<std::uint64_t> seed;
   int threads = 0, verbose = 1;
 };
@@ -34,6 +35,8 @@ class TrainingRun {
   void operator()();
 
  private:
+  void find_checkpoint();
+  bool done_before();
   void open_data_sets();
   void make_model();
   void make_directory();
@@ -54,6 +57,8 @@ class TrainingRun {
   std::optional<Hdf5Dataset> train_, validation_, test_;
   std::optional<RunDirectory> directory_;  // rank 0
   std::filesystem::path path_;
+  std::optional<CheckpointInfo> from_;  // rank 0: the checkpoint to go on from
+  bool resumes_ = false;                // there is one
   std::optional<Sequential> model_;
   StatusBoard board_;
   std::unique_ptr<Coordinator> coordinator_;
@@ -62,5 +67,8 @@ class TrainingRun {
   FitState last_;
   bool stopped_ = false;
 };
+
+/// What result.json says of a run that was not stopped.
+std::string all_epochs_done(std::int64_t epochs);
 
 }  // namespace lockstep

@@ -78,6 +78,7 @@ runs 'mpirun -np 2 lockstep train configs/fashion_mnist.yaml --epochs 2 --run-di
 for file in config.yaml history.csv result.json log.txt checkpoints model.keras; do [ -e "runs/first/$file" ] || fail "no $file in the run directory"; done
 runs 'mpirun -np 3 lockstep train --resume runs/first --epochs 3'
 says 'Epoch 3/3'
+runs 'mpirun -np 4 lockstep train configs/fashion_mnist.yaml --run-dir runs/long --continue' '--epochs 1'
 runs 'lockstep evaluate runs/first'
 says 'accuracy'
 runs 'lockstep predict runs/first --rows 0:3 --proba'

@@ -51,6 +51,26 @@ refuse 2 'all 3 epochs' "$lockstep" train --resume runs/parts
 ! grep -q 'resuming from' refused.txt || fail "a refused resume says that it resumes"
 refuse 2 'training.batch_size 32, but now it is 16' "$lockstep" train --resume runs/parts --epochs 4 --batch-size 16
 
+# --- --continue: one command starts a run, goes on with it and leaves a finished one alone ---
+mkdir -p runs/long
+touch runs/long/config.yaml.partial-1  # of an attempt that died early
+on 2 train small.yaml --epochs 2 --run-dir runs/long --continue > long.txt 2>&1 || { cat long.txt; fail "--continue in a directory without a checkpoint"; }
+! grep -q 'resuming from' long.txt || fail "--continue resumes from nothing"
+cp runs/long/result.json before.json
+on 2 train small.yaml --epochs 2 --run-dir runs/long --continue > long.txt 2>&1 || { cat long.txt; fail "--continue of a finished run"; }
+grep -q 'all 2 epochs done before' long.txt || { cat long.txt; fail "--continue does not say that there is nothing to do"; }
+cmp before.json runs/long/result.json || fail "--continue changes the result of a finished run"
+rm runs/long/result.json  # killed between the last checkpoint and the result
+on 3 train small.yaml --epochs 2 --run-dir runs/long --continue > long.txt 2>&1 || { cat long.txt; fail "--continue before the result"; }
+holds '.[0].ended == .[1].ended and .[0].final == .[1].final and .[0].weights_digest == .[1].weights_digest' before.json runs/long/result.json
+on 2 train small.yaml --epochs 3 --run-dir runs/long --continue > long.txt 2>&1 || { cat long.txt; fail "--continue with more epochs"; }
+grep -q 'resuming from' long.txt || fail "--continue does not say from where"
+holds '.[0].weights_digest == .[1].weights_digest' runs/n3/result.json runs/long/result.json
+refuse 2 'training.batch_size: 32 there, 16 here' on 2 train small.yaml --run-dir runs/long --continue --batch-size 16
+refuse 2 '--continue needs' "$lockstep" train small.yaml --continue
+mkdir -p runs/strange && touch runs/strange/history.csv
+refuse 2 'no config.yaml' "$lockstep" train small.yaml --run-dir runs/strange --continue
+
 # --- stopped at any step, resumed on another number of ranks: the weights of the run that was not stopped ---
 on 2 train small.yaml --epochs 1000000 --run-dir runs/stopped --set checkpoint.every_epochs=0 > stopped.txt 2>&1 &
 job=$!
