@@ -18,6 +18,7 @@ struct History {
   std::map<std::string, std::vector<double>> history;  ///< one value per epoch
   std::int64_t epochs = 0;                              ///< as passed to fit
   std::int64_t steps = 0;                               ///< per epoch
+  std::vector<std::uint64_t> digests = {};              ///< Sequential::digest() after the training of each epoch; 0: not known
 };
 
 /// Where a step's time went, seconds summed over the steps so far (this rank).

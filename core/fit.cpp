@@ -144,6 +144,7 @@ Logs Fit::finish_epoch() {
     for (std::size_t i = 0; i < scores.size(); ++i) logs["val_" + now_.metric_names[i]] = scores[i];
   }
   history_.epoch.push_back(now_.epoch);
+  history_.digests.push_back(model_.digest());
   for (const auto& [name, value] : logs) history_.history[name].push_back(value);
   each([&](Callback& c) { c.on_epoch_end(now_, logs); });
   for (const auto& [name, value] : logs) {  // what callbacks have added

@@ -128,11 +128,12 @@ void ProgressPrinter::on_epoch_end(const FitState& state, Logs& logs) {
   if (!prints_) return;
   const auto now = Clock::now();
   const double seconds = std::chrono::duration<double>(now - start_).count(), average = per_step(state.step, now);
+  const std::string weights = format(" - weights %016llx", static_cast<unsigned long long>(state.history->digests.back()));
   if (bar_) {
-    const std::string bar = progress_bar(state.step, state.steps_per_epoch, seconds, average, named(logs));
+    const std::string bar = progress_bar(state.step, state.steps_per_epoch, seconds, average, named(logs)) + weights;
     return draw(bar, visible_width(bar), true);
   }
-  std::string line = progress_line(state.steps_per_epoch, seconds, average, named(logs));
+  std::string line = progress_line(state.steps_per_epoch, seconds, average, named(logs)) + weights;
   if (!lines_) line = "Epoch " + std::to_string(state.epoch + 1) + "/" + std::to_string(state.epochs) + " - " + line;
   std::printf("%s\n", line.c_str());
   std::fflush(stdout);

@@ -15,7 +15,8 @@ std::string progress_bar(std::int64_t done, std::int64_t target, double seconds,
 /// Keras' verbose=2 line: "1719/1719 - 2s - 1ms/step - accuracy: 0.6807 - loss: 1.0187".
 std::string progress_line(std::int64_t target, double seconds, double per_step, const NamedValues& values);
 
-/// Prints fit()'s progress on rank 0: Keras' bar on a terminal, one line an epoch elsewhere (verbose 1), Keras' two lines (verbose 2).
+/// Prints fit()'s progress on rank 0: Keras' bar on a terminal, one line an epoch elsewhere (verbose 1), Keras' two lines (verbose 2); at
+/// an epoch's end with the digest of the weights behind it.
 class ProgressPrinter final : public Callback {
  public:
   ProgressPrinter(int verbose, bool prints);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "cluster/error.h"
+#include "core/digest.h"
 #include "core/model_state.h"
 #include "core/summary.h"
 
@@ -206,11 +207,9 @@ void Sequential::set_weights(const std::vector<std::vector<float>>& values) {
 }
 
 std::uint64_t Sequential::digest() {
-  std::uint64_t hash = 14695981039346656037ULL;  // FNV-1a
-  for (const WeightView& weight : weights()) {
-    for (const std::byte byte : std::as_bytes(weight.values)) hash = (hash ^ static_cast<std::uint64_t>(byte)) * 1099511628211ULL;
-  }
-  return hash;
+  Digest digest;
+  for (const WeightView& weight : weights()) digest.add(std::as_bytes(weight.values));
+  return digest.value();
 }
 
 std::string Sequential::summary(int columns) const {

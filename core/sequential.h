@@ -114,7 +114,8 @@ class Sequential {
   std::vector<std::vector<float>> get_weights();
   /// A wrong number of arrays or a wrong length is an Error that names the weight, expected and found.
   void set_weights(const std::vector<std::vector<float>>& values);
-  /// 64-bit FNV-1a hash over all weights' bytes in the order of weights().
+  /// XXH64 (digest.h) over all weights' bytes, little-endian floats in the order of weights(): what Python's
+  /// xxhash.xxh64(b"".join(w.tobytes() for w in model.get_weights())) says of the saved model.
   std::uint64_t digest();
 
   const CompileOptions& compile_options() const;

@@ -33,7 +33,7 @@ Json history_json(const History& history) {
     for (const double value : series) list.push_back(number(value));
     values[name] = list;
   }
-  return {{"epoch", history.epoch}, {"epochs", history.epochs}, {"steps", history.steps}, {"values", values}};
+  return {{"epoch", history.epoch}, {"epochs", history.epochs}, {"steps", history.steps}, {"digests", history.digests}, {"values", values}};
 }
 
 History read_history(const Json& json) {
@@ -41,6 +41,7 @@ History read_history(const Json& json) {
   history.epoch = json.at("epoch").get<std::vector<std::int64_t>>();
   history.epochs = json.at("epochs");
   history.steps = json.at("steps");
+  history.digests = json.value("digests", std::vector<std::uint64_t>(history.epoch.size()));  // not in the first checkpoints
   for (const auto& [name, series] : json.at("values").items()) {
     for (const Json& value : series) history.history[name].push_back(number(value));
   }

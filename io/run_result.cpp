@@ -1,5 +1,7 @@
 #include "io/run_result.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -22,6 +24,13 @@ void add_history(const History& history, Json& final_values, Json& best) {
     const auto at = static_cast<std::size_t>(found - values.begin());
     best[split][metric] = {{"value", *found}, {"epoch", at < history.epoch.size() ? history.epoch[at] + 1 : 0}};
   }
+}
+
+/// Hexadecimal, since JSON's readers take 64 bits for a rounded double.
+Json epoch_digests(const History& history) {
+  Json digests = Json::array();
+  for (const std::uint64_t digest : history.digests) digests.push_back(digest == 0 ? Json() : Json(fmt::format("{:016x}", digest)));
+  return digests;
 }
 
 Json rank_table(const std::vector<RankPlace>& places) {
@@ -62,6 +71,7 @@ std::string result_json(const RunResult& result) {
   json["final"] = final_values;
   json["best"] = best;
   json["weights_digest"] = result.digest;
+  json["epoch_digests"] = epoch_digests(result.history);
   json["allreduce"] = result.allreduce;
   json["ranks"] = result.ranks.size();
   json["hosts"] = result.hosts;

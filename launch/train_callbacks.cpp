@@ -96,6 +96,7 @@ History joined(const History& before, const History& after) {
   std::size_t kept = 0;
   while (kept < before.epoch.size() && before.epoch[kept] < first) ++kept;
   whole.epoch.insert(whole.epoch.begin(), before.epoch.begin(), before.epoch.begin() + static_cast<std::ptrdiff_t>(kept));
+  whole.digests.insert(whole.digests.begin(), before.digests.begin(), before.digests.begin() + static_cast<std::ptrdiff_t>(std::min(kept, before.digests.size())));
   for (const auto& [name, values] : before.history) {
     std::vector<double>& all = whole.history[name];
     all.insert(all.begin(), values.begin(), values.begin() + static_cast<std::ptrdiff_t>(std::min(kept, values.size())));

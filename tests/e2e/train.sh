@@ -33,6 +33,9 @@ for ranks in 1 2 3 5; do
   holds '.[0] | .ended == "all 3 epochs done" and .epochs_done == 3 and .steps == 3 * 35 and .samples == 3300
     and (.final | keys) == ["test", "train", "validation"] and .us_per_step > 0 and ([.time_shares[]] | add - 1 | fabs) < 1e-9' "runs/n$ranks/result.json"
   holds "$near near(.[0].final.test.loss; .[1].final.test.loss)" runs/n1/result.json "runs/n$ranks/result.json"
+  holds '(.[1].epoch_digests | length) == 3 and .[0].epoch_digests == .[1].epoch_digests and .[1].epoch_digests[2] == .[1].weights_digest' \
+    runs/n1/result.json "runs/n$ranks/result.json"
+  jq -r '.epoch_digests[]' "runs/n$ranks/result.json" | cmp - <(sed -n 's/^Epoch .* - weights \([0-9a-f]\{16\}\)$/\1/p' "n$ranks.txt") || fail "the epochs' lines show other digests"
   head -1 "runs/n$ranks/history.csv" | tr -d '\r' | grep -qx 'epoch,accuracy,loss,val_accuracy,val_loss' || fail "header of history.csv"
   paste -d, runs/n1/history.csv "runs/n$ranks/history.csv" | tr -d '\r' | awk -F, '
     function near(a, b) { return (a - b) ^ 2 <= (1e-4 * a) ^ 2 }
@@ -47,6 +50,7 @@ on 3 train --resume runs/parts --epochs 3 > parts.txt 2>&1 || { cat parts.txt; f
 grep -q 'resuming from' parts.txt || fail "resume does not say from where"
 [ "$(wc -l < runs/parts/history.csv)" = 4 ] || fail "history of a resumed run"
 holds "$near near(.[0].final.test.loss; .[1].final.test.loss)" runs/n3/result.json runs/parts/result.json
+holds '.[0].epoch_digests == .[1].epoch_digests' runs/n3/result.json runs/parts/result.json
 refuse 2 'all 3 epochs' "$lockstep" train --resume runs/parts
 ! grep -q 'resuming from' refused.txt || fail "a refused resume says that it resumes"
 refuse 2 'training.batch_size 32, but now it is 16' "$lockstep" train --resume runs/parts --epochs 4 --batch-size 16

@@ -31,6 +31,7 @@ CheckpointState state_at(std::int64_t step) {
   state.history.epoch = {0, 1};
   state.history.epochs = 5;
   state.history.steps = 3;
+  state.history.digests = {18446744073709551557ULL, 1};
   state.history.history = {{"loss", {0.1, std::nan("")}}, {"accuracy", {1.0 / 3, HUGE_VAL}}};
   state.versions = {{"lockstep", "0.1.0"}};
   return state;
@@ -67,6 +68,7 @@ TEST(Checkpoint, EverythingComesBack) {
   EXPECT_EQ(state.metric_names, expected.metric_names);
   EXPECT_EQ(state.versions, expected.versions);
   EXPECT_EQ(state.history.epoch, expected.history.epoch);
+  EXPECT_EQ(state.history.digests, expected.history.digests);
   EXPECT_EQ(state.history.steps, 3);
   EXPECT_EQ(state.history.history.at("accuracy"), expected.history.history.at("accuracy"));
   EXPECT_EQ(state.history.history.at("loss")[0], 0.1);
