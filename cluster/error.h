@@ -9,7 +9,7 @@ enum ExitCode : int {
   kOk = 0,
   kFailed = 1,    ///< an error while running: the message says rank, host, cause
   kUsage = 2,     ///< wrong command line or configuration: nothing was started
-  kRunAgain = 75  ///< stopped on request after a checkpoint: run the same command again with --resume (EX_TEMPFAIL)
+  kRunAgain = 75  ///< interrupted by a signal after a checkpoint: run it again with --resume (EX_TEMPFAIL)
 };
 
 /// An error a user can act on. The message says what was expected, what was found and what to do, and names file, data set, layer

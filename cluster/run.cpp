@@ -87,6 +87,8 @@ int run_in(Session& session, const std::function<void(World&)>& program) {
   try {
     program(session.world());
     return kOk;
+  } catch (const AgreedExit& exit) {
+    return exit.code;
   } catch (const AgreedError& error) {  // every rank is here: leave in good order
     if (world.rank() == error.failing_rank()) report(error.failing_rank(), error.failing_host(), error.what());
     return error.exit_code();

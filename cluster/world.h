@@ -78,6 +78,11 @@ class AgreedError : public Error {
   std::string failing_host_;
 };
 
+/// Thrown on all ranks at the same point, with the work done: they leave in good order with this exit code and no message.
+struct AgreedExit {
+  ExitCode code;
+};
+
 /// The scope of MPI. Initialises it (MPI_THREAD_MULTIPLE) when the process was started by an MPI launcher, uses it as it is when the
 /// embedding program has done so already, and leaves it alone otherwise; finalises only what it has initialised. Leaving the scope by an
 /// exception that the other ranks do not know of would hang them: use lockstep::run, which ends the job.

@@ -43,6 +43,7 @@ struct FitState {
   /// Running values over this rank's rows of the epoch, in the order of metric_names. (Over all ranks: the logs at the epoch's end.) Adds up
   /// and allocates: not to be called every step, but as often as a person looks.
   std::function<std::vector<double>()> running;
+  bool interrupted = false;  ///< a stop was agreed on and somebody asked for it by `interrupt`
   StepProfile profile;
   const History* history = nullptr;
 };
@@ -64,6 +65,7 @@ class Callback {
   struct Request {
     bool stop = false;
     bool checkpoint = false;
+    bool interrupt = false;  ///< with stop: the job is to be run again
   };
   virtual Request request() noexcept { return {}; }
   /// After a step at which any rank's request() asked for a checkpoint (or a stop). Collective.

@@ -112,6 +112,7 @@ bool Fit::train_epoch(std::int64_t epoch, std::int64_t first_step) {
       const Callback::Request request = c.request();
       own.stop |= request.stop;
       own.checkpoint |= request.checkpoint;
+      own.interrupt |= request.interrupt;
     });
     const Trainer::Request agreed = trainer_.step(own);
     const auto start = std::chrono::steady_clock::now();
@@ -119,6 +120,7 @@ bool Fit::train_epoch(std::int64_t epoch, std::int64_t first_step) {
     now_.global_step = state_.optimizer->iterations();
     now_.samples += trainer_.sampler().rows_in_step(step);
     now_.profile = trainer_.profile();
+    now_.interrupted = agreed.interrupt;
     each([&](Callback& c) { c.on_train_batch_end(now_); });
     if (agreed.stop || agreed.checkpoint) serve(agreed);
     trainer_.profile().other += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

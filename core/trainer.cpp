@@ -10,7 +10,7 @@
 namespace lockstep {
 namespace {
 
-enum Flag : std::size_t { kStop, kCheckpoint };
+enum Flag : std::size_t { kStop, kCheckpoint, kInterrupt };
 
 /// Seconds since the last call.
 class Lap {
@@ -131,6 +131,7 @@ Trainer::Request Trainer::step(Request own) {
   const std::span<float> flags = exchange_->flags();
   flags[kStop] = own.stop ? 1.F : 0.F;
   flags[kCheckpoint] = own.checkpoint ? 1.F : 0.F;
+  flags[kInterrupt] = own.interrupt ? 1.F : 0.F;
   exchange_->finish();
   const double waited = exchange_->seconds() - communication;
   profile_.communication += waited;
@@ -140,7 +141,7 @@ Trainer::Request Trainer::step(Request own) {
   profile_.communication += published;
   profile_.optimizer += lap() - published;
   ++step_;
-  return {.stop = flags[kStop] > 0, .checkpoint = flags[kCheckpoint] > 0};
+  return {.stop = flags[kStop] > 0, .checkpoint = flags[kCheckpoint] > 0, .interrupt = flags[kInterrupt] > 0};
 }
 
 void Trainer::read() {

@@ -32,11 +32,15 @@ void add_train(CLI::App& app) {
       "  mpirun -np 4 lockstep train configs/fashion_mnist.yaml --epochs 10 --set training.optimizer.SGD.learning_rate=0.05\n"
       "  mpirun -np 2 lockstep train --resume runs/fashion_mnist-20260101-120000\n"
       "  mpirun -np 2 lockstep train configs/fashion_mnist.yaml --run-dir runs/long --continue\n"
-      "\nExit codes: 0 done, or stopped on request after a checkpoint; 1 failed; 2 wrong command line or configuration.");
+      "\nExit codes: 0 done, or stopped by `lockstep stop` after a checkpoint; 1 failed; 2 wrong command line or configuration;\n"
+      "75 interrupted after a checkpoint: run it again with --resume or --continue; 128+N a second signal N ended it at once.\n"
+      "SIGUSR1, SIGTERM or Ctrl-C, to mpirun or to any rank, interrupt after the step that all ranks are at. Send mpirun SIGUSR1:\n"
+      "at SIGTERM or Ctrl-C it kills the ranks after two seconds and returns 1, whatever they do.");
   train->callback([arguments, &app] {
     if (arguments->config.empty() == arguments->resume.empty()) throw Error("train: give a configuration file or --resume RUN_DIR (one of them)", kUsage);
     if (arguments->goes_on && (arguments->config.empty() || arguments->run_dir.empty())) throw Error("train: --continue needs a configuration file and --run-dir DIR", kUsage);
-    run_on_ranks(app, [&](World& world) { TrainingRun(*arguments, world)(); });
+    StopSignals signals;  // before MPI: a signal that comes early is not lost
+    run_on_ranks(app, [&](World& world) { TrainingRun(*arguments, world, signals)(); });
   });
 }
 

@@ -46,7 +46,8 @@ void BoardCallback::on_epoch_end(const FitState& state, Logs& logs) {
 
 Callback::Request BoardCallback::request() noexcept {
   const Requests asked = board_.pending();
-  return {asked.stop, asked.checkpoint || asked.stop_checkpoint};
+  const bool interrupt = signals_.received() != 0;
+  return {asked.stop || interrupt, asked.checkpoint || asked.stop_checkpoint || interrupt, interrupt};
 }
 
 void CheckpointCallback::on_epoch_end(const FitState& state, Logs&) {
@@ -57,7 +58,7 @@ void CheckpointCallback::on_epoch_end(const FitState& state, Logs&) {
 
 void CheckpointCallback::on_checkpoint(const FitState& state) {
   const Requests asked = board_.pending();
-  if (asked.stop && !asked.stop_checkpoint && !asked.checkpoint) return;
+  if (asked.stop && !asked.stop_checkpoint && !asked.checkpoint && !state.interrupted) return;
   const bool epoch_over = state.step == state.steps_per_epoch;
   save(state, epoch_over ? state.epoch + 1 : state.epoch, epoch_over ? 0 : state.step);
 }

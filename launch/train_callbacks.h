@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/signals.h"
 #include "cluster/status_board.h"
 #include "core/callbacks.h"
 #include "io/config.h"
@@ -12,10 +13,10 @@
 
 namespace lockstep {
 
-/// Publishes fit()'s progress on a StatusBoard and passes on what was asked of it: stop, checkpoint.
+/// Publishes fit()'s progress on a StatusBoard and passes on what was asked of it, stop and checkpoint, and what signals ask for: both.
 class BoardCallback final : public Callback {
  public:
-  explicit BoardCallback(StatusBoard& board) : board_(board) {}
+  BoardCallback(StatusBoard& board, const StopSignals& signals) : board_(board), signals_(signals) {}
   void on_train_begin(const FitState& state) override;
   void on_epoch_begin(const FitState& state) override;
   void on_train_batch_end(const FitState& state) override;
@@ -27,6 +28,7 @@ class BoardCallback final : public Callback {
   void publish(const FitState& state, std::chrono::steady_clock::time_point now);
 
   StatusBoard& board_;
+  const StopSignals& signals_;
   std::chrono::steady_clock::time_point published_, epoch_start_;
   std::int64_t samples_before_ = 0;  // of the epochs that are over
 };

@@ -82,8 +82,8 @@ std::string describe(Sequential& model) {
 
 }  // namespace
 
-TrainingRun::TrainingRun(const TrainArguments& arguments, const World& world)
-    : arguments_(arguments), world_(world), config_(load_config(arguments, world)) {}
+TrainingRun::TrainingRun(const TrainArguments& arguments, const World& world, StopSignals& signals)
+    : arguments_(arguments), world_(world), signals_(signals), config_(load_config(arguments, world)) {}
 
 void TrainingRun::open_data_sets() {
   world_.agree([&] {
@@ -186,7 +186,7 @@ RunInfo TrainingRun::info(int threads) {
 }
 
 void TrainingRun::train() {
-  BoardCallback publisher(board_);
+  BoardCallback publisher(board_, signals_);
   std::int64_t samples = 0;
   LastState last(last_, samples);
   std::optional<HistoryCsv> csv;
@@ -204,12 +204,27 @@ void TrainingRun::train() {
   finish(history, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 }
 
+/// Collective.
+std::string TrainingRun::how_it_ended() const {
+  const int own = signals_.received();
+  const std::vector<std::string> signals = world_.all_gather(own == 0 ? "" : signal_name(own));
+  if (!stopped_) return all_epochs_done(last_.epochs);
+  if (!last_.interrupted) return "stopped on request";
+  std::string ranks, name;
+  for (std::size_t rank = 0; rank < signals.size(); ++rank) {
+    if (signals[rank].empty()) continue;
+    if (name.empty()) name = signals[rank];
+    ranks += (ranks.empty() ? "" : ", ") + std::to_string(rank);
+  }
+  return fmt::format("interrupted by {} (rank {}) after a checkpoint; run it again", name, ranks);
+}
+
 void TrainingRun::finish(const History& history, double seconds) {
   stopped_ = history.epoch.empty() || history.epoch.back() + 1 < last_.epochs;
   RunResult result;
   if (test_ && !stopped_) result.test = model_->evaluate(*test_, world_);
   result.name = config_.name;
-  result.ended = stopped_ ? "stopped on request" : all_epochs_done(last_.epochs);
+  result.ended = how_it_ended();
   result.seed = config_.seed;
   result.batch_size = config_.fit.batch_size;
   result.epochs_done = history.epoch.empty() ? 0 : history.epoch.back() + 1;
@@ -266,6 +281,8 @@ void TrainingRun::operator()() {
     if (leads()) directory_->log(std::string("failed: ") + error.what());
     throw;
   }
+  signals_.settle();
+  if (stopped_ && last_.interrupted) throw AgreedExit{kRunAgain};
 }
 
 }  // namespace lockstep

@@ -8,6 +8,7 @@
 
 #include "cluster/coordinator.h"
 #include "cluster/placement.h"
+#include "cluster/signals.h"
 #include "cluster/status_board.h"
 #include "core/sampler.h"
 #include "core/sequential.h"
@@ -31,7 +32,7 @@ struct TrainArguments {
 /// they come to life. Collective.
 class TrainingRun {
  public:
-  TrainingRun(const TrainArguments& arguments, const World& world);
+  TrainingRun(const TrainArguments& arguments, const World& world, StopSignals& signals);
   void operator()();
 
  private:
@@ -47,12 +48,14 @@ class TrainingRun {
   void train();
   void finish(const History& history, double seconds);
   bool leads() const { return world_.rank() == 0; }
+  std::string how_it_ended() const;
   std::string allreduce_name() const;
   std::int64_t training_rows() const;
   std::unique_ptr<Sampler> sampler() const;
 
   const TrainArguments& arguments_;
   const World& world_;
+  StopSignals& signals_;
   RunConfig config_;
   std::optional<Hdf5Dataset> train_, validation_, test_;
   std::optional<RunDirectory> directory_;  // rank 0

@@ -1,0 +1,33 @@
+#pragma once
+#include <memory>
+
+namespace lockstep {
+
+/// What this process does with signals that ask it to end: SIGUSR1 and SIGTERM (batch systems, mpirun) and SIGINT (Ctrl-C, unless the shell has
+/// it ignored). The first one is remembered, for the training loop to ask all ranks for a checkpoint and a stop; a second one, at least
+/// 0.2 s later (launchers deliver some twice), ends the process at once with exit code 128 + its number.
+///
+/// One object at a time in a process, made before all other threads: they inherit that these signals are blocked.
+class StopSignals {
+ public:
+  StopSignals();
+  /// Puts the former signal mask back.
+  ~StopSignals();
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+  /// Number of the first signal that has come; 0: none. One relaxed load.
+  int received() const noexcept;
+  /// The work is done and the exit code settled: signals are ignored from now on. (mpirun sends SIGTERM to ranks in MPI_Finalize when another one
+  /// has left with a code that is not 0.)
+  void settle() noexcept;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// "SIGUSR1", "SIGTERM", ...; "another signal" for one that is not of this kind. Async-signal-safe.
+const char* signal_name(int number) noexcept;
+
+}  // namespace lockstep

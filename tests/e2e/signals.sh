@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# SIGUSR1, SIGTERM and SIGINT, to mpirun or to a rank, at any time: a checkpoint, exit code 75, and the resumed run ends with the weights of the one that
+# was not interrupted. A second signal: gone at once.
+set -euo pipefail
+lockstep=$LOCKSTEP_BIN/lockstep
+work=$(mktemp -d)
+job=
+trap '[ -z "$job" ] || kill -KILL $job 2> /dev/null || true; rm -rf "$work"' EXIT
+cd "$work"
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+holds() { jq -es "$1" "${@:2}" > /dev/null || { cat "${@:2}"; fail "not true of ${*:2}: $1"; }; }
+
+"$lockstep" data make garments data/garments.h5 --train 6000 --test 211 > made.txt
+sed -e 's/rows: \[0, 55000\]/rows: [0, 320]/; s/rows: \[55000, 60000\]/rows: [320, 6000]/' "$LOCKSTEP_SOURCE/configs/quickstart.yaml" > small.yaml
+forever=(train small.yaml --epochs 1000000 --set checkpoint.every_epochs=0)
+
+# start NAME RANKS: a job in the background that nothing but a signal ends
+start() { name=$1; timeout -k 5 100 mpirun --oversubscribe -np "$2" "$lockstep" "${forever[@]}" --run-dir "runs/$1" > "$1.txt" 2>&1 & job=$!; }
+# until_status FILTER: the job's status.json makes the filter true
+until_status() {
+  until "$lockstep" status "runs/$name" --json > status.json 2> status.txt && jq -e "$1" status.json > now.txt; do
+    kill -0 $job 2> now.txt || { cat "$name.txt"; fail "$name: the job ended before $1"; }
+  done
+}
+# ends CODE: the job does, with this exit code
+ends() { local code=0; wait $job || code=$?; job=; [ $code = "$1" ] || { cat "$name.txt"; fail "$name: exit code $code instead of $1"; }; }
+ranks_known='.global_step > 0 and all(.ranks[]; .pid > 0)'
+mpirun_of() { ps -o ppid= -p "$(jq ".ranks[0].pid" status.json)" | tr -d ' '; }
+
+# --- to mpirun, and to one rank ---
+for case in mpirun:USR1 2:USR1 0:TERM 1:TERM 1:INT; do
+  to=${case%:*} signal=${case#*:}
+  start "$to-$signal" 3
+  until_status "$ranks_known"
+  if [ "$to" = mpirun ]; then kill -"$signal" "$(mpirun_of)"; else kill -"$signal" "$(jq ".ranks[$to].pid" status.json)"; fi
+  ends 75
+  grep -q "interrupted by SIG$signal (rank .*) after a checkpoint" "$name.txt" || { cat "$name.txt"; fail "$case: it does not say what it did"; }
+  [ "$to" = mpirun ] || grep -q "(rank $to)" "$name.txt" || { cat "$name.txt"; fail "$case: it does not say which rank"; }
+  [ "$(ls "runs/$name/checkpoints")" ] || fail "$case: no checkpoint"
+  holds '.[0].ended | startswith("interrupted")' "runs/$name/result.json"
+done
+
+# --- while it validates ---
+start validating 2
+until_status '.phase == "validating"'
+kill -USR1 "$(mpirun_of)"
+ends 75
+
+# --- before the first step: as soon as the process takes signals ---
+name=early
+"$lockstep" "${forever[@]}" --run-dir runs/early > early.txt 2>&1 & job=$!
+held() { [ $((0x$(awk '/^SigBlk/ { print $2 }' /proc/$job/status) & 0x200)) != 0 ]; }
+until held; do kill -0 $job || fail 'early: it ended'; done
+kill -USR1 $job
+ends 75
+[ "$(ls runs/early/checkpoints)" = step-00000001 ] || fail "early: checkpoints $(ls runs/early/checkpoints)"
+
+# --- go on: the weights of a run that was not interrupted ---
+"$lockstep" train --resume runs/early --epochs 2 > resumed.txt 2>&1 || { cat resumed.txt; fail 'resume after a signal'; }
+"$lockstep" train small.yaml --epochs 2 --run-dir runs/straight > straight.txt
+holds '.[0].weights_digest == .[1].weights_digest' runs/straight/result.json runs/early/result.json
+
+# --- a second signal: at once, although the run cannot stop in good order (a rank is stopped) ---
+start twice 2
+until_status "$ranks_known"
+kill -STOP "$(jq '.ranks[1].pid' status.json)"
+victim=$(jq '.ranks[0].pid' status.json)
+while kill -USR1 "$victim" 2> now.txt && [ -e "/proc/$victim" ]; do timeout 0.3 tail --pid="$victim" -f /dev/null || true; done
+ends 138
+grep -q 'a second signal' twice.txt || { cat twice.txt; fail 'it does not say why it left'; }
+echo 'signals: all passed'
