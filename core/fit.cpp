@@ -1,10 +1,12 @@
 // Sequential::fit, evaluate and predict: the loops around Trainer and Evaluator.
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <optional>
 
 #include "cluster/placement.h"
+#include "core/bfloat16.h"
 #include "core/evaluator.h"
 #include "core/model_state.h"
 #include "core/ops.h"
@@ -27,6 +29,16 @@ void share_start(Sequential& model, const World& world) {
 struct Split {
   RowRange train, validation;
 };
+
+/// Rows of the global batch from which `auto` takes bfloat16.
+constexpr std::int64_t kBfloat16Rows = 32;
+
+/// The same on all ranks. Collective.
+bool every_rank_has_bfloat16(const World& world) {
+  std::array<std::int64_t, 1> without{has_bfloat16() ? 0 : 1};
+  world.sum(without);
+  return without[0] == 0;
+}
 
 /// Keras: the last rows validate; floor(rows * (1 - split)) in double.
 Split split_rows(const Dataset& data, double fraction) {
@@ -174,11 +186,32 @@ History Sequential::fit(const Dataset& train, const FitOptions& options, const W
     }
     if (validation != nullptr) check(*validation);
   });
+  decide_dtype(options, world);
+  state_->choose_ops(world);
   const ThreadScope one(1);  // oneDNN sees one thread; grains are what is spread over threads
   share_start(*this, world);
   const Dataset& data = train_slice ? static_cast<const Dataset&>(*train_slice) : train;
   Fit fit(*this, *state_, data, validation, options, world, threads_for_rank(world, options.threads));
   return fit.run();
+}
+
+void ModelState::choose_ops(const World& world) {
+  network->set_bfloat16(policy == DtypePolicy::mixed_bfloat16 && every_rank_has_bfloat16(world));
+}
+
+DtypePolicy Sequential::decide_dtype(const FitOptions& options, const World& world) {
+  DtypePolicy& policy = state_->policy;
+  if (policy == DtypePolicy::automatic) {
+    const bool gains = options.batch_size >= kBfloat16Rows;
+    policy = every_rank_has_bfloat16(world) && gains ? DtypePolicy::mixed_bfloat16 : DtypePolicy::float32;
+  }
+  world.agree([&] {
+    if (policy != DtypePolicy::mixed_bfloat16 || has_bfloat16()) return;
+    throw Error("model '" + name() + "' has the dtype policy mixed_bfloat16, but this CPU has no AVX512_BF16 (it computes with " + onednn_isa() +
+                    "); train with mixed_precision: float32, or auto, which takes bfloat16 only where every rank has it",
+                kUsage);
+  });
+  return policy;
 }
 
 ExchangeKind Sequential::exchange(const FitOptions& options, std::int64_t rows, const World& world) const {
@@ -189,6 +222,7 @@ ExchangeKind Sequential::exchange(const FitOptions& options, std::int64_t rows, 
 
 Scores Sequential::evaluate(const Dataset& data, const World& world) {
   world.agree([&] { check(data); });
+  state_->choose_ops(world);
   const ThreadScope one(1);
   Evaluator evaluator(*state_, data, world, threads_for_rank(world, 0));
   const std::vector<double> results = evaluator.score();
@@ -199,6 +233,7 @@ Scores Sequential::evaluate(const Dataset& data, const World& world) {
 
 std::vector<float> Sequential::predict(const Dataset& data, const World& world) {
   world.agree([&] { state_->need_input(*this, data); });
+  state_->choose_ops(world);
   const ThreadScope one(1);
   Evaluator evaluator(*state_, data, world, threads_for_rank(world, 0));
   std::vector<float> own;

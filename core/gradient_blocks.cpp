@@ -30,7 +30,7 @@ std::vector<std::size_t> dense_ops(const Network& network) {
 }
 
 bool cuts_columns(const Network& network, const std::vector<std::size_t>& dense, bool in_place) {
-  if (!in_place || dense.empty()) return false;
+  if (!in_place || dense.empty() || network.bfloat16()) return false;  // in bfloat16 an element's bits do not depend on the cut
   const DenseWeights& weights = *network.ops()[dense.back()]->weights();
   return weights.repeat == 1 && weights.out >= 4 * kColumns;
 }

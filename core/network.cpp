@@ -91,7 +91,8 @@ void Network::append(const LayerSpec& layer, std::size_t index, std::uint64_t se
 void Network::append_dense(const Dense& layer, std::size_t index, const Shape& input) {
   const auto weights = std::find_if(dense_.begin(), dense_.end(), [&](const DenseWeights& w) { return w.layer == static_cast<std::int64_t>(index); });
   const bool keeps_input = !derivative_from_output(layer.activation);  // its backward reads the pre-activation: an op of its own
-  ops_.push_back(make_dense_op(*weights, keeps_input ? linear : layer.activation, &base_));
+  dense_ops_.push_back({ops_.size(), *weights, keeps_input ? linear : layer.activation});
+  ops_.push_back(make_dense_op(*weights, dense_ops_.back().activation, &base_));
   last_activation_ = layer.activation;
   if (keeps_input) {
     Shape output = input;
@@ -126,6 +127,14 @@ void Network::place(Buffer memory, bool keep) {
   if (!keep) std::copy_n(parameters_.data(), parameters_.size(), memory.data());
   parameters_ = std::move(memory);
   base_ = parameters_.data();
+}
+
+void Network::set_bfloat16(bool on) {
+  if (on == bfloat16_) return;
+  bfloat16_ = on;
+  for (const auto& [op, weights, activation] : dense_ops_) {
+    ops_[op] = on ? make_bfloat16_dense_op(weights, activation, &base_) : make_dense_op(weights, activation, &base_);
+  }
 }
 
 void Network::prepare(std::int64_t rows, int threads) {

@@ -40,6 +40,9 @@ class Network {
   const std::vector<std::unique_ptr<Op>>& ops() const { return ops_; }
   /// Whether the last op ends in this activation (so that the loss can take its logits).
   bool ends_in(ActivationFunction function) const { return last_activation_ == function; }
+  /// Products of Dense layers in bfloat16 or float32 (DtypePolicy); before prepare(). Needs has_bfloat16().
+  void set_bfloat16(bool on);
+  bool bfloat16() const { return bfloat16_; }
   /// Ops before this one have no weights to train before them: backward ends here.
   std::size_t first_trainable() const { return first_trainable_; }
 
@@ -62,6 +65,13 @@ class Network {
   std::vector<Shape> shapes_;  // per layer: output
   std::vector<std::unique_ptr<Op>> ops_;
   std::vector<DenseWeights> dense_;  // in layer order
+  struct DenseOpSpec {
+    std::size_t op;
+    DenseWeights weights;
+    ActivationFunction activation;
+  };
+  std::vector<DenseOpSpec> dense_ops_;
+  bool bfloat16_ = false;
   std::vector<Variable> variables_;
   Buffer parameters_;
   float* base_ = nullptr;

@@ -38,6 +38,10 @@ class Op {
   /// dx = dL/dx from dy = dL/dy; dy is turned into dL/d(pre-activation) on the way, the delta of the weights' gradient. dx null: not wanted.
   virtual void backward(const float* x, const float* y, float* dy, float* dx, const Block& block) const = 0;
   virtual const DenseWeights* weights() const { return nullptr; }
+  /// An op that keeps its weights in another format as well: pieces of it, each of which refresh() makes anew from the weights before every
+  /// forward pass of training, with `backward` for input gradients too. prepare() makes all that a forward pass needs.
+  virtual std::int64_t refreshes() const { return 0; }
+  virtual void refresh(std::int64_t /*piece*/, bool /*backward*/) {}
   /// Not null: all that this op does is x * scale + offset.
   virtual const Rescaling* rescaling() const { return nullptr; }
   /// Ops with weights: forward in two parts, of which the first can be done column by column. multiply: columns [column, column + columns) of
@@ -50,6 +54,8 @@ class Op {
 
 /// Dense without an activation that needs its pre-activation; `base` points at the (movable) flat parameter buffer.
 std::unique_ptr<Op> make_dense_op(const DenseWeights& weights, ActivationFunction activation, float* const* base);
+/// The same with products in bfloat16 (core/bfloat16.h).
+std::unique_ptr<Op> make_bfloat16_dense_op(const DenseWeights& weights, ActivationFunction activation, float* const* base);
 std::unique_ptr<Op> make_activation_op(ActivationFunction function, std::int64_t elements, std::int64_t last_axis);
 std::unique_ptr<Op> make_rescaling_op(const Rescaling& layer, std::int64_t elements);
 std::unique_ptr<Op> make_dropout_op(const Dropout& layer, std::int64_t elements, std::uint64_t seed, std::uint32_t id);

@@ -55,7 +55,8 @@ void Pass::finish(std::size_t i, Block block) {
 void Pass::forward(Block block, std::int64_t grains, std::size_t first, std::size_t last) {
   const auto& ops = network_.ops();
   for (std::size_t i = std::max(first, first_op_); i < last; ++i) {
-    const Op& op = *ops[i];
+    Op& op = *ops[i];
+    if (block.training) for_each_grain(threads_, op.refreshes(), [&](std::int64_t piece) { op.refresh(piece, i > network_.first_trainable()); });
     for_each_grain(threads_, grains, [&](std::int64_t g) {
       op.forward(values(i) + g * rows_ * op.in, values(i + 1) + g * rows_ * op.out, at(block, g, i + 1 == ops.size()));
     });

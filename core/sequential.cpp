@@ -101,6 +101,9 @@ void Sequential::set_seed(std::uint64_t seed) {
 }
 std::uint64_t Sequential::seed() const { return state_->seed; }
 
+void Sequential::set_dtype_policy(DtypePolicy policy) { state_->policy = policy; }
+DtypePolicy Sequential::dtype_policy() const { return state_->policy; }
+
 void Sequential::build(const Shape& sample_shape) {
   if (state_->network) return;
   if (state_->has_input() && std::get<Input>(state_->layers.front()).shape != sample_shape) {

@@ -12,6 +12,7 @@
 #include "cluster/world.h"
 #include "core/callbacks.h"
 #include "core/dataset.h"
+#include "core/dtype_policy.h"
 #include "core/layers.h"
 #include "core/losses.h"
 #include "core/metrics.h"
@@ -75,6 +76,12 @@ class Sequential {
   /// Seed of initial weights, dropout and shuffling; before the model is built. Default 0.
   void set_seed(std::uint64_t seed);
   std::uint64_t seed() const;
+  /// What products are computed in, in training as in evaluate and predict; a saved model says it, its weights are float32. Default float32.
+  void set_dtype_policy(DtypePolicy policy);
+  DtypePolicy dtype_policy() const;
+  /// Decides between the types where the policy is automatic, and returns what fit() with these options will compute in; fit() calls it. An
+  /// AgreedError (kUsage) where a rank's CPU has no bfloat16 and the policy demands it. Collective.
+  DtypePolicy decide_dtype(const FitOptions& options, const World& world = World());
 
   /// Creates the weights for samples of this shape, once; needed only when there is no Input layer and before fit, evaluate, predict do it.
   void build(const Shape& sample_shape);

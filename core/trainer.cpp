@@ -61,6 +61,7 @@ Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& optio
   value_.resize(slots);
   probabilities_ = Buffer(grains_.own_slots() * model.network->output_width());
   world.agree([&] { reader_ = data.open(sampler_.ranges(grains_.first_slot(), grains_.first_slot() + grains_.own_slots())); });
+  if (model.network->bfloat16()) bfloat16_.emplace(pass_, *model.network, dense_);
   if (exchange_->shared()) share_state();
   if (!exchange_->columns_stay()) return;
   columns_.clear();
@@ -210,6 +211,7 @@ void Trainer::score(std::int64_t grain, float scale) {
 }
 
 void Trainer::form(std::span<const GradientBlock> blocks) {
+  if (bfloat16_) bfloat16_->take(blocks);
   for_each_grain(pass_.threads(), static_cast<std::int64_t>(blocks.size()), [&](std::int64_t b) {
     const GradientBlock& block = blocks[static_cast<std::size_t>(b)];
     form(block);
@@ -231,7 +233,10 @@ void Trainer::form(const GradientBlock& block) {
   const float *x = pass_.visible_values(op).data(), *d = pass_.visible_deltas(op + 1).data();
   const WeightGradient gradient{x, d, rows, weights.in, weights.out, block.first, block.last, block.column, block.columns > 0 ? block.columns : weights.out};
   if (block.first < block.last) {  // else the bias alone
-    if (in_place_) {
+    if (bfloat16_) {
+      float* target = in_place_ ? model_.network->parameters().data() : gradients;
+      bfloat16_->form(block, in_place_ ? -model_.optimizer->learning_rate() : 1, in_place_, target + block.offset);
+    } else if (in_place_) {
       gradient.add(-model_.optimizer->learning_rate(), model_.network->parameters().data() + block.offset);
     } else {
       gradient.write(gradients + block.offset);

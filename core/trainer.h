@@ -1,10 +1,12 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "cluster/exchange.h"
 #include "cluster/world.h"
+#include "core/bfloat16_factors.h"
 #include "core/callbacks.h"
 #include "core/dataset.h"
 #include "core/gradient_blocks.h"
@@ -74,6 +76,7 @@ class Trainer {
   std::unique_ptr<Exchange> exchange_;
   bool at_once_ = false;                 // a block is updated as soon as its gradient is formed
   Pass pass_;
+  std::optional<Bfloat16Factors> bfloat16_;  // where gradients are formed in bfloat16
   Scorer scorer_;
   std::unique_ptr<RowReader> reader_;
 

@@ -93,6 +93,13 @@ void read_training(ConfigSection section, RunConfig& config) {
   if (const auto split = section.find("validation_split"); split && !(config.fit.validation_split >= 0 && config.fit.validation_split < 1)) {
     section.fail(*split, "validation_split", "must lie in [0, 1)");
   }
+  if (const auto precision = section.find("mixed_precision")) {
+    try {
+      config.mixed_precision = mixed_precision_from_name(section.as_text(*precision, "mixed_precision"));
+    } catch (const Error& error) {
+      section.fail(*precision, "mixed_precision", std::string("names an ") + error.what());
+    }
+  }
   if (const auto weights = section.find("class_weight")) {
     const ConfigSection classes(*weights, section.file(), section.path_of("class_weight"));
     for (const auto& entry : *weights) {
@@ -157,6 +164,7 @@ RunConfig read(const YAML::Node& root, const std::string& file) {
 Sequential RunConfig::make_model() const {
   Sequential result(model.layers);
   result.set_seed(seed);
+  result.set_dtype_policy(mixed_precision);
   return result;
 }
 

@@ -37,13 +37,14 @@ struct RunConfig {
   std::optional<DataConfig> validation, test;
   ModelConfig model;
   CompileOptions compile;
+  DtypePolicy mixed_precision = DtypePolicy::float32;
   FitOptions fit;  ///< epochs, batch_size, shuffle, validation_split, class_weight, shards, threads, allreduce, exchange
   bool coordinator = true;
   CoordinatorOptions coordinator_options;
   CheckpointConfig checkpoint;
   std::string yaml;  ///< the whole configuration with overrides applied, for the run directory
 
-  /// An uncompiled model with the seed set.
+  /// An uncompiled model with seed and dtype policy set.
   Sequential make_model() const;
 };
 

@@ -4,6 +4,16 @@ namespace lockstep {
 
 using Json = nlohmann::json;
 
+namespace {
+
+/// The name of a dtype, a string or a policy object; the value itself where it is something else.
+Json policy_name(const Json& value) {
+  if (!value.is_object() || !value.contains("config") || !value["config"].is_object()) return value;
+  return value["config"].value("name", value);
+}
+
+}  // namespace
+
 KerasArguments::KerasArguments(std::string place, const Json& config) : place_(std::move(place)), left_(config) {
   if (!left_.is_object()) fail("config", "an object", left_);
 }
@@ -51,8 +61,13 @@ void KerasArguments::accept(const std::string& key, const Json& only) {
 
 void KerasArguments::accept_float32() {
   const Json value = take("dtype");
-  const bool policy = value.is_object() && value.contains("config") && value["config"].is_object() && value["config"].value("name", Json()) == "float32";
-  if (!value.is_null() && value != "float32" && !policy) fail("dtype", "float32", value);
+  if (const Json name = policy_name(value); !name.is_null() && name != "float32") fail("dtype", "float32", value);
+}
+
+bool KerasArguments::take_mixed_bfloat16() {
+  const Json value = take("dtype"), name = policy_name(value);
+  if (!name.is_null() && name != "float32" && name != "mixed_bfloat16") fail("dtype", "float32 or mixed_bfloat16", value);
+  return name == "mixed_bfloat16";
 }
 
 void KerasArguments::finish() const {

@@ -25,6 +25,8 @@ class KerasArguments {
   void accept(const std::string& key, const nlohmann::json& only);
   /// "dtype" as a string or a policy: float32.
   void accept_float32();
+  /// The same, or mixed_bfloat16: true.
+  bool take_mixed_bfloat16();
   /// Newer versions write arguments that are off (null, false, empty); what is on and unknown is refused.
   void finish() const;
   [[noreturn]] void fail(const std::string& key, const std::string& expected, const nlohmann::json& found) const;

@@ -66,7 +66,7 @@ Json regularizer_config(const Regularizer& r) {
 }
 
 /// Name and settings of a layer with the keys that all layers share.
-Json layer_config(const LayerSpec& layer) {
+Json layer_config(const LayerSpec& layer, DtypePolicy policy) {
   if (const auto* input = std::get_if<Input>(&layer)) {
     return {{"batch_shape", batch_shape(input->shape)}, {"dtype", "float32"}, {"sparse", false}, {"name", input->name}};
   }
@@ -75,6 +75,7 @@ Json layer_config(const LayerSpec& layer) {
                         [&](const Rescaling& l) { config.update({{"scale", number(l.scale)}, {"offset", number(l.offset)}}); },
                         [&](const Flatten&) { config["data_format"] = "channels_last"; },
                         [&](const Dense& l) {
+                          if (policy == DtypePolicy::mixed_bfloat16) config["dtype"] = "mixed_bfloat16";  // all other layers compute in float32
                           config.update({{"units", l.units},
                                          {"activation", std::string(name_of(l.activation))},
                                          {"use_bias", l.use_bias},
@@ -162,7 +163,7 @@ Json compile_config(Sequential& model) {
 
 std::string model_config(Sequential& model) {
   Json layers = Json::array();
-  for (const LayerSpec& layer : model.layers()) layers.push_back(envelope("keras.layers", class_name(layer), layer_config(layer)));
+  for (const LayerSpec& layer : model.layers()) layers.push_back(envelope("keras.layers", class_name(layer), layer_config(layer, model.dtype_policy())));
   Json config{{"name", model.name()}, {"trainable", true}, {"dtype", "float32"}};
   if (model.built()) config["build_input_shape"] = batch_shape(model.input_shape());
   config["layers"] = layers;

@@ -110,18 +110,24 @@ LayerSpec read_layer(const std::string& class_of, KerasArguments& arguments) {
   return layer;
 }
 
-LayerSpec read_entry(const std::string& file, const Json& entry, std::size_t index) {
+/// Dense layers by their policies: the model has one.
+struct DensePolicies {
+  std::int64_t float32 = 0, mixed_bfloat16 = 0;
+};
+
+LayerSpec read_entry(const std::string& file, const Json& entry, std::size_t index, DensePolicies& policies) {
   const KerasArguments owner(file + ": layer " + std::to_string(index), entry);
   const KerasObject object = keras_object(owner, "layer", entry);
   const Json own_name = object.config.is_object() ? object.config.value("name", Json()) : Json();
   KerasArguments arguments(file + ": layer " + (own_name.is_string() ? "'" + own_name.get<std::string>() + "'" : std::to_string(index)) + " (" + object.name + ")",
                            object.config);
   const std::string name = arguments.take_string("name");
-  arguments.accept_float32();
+  const bool mixed = arguments.take_mixed_bfloat16();  // of no meaning but for Dense: all others compute in float32
   arguments.accept("trainable", true);
   LayerSpec layer = read_layer(object.name, arguments);
   for (const char* known : {"batch_input_shape", "build_input_shape"}) arguments.take(known);  // on a first layer; read_model saw it
   arguments.finish();
+  if (std::holds_alternative<Dense>(layer)) ++(mixed ? policies.mixed_bfloat16 : policies.float32);
   layer_name(layer) = name;
   return layer;
 }
@@ -145,7 +151,12 @@ Sequential read_model(const std::string& file, const Json& root) {
   KerasArguments own(file + ": model", config);
   Sequential model({}, own.take_string("name"));
   std::size_t index = 0;
-  for (const Json& entry : config["layers"]) model.add(read_entry(file, entry, index++));
+  DensePolicies policies;
+  for (const Json& entry : config["layers"]) model.add(read_entry(file, entry, index++, policies));
+  if (policies.mixed_bfloat16 > 0) {
+    if (policies.float32 > 0) throw Error(file + ": some Dense layers have dtype float32 and some mixed_bfloat16; Lockstep has one policy for all", kUsage);
+    model.set_dtype_policy(DtypePolicy::mixed_bfloat16);
+  }
   const bool has_input = !model.layers().empty() && std::holds_alternative<Input>(model.layers().front());
   const Json shape = input_shape(root, config);
   if (has_input) {

@@ -72,6 +72,7 @@ std::string result_json(const RunResult& result) {
   json["best"] = best;
   json["weights_digest"] = result.digest;
   json["epoch_digests"] = epoch_digests(result.history);
+  json["dtype_policy"] = result.dtype_policy;
   json["allreduce"] = result.allreduce;
   json["ranks"] = result.ranks.size();
   json["hosts"] = result.hosts;

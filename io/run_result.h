@@ -23,6 +23,7 @@ struct RunResult {
   History history;
   std::optional<Scores> test;
   std::string digest;  ///< of the final weights
+  std::string dtype_policy;  ///< what products were computed in
   std::string allreduce;
   int hosts = 1;
   std::vector<RankPlace> ranks;

@@ -101,6 +101,7 @@ void TrainingRun::make_model() {
     if (validation_) model_->check(*validation_);
     if (test_) model_->check(*test_);
   });
+  model_->decide_dtype(config_.fit, world_);
   if (resumes_) return;  // the checkpoint has the statistics
   const RowSlice rows(*train_, {0, training_rows()});
   for (const std::size_t layer : config_.model.adapt) {
@@ -162,7 +163,8 @@ void TrainingRun::announce(int threads) {
   fmt::print("data           train: {} rows of {}\n", train_->rows(), train_->description());
   if (validation_) fmt::print("               validation: {} rows of {}\n", validation_->rows(), validation_->description());
   if (test_) fmt::print("               test: {} rows of {}\n", test_->rows(), test_->description());
-  fmt::print("training       {} epochs of {} steps, batch {}, allreduce {}\n", config_.fit.epochs, batches->steps(), config_.fit.batch_size, allreduce_name());
+  fmt::print("training       {} epochs of {} steps, batch {}, {}{}, allreduce {}\n", config_.fit.epochs, batches->steps(), config_.fit.batch_size,
+             name_of(model_->dtype_policy()), config_.mixed_precision == DtypePolicy::automatic ? " (auto)" : "", allreduce_name());
   fmt::print("{}", start_table(places_, *batches, config_.fit.batch_size));
   std::fflush(stdout);
 }
@@ -234,6 +236,7 @@ void TrainingRun::finish(const History& history, double seconds) {
   result.profile = last_.profile;
   result.history = history;
   result.digest = fmt::format("{:016x}", model_->digest());
+  result.dtype_policy = name_of(model_->dtype_policy());
   result.allreduce = allreduce_name();
   result.hosts = world_.hosts();
   result.ranks = places_;

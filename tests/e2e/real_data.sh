@@ -25,6 +25,15 @@ for ranks in 1 2 3; do
     NR > 1 && !(near($3, $8) && near($5, $10)) { print; bad = 1 } END { exit bad || NR != 3 }' || fail "the curve at $ranks ranks"
 done
 
+# --- products in bfloat16: the same accuracy within half a point ---
+if grep -qw avx512_bf16 /proc/cpuinfo; then
+  train 2 bfloat16 "$LOCKSTEP_SOURCE/configs/fashion_mnist.yaml" --epochs 2 --set training.mixed_precision=bfloat16
+  tail -2 runs/bfloat16/history.csv
+  holds '(.[0].final.test.accuracy - .[1].final.test.accuracy | fabs) <= 0.005' runs/bfloat16/result.json runs/fashion1/result.json
+else
+  echo 'bfloat16 was not tested: this CPU has no AVX512_BF16'
+fi
+
 # --- the first three test images, by name ---
 "$lockstep" predict runs/fashion2 --rows 0:3 --proba > predict.txt
 cat predict.txt

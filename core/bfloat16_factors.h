@@ -1,0 +1,40 @@
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "cluster/exchange.h"
+#include "core/bfloat16.h"
+#include "core/pass.h"
+
+namespace lockstep {
+
+/// Gradients X^T D of Dense kernels with products in bfloat16 and float32 sums. X and D are exchanged as float32 and rounded here, by every
+/// rank for itself.
+class Bfloat16Factors {
+ public:
+  /// `dense`: the ops with weights in the order of GradientBlock::layer. Both must outlive this object.
+  Bfloat16Factors(Pass& pass, const Network& network, std::span<const std::size_t> dense);
+
+  /// Rounds the rows in this rank's sight, for the layers of these blocks.
+  void take(std::span<const GradientBlock> blocks);
+  /// Rows [block.first, block.last) of factor * X^T D to `target`, or with `add` on top of it.
+  void form(const GradientBlock& block, float factor, bool add, float* target) const;
+
+ private:
+  struct Matrix {
+    std::span<const float> values;
+    std::int64_t rows;
+    BfloatPairs pairs;
+  };
+  struct Layer {
+    Matrix x, d;
+    bool wanted = false;
+  };
+  void take(Matrix& matrix);
+
+  int threads_;
+  std::vector<Layer> layers_;
+};
+
+}  // namespace lockstep
