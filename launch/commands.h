@@ -28,5 +28,6 @@ void add_status(CLI::App& app);
 void add_watch(CLI::App& app);
 void add_checkpoint(CLI::App& app);
 void add_stop(CLI::App& app);
+void add_submit(CLI::App& app);
 
 }  // namespace lockstep

@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
   lockstep::add_watch(app);
   lockstep::add_checkpoint(app);
   lockstep::add_stop(app);
+  lockstep::add_submit(app);
   lockstep::add_data(app);
   // Every rank reads the same command line: one of them tells what is wrong with it.
   const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
