@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 namespace lockstep {
@@ -47,6 +48,16 @@ std::vector<int> split(const std::string& text) {
   return numbers;
 }
 
+/// The masks of all ranks of this host. Collective.
+std::vector<std::vector<int>> masks_of_host(const World& world) {
+  const std::vector<std::string> hosts = world.all_gather(world.hostname()), masks = world.all_gather(join(own_mask()));
+  std::vector<std::vector<int>> own;
+  for (std::size_t r = 0; r < hosts.size(); ++r) {
+    if (hosts[r] == world.hostname()) own.push_back(split(masks[r]));
+  }
+  return own;
+}
+
 }  // namespace
 
 int usable_cores() {
@@ -64,16 +75,18 @@ int fair_threads(const std::vector<int>& own, const std::vector<std::vector<int>
   return std::max(1, static_cast<int>(share + 1e-9));
 }
 
+int host_cores(const World& world) {
+  std::set<int> cores;
+  for (const std::vector<int>& mask : masks_of_host(world)) cores.insert(mask.begin(), mask.end());
+  const double limit = quota(), all = static_cast<double>(cores.size());
+  return std::max(1, static_cast<int>(limit > 0 ? std::min(all, std::ceil(limit)) : all));
+}
+
 int threads_for_rank(const World& world, int wanted) {
-  const std::vector<int> own = own_mask();
-  const std::vector<std::string> hosts = world.all_gather(world.hostname()), masks = world.all_gather(join(own));
+  const std::vector<std::vector<int>> neighbours = masks_of_host(world);
   if (wanted > 0) return wanted;
   if (const char* user = std::getenv("OMP_NUM_THREADS"); user != nullptr && std::atoi(user) > 0) return std::atoi(user);
-  std::vector<std::vector<int>> neighbours;
-  for (std::size_t r = 0; r < hosts.size(); ++r) {
-    if (hosts[r] == world.hostname()) neighbours.push_back(split(masks[r]));
-  }
-  const int share = fair_threads(own, neighbours);
+  const int share = fair_threads(own_mask(), neighbours);
   const double limit = quota() / static_cast<double>(neighbours.size());
   return limit > 0 ? std::clamp(static_cast<int>(limit), 1, share) : share;
 }

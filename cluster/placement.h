@@ -9,6 +9,9 @@ namespace lockstep {
 /// Cores this process may use: its affinity mask, cut to the cgroup's CPU quota (at least 1).
 int usable_cores();
 
+/// Cores that the ranks of this host may use together: the union of their masks, cut to the quota (at least 1). Collective.
+int host_cores(const World& world);
+
 /// Threads for a rank whose cores are `own`: every core counts 1 / (number of ranks in `masks` that may use it), at least 1 thread. So ranks
 /// that share all cores divide them, and ranks bound to cores of their own keep them. `masks` has every rank of the host, this one included.
 int fair_threads(const std::vector<int>& own, const std::vector<std::vector<int>>& masks);

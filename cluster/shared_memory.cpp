@@ -2,7 +2,6 @@
 
 #include <mpi.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -12,6 +11,7 @@
 #include <new>
 
 #include "cluster/mpi_call.h"
+#include "cluster/placement.h"
 
 namespace lockstep {
 namespace {
@@ -20,12 +20,6 @@ constexpr std::size_t kPage = 4096;
 constexpr int kSpins = 4000;  // some 50 us
 
 std::size_t whole_pages(std::size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
-
-void relax() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#endif
-}
 
 std::atomic_ref<std::uint32_t> flag(std::byte* segment) { return std::atomic_ref<std::uint32_t>(*reinterpret_cast<std::uint32_t*>(segment)); }
 
@@ -75,26 +69,23 @@ SharedMemory::~SharedMemory() {
   MPI_Comm_free(&window_->host);
 }
 
+SpinWait::SpinWait(const World& world) : patience_(world.local_size() > host_cores(world) ? 1 : kSpins) {}
+
+void SpinWait::yield() { sched_yield(); }
+
 SpinBarrier::SpinBarrier(const World& world)
     : flags_(world, sizeof(std::uint32_t)),
+      spin_(world),
       local_rank_(world.local_rank()),
-      local_size_(world.local_size()),
-      patience_(world.local_size() > static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)) ? 1 : kSpins) {}
+      local_size_(world.local_size()) {}
 
 void SpinBarrier::wait() {
   if (local_size_ == 1) return;
   ++generation_;
   flag(flags_.segment(local_rank_)).store(generation_, std::memory_order_release);
   for (int r = 0; r < local_size_; ++r) {
-    int spins = 0;
     // Signed difference: the generation may wrap around.
-    while (static_cast<std::int32_t>(flag(flags_.segment(r)).load(std::memory_order_acquire) - generation_) < 0) {
-      relax();
-      if (++spins >= patience_) {
-        sched_yield();
-        spins = 0;
-      }
-    }
+    spin_.until([&] { return static_cast<std::int32_t>(flag(flags_.segment(r)).load(std::memory_order_acquire) - generation_) >= 0; });
   }
 }
 

@@ -29,8 +29,33 @@ class SharedMemory {
   std::size_t size_;
 };
 
-/// A barrier among the ranks of a host that spins on flags in shared memory: about a cache line's round trip, no MPI call. Gives its core
-/// away (sched_yield) after a while, and at once when the host has more ranks than cores.
+/// Waiting for another rank of the host: spins, since that is some 50 us of patience at most; gives the core away (sched_yield) after that,
+/// and at once when the ranks of the host have fewer cores than they are.
+class SpinWait {
+ public:
+  /// Collective.
+  explicit SpinWait(const World& world);
+  template <class Done>
+  void until(const Done& done) const {
+    for (int spins = 0; !done();) {
+      relax();
+      if (++spins < patience_) continue;
+      yield();
+      spins = 0;
+    }
+  }
+
+ private:
+  static void relax() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+  static void yield();
+  int patience_;  // spins before yielding
+};
+
+/// A barrier among the ranks of a host that spins on flags in shared memory: about a cache line's round trip, no MPI call.
 class SpinBarrier {
  public:
   /// Collective.
@@ -40,8 +65,8 @@ class SpinBarrier {
 
  private:
   SharedMemory flags_;
+  SpinWait spin_;
   int local_rank_, local_size_;
-  int patience_;  // spins before yielding
   std::uint32_t generation_ = 0;
 };
 
