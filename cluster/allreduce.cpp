@@ -1,15 +1,26 @@
 #include "cluster/allreduce.h"
 
+#include <algorithm>
+#include <array>
+
 #include "cluster/allreduce_algorithms.h"
 
 namespace lockstep {
 
+namespace {
+
+constexpr std::array<std::string_view, 4> kNames = {"auto", "shared", "ring", "mpi"};  // in the order of AllreduceAlgorithm
+
+}  // namespace
+
+std::span<const std::string_view> allreduce_names() { return kNames; }
+
 AllreduceAlgorithm allreduce_from_name(std::string_view name) {
-  if (name == "auto") return AllreduceAlgorithm::automatic;
-  if (name == "shared") return AllreduceAlgorithm::shared;
-  if (name == "ring") return AllreduceAlgorithm::ring;
-  if (name == "mpi") return AllreduceAlgorithm::mpi;
-  throw Error("unknown allreduce '" + std::string(name) + "'; there are: auto, shared, ring, mpi", kUsage);
+  const auto found = std::find(kNames.begin(), kNames.end(), name);
+  if (found != kNames.end()) return static_cast<AllreduceAlgorithm>(found - kNames.begin());
+  std::string known;
+  for (const std::string_view one : kNames) known += (known.empty() ? "" : ", ") + std::string(one);
+  throw Error("unknown allreduce '" + std::string(name) + "'; there are: " + known, kUsage);
 }
 
 std::unique_ptr<Allreduce> make_allreduce(const World& world, AllreduceAlgorithm algorithm) {

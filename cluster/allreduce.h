@@ -14,6 +14,8 @@ enum class AllreduceAlgorithm { automatic, shared, ring, mpi };
 
 /// From "auto", "shared", "ring", "mpi"; anything else is an Error (kUsage) that lists these.
 AllreduceAlgorithm allreduce_from_name(std::string_view name);
+/// All names that there are, "auto" first.
+std::span<const std::string_view> allreduce_names();
 
 /// Sums a buffer over all ranks of a world. All ranks end with the same bits; the order of the additions, hence the last bits, depends on
 /// algorithm and number of ranks. Collective: make_allreduce, allocate and sum, with equal counts on all ranks, and all ranks pass the same part

@@ -29,5 +29,6 @@ void add_watch(CLI::App& app);
 void add_checkpoint(CLI::App& app);
 void add_stop(CLI::App& app);
 void add_submit(CLI::App& app);
+void add_bench(CLI::App& app);
 
 }  // namespace lockstep

@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
   lockstep::add_stop(app);
   lockstep::add_submit(app);
   lockstep::add_data(app);
+  lockstep::add_bench(app);
   // Every rank reads the same command line: one of them tells what is wrong with it.
   const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
   const bool tells = rank == nullptr || std::strcmp(rank, "0") == 0;

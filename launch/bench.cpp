@@ -1,0 +1,23 @@
+// lockstep bench: figures next to what bounds them, measured in the same run.
+#include <CLI/CLI.hpp>
+
+#include "launch/bench_commands.h"
+#include "launch/commands.h"
+
+namespace lockstep {
+
+void add_bench(CLI::App& app) {
+  CLI::App* bench = app.add_subcommand("bench", "Measure steps and allreduces next to what bounds them");
+  bench->require_subcommand(1);
+  bench->footer(
+      "Every figure is a median with its spread, taken in turns with the figures it is compared to, so that a machine that changes\n"
+      "its speed changes both. --json prints one document for programs.\n\n"
+      "Examples:\n"
+      "  lockstep bench step --threads 1\n"
+      "  mpirun -np 2 lockstep bench step --config configs/fashion_mnist.yaml --batch-size 256\n"
+      "  mpirun -np 2 lockstep bench allreduce");
+  add_bench_step(*bench, app);
+  add_bench_allreduce(*bench, app);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,232 @@
+// lockstep bench allreduce: every algorithm against MPI_Allreduce, by size.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "cluster/allreduce.h"
+#include "cluster/shared_memory.h"
+#include "launch/arguments.h"
+#include "launch/bench_commands.h"
+#include "launch/bench_report.h"
+#include "launch/commands.h"
+
+namespace lockstep {
+namespace {
+
+struct AllreduceArguments {
+  std::vector<std::int64_t> sizes = {8, 64, 512, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20};
+  std::vector<std::string> algorithms;
+  double seconds = 1;
+  bool json = false;
+};
+
+/// An algorithm under test with its own memory; or why it cannot run here.
+struct Candidate {
+  std::string name, skipped;
+  std::unique_ptr<Allreduce> allreduce;
+  std::span<float> memory;
+};
+
+/// All of one run.
+class AllreduceBench {
+ public:
+  AllreduceBench(const AllreduceArguments& arguments, const World& world);
+  void operator()();
+
+ private:
+  void add(const std::string& name, std::size_t floats);
+  std::vector<std::vector<double>> measure(std::int64_t bytes);
+  double time_calls(Candidate& candidate, std::size_t count, int calls);
+  void fill(std::span<float> data, int call) const;
+  void check(const Candidate& candidate, std::span<const float> data, int call) const;
+  void wait();
+  BenchJson row(std::int64_t bytes);
+  std::string text(const BenchJson& document) const;
+
+  const AllreduceArguments& arguments_;
+  const World& world_;
+  SpinBarrier barrier_;
+  std::vector<Candidate> candidates_;
+  std::vector<double> refill_;  // seconds, by call, of what is not the allreduce
+};
+
+AllreduceBench::AllreduceBench(const AllreduceArguments& arguments, const World& world) : arguments_(arguments), world_(world), barrier_(world) {
+  if (world.communicator() == nullptr) throw Error("bench allreduce: sums over ranks need ranks; start it with mpirun -np 2 lockstep bench allreduce", kUsage);
+  const std::int64_t most = *std::max_element(arguments.sizes.begin(), arguments.sizes.end());
+  const auto floats = static_cast<std::size_t>((most + 3) / 4);
+  for (const std::string_view name : allreduce_names()) {
+    const auto& chosen = arguments.algorithms;
+    if (chosen.empty() || name == "mpi" || std::find(chosen.begin(), chosen.end(), name) != chosen.end()) add(std::string(name), floats);
+  }
+}
+
+void AllreduceBench::add(const std::string& name, std::size_t floats) {
+  Candidate candidate{name, "", nullptr, {}};
+  try {
+    candidate.allreduce = make_allreduce(world_, allreduce_from_name(name));
+    candidate.memory = candidate.allreduce->allocate(floats);
+  } catch (const AgreedError& error) {  // on all ranks: this algorithm does not work in this job
+    if (error.exit_code() != kUsage) throw;
+    candidate.skipped = error.what();
+  }
+  candidates_.push_back(std::move(candidate));
+}
+
+/// Small whole numbers, different in each call, whose sums are exact in any order.
+void AllreduceBench::fill(std::span<float> data, int call) const {
+  const auto value = static_cast<float>(world_.rank() + 1 + call % 64);
+  std::fill(data.begin(), data.end(), value);
+}
+
+void AllreduceBench::check(const Candidate& candidate, std::span<const float> data, int call) const {
+  const int ranks = world_.size();
+  const auto expected = static_cast<float>(ranks * (ranks + 1) / 2 + ranks * (call % 64));
+  for (const std::size_t i : {std::size_t{0}, data.size() / 2, data.size() - 1}) {
+    if (data[i] != expected) {
+      throw Error(fmt::format("allreduce {} of {} floats: element {} is {}, expected {}", candidate.name, data.size(), i, data[i], expected));
+    }
+  }
+}
+
+void AllreduceBench::wait() {
+  if (world_.hosts() == 1) {
+    barrier_.wait();
+  } else {
+    world_.barrier();
+  }
+}
+
+/// Seconds of one call. Several calls in a row where one is too short for the clock: each on freshly written data, whose writing is timed by
+/// itself and taken off.
+double AllreduceBench::time_calls(Candidate& candidate, std::size_t count, int calls) {
+  const std::span<float> data = candidate.memory.first(count);
+  fill(data, 0);
+  if (calls == 1) {
+    wait();
+    const double start = seconds_now();
+    candidate.allreduce->sum(data);
+    const double seconds = seconds_now() - start;
+    check(candidate, data, 0);
+    return seconds;
+  }
+  double start = seconds_now();
+  for (int call = 0; call < calls; ++call) {
+    fill(data, call);
+    asm volatile("" ::: "memory");  // or all but the last would be left out
+  }
+  const double filling = seconds_now() - start;
+  wait();
+  start = seconds_now();
+  for (int call = 0; call < calls; ++call) {
+    fill(data, call);
+    candidate.allreduce->sum(data);
+  }
+  const double seconds = seconds_now() - start - filling;
+  check(candidate, data, calls - 1);
+  return std::max(seconds, 0.0) / calls;
+}
+
+/// Per candidate the seconds of each sample, that of the rank which needed longest. The candidates take turns.
+std::vector<std::vector<double>> AllreduceBench::measure(std::int64_t bytes) {
+  constexpr std::int64_t kSmall = 8 << 10;
+  constexpr int kWarm = 3, kFewest = 9, kMost = 400;
+  const int calls = bytes <= kSmall ? 32 : 1;
+  const auto count = static_cast<std::size_t>((bytes + 3) / 4);
+  std::vector<std::vector<float>> own(candidates_.size());
+  const double start = seconds_now();
+  for (int round = 0; round < kWarm + kMost; ++round) {
+    for (std::size_t c = 0; c < candidates_.size(); ++c) {
+      if (!candidates_[c].allreduce) continue;
+      const double seconds = time_calls(candidates_[c], count, calls);
+      if (round >= kWarm) own[c].push_back(static_cast<float>(seconds));
+    }
+    std::array<double, 1> over = {world_.rank() == 0 && round >= kWarm + kFewest && seconds_now() - start > arguments_.seconds ? 1.0 : 0.0};
+    world_.sum(over);
+    if (over[0] > 0) break;
+  }
+  std::vector<std::vector<double>> slowest(candidates_.size());
+  for (std::size_t c = 0; c < candidates_.size(); ++c) {
+    const std::vector<float> all = world_.all_gather(std::span<const float>(own[c]));
+    slowest[c].resize(own[c].size());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      double& value = slowest[c][i % own[c].size()];
+      value = std::max(value, static_cast<double>(all[i]));
+    }
+  }
+  return slowest;
+}
+
+BenchJson AllreduceBench::row(std::int64_t bytes) {
+  const std::vector<std::vector<double>> seconds = measure(bytes);
+  double mpi = 0;
+  for (std::size_t c = 0; c < candidates_.size(); ++c) {
+    if (candidates_[c].name == "mpi") mpi = spread_of(seconds[c]).median;
+  }
+  BenchJson algorithms = BenchJson::object();
+  for (std::size_t c = 0; c < candidates_.size(); ++c) {
+    const Candidate& candidate = candidates_[c];
+    if (!candidate.allreduce) {
+      algorithms[candidate.name] = {{"skipped", candidate.skipped}};
+      continue;
+    }
+    std::vector<double> microseconds = seconds[c];
+    for (double& value : microseconds) value *= 1e6;
+    const Spread spread = spread_of(microseconds);
+    const double moved = 2.0 * (world_.size() - 1) / world_.size() * static_cast<double>(bytes);
+    algorithms[candidate.name] = {{"us", to_json(spread)},
+                                  {"ratio_to_mpi", mpi > 0 ? spread.median * 1e-6 / mpi : 0},
+                                  {"bus_gb_per_s", spread.median > 0 ? moved / spread.median * 1e-3 : 0}};
+  }
+  return {{"bytes", bytes}, {"algorithms", algorithms}};
+}
+
+std::string AllreduceBench::text(const BenchJson& document) const {
+  std::string text = fmt::format("{:>9} {:<20} {:>11} {:>11} {:>11} {:>9} {:>10}\n", "bytes", "algorithm", "median us", "min", "max", "x mpi", "bus GB/s");
+  for (const Candidate& candidate : candidates_) {
+    if (!candidate.allreduce) text += fmt::format("{:>9} {:<20} not measured: {}\n", "", candidate.name, candidate.skipped);
+  }
+  for (const BenchJson& row : document["sizes"]) {
+    std::string size = bytes_text(row["bytes"].get<double>());
+    for (const auto& [name, figures] : row["algorithms"].items()) {
+      if (figures.contains("skipped")) continue;
+      const BenchJson& us = figures["us"];
+      text += fmt::format("{:>9} {:<20} {:>11.2f} {:>11.2f} {:>11.2f} {:>9.2f} {:>10.2f}\n", size, name == "mpi" ? "MPI_Allreduce" : name, us["median"].get<double>(),
+                          us["min"].get<double>(), us["max"].get<double>(), figures["ratio_to_mpi"].get<double>(), figures["bus_gb_per_s"].get<double>());
+      size.clear();
+    }
+  }
+  return text;
+}
+
+void AllreduceBench::operator()() {
+  BenchJson document{{"bench", "allreduce"}, {"setting", bench_setting(world_, 1)}};
+  BenchJson rows = BenchJson::array();
+  for (const std::int64_t bytes : arguments_.sizes) rows.push_back(row(bytes));
+  document["sizes"] = rows;
+  if (world_.rank() == 0) print_bench(arguments_.json, document, text(document));
+}
+
+}  // namespace
+
+void add_bench_allreduce(CLI::App& bench, const CLI::App& app) {
+  auto arguments = std::make_shared<AllreduceArguments>();
+  CLI::App* command = bench.add_subcommand("allreduce", "Every allreduce algorithm against MPI_Allreduce, by size of the buffer");
+  command->add_option("--sizes", arguments->sizes, "Bytes of float buffers, e.g. 8,4KB,1MB (default: 8 B to 64 MB)")->delimiter(',')->transform(CLI::AsSizeValue(false))->check(at_least(4));
+  command->add_option("--algorithms", arguments->algorithms, "Only these, e.g. shared,ring; MPI_Allreduce always runs (default: all)")->delimiter(',');
+  command->add_option("--seconds", arguments->seconds, "Time for each size, roughly")->capture_default_str()->check(CLI::PositiveNumber);
+  command->add_flag("--json", arguments->json, "Print one JSON document");
+  command->footer(
+      "Buffers are written anew between timed calls: a buffer that is already equal and in the cache flatters. A call's time is that of the\n"
+      "rank that needed longest; the algorithms take turns. Bus bandwidth: 2 (N-1)/N x bytes / time.\n"
+      "JSON: bench, setting, sizes: [{bytes, algorithms: {NAME: {us: {median, min, max, ...}, ratio_to_mpi, bus_gb_per_s} or {skipped}}}].\n\n"
+      "Example:\n  mpirun -np 2 lockstep bench allreduce --sizes 8,64KB,1MB");
+  command->callback([arguments, &app] {
+    for (const std::string& name : arguments->algorithms) allreduce_from_name(name);
+    run_on_ranks(app, [&](World& world) { AllreduceBench(*arguments, world)(); });
+  });
+}
+
+}  // namespace lockstep
