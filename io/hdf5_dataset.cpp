@@ -19,6 +19,8 @@ Hdf5Dataset::Hdf5Dataset(const std::filesystem::path& file, const std::string& g
 
 Shape Hdf5Dataset::sample_shape() const { return arrays_->sample_shape; }
 std::int64_t Hdf5Dataset::truth_width() const { return arrays_->arrays.truth ? arrays_->arrays.truth->width : 0; }
+std::int64_t Hdf5Dataset::element_bytes() const { return type_bytes(arrays_->arrays.features.type); }
+
 std::string Hdf5Dataset::element_type() const { return std::string(type_name(arrays_->arrays.features.type)); }
 const std::vector<std::string>& Hdf5Dataset::files() const { return arrays_->files; }
 const std::vector<std::string>& Hdf5Dataset::class_names() const { return arrays_->names.class_names; }

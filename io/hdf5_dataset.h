@@ -39,6 +39,7 @@ class Hdf5Dataset final : public Dataset {
 
   /// NumPy's name of the features' type in the file: "uint8".
   std::string element_type() const;
+  std::int64_t element_bytes() const;
   const std::vector<std::string>& files() const;
   /// Name of class 0, 1, ...; empty if the file does not say.
   const std::vector<std::string>& class_names() const;

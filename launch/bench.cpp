@@ -7,7 +7,7 @@
 namespace lockstep {
 
 void add_bench(CLI::App& app) {
-  CLI::App* bench = app.add_subcommand("bench", "Measure steps and allreduces next to what bounds them");
+  CLI::App* bench = app.add_subcommand("bench", "Measure steps, allreduces, reading and starting next to what bounds them");
   bench->require_subcommand(1);
   bench->footer(
       "Every figure is a median with its spread, taken in turns with the figures it is compared to, so that a machine that changes\n"
@@ -15,9 +15,13 @@ void add_bench(CLI::App& app) {
       "Examples:\n"
       "  lockstep bench step --threads 1\n"
       "  mpirun -np 2 lockstep bench step --config configs/fashion_mnist.yaml --batch-size 256\n"
-      "  mpirun -np 2 lockstep bench allreduce");
+      "  mpirun -np 2 lockstep bench allreduce\n"
+      "  mpirun -np 2 lockstep bench input\n"
+      "  lockstep bench startup");
   add_bench_step(*bench, app);
   add_bench_allreduce(*bench, app);
+  add_bench_input(*bench, app);
+  add_bench_startup(*bench, app);
 }
 
 }  // namespace lockstep

@@ -55,6 +55,8 @@ ArrayDataset drawn_rows(const RunConfig& config, std::int64_t rows) {
 
 }  // namespace
 
+const char* built_in_config() { return kClassifier; }
+
 RunConfig bench_config(const std::string& file, const std::vector<std::string>& overrides, const World& world) {
   std::string text = kClassifier;
   world.agree([&] {
@@ -74,6 +76,7 @@ BenchData bench_data(const RunConfig& config, std::int64_t drawn, const World& w
     if (pattern || std::filesystem::exists(file)) {
       auto rows = std::make_unique<Hdf5Dataset>(file, config.train.group, config.train.options);
       data.description = std::to_string(rows->rows()) + " rows (" + rows->element_type() + ") of " + rows->description();
+      data.file = rows.get();
       data.rows = std::move(rows);
     } else {
       data.rows = std::make_unique<ArrayDataset>(drawn_rows(config, drawn));

@@ -23,7 +23,7 @@ struct StepArguments {
   std::vector<std::string> sets;
   std::int64_t batch_size = 0, rows = 0, epochs = 9;
   int threads = 0;
-  bool json = false;
+  bool train_only = false, json = false;
 };
 
 std::vector<std::string> overrides(const StepArguments& arguments) {
@@ -225,6 +225,7 @@ std::string StepBench::text(const BenchJson& document) const {
     line("floor, one core, beside that", mpi["floor_us"]["total"], nullptr);
   }
   const BenchJson& forward = document["forward"];
+  if (forward.is_null()) return text;
   line("evaluate, a row", forward["evaluate"]["us"], forward["evaluate"]["ratio_to_floor"]);
   line("predict, a row", forward["predict"]["us"], forward["predict"]["ratio_to_floor"]);
   line(fmt::format("floor, one core, batch {}", forward["floor_batch"].get<std::int64_t>()), forward["floor_us_per_row"], nullptr);
@@ -243,13 +244,13 @@ void StepBench::operator()() {
   document["steps_per_epoch"] = (rows_->rows() + config_.fit.batch_size - 1) / config_.fit.batch_size;
   document["step"] = train(config_.fit);
   document["step_with_mpi_allreduce"] = nullptr;
-  if (world_.size() > 1) {
+  if (world_.size() > 1 && !arguments_.train_only) {
     FitOptions fit = config_.fit;
     fit.allreduce = AllreduceAlgorithm::mpi;
     fit.exchange = ExchangeKind::gradients;
     document["step_with_mpi_allreduce"] = train(fit);
   }
-  document["forward"] = forward();
+  document["forward"] = arguments_.train_only ? BenchJson(nullptr) : forward();
   if (world_.rank() == 0) print_bench(arguments_.json, document, text(document));
 }
 
@@ -265,6 +266,7 @@ void add_bench_step(CLI::App& bench, const CLI::App& app) {
   command->add_option("--rows", arguments->rows, "Train on the first ROWS rows (default: all, or fewer where an epoch would take long)")->check(at_least(1));
   command->add_option("--epochs", arguments->epochs, "Epochs to time, after one to warm up")->capture_default_str()->check(at_least(1));
   command->add_option("--threads", arguments->threads, "Threads of each rank (default: its fair share of the cores)")->check(at_least(1));
+  command->add_flag("--train-only", arguments->train_only, "Leave out evaluate, predict and the step with MPI_Allreduce");
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->footer(
       "A step is that of `lockstep train`: rows gathered and shuffled, loss and metrics included; its time is that of a whole epoch divided by its\n"

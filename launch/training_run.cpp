@@ -199,6 +199,7 @@ void TrainingRun::train() {
     checkpoints.emplace(config_, *directory_, board_, before_);
     config_.fit.callbacks.insert(config_.fit.callbacks.end(), {&*csv, &*checkpoints});
   }
+  config_.fit.callbacks.insert(config_.fit.callbacks.end(), arguments_.callbacks.begin(), arguments_.callbacks.end());
   if (validation_) config_.fit.validation_data = &*validation_;
   const auto start = std::chrono::steady_clock::now();
   History history = joined(before_, model_->fit(*train_, config_.fit, world_));
@@ -271,12 +272,14 @@ void TrainingRun::operator()() {
   config_.fit.threads = threads;
   announce(threads);
   board_.start(info(threads));
+  arguments_.directory_made();
   if (config_.coordinator) {
     config_.coordinator_options.run_dir = path_;
     coordinator_ = std::make_unique<Coordinator>(world_, board_, config_.coordinator_options);
     if (leads()) fmt::print("coordinator    {} (lockstep watch {})\n", coordinator_->address(), path_.string());
     std::fflush(stdout);
   }
+  arguments_.coordinator_up();
   try {
     train();
   } catch (const std::exception& error) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,9 @@ struct TrainArguments {
   bool goes_on = false;  ///< --continue
   std::optional<std::uint64_t> seed;
   int threads = 0, verbose = 1;
+  /// For whoever watches a run from inside (lockstep bench startup): called on every rank on the way; and callbacks of fit() behind its own.
+  std::function<void()> directory_made = [] {}, coordinator_up = [] {};
+  std::vector<Callback*> callbacks = {};
 };
 
 /// A training run from its configuration (or the run directory to resume) to result.json, on all ranks; the members in the order in which

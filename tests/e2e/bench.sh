@@ -4,6 +4,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
+mkdir tmp
+export TMPDIR=$work/tmp
 export PATH=$LOCKSTEP_BIN:$PATH
 
 fail() { echo "FAILED: $*" >&2; exit 1; }
@@ -57,5 +59,33 @@ grep -q '64 B auto' sum.txt && grep -q 'MPI_Allreduce' sum.txt || { cat sum.txt;
 refuse 'mpirun -np 2' lockstep bench allreduce
 refuse 'unknown allreduce' on 2 bench allreduce --algorithms rong
 refuse 'must be a whole number of at least 4' on 2 bench allreduce --sizes 1
+
+# --- input ---
+lockstep bench input --epochs 2 --json > input1.json
+holds "$setting" input1.json
+holds '.bench == "input" and .rows == 10000 and .row_bytes == 3136 and .batch_size == 32 and .streamed.skipped != null and timed(.memory.rows_per_second)' input1.json
+for ranks in 1 3; do
+  on $ranks bench input --config small.yaml --batch-size 8 --epochs 2 --json > input.json
+  holds '.rows == 100 and .row_bytes == 784 and .batch_size == 8' input.json
+  holds '[.memory, .streamed, .memcpy] | all(timed(.rows_per_second) and .rows_per_second.samples == 2 and .us_per_batch > 0 and .gb_per_s > 0)' input.json
+  holds '.memcpy.ratio_to_memcpy == 1 and near(.memory.gb_per_s; .memory.rows_per_second.median * 784e-9)' input.json
+done
+on 2 bench input --config small.yaml --epochs 1 > input.txt
+for what in '^memory ' '^streamed ' '^memcpy '; do grep -q "$what" input.txt || { cat input.txt; fail "no $what"; }; done
+
+# --- startup ---
+export OMPI_MCA_rmaps_base_oversubscribe=1
+lockstep bench startup --rounds 1 --json > start.json
+holds "$setting" start.json
+holds '.bench == "startup" and .setting.ranks == 2 and (.data | test("drawn")) and (.parts | keys | sort) == (["launch", "mpi_init", "set_up", "coordinator", "fit", "first_step"] | sort)' start.json
+holds '[.parts[], .first_step_done, .empty_program.started, .empty_program.whole] | all(timed(.))' start.json
+holds '([.parts[].median] | add) as $sum | near($sum; .first_step_done.median) and near(.first_step_done.median - .empty_program.started.median; .beyond_empty.median)' start.json
+lockstep bench startup --config small.yaml --ranks 3 --rounds 1 > start.txt
+grep -q '^first step done, beyond' start.txt || { cat start.txt; fail 'the table of bench startup'; }
+[ ! -e runs ] && [ -z "$(ls "${TMPDIR:-/tmp}" | grep lockstep-bench-)" ] || fail 'bench startup left something behind'
+refuse 'run it alone' on 2 bench startup
+rc=0
+lockstep bench startup --config small.yaml --set data.train.file=none.h5 > refused.txt 2>&1 || rc=$?
+[ $rc = 1 ] && grep -q 'none.h5' refused.txt || { cat refused.txt; fail 'a job that fails is not told'; }
 refuse 'which command' lockstep bench
 echo 'bench: all passed'

@@ -111,6 +111,28 @@ wait $job || { cat live.txt; fail 'a stopped job is no failure'; }
 job=
 wait $watch || { cat watch.txt; fail 'watch did not end well'; }
 
+# --- Performance ---
+runs 'lockstep bench step --threads 1' '--config configs/fashion_mnist.yaml --epochs 1'
+says '^floor, one core'
+runs 'mpirun -np 2 lockstep bench step --batch-size 256 --optimizer adam' '--epochs 1 --set data.train.rows=[0,1100]'
+says 'MPI_Allreduce'
+runs 'mpirun -np 2 lockstep bench allreduce' '--seconds 0.01'
+says '64 MB auto'
+runs 'mpirun -np 2 lockstep bench input' '--epochs 1 --set data.train.rows=[0,1100]'
+says '^streamed'
+runs 'lockstep bench startup' '--rounds 1 --set data.train.rows=[0,1100]'
+says 'beyond the empty program'
+mkdir -p tests
+cp -r "$LOCKSTEP_SOURCE/tests/bench" tests
+cp "$LOCKSTEP_SOURCE/README.md" .
+documented 'tests/bench/compare.py setup'  # 3 GB of pip
+peers='--peers lockstep --venv none --data data/garments.h5 --results results.json'
+runs 'tests/bench/compare.py run --model classifier --batch 32 --cores 1' "$peers --rounds 1 --rows 640"
+says 'Lockstep .* us '
+runs 'tests/bench/compare.py report' "$peers"
+grep -qE '\| \*\*Lockstep\*\* \| \*\*[0-9]+\*\* \|' README.md || { cat README.md; fail 'compare.py report wrote no table'; }
+says 'no chart: there is no virtual environment none'
+
 # --- In C++ ---
 documented 'cmake --install build/release --prefix DIR'  # install.sh
 [ ! -s "$work/commands" ] || fail "commands of the README that no test runs: $(cat "$work/commands")"
