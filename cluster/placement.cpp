@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -95,10 +96,18 @@ std::vector<RankPlace> rank_places(const World& world, int threads) {
   std::ostringstream own;
   own << getpid() << ' ' << usable_cores() << ' ' << threads << ' ' << world.hostname();
   std::vector<RankPlace> places;
+  std::map<std::string, std::set<int>> used;  // host: its ranks' cores
+  const std::vector<std::string> masks = world.all_gather(join(own_mask()));
   for (const std::string& text : world.all_gather(own.str())) {
     RankPlace place{static_cast<int>(places.size()), "", 0, 0, 0};
     std::istringstream(text) >> place.pid >> place.cores >> place.threads >> place.host;
+    for (const int core : split(masks[places.size()])) used[place.host].insert(core);
     places.push_back(place);
+  }
+  const double limit = quota();
+  for (RankPlace& place : places) {
+    const int cores = static_cast<int>(used[place.host].size());
+    place.host_cores = limit > 0 ? std::clamp(static_cast<int>(std::ceil(limit)), 1, cores) : cores;
   }
   return places;
 }

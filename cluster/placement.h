@@ -25,6 +25,7 @@ struct RankPlace {
   std::string host;
   long pid;
   int cores, threads;
+  int host_cores = 0;  ///< that the ranks of its host may use together
 };
 
 /// All ranks' places, on every rank. Collective.

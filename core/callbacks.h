@@ -21,14 +21,20 @@ struct History {
   std::vector<std::uint64_t> digests = {};              ///< Sequential::digest() after the training of each epoch; 0: not known
 };
 
-/// Where a step's time went, seconds summed over the steps so far (this rank).
+/// Where the time of fit() went so far, seconds of this rank: of its steps, and around them.
 struct StepProfile {
   double input = 0;          ///< reading rows
   double compute = 0;        ///< forward, loss, backward, forming gradients
   double communication = 0;  ///< waiting for and exchanging with other ranks
   double optimizer = 0;
   double other = 0;  ///< callbacks, bookkeeping
-  double total() const { return input + compute + communication + optimizer + other; }
+  double start = 0;       ///< before the first step: rows are read, primitives made
+  double validation = 0;
+  double checkpoint = 0;  ///< held up by checkpoints
+  double epochs = 0;      ///< between epochs: order of rows, sums over ranks, callbacks
+  double cpu = 0;         ///< of all this, what the training thread had a core for
+  double steps() const { return input + compute + communication + optimizer + other; }
+  double total() const { return steps() + start + validation + checkpoint + epochs; }
 };
 
 /// What a callback may look at during fit(). Numbers of this rank unless they say otherwise.
@@ -70,6 +76,8 @@ class Callback {
   virtual Request request() noexcept { return {}; }
   /// After a step at which any rank's request() asked for a checkpoint (or a stop). Collective.
   virtual void on_checkpoint(const FitState&) {}
+  /// How long this callback has held training up for checkpoints, which StepProfile shows apart.
+  virtual double checkpoint_seconds() const { return 0; }
 };
 
 }  // namespace lockstep

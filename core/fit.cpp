@@ -1,4 +1,6 @@
 // Sequential::fit, evaluate and predict: the loops around Trainer and Evaluator.
+#include <time.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -24,6 +26,16 @@ void share_start(Sequential& model, const World& world) {
   std::int64_t iterations = model.optimizer()->iterations();
   world.broadcast(std::as_writable_bytes(std::span(&iterations, 1)));
   model.optimizer()->set_iterations(iterations);
+}
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+double thread_cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
 struct Split {
@@ -58,9 +70,12 @@ class Fit {
   History run();
 
  private:
+  const Clock::time_point begin_ = Clock::now();  // before the other members come to life
+  const double begin_cpu_ = thread_cpu_seconds();
   bool train_epoch(std::int64_t epoch, std::int64_t first_step);
   void serve(const Trainer::Request& request);
   Logs finish_epoch();
+  double take_checkpoint_seconds();
   template <class Hook>
   void each(const Hook& hook) {
     for (Callback* callback : callbacks_) hook(*callback);
@@ -103,10 +118,14 @@ History Fit::run() {
   now_.epoch = options_.initial_epoch;
   now_.global_step = state_.optimizer->iterations();
   each([&](Callback& c) { c.on_train_begin(now_); });
+  trainer_.profile().start = seconds_since(begin_);
   for (std::int64_t epoch = options_.initial_epoch; epoch < options_.epochs; ++epoch) {
     if (!train_epoch(epoch, epoch == options_.initial_epoch ? options_.initial_step : 0)) break;
     last = finish_epoch();
   }
+  now_.profile = trainer_.profile();
+  now_.profile.epochs += seconds_since(begin_) - now_.profile.total();  // what nobody has measured is between epochs
+  now_.profile.cpu = thread_cpu_seconds() - begin_cpu_;
   each([&](Callback& c) { c.on_train_end(now_, last); });
   return history_;
 }
@@ -127,7 +146,7 @@ bool Fit::train_epoch(std::int64_t epoch, std::int64_t first_step) {
       own.interrupt |= request.interrupt;
     });
     const Trainer::Request agreed = trainer_.step(own);
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = Clock::now();
     now_.step = step + 1;
     now_.global_step = state_.optimizer->iterations();
     now_.samples += trainer_.sampler().rows_in_step(step);
@@ -135,10 +154,18 @@ bool Fit::train_epoch(std::int64_t epoch, std::int64_t first_step) {
     now_.interrupted = agreed.interrupt;
     each([&](Callback& c) { c.on_train_batch_end(now_); });
     if (agreed.stop || agreed.checkpoint) serve(agreed);
-    trainer_.profile().other += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    trainer_.profile().other += seconds_since(start) - take_checkpoint_seconds();
     if (agreed.stop) return false;
   }
   return true;
+}
+
+/// Those since the last call; they are booked as such.
+double Fit::take_checkpoint_seconds() {
+  double seconds = -trainer_.profile().checkpoint;
+  each([&](Callback& c) { seconds += c.checkpoint_seconds(); });
+  trainer_.profile().checkpoint += seconds;
+  return seconds;
 }
 
 void Fit::serve(const Trainer::Request&) {
@@ -149,18 +176,24 @@ void Fit::serve(const Trainer::Request&) {
 /// Validation, logs, history. Collective.
 Logs Fit::finish_epoch() {
   Logs logs;
+  const auto start = Clock::now();
   trainer_.complete();
+  trainer_.profile().communication += seconds_since(start);
   const std::vector<double> results = trainer_.results();
   for (std::size_t i = 0; i < results.size(); ++i) logs[now_.metric_names[i]] = results[i];
   if (validation_) {
     each([&](Callback& c) { c.on_test_begin(now_); });
+    const auto begin = Clock::now();
     const std::vector<double> scores = validation_->score();
+    trainer_.profile().validation += seconds_since(begin);
     for (std::size_t i = 0; i < scores.size(); ++i) logs["val_" + now_.metric_names[i]] = scores[i];
   }
   history_.epoch.push_back(now_.epoch);
   history_.digests.push_back(model_.digest());
   for (const auto& [name, value] : logs) history_.history[name].push_back(value);
+  now_.profile = trainer_.profile();
   each([&](Callback& c) { c.on_epoch_end(now_, logs); });
+  take_checkpoint_seconds();
   for (const auto& [name, value] : logs) {  // what callbacks have added
     std::vector<double>& values = history_.history[name];
     if (values.size() < history_.epoch.size()) values.push_back(value);

@@ -41,6 +41,8 @@ class Hdf5Dataset final : public Dataset {
   std::string element_type() const;
   std::int64_t element_bytes() const;
   const std::vector<std::string>& files() const;
+  /// Bytes of a row in memory: features, truth and weight in their own types.
+  std::int64_t row_bytes() const;
   /// Name of class 0, 1, ...; empty if the file does not say.
   const std::vector<std::string>& class_names() const;
 

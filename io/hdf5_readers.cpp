@@ -119,7 +119,7 @@ class StreamingReader final : public RowReader {
       const std::size_t some = std::min(window.slots.size() - at, static_cast<std::size_t>(count - done));
       window.store.copy(std::span(window.slots).subspan(at, some),
                         {target.features == nullptr ? nullptr : target.features + done * width, target.truth == nullptr ? nullptr : target.truth + done * truth,
-                         target.weight == nullptr ? nullptr : target.weight + done});
+                         target.weight == nullptr ? nullptr : target.weight + done, target.scale, target.offset});
       next_ += some;
       done += static_cast<std::int64_t>(some);
       if (at + some == window.slots.size()) hand_over(window, false);

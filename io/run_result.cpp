@@ -33,10 +33,19 @@ Json epoch_digests(const History& history) {
   return digests;
 }
 
-Json rank_table(const std::vector<RankPlace>& places) {
+Json time_json(const TimeParts& parts) {
+  return {{"compute", parts.compute},       {"communication", parts.communication}, {"input", parts.input}, {"validation", parts.validation},
+          {"checkpoint", parts.checkpoint}, {"start", parts.start},                 {"other", parts.other}};
+}
+
+Json rank_table(const RunResult& result) {
   Json table = Json::array();
-  for (const RankPlace& place : places) {
-    table.push_back({{"rank", place.rank}, {"host", place.host}, {"pid", place.pid}, {"cores", place.cores}, {"threads", place.threads}});
+  for (const RankPlace& place : result.ranks) {
+    const auto rank = static_cast<std::size_t>(place.rank);
+    Json row{{"rank", place.rank}, {"host", place.host}, {"pid", place.pid}, {"cores", place.cores}, {"threads", place.threads}};
+    if (rank < result.time.ranks.size()) row["time_shares"] = time_json(result.time.ranks[rank]);
+    if (rank < result.peak_memory.size()) row["peak_memory_bytes"] = result.peak_memory[rank];
+    table.push_back(row);
   }
   return table;
 }
@@ -51,15 +60,13 @@ std::string result_json(const RunResult& result) {
   json["steps"] = result.steps;
   json["samples"] = result.samples;
   json["seconds"] = result.seconds;
-  const double stepping = result.profile.total();
+  const double stepping = result.profile.steps();
   json["samples_per_second"] = stepping > 0 ? static_cast<double>(result.samples) / stepping : 0;
   json["us_per_step"] = result.steps > 0 ? stepping / static_cast<double>(result.steps) * 1e6 : 0;
-  const auto share = [&](double seconds) { return stepping > 0 ? seconds / stepping : 0; };
-  json["time_shares"] = {{"input", share(result.profile.input)},
-                         {"compute", share(result.profile.compute)},
-                         {"communication", share(result.profile.communication)},
-                         {"optimizer", share(result.profile.optimizer)},
-                         {"other", share(result.profile.other)}};
+  json["seconds_to_first_step"] = result.first_step;
+  json["time_shares"] = time_json(result.time.mean);
+  json["busiest_rank"] = result.time.busiest;
+  json["advice"] = {{"knob", result.advice.knob.empty() ? Json() : Json(result.advice.knob)}, {"gain_at_most", result.advice.gain}, {"text", result.advice.text}};
   Json final_values = Json::object(), best = Json::object();
   add_history(result.history, final_values, best);
   if (result.test) {
@@ -77,7 +84,7 @@ std::string result_json(const RunResult& result) {
   json["ranks"] = result.ranks.size();
   json["hosts"] = result.hosts;
   json["threads"] = result.ranks.empty() ? 0 : result.ranks.front().threads;
-  json["rank_table"] = rank_table(result.ranks);
+  json["rank_table"] = rank_table(result);
   json["versions"] = result.versions;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

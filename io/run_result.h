@@ -8,6 +8,7 @@
 #include "cluster/placement.h"
 #include "core/callbacks.h"
 #include "core/sequential.h"
+#include "io/time_report.h"
 
 namespace lockstep {
 
@@ -20,6 +21,10 @@ struct RunResult {
   std::int64_t samples = 0;                                 ///< rows trained on, all ranks
   double seconds = 0;                                       ///< of fit, validation included
   StepProfile profile;                                      ///< rank 0's
+  TimeReport time;
+  Advice advice;
+  double first_step = 0;                       ///< seconds from the start of rank 0's process to the end of the first step
+  std::vector<std::int64_t> peak_memory = {};  ///< bytes, of every rank
   History history;
   std::optional<Scores> test;
   std::string digest;  ///< of the final weights

@@ -64,6 +64,7 @@ void CheckpointCallback::on_checkpoint(const FitState& state) {
 }
 
 void CheckpointCallback::save(const FitState& state, std::int64_t epoch, std::int64_t step) {
+  const auto start = std::chrono::steady_clock::now();
   const Phase before = board_.phase();
   board_.phase(Phase::checkpointing);
   board_.checkpoint_started();
@@ -89,6 +90,7 @@ void CheckpointCallback::save(const FitState& state, std::int64_t epoch, std::in
     board_.checkpoint_failed(error.what());
   }
   board_.phase(before);
+  seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 History joined(const History& before, const History& after) {

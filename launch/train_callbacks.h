@@ -41,6 +41,7 @@ class CheckpointCallback final : public Callback {
       : config_(config), directory_(directory), board_(board), before_(before) {}
   void on_epoch_end(const FitState& state, Logs& logs) override;
   void on_checkpoint(const FitState& state) override;
+  double checkpoint_seconds() const override { return seconds_; }
 
  private:
   /// The state after `step` steps of epoch `epoch` (0-based).
@@ -50,6 +51,7 @@ class CheckpointCallback final : public Callback {
   const RunDirectory& directory_;
   StatusBoard& board_;
   const History& before_;
+  double seconds_ = 0;
 };
 
 /// The history of a run that was resumed: `before`, cut to the epochs before those of `after`, and `after`.

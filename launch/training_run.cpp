@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 
+#include "cluster/process_usage.h"
 #include "core/summary.h"
 #include "io/keras_file.h"
 #include "io/run_result.h"
@@ -57,8 +59,11 @@ Hdf5Dataset open_data(const DataConfig& data) { return {data.file, data.group, d
 /// Remembers the last state of fit(), for result.json.
 class LastState final : public Callback {
  public:
-  explicit LastState(FitState& state, std::int64_t& samples) : state_(state), samples_(samples) {}
+  LastState(FitState& state, std::int64_t& samples, double& first_step) : state_(state), samples_(samples), first_step_seconds_(first_step) {}
   void on_train_begin(const FitState& state) override { first_step_ = state.global_step; }
+  void on_train_batch_end(const FitState&) override {
+    if (first_step_seconds_ == 0) first_step_seconds_ = process_seconds();
+  }
   void on_epoch_end(const FitState& state, Logs&) override { samples_ += state.samples; }
   void on_train_end(const FitState& state, const Logs&) override {
     state_ = state;
@@ -69,6 +74,7 @@ class LastState final : public Callback {
  private:
   FitState& state_;
   std::int64_t& samples_;
+  double& first_step_seconds_;
   std::int64_t first_step_ = 0;
 };
 
@@ -190,7 +196,7 @@ RunInfo TrainingRun::info(int threads) {
 void TrainingRun::train() {
   BoardCallback publisher(board_, signals_);
   std::int64_t samples = 0;
-  LastState last(last_, samples);
+  LastState last(last_, samples, first_step_);
   std::optional<HistoryCsv> csv;
   std::optional<CheckpointCallback> checkpoints;
   config_.fit.callbacks = {&publisher, &last};
@@ -222,6 +228,20 @@ std::string TrainingRun::how_it_ended() const {
   return fmt::format("interrupted by {} (rank {}) after a checkpoint; run it again", name, ranks);
 }
 
+RunFacts TrainingRun::facts() const {
+  RunFacts facts;
+  const std::unique_ptr<Sampler> batches = sampler();
+  const Grains grains = cut_grains(batches->slots(), 0, world_.size());
+  facts.places = places_;
+  facts.batch_size = config_.fit.batch_size;
+  facts.grains = grains.count;
+  facts.grain_rows = grains.rows;
+  for (const RowRange& range : batches->ranges(grains.first_slot(), grains.first_slot() + grains.own_slots())) facts.shard_bytes += range.size() * train_->row_bytes();
+  facts.streams = facts.shard_bytes > config_.train.options.memory_budget;
+  facts.checkpoint_every = config_.checkpoint.every_epochs;
+  return facts;
+}
+
 void TrainingRun::finish(const History& history, double seconds) {
   stopped_ = history.epoch.empty() || history.epoch.back() + 1 < last_.epochs;
   RunResult result;
@@ -235,6 +255,10 @@ void TrainingRun::finish(const History& history, double seconds) {
   result.samples = last_.samples;
   result.seconds = seconds;
   result.profile = last_.profile;
+  result.time = time_report(gather_profiles(last_.profile, world_));
+  result.advice = advise(result.time, facts());
+  result.first_step = first_step_;
+  for (const std::string& bytes : world_.all_gather(std::to_string(peak_memory()))) result.peak_memory.push_back(std::stoll(bytes));
   result.history = history;
   result.digest = fmt::format("{:016x}", model_->digest());
   result.dtype_policy = name_of(model_->dtype_policy());
@@ -251,11 +275,10 @@ void TrainingRun::finish(const History& history, double seconds) {
       for (const auto& [name, value] : result.test->values) scores += fmt::format(" - {}: {:.4f}", name, value);
       fmt::print("test{}\n", scores);
     }
-    const double total = result.profile.total(), per_step = result.steps > 0 ? total / static_cast<double>(result.steps) * 1e6 : 0;
-    const auto percent = [&](double part) { return total > 0 ? part / total * 100 : 0; };
-    fmt::print("{:.1f} us per step: compute {:.0f} %, communication {:.0f} %, optimizer {:.0f} %, input {:.0f} %, other {:.0f} %\n", per_step,
-               percent(result.profile.compute), percent(result.profile.communication), percent(result.profile.optimizer), percent(result.profile.input),
-               percent(result.profile.other));
+    const double per_step = result.steps > 0 ? result.profile.steps() / static_cast<double>(result.steps) * 1e6 : 0;
+    fmt::print("speed          {:.1f} us per step; first step {:.2f} s after the start of the process; at most {} MiB of memory a rank\n", per_step, first_step_,
+               *std::max_element(result.peak_memory.begin(), result.peak_memory.end()) >> 20);
+    fmt::print("{}", time_lines(result.time, result.advice));
     fmt::print("{}; see {}\n", result.ended, directory_->result().string());
   }
   board_.finish(Phase::finished, result.ended);

@@ -16,6 +16,7 @@
 #include "io/checkpoint.h"
 #include "io/config.h"
 #include "io/run_directory.h"
+#include "io/time_report.h"
 
 namespace lockstep {
 
@@ -49,6 +50,7 @@ class TrainingRun {
   void check_same_batches(const CheckpointState& state) const;
   void announce(int threads);
   RunInfo info(int threads);
+  RunFacts facts() const;
   void train();
   void finish(const History& history, double seconds);
   bool leads() const { return world_.rank() == 0; }
@@ -72,6 +74,7 @@ class TrainingRun {
   std::vector<RankPlace> places_;
   History before_;  // of a resumed run
   FitState last_;
+  double first_step_ = 0;  // seconds of the process when it was done
   bool stopped_ = false;
 };
 

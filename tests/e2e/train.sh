@@ -31,7 +31,11 @@ for ranks in 1 2 3 5; do
   ! grep -q $'\033' "n$ranks.txt" || fail "escape sequences in a file"
   holds ".[0].ranks == $ranks" "runs/n$ranks/result.json"
   holds '.[0] | .ended == "all 3 epochs done" and .epochs_done == 3 and .steps == 3 * 35 and .samples == 3300
-    and (.final | keys) == ["test", "train", "validation"] and .us_per_step > 0 and ([.time_shares[]] | add - 1 | fabs) < 1e-9' "runs/n$ranks/result.json"
+    and (.final | keys) == ["test", "train", "validation"] and .us_per_step > 0 and ([.time_shares[]] | add - 1 | fabs) < 1e-9
+    and ([.rank_table[].time_shares | [.[]] | add - 1 | fabs] | max) < 1e-9 and ([.time_shares[]] | min) >= 0
+    and .time_shares.compute > 0 and .time_shares.checkpoint > 0 and .time_shares.validation > 0 and .time_shares.start > 0
+    and .seconds_to_first_step > 0 and ([.rank_table[].peak_memory_bytes] | min) > 1e6 and (.advice.text | length) > 0' "runs/n$ranks/result.json"
+  grep -q '^time  .* s: compute [0-9.]* %, communication ' "n$ranks.txt" && grep -q '^what would help most: ' "n$ranks.txt" || fail "no breakdown"
   holds "$near near(.[0].final.test.loss; .[1].final.test.loss)" runs/n1/result.json "runs/n$ranks/result.json"
   holds '(.[1].epoch_digests | length) == 3 and .[0].epoch_digests == .[1].epoch_digests and .[1].epoch_digests[2] == .[1].weights_digest' \
     runs/n1/result.json "runs/n$ranks/result.json"

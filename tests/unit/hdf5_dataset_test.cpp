@@ -154,6 +154,27 @@ INSTANTIATE_TEST_SUITE_P(Hdf5Dataset, EveryLayout,
                                            Layout{"user_block", {}, false, false, 512}),
                          [](const auto& param) { return param.param.name; });
 
+TEST(Hdf5Dataset, RowsAreRescaledInMemoryAndStreamed) {
+  TempDir dir;
+  write_rows(dir / "a.h5", H5T_STD_U8LE, Layout{});
+  for (const std::int64_t budget : {std::int64_t{0}, std::int64_t{400}, std::int64_t{1} << 30}) {
+    SCOPED_TRACE(budget);
+    const Hdf5Dataset data(dir / "a.h5", "train", {.memory_budget = budget});
+    const std::unique_ptr<RowReader> reader = data.open({{0, kRows}});
+    const std::vector<std::int64_t> order{70, -1, 3};
+    reader->begin(order);
+    std::vector<float> x(3 * kPixels), y(3), w(3);
+    reader->read(3, {x.data(), y.data(), w.data(), 0.5F, -2.F});
+    for (std::int64_t p = 0; p < kPixels; ++p) {
+      const auto at = static_cast<std::size_t>(p);
+      EXPECT_EQ(x[at], pixel(70, p) * 0.5F - 2.F);
+      EXPECT_EQ(x[at + kPixels], 0.F) << "a slot without a row";
+      EXPECT_EQ(x[at + 2 * kPixels], pixel(3, p) * 0.5F - 2.F);
+    }
+    EXPECT_EQ(y[0], label(70));
+  }
+}
+
 TEST(Hdf5Dataset, ExtremeValuesBecomeTheNearestFloat) {
   TempDir dir;
   Hdf5File file = Hdf5File::create(dir / "e.h5");

@@ -1,0 +1,61 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cluster/placement.h"
+#include "cluster/world.h"
+#include "core/callbacks.h"
+
+namespace lockstep {
+
+/// Where the wall time of a training went, as parts that add up to 1.
+struct TimeParts {
+  double compute = 0;        ///< forward, loss, backward, gradients, optimizer
+  double communication = 0;  ///< waiting for and exchanging with other ranks: what compute does not hide
+  double input = 0;          ///< waiting for rows and copying them
+  double validation = 0;
+  double checkpoint = 0;     ///< held up by checkpoints
+  double start = 0;          ///< before the first step: reading rows, making primitives
+  double other = 0;          ///< callbacks, bookkeeping, between epochs
+};
+
+/// The shares of a training's ranks.
+struct TimeReport {
+  double seconds = 0;          ///< wall time of fit()
+  TimeParts mean;             ///< over ranks
+  std::vector<TimeParts> ranks;
+  double cpu = 1;              ///< share of the wall time for which the ranks' training threads had a core
+  std::size_t busiest = 0;     ///< the rank with the largest share of its own work (compute and input): the others wait for it
+};
+
+/// From every rank's profile. While rank 0 writes a checkpoint the others wait in their next step: that counts as checkpoint there as well.
+TimeReport time_report(const std::vector<StepProfile>& ranks);
+/// All ranks' profiles, on every rank. Collective.
+std::vector<StepProfile> gather_profiles(const StepProfile& own, const World& world);
+
+/// What the advice rests on, beside the times.
+struct RunFacts {
+  std::vector<RankPlace> places;        ///< of all ranks
+  std::int64_t batch_size = 0;
+  std::int64_t grains = 0, grain_rows = 0;  ///< that a batch makes (sampler.h)
+  bool streams = false;                 ///< rows do not fit data.memory
+  std::int64_t shard_bytes = 0;         ///< of a rank's rows
+  std::int64_t checkpoint_every = 0;    ///< epochs
+  bool far_cores = false;               ///< ranks of a host on cores that share no cache
+};
+
+/// The one thing to change first.
+struct Advice {
+  std::string knob;  ///< "training.batch_size", "mpirun -np", ...; "" if nothing stands out
+  double gain = 0;   ///< the share of the wall time that it could save at most
+  std::string text;  ///< a sentence
+};
+
+/// Of all rules that apply the one with the most to gain; below 5 % none of them.
+Advice advise(const TimeReport& report, const RunFacts& facts);
+
+/// "time           12.3 s: compute 71 %, communication 12 %, ..." and further lines, for people.
+std::string time_lines(const TimeReport& report, const Advice& advice);
+
+}  // namespace lockstep
