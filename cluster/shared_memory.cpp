@@ -2,10 +2,10 @@
 
 #include <mpi.h>
 #include <sched.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <exception>
 #include <memory>
 #include <new>
@@ -28,15 +28,17 @@ std::atomic_ref<std::uint32_t> flag(std::byte* segment) { return std::atomic_ref
 struct SharedMemory::Window {
   MPI_Comm host = MPI_COMM_NULL;
   MPI_Win win = MPI_WIN_NULL;
-  void* alone = nullptr;
+  void* alone = MAP_FAILED;
+  std::size_t bytes = 0;
   int exceptions = std::uncaught_exceptions();
 };
 
 SharedMemory::SharedMemory(const World& world, std::size_t bytes_per_rank)
     : window_(std::make_unique<Window>()), size_(whole_pages(std::max<std::size_t>(bytes_per_rank, 1))) {
   if (world.local_size() == 1) {  // also in a job of several hosts: nobody to share with
-    window_->alone = ::operator new(size_ + kPage, std::align_val_t{kPage});
-    std::memset(window_->alone, 0, size_ + kPage);
+    window_->alone = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (window_->alone == MAP_FAILED) throw std::bad_alloc();
+    window_->bytes = size_;
     segments_.push_back(static_cast<std::byte*>(window_->alone));
     return;
   }
@@ -53,12 +55,13 @@ SharedMemory::SharedMemory(const World& world, std::size_t bytes_per_rank)
     std::size_t space = size_ + kPage;
     segments_.push_back(static_cast<std::byte*>(std::align(kPage, size_, segment, space)));
   }
-  std::memset(segments_[static_cast<std::size_t>(world.local_rank())], 0, size_);  // touched first by its owner: its memory node's pages
+  // The window is a file that was just made: zeros, whose pages come to be when somebody touches them, on that rank's memory node. A gradient
+  // that goes straight into the weights never does.
   mpi(MPI_Barrier(window_->host), "MPI_Barrier");
 }
 
 SharedMemory::~SharedMemory() {
-  if (window_->alone != nullptr) ::operator delete(window_->alone, std::align_val_t{kPage});
+  if (window_->alone != MAP_FAILED) munmap(window_->alone, window_->bytes);
   int finalized = 0;
   MPI_Finalized(&finalized);
   if (finalized != 0 || window_->win == MPI_WIN_NULL) return;

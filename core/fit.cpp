@@ -76,6 +76,7 @@ class Fit {
   void serve(const Trainer::Request& request);
   Logs finish_epoch();
   double take_checkpoint_seconds();
+  void trace_last(SpanKind kind, double seconds);
   template <class Hook>
   void each(const Hook& hook) {
     for (Callback* callback : callbacks_) hook(*callback);
@@ -119,6 +120,7 @@ History Fit::run() {
   now_.global_step = state_.optimizer->iterations();
   each([&](Callback& c) { c.on_train_begin(now_); });
   trainer_.profile().start = seconds_since(begin_);
+  trace_last(SpanKind::start, trainer_.profile().start);
   for (std::int64_t epoch = options_.initial_epoch; epoch < options_.epochs; ++epoch) {
     if (!train_epoch(epoch, epoch == options_.initial_epoch ? options_.initial_step : 0)) break;
     last = finish_epoch();
@@ -152,7 +154,10 @@ bool Fit::train_epoch(std::int64_t epoch, std::int64_t first_step) {
     now_.samples += trainer_.sampler().rows_in_step(step);
     now_.profile = trainer_.profile();
     now_.interrupted = agreed.interrupt;
-    each([&](Callback& c) { c.on_train_batch_end(now_); });
+    {
+      const TraceSpan span(options_.trace, SpanKind::callbacks);
+      each([&](Callback& c) { c.on_train_batch_end(now_); });
+    }
     if (agreed.stop || agreed.checkpoint) serve(agreed);
     trainer_.profile().other += seconds_since(start) - take_checkpoint_seconds();
     if (agreed.stop) return false;
@@ -160,11 +165,19 @@ bool Fit::train_epoch(std::int64_t epoch, std::int64_t first_step) {
   return true;
 }
 
+/// A span that ends now.
+void Fit::trace_last(SpanKind kind, double seconds) {
+  if (options_.trace == nullptr) return;
+  const std::int64_t now = Trace::now();
+  options_.trace->add(kind, now - static_cast<std::int64_t>(seconds * 1e9), now);
+}
+
 /// Those since the last call; they are booked as such.
 double Fit::take_checkpoint_seconds() {
   double seconds = -trainer_.profile().checkpoint;
   each([&](Callback& c) { seconds += c.checkpoint_seconds(); });
   trainer_.profile().checkpoint += seconds;
+  if (seconds > 0) trace_last(SpanKind::checkpoint, seconds);
   return seconds;
 }
 
@@ -175,6 +188,7 @@ void Fit::serve(const Trainer::Request&) {
 
 /// Validation, logs, history. Collective.
 Logs Fit::finish_epoch() {
+  const TraceSpan span(options_.trace, SpanKind::epoch_end);
   Logs logs;
   const auto start = Clock::now();
   trainer_.complete();
@@ -183,6 +197,7 @@ Logs Fit::finish_epoch() {
   for (std::size_t i = 0; i < results.size(); ++i) logs[now_.metric_names[i]] = results[i];
   if (validation_) {
     each([&](Callback& c) { c.on_test_begin(now_); });
+    const TraceSpan inside(options_.trace, SpanKind::validation);
     const auto begin = Clock::now();
     const std::vector<double> scores = validation_->score();
     trainer_.profile().validation += seconds_since(begin);

@@ -34,7 +34,10 @@ Network::Network(const std::vector<LayerSpec>& layers, Shape input, std::uint64_
   }
   // Where each layer's weights lie must be known before its op is made, and the last layer's come first: two passes.
   place_weights(seed, layers);
-  for (std::size_t i = 0; i < layers.size(); ++i) append(layers[i], i, seed);
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    append(layers[i], i, seed);
+    names_.resize(ops_.size(), layer_name(layers[i]));
+  }
   first_trainable_ = ops_.size();
   for (std::size_t i = ops_.size(); i-- > 0;) {
     if (ops_[i]->weights() != nullptr) first_trainable_ = i;

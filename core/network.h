@@ -38,6 +38,8 @@ class Network {
   std::int64_t output_width() const { return elements(shapes_.empty() ? input_ : shapes_.back()); }
 
   const std::vector<std::unique_ptr<Op>>& ops() const { return ops_; }
+  /// Name of the layer that op `i` computes.
+  const std::string& layer_of(std::size_t i) const { return names_[i]; }
   /// Whether the last op ends in this activation (so that the loss can take its logits).
   bool ends_in(ActivationFunction function) const { return last_activation_ == function; }
   /// Products of Dense layers in bfloat16 or float32 (DtypePolicy); before prepare(). Needs has_bfloat16().
@@ -64,6 +66,7 @@ class Network {
   Shape input_;
   std::vector<Shape> shapes_;  // per layer: output
   std::vector<std::unique_ptr<Op>> ops_;
+  std::vector<std::string> names_;   // per op: layer
   std::vector<DenseWeights> dense_;  // in layer order
   struct DenseOpSpec {
     std::size_t op;

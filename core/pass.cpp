@@ -15,7 +15,8 @@ Pass::Pass(Network& network, const Options& options)
       grains_(options.grains),
       first_row_(options.of > 0 ? options.first * options.rows : 0),
       visible_rows_((options.of > 0 ? options.of : options.grains) * options.rows),
-      threads_(options.threads) {
+      threads_(options.threads),
+      trace_(options.trace) {
   for (std::size_t i = 0; i <= network.ops().size(); ++i) {
     const std::int64_t count = visible_rows_ * width(i);
     values_.push_back(i < first_op_ ? Buffer() : options.values ? options.values(i, count) : options.memory(count));
@@ -66,6 +67,7 @@ void Pass::forward(Block block, std::int64_t grains, std::size_t first, std::siz
 void Pass::backward(Block block) {
   const auto& ops = network_.ops();
   for (std::size_t i = ops.size(); i-- > network_.first_trainable();) {
+    const TraceSpan span(trace_, SpanKind::backward, static_cast<std::int64_t>(i));
     const Op& op = *ops[i];
     const bool wanted = i > network_.first_trainable();
     for_each_grain(threads_, grains_, [&](std::int64_t g) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cluster/buffer.h"
+#include "cluster/trace.h"
 #include "core/dataset.h"
 #include "core/network.h"
 
@@ -47,6 +48,7 @@ class Pass {
     Memory memory = [](std::int64_t count) { return Buffer(count); };
     std::function<Buffer(std::size_t i, std::int64_t count)> values = nullptr;  ///< of values(i) instead, where it is given
     std::int64_t of = 0, first = 0;  ///< memory is shared by a batch of `of` grains, of which these are [first, first + grains); 0: its own
+    Trace* trace = nullptr;                ///< of backward's ops
   };
   Pass(Network& network, const Options& options);
 
@@ -88,6 +90,7 @@ class Pass {
   std::size_t first_op_;  // ops before it are done while rows are read
   std::int64_t rows_, grains_, first_row_, visible_rows_;
   int threads_;
+  Trace* trace_;
   std::vector<Buffer> values_, deltas_;
 };
 

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "cluster/error.h"
-#include "core/digest.h"
+#include "core/xxh64.h"
 #include "core/model_state.h"
 #include "core/summary.h"
 
@@ -210,7 +210,7 @@ void Sequential::set_weights(const std::vector<std::vector<float>>& values) {
 }
 
 std::uint64_t Sequential::digest() {
-  Digest digest;
+  Xxh64 digest;
   for (const WeightView& weight : weights()) digest.add(std::as_bytes(weight.values));
   return digest.value();
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cluster/exchange.h"
+#include "cluster/trace.h"
 #include "cluster/world.h"
 #include "core/callbacks.h"
 #include "core/dataset.h"
@@ -42,6 +43,7 @@ struct FitOptions {
   AllreduceAlgorithm allreduce = AllreduceAlgorithm::automatic;
   ExchangeKind exchange = ExchangeKind::automatic;
   std::vector<Callback*> callbacks = {};
+  Trace* trace = nullptr;  ///< where this rank's spans go (cluster/trace.h); null: none are taken
   int verbose = 1;  ///< 0 silent, 1 progress bar on a terminal and a line an epoch elsewhere, 2 a line an epoch; rank 0 prints
 };
 
@@ -121,7 +123,7 @@ class Sequential {
   std::vector<std::vector<float>> get_weights();
   /// A wrong number of arrays or a wrong length is an Error that names the weight, expected and found.
   void set_weights(const std::vector<std::vector<float>>& values);
-  /// XXH64 (digest.h) over all weights' bytes, little-endian floats in the order of weights(): what Python's
+  /// XXH64 (xxh64.h) over all weights' bytes, little-endian floats in the order of weights(): what Python's
   /// xxhash.xxh64(b"".join(w.tobytes() for w in model.get_weights())) says of the saved model.
   std::uint64_t digest();
 

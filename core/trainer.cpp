@@ -52,7 +52,8 @@ Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& optio
                              .memory = [this](std::int64_t count) { return Buffer::over(exchange_->allocate(count)); },
                              .values = [this](std::size_t i, std::int64_t count) { return Buffer::over(allocate_values(i, count)); },
                              .of = exchange_->shared() ? grains_.count : 0,
-                             .first = grains_.first}),
+                             .first = grains_.first,
+                             .trace = options.trace}),
       scorer_(model.options->loss, model.fused(), model.resolved_metrics(data.truth_width()), grains_.count) {
   const auto slots = static_cast<std::size_t>(grains_.own_slots());
   truth_.resize(slots * static_cast<std::size_t>(data.truth_width()));
@@ -63,6 +64,10 @@ Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& optio
   world.agree([&] { reader_ = data.open(sampler_.ranges(grains_.first_slot(), grains_.first_slot() + grains_.own_slots())); });
   if (model.network->bfloat16()) bfloat16_.emplace(pass_, *model.network, dense_);
   if (exchange_->shared()) share_state();
+  if (options.trace != nullptr) {
+    options.trace->layers.clear();
+    for (std::size_t i = 0; i < model.network->ops().size(); ++i) options.trace->layers.push_back(model.network->layer_of(i));
+  }
   if (!exchange_->columns_stay()) return;
   columns_.clear();
   for (const GradientBlock& block : exchange_->own()) {
@@ -123,17 +128,21 @@ void Trainer::begin_epoch(std::int64_t epoch, std::int64_t first_step) {
 }
 
 Trainer::Request Trainer::step(Request own) {
+  const TraceSpan span(options_.trace, SpanKind::step, model_.optimizer->iterations());
   Lap lap;
   read();
   profile_.input += lap();
   const double communication = exchange_->seconds();
   compute();
-  for (std::size_t i = 0; i < dense_.size(); ++i) exchange_->ready(i);
+  for (std::size_t i = 0; i < dense_.size(); ++i) {
+    const TraceSpan gradient(exchange_->shared() ? nullptr : options_.trace, SpanKind::gradient);
+    exchange_->ready(i);
+  }
   const std::span<float> flags = exchange_->flags();
   flags[kStop] = own.stop ? 1.F : 0.F;
   flags[kCheckpoint] = own.checkpoint ? 1.F : 0.F;
   flags[kInterrupt] = own.interrupt ? 1.F : 0.F;
-  exchange_->finish();
+  finish();
   const double waited = exchange_->seconds() - communication;
   profile_.communication += waited;
   profile_.compute += lap() - waited;
@@ -145,7 +154,19 @@ Trainer::Request Trainer::step(Request own) {
   return {.stop = flags[kStop] > 0, .checkpoint = flags[kCheckpoint] > 0, .interrupt = flags[kInterrupt] > 0};
 }
 
+/// What it waits for comes before what it computes.
+void Trainer::finish() {
+  if (options_.trace == nullptr) return exchange_->finish();
+  const std::int64_t start = Trace::now();
+  const double communication = exchange_->seconds();
+  exchange_->finish();
+  const std::int64_t end = Trace::now(), waited = start + static_cast<std::int64_t>((exchange_->seconds() - communication) * 1e9);
+  options_.trace->add(SpanKind::exchange, start, std::min(waited, end));
+  if (exchange_->shared()) options_.trace->add(SpanKind::gradient, std::min(waited, end), end);
+}
+
 void Trainer::read() {
+  const TraceSpan span(options_.trace, SpanKind::input);
   reader_->read(grains_.own_slots(), pass_.target(truth_.data(), weight_.data()));
   const std::int64_t* rows = order_.data() + step_ * grains_.own_slots();
   for (std::size_t i = 0; i < present_.size(); ++i) present_[i] = rows[i] >= 0 ? 1.F : 0.F;
@@ -168,22 +189,26 @@ void Trainer::compute() {
   forward(block);
   const std::int64_t rows = sampler_.rows_in_step(step_);
   const float scale = 1.F / static_cast<float>(rows);
-  for_each_grain(pass_.threads(), grains_.own(), [&](std::int64_t g) { score(g, scale); });
+  {
+    const TraceSpan span(options_.trace, SpanKind::loss);
+    for_each_grain(pass_.threads(), grains_.own(), [&](std::int64_t g) { score(g, scale); });
+  }
   rows_ += static_cast<double>(rows);
   if (regularized_) penalty_ += static_cast<double>(rows) * penalty(*model_.network);
   pass_.backward(block);
 }
 
 void Trainer::forward(const Block& block) {
+  const TraceSpan span(options_.trace, SpanKind::forward);
   if (columns_.empty() && !exchange_->columns_stay()) {
     pass_.forward(block, grains_.own());
   } else {
     const std::size_t first = dense_.back();
     pass_.forward(block, grains_.own(), 0, first);
     if (exchange_->columns_stay()) {
-      exchange_->collect();
+      in_exchange([this] { exchange_->collect(); });
       pass_.multiply(first, 0, grains_.count, columns_);
-      exchange_->synchronize();
+      in_exchange([this] { exchange_->synchronize(); });
     } else {
       pass_.multiply(first, grains_.first, grains_.last, columns_);
     }
@@ -246,6 +271,7 @@ void Trainer::form(const GradientBlock& block) {
 }
 
 void Trainer::update() {
+  const TraceSpan span(options_.trace, SpanKind::update);
   if (!at_once_) {
     const std::span<const GradientBlock> blocks = exchange_->own();
     if (regularized_) {
@@ -260,7 +286,7 @@ void Trainer::update() {
                    [&](std::int64_t b) { update(blocks[static_cast<std::size_t>(b)]); });
   }
   model_.optimizer->count_step();
-  exchange_->publish();
+  in_exchange([this] { exchange_->publish(); });
 }
 
 void Trainer::penalize(const GradientBlock& block) {

@@ -49,6 +49,12 @@ class Trainer {
 
  private:
   void read();
+  void finish();
+  template <class Work>
+  void in_exchange(const Work& work) {
+    const TraceSpan span(options_.trace, SpanKind::exchange);
+    work();
+  }
   void compute();
   void forward(const Block& block);
   void score(std::int64_t grain, float scale);

@@ -85,7 +85,8 @@ std::string metadata() {
 }
 
 std::string archive_bytes(Sequential& model, const std::string& path) {
-  const std::string about = metadata(), config = model_config(model), weights = weights_image(model, path + ": model.weights.h5");
+  const std::string about = metadata(), config = model_config(model);
+  std::string weights = weights_image(model, path + ": model.weights.h5");
   const Source source = memory_source(path, nullptr, 0);
   Archive archive = open_archive(path, source.get(), ZIP_TRUNCATE);
   add_member(path, archive.get(), "metadata.json", about);
@@ -93,6 +94,7 @@ std::string archive_bytes(Sequential& model, const std::string& path) {
   add_member(path, archive.get(), "model.weights.h5", weights);
   if (zip_close(archive.get()) != 0) throw Error(path + ": cannot make the archive: " + zip_strerror(archive.get()));
   static_cast<void>(archive.release());  // zip_close freed it
+  weights = std::string();               // twice their size at any time, not three times
   zip_stat_t stat;
   zip_stat_init(&stat);
   if (zip_source_open(source.get()) != 0 || zip_source_stat(source.get(), &stat) != 0) throw Error(path + ": cannot read the archive back from memory");

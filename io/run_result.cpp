@@ -44,6 +44,7 @@ Json rank_table(const RunResult& result) {
     const auto rank = static_cast<std::size_t>(place.rank);
     Json row{{"rank", place.rank}, {"host", place.host}, {"pid", place.pid}, {"cores", place.cores}, {"threads", place.threads}};
     if (rank < result.time.ranks.size()) row["time_shares"] = time_json(result.time.ranks[rank]);
+    if (rank < result.memory.size()) row["memory_bytes"] = result.memory[rank];
     if (rank < result.peak_memory.size()) row["peak_memory_bytes"] = result.peak_memory[rank];
     table.push_back(row);
   }

@@ -24,7 +24,8 @@ struct RunResult {
   TimeReport time;
   Advice advice;
   double first_step = 0;                       ///< seconds from the start of rank 0's process to the end of the first step
-  std::vector<std::int64_t> peak_memory = {};  ///< bytes, of every rank
+  std::vector<std::int64_t> memory = {};       ///< bytes of every rank when training was over, shared pages divided among the ranks
+  std::vector<std::int64_t> peak_memory = {};  ///< of every rank so far, shared pages and libraries in full
   History history;
   std::optional<Scores> test;
   std::string digest;  ///< of the final weights

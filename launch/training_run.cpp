@@ -11,6 +11,7 @@
 #include "core/summary.h"
 #include "io/keras_file.h"
 #include "io/run_result.h"
+#include "io/trace_file.h"
 #include "io/versions.h"
 #include "launch/start_table.h"
 #include "launch/train_callbacks.h"
@@ -59,7 +60,8 @@ Hdf5Dataset open_data(const DataConfig& data) { return {data.file, data.group, d
 /// Remembers the last state of fit(), for result.json.
 class LastState final : public Callback {
  public:
-  LastState(FitState& state, std::int64_t& samples, double& first_step) : state_(state), samples_(samples), first_step_seconds_(first_step) {}
+  LastState(FitState& state, std::int64_t& samples, double& first_step, std::int64_t& memory)
+      : state_(state), samples_(samples), first_step_seconds_(first_step), memory_(memory) {}
   void on_train_begin(const FitState& state) override { first_step_ = state.global_step; }
   void on_train_batch_end(const FitState&) override {
     if (first_step_seconds_ == 0) first_step_seconds_ = process_seconds();
@@ -69,12 +71,14 @@ class LastState final : public Callback {
     state_ = state;
     if (state.step < state.steps_per_epoch) samples_ += state.samples;
     state_.global_step -= first_step_;
+    memory_ = proportional_memory();  // while the buffers of training are there
   }
 
  private:
   FitState& state_;
   std::int64_t& samples_;
   double& first_step_seconds_;
+  std::int64_t& memory_;
   std::int64_t first_step_ = 0;
 };
 
@@ -193,10 +197,21 @@ RunInfo TrainingRun::info(int threads) {
   return info;
 }
 
+/// The file is tried before anything is trained: a wrong path must not be told at the end of a long run. Collective.
+void TrainingRun::begin_trace() {
+  if (arguments_.trace.empty()) return;
+  world_.agree([&] {
+    if (leads()) write_text_file(arguments_.trace, trace_json({}));
+  });
+  trace_.emplace(Trace::room(world_.size()));
+  config_.fit.trace = &*trace_;
+  clock_ = clock_offset(world_);
+}
+
 void TrainingRun::train() {
   BoardCallback publisher(board_, signals_);
   std::int64_t samples = 0;
-  LastState last(last_, samples, first_step_);
+  LastState last(last_, samples, first_step_, memory_);
   std::optional<HistoryCsv> csv;
   std::optional<CheckpointCallback> checkpoints;
   config_.fit.callbacks = {&publisher, &last};
@@ -246,6 +261,7 @@ void TrainingRun::finish(const History& history, double seconds) {
   stopped_ = history.epoch.empty() || history.epoch.back() + 1 < last_.epochs;
   RunResult result;
   if (test_ && !stopped_) result.test = model_->evaluate(*test_, world_);
+  if (trace_) write_trace(arguments_.trace, *trace_, clock_, world_);
   result.name = config_.name;
   result.ended = how_it_ended();
   result.seed = config_.seed;
@@ -258,6 +274,7 @@ void TrainingRun::finish(const History& history, double seconds) {
   result.time = time_report(gather_profiles(last_.profile, world_));
   result.advice = advise(result.time, facts());
   result.first_step = first_step_;
+  for (const std::string& bytes : world_.all_gather(std::to_string(memory_))) result.memory.push_back(std::stoll(bytes));
   for (const std::string& bytes : world_.all_gather(std::to_string(peak_memory()))) result.peak_memory.push_back(std::stoll(bytes));
   result.history = history;
   result.digest = fmt::format("{:016x}", model_->digest());
@@ -277,8 +294,9 @@ void TrainingRun::finish(const History& history, double seconds) {
     }
     const double per_step = result.steps > 0 ? result.profile.steps() / static_cast<double>(result.steps) * 1e6 : 0;
     fmt::print("speed          {:.1f} us per step; first step {:.2f} s after the start of the process; at most {} MiB of memory a rank\n", per_step, first_step_,
-               *std::max_element(result.peak_memory.begin(), result.peak_memory.end()) >> 20);
+               *std::max_element(result.memory.begin(), result.memory.end()) >> 20);
     fmt::print("{}", time_lines(result.time, result.advice));
+    if (trace_) fmt::print("trace          {} (open it in ui.perfetto.dev or chrome://tracing)\n", arguments_.trace);
     fmt::print("{}; see {}\n", result.ended, directory_->result().string());
   }
   board_.finish(Phase::finished, result.ended);
@@ -289,6 +307,7 @@ void TrainingRun::operator()() {
   if (done_before()) return;
   open_data_sets();
   make_model();
+  begin_trace();
   make_directory();
   resume();
   const int threads = threads_for_rank(world_, config_.fit.threads);

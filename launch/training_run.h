@@ -7,10 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "cluster/clock_offset.h"
 #include "cluster/coordinator.h"
 #include "cluster/placement.h"
 #include "cluster/signals.h"
 #include "cluster/status_board.h"
+#include "cluster/trace.h"
 #include "core/sampler.h"
 #include "core/sequential.h"
 #include "io/checkpoint.h"
@@ -22,7 +24,7 @@ namespace lockstep {
 
 /// What the command line of `lockstep train` says.
 struct TrainArguments {
-  std::string config, resume, run_dir, data, allreduce, exchange;
+  std::string config, resume, run_dir, data, allreduce, exchange, trace;
   std::vector<std::string> sets;
   std::int64_t epochs = 0, batch_size = 0;
   bool goes_on = false;  ///< --continue
@@ -51,6 +53,7 @@ class TrainingRun {
   void announce(int threads);
   RunInfo info(int threads);
   RunFacts facts() const;
+  void begin_trace();
   void train();
   void finish(const History& history, double seconds);
   bool leads() const { return world_.rank() == 0; }
@@ -74,6 +77,9 @@ class TrainingRun {
   std::vector<RankPlace> places_;
   History before_;  // of a resumed run
   FitState last_;
+  std::optional<Trace> trace_;
+  ClockOffset clock_;  // at the start
+  std::int64_t memory_ = 0;  // bytes at the end of training
   double first_step_ = 0;  // seconds of the process when it was done
   bool stopped_ = false;
 };

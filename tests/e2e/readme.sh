@@ -76,6 +76,8 @@ runs 'mpirun -np 4 lockstep train configs/fashion_mnist.yaml' '--epochs 1'
 ls runs | grep -qE '^fashion_mnist-[0-9]{8}-[0-9]{6}$' || fail "no run directory runs/NAME-DATE: $(ls runs)"
 runs 'mpirun -np 2 lockstep train configs/fashion_mnist.yaml --epochs 2 --run-dir runs/first'
 for file in config.yaml history.csv result.json log.txt checkpoints model.keras; do [ -e "runs/first/$file" ] || fail "no $file in the run directory"; done
+runs 'mpirun -np 2 lockstep train configs/fashion_mnist.yaml --epochs 1 --trace trace.json'
+jq -e '[.traceEvents[] | select(.name == "step") | .pid] | unique == [0, 1]' trace.json > /dev/null || fail 'no steps of both ranks in the trace'
 runs 'mpirun -np 3 lockstep train --resume runs/first --epochs 3'
 says 'Epoch 3/3'
 runs 'mpirun -np 4 lockstep train configs/fashion_mnist.yaml --run-dir runs/long --continue' '--epochs 1'

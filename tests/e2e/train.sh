@@ -34,7 +34,7 @@ for ranks in 1 2 3 5; do
     and (.final | keys) == ["test", "train", "validation"] and .us_per_step > 0 and ([.time_shares[]] | add - 1 | fabs) < 1e-9
     and ([.rank_table[].time_shares | [.[]] | add - 1 | fabs] | max) < 1e-9 and ([.time_shares[]] | min) >= 0
     and .time_shares.compute > 0 and .time_shares.checkpoint > 0 and .time_shares.validation > 0 and .time_shares.start > 0
-    and .seconds_to_first_step > 0 and ([.rank_table[].peak_memory_bytes] | min) > 1e6 and (.advice.text | length) > 0' "runs/n$ranks/result.json"
+    and .seconds_to_first_step > 0 and all(.rank_table[]; .memory_bytes > 1e6 and .memory_bytes <= .peak_memory_bytes) and (.advice.text | length) > 0' "runs/n$ranks/result.json"
   grep -q '^time  .* s: compute [0-9.]* %, communication ' "n$ranks.txt" && grep -q '^what would help most: ' "n$ranks.txt" || fail "no breakdown"
   holds "$near near(.[0].final.test.loss; .[1].final.test.loss)" runs/n1/result.json "runs/n$ranks/result.json"
   holds '(.[1].epoch_digests | length) == 3 and .[0].epoch_digests == .[1].epoch_digests and .[1].epoch_digests[2] == .[1].weights_digest' \

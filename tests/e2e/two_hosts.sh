@@ -19,7 +19,7 @@ sed -e 's/rows: \[0, 55000\]/rows: [0, 1100]/; s/rows: \[55000, 60000\]/rows: [1
 # --- the curve of one rank, whatever carries the gradients ---
 "$lockstep" train small.yaml --epochs 3 --run-dir runs/one > one.txt
 for allreduce in auto ring mpi; do
-  two_hosts "$lockstep" train small.yaml --epochs 3 --run-dir runs/$allreduce --allreduce $allreduce > $allreduce.txt 2>&1 ||
+  two_hosts "$lockstep" train small.yaml --epochs 3 --run-dir runs/$allreduce --allreduce $allreduce --trace $allreduce.json > $allreduce.txt 2>&1 ||
     { cat $allreduce.txt; fail "train on two hosts, $allreduce"; }
   carried=${allreduce/auto/factors}
   grep -q "allreduce $carried" $allreduce.txt || { cat $allreduce.txt; fail "the table does not say $carried"; }
@@ -31,6 +31,9 @@ for allreduce in auto ring mpi; do
   [ $allreduce != auto ] || holds '.[0].weights_digest == .[1].weights_digest' runs/one/result.json runs/auto/result.json
   holds 'def near($a; $b): ($a - $b | fabs) <= 1e-4 * ($a | fabs); near(.[0].final.test.loss; .[1].final.test.loss)' runs/one/result.json runs/$allreduce/result.json
 done
+# --- the trace has one clock: no rank ends a step before every other has begun it ---
+holds '.[0].traceEvents | [.[] | select(.name == "step")] | group_by(.args.step) | length == 105 and all(length == 4 and ([.[].ts] | max) < ([.[] | .ts + .dur] | min))' auto.json
+holds '.[0].traceEvents | [.[] | select(.name == "process_labels") | .args.labels | startswith("clock within 0 ns")] == [true, true, false, false]' auto.json
 "$lockstep" evaluate runs/one --json > one.json
 two_hosts "$lockstep" evaluate runs/one --json > four.json
 cmp one.json four.json || fail 'evaluate differs on two hosts'

@@ -8,7 +8,7 @@ namespace lockstep {
 
 /// XXH64 (github.com/Cyan4973/xxHash, doc/xxhash_spec.md) of bytes that come in parts, seed 0. Four independent lanes of multiplications: some
 /// 10 GB/s, where a byte-by-byte FNV-1a takes a millisecond for a quarter of a million floats.
-class Digest {
+class Xxh64 {
  public:
   void add(std::span<const std::byte> bytes);
   std::uint64_t value() const;

@@ -1,4 +1,4 @@
-#include "core/digest.h"
+#include "core/xxh64.h"
 
 #include <algorithm>
 #include <bit>
@@ -23,11 +23,11 @@ std::uint64_t round(std::uint64_t lane, std::uint64_t input) { return std::rotl(
 
 }  // namespace
 
-void Digest::stripe(const std::byte* bytes) {
+void Xxh64::stripe(const std::byte* bytes) {
   for (std::size_t lane = 0; lane < lanes_.size(); ++lane) lanes_[lane] = round(lanes_[lane], read<std::uint64_t>(bytes + 8 * lane));
 }
 
-void Digest::add(std::span<const std::byte> bytes) {
+void Xxh64::add(std::span<const std::byte> bytes) {
   const std::size_t kept = length_ % kStripe;
   length_ += bytes.size();
   if (kept + bytes.size() < kStripe) {
@@ -44,7 +44,7 @@ void Digest::add(std::span<const std::byte> bytes) {
   std::copy(bytes.begin(), bytes.end(), rest_.begin());
 }
 
-std::uint64_t Digest::value() const {
+std::uint64_t Xxh64::value() const {
   std::uint64_t hash = kPrime5;
   if (length_ >= kStripe) {
     hash = std::rotl(lanes_[0], 1) + std::rotl(lanes_[1], 7) + std::rotl(lanes_[2], 12) + std::rotl(lanes_[3], 18);

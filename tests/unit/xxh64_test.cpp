@@ -1,5 +1,5 @@
 // Expected values: Python's xxhash 3.x, xxhash.xxh64.
-#include "core/digest.h"
+#include "core/xxh64.h"
 
 #include <gtest/gtest.h>
 
@@ -21,24 +21,24 @@ const std::map<std::size_t, std::uint64_t> kExpected = {
     {8, 0xc6f1803a5e0b3222U},  {13, 0xdfced2d95e03c38eU}, {31, 0x6ab1c40e29f50073U},  {32, 0x5a0756fbe9ecd3d1U}, {33, 0xdc50cdc37bb9c183U},
     {63, 0x10dd94885c71894aU}, {64, 0x90083da9cdb9d795U}, {100, 0xd248bfc5208b0b16U}, {1000, 0x6be03acbf959c413U}};
 
-TEST(Digest, IsXxh64) {
+TEST(Xxh64, OfBytes) {
   for (const auto& [count, expected] : kExpected) {
-    Digest digest;
+    Xxh64 digest;
     digest.add(some_bytes(count));
     EXPECT_EQ(digest.value(), expected) << count;
   }
 }
 
-TEST(Digest, DoesNotDependOnTheParts) {
+TEST(Xxh64, DoesNotDependOnTheParts) {
   const std::vector<std::byte> bytes = some_bytes(1000);
   for (std::size_t part = 1; part < 70; ++part) {
-    Digest digest;
+    Xxh64 digest;
     for (std::size_t at = 0; at < bytes.size(); at += part) digest.add(std::span(bytes).subspan(at, std::min(part, bytes.size() - at)));
     EXPECT_EQ(digest.value(), kExpected.at(1000)) << part;
   }
 }
 
-TEST(Digest, OfAModelIsThatOfItsWeightsInOrder) {
+TEST(Xxh64, OfAModelIsThatOfItsWeightsInOrder) {
   Sequential model{Input{{2}}, Dense{3}};
   model.build({2});
   model.set_weights({{0.5F, -1.25F, 3.0F, 1e-7F, 2.5F, -0.0F}, {0.125F, 7.0F, -8.5F}});
