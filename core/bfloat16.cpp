@@ -58,7 +58,8 @@ struct Target {
 
 /// A tile of c: Rows rows, Lines times 16 columns, the last 16 as far as `last` says.
 template <int Rows, int Lines>
-void tile(const Left& left, std::int64_t m, const std::uint32_t* right, std::int64_t panel, std::int64_t pairs, const Target& target, __mmask16 last) {
+void tile(const Left& left, std::int64_t m, const std::uint32_t* right, std::int64_t panel, std::int64_t pairs, const Target& target,
+          __mmask16 last) {
   __m512 sum[Rows][Lines];
   for (auto& row : sum) {
     for (__m512& lane : row) lane = _mm512_setzero_ps();

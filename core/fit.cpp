@@ -42,7 +42,8 @@ struct Split {
   RowRange train, validation;
 };
 
-/// Rows of the global batch from which `auto` takes bfloat16.
+/// Rows of the global batch from which `auto` takes bfloat16. Below, rounding the weights anew in every step weighs: on AMD Zen 4 the gain is
+/// 1.07 at 8 rows and 2.0 at 32 with 20 million weights, 1.4 and 1.7 with 266,610. A rule and not a measurement, so that a run has one outcome.
 constexpr std::int64_t kBfloat16Rows = 32;
 
 /// The same on all ranks. Collective.

@@ -18,14 +18,14 @@ sed -e 's/rows: \[0, 55000\]/rows: [0, 1100]/; s/rows: \[55000, 60000\]/rows: [1
 rc=0
 train 1 wrong small.yaml --set training.mixed_precision=float16 || rc=$?
 [ "$rc" = 2 ] && grep -q "there are: float32, bfloat16, auto" wrong.txt || { cat wrong.txt; fail "float16 is not refused"; }
-train 2 exact small.yaml --epochs 2 || { cat exact.txt; fail "float32"; }
+train 2 exact small.yaml --epochs 3 || { cat exact.txt; fail "float32"; }
 grep -q 'batch 32, float32,' exact.txt || fail "the table at the start does not say float32"
 
 if ! has_bfloat16; then
   rc=0
-  train 2 mixed small.yaml --epochs 2 --set training.mixed_precision=bfloat16 || rc=$?
+  train 2 mixed small.yaml --epochs 3 --set training.mixed_precision=bfloat16 || rc=$?
   [ "$rc" = 2 ] && grep -q 'no AVX512_BF16' mixed.txt && [ ! -e runs/mixed ] || { cat mixed.txt; fail "a CPU without bfloat16 is not told"; }
-  train 2 auto small.yaml --epochs 2 --set training.mixed_precision=auto || { cat auto.txt; fail "auto"; }
+  train 2 auto small.yaml --epochs 3 --set training.mixed_precision=auto || { cat auto.txt; fail "auto"; }
   holds '.[0].dtype_policy == "float32" and .[0].weights_digest == .[1].weights_digest' runs/auto/result.json runs/exact/result.json
   exit 0
 fi

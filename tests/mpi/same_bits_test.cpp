@@ -4,7 +4,6 @@
 
 #include <cmath>
 
-#include "core/bfloat16.h"
 #include "core/sequential.h"
 #include "support/mpi_world.h"
 #include "support/random_data.h"
@@ -34,11 +33,10 @@ void expect_same_bits(const Trained& some, const Trained& alone, const std::stri
 }
 
 /// Wide enough that every layer has several blocks of kernel rows, the last one short.
-Sequential wide(const OptimizerSpec& optimizer, const Regularizer& regularizer = {}, DtypePolicy policy = DtypePolicy::float32) {
+Sequential wide(const OptimizerSpec& optimizer, const Regularizer& regularizer = {}) {
   Sequential model{Dense{.units = 101, .activation = relu, .kernel_regularizer = regularizer}, Dropout{0.2F},
                    Dense{.units = 53, .activation = gelu, .use_bias = false}, Dense{5, softmax}};
   model.set_seed(11);
-  model.set_dtype_policy(policy);
   model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = optimizer, .metrics = {accuracy}});
   return model;
 }
@@ -47,19 +45,17 @@ struct Case {
   std::string name;
   OptimizerSpec optimizer;
   Regularizer regularizer = {};
-  DtypePolicy policy = DtypePolicy::float32;
 };
 
 class SameBits : public testing::TestWithParam<Case> {};
 
 TEST_P(SameBits, AtAnyNumberOfRanksAndThreads) {
   const ArrayDataset data = labelled_rows(203, 157, 5);
-  const auto& [name, optimizer, regularizer, policy] = GetParam();
-  if (policy == DtypePolicy::mixed_bfloat16 && !has_bfloat16()) GTEST_SKIP() << "this CPU has no AVX512_BF16";
+  const auto& [name, optimizer, regularizer] = GetParam();
   for (const std::int64_t batch : {3, 32, 50}) {
-    const Trained alone = train(wide(optimizer, regularizer, policy), data, batch, 1, World());
+    const Trained alone = train(wide(optimizer, regularizer), data, batch, 1, World());
     for (const int threads : {1, 2}) {
-      const Trained all = train(wide(optimizer, regularizer, policy), data, batch, threads, world());
+      const Trained all = train(wide(optimizer, regularizer), data, batch, threads, world());
       expect_same_bits(all, alone, "batch " + std::to_string(batch) + ", " + std::to_string(threads) + " threads");
     }
   }
@@ -68,8 +64,6 @@ TEST_P(SameBits, AtAnyNumberOfRanksAndThreads) {
 INSTANTIATE_TEST_SUITE_P(Optimizers, SameBits,
                          testing::Values(Case{"sgd", Sgd{}}, Case{"regularized", Sgd{}, {.l1 = 1e-4F, .l2 = 1e-3F}},
                                          Case{"momentum", Sgd{.momentum = 0.9F, .nesterov = true, .options = {.clipvalue = 0.01F}}},
-                                         Case{"bfloat16", Sgd{}, {}, DtypePolicy::mixed_bfloat16},
-                                         Case{"adam_bfloat16", Adam{}, {.l2 = 1e-3F}, DtypePolicy::mixed_bfloat16},
                                          Case{"decay", Sgd{.options = {.weight_decay = 0.01F}}}, Case{"adam", Adam{.amsgrad = true}},
                                          Case{"adamw", AdamW{.options = {.clipnorm = 0.1F}}, {.l2 = 1e-3F}},
                                          Case{"rmsprop", RMSprop{.momentum = 0.5F, .centered = true, .options = {.global_clipnorm = 0.1F}}}),

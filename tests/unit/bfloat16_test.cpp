@@ -35,7 +35,9 @@ std::vector<float> whole_numbers(std::int64_t count, std::int64_t seed) {
   return values;
 }
 
-float at(const std::vector<float>& matrix, std::int64_t width, std::int64_t row, std::int64_t column) { return matrix[static_cast<std::size_t>(row * width + column)]; }
+float at(const std::vector<float>& matrix, std::int64_t width, std::int64_t row, std::int64_t column) {
+  return matrix[static_cast<std::size_t>(row * width + column)];
+}
 
 TEST_F(Bfloat16, ProductIsExactOnWholeNumbers) {
   for (const std::int64_t rows : {1, 7, 8, 9, 33}) {
@@ -111,7 +113,8 @@ TEST_F(Bfloat16, GradientOfAnyRowsIsExactOnWholeNumbers) {
 
 // 8 bits of significand: halfway cases go to the even neighbour.
 TEST_F(Bfloat16, RoundsToNearestEven) {
-  const std::vector<std::pair<float, float>> cases{{1 + 1.F / 256, 1.F}, {1 + 3.F / 256, 1 + 4.F / 256}, {1 + 1.1F / 256, 1 + 2.F / 256}, {-257.F, -256.F}, {259.F, 260.F}};
+  const std::vector<std::pair<float, float>> cases{
+      {1 + 1.F / 256, 1.F}, {1 + 3.F / 256, 1 + 4.F / 256}, {1 + 1.1F / 256, 1 + 2.F / 256}, {-257.F, -256.F}, {259.F, 260.F}};
   const float one = 1;
   BfloatPairs unit(1, 1);
   unit.take(&one, 0, 1);
@@ -168,7 +171,9 @@ TEST_F(Bfloat16, TrainingFollowsFloat32) {
     History one = mixed.fit(data, options), other = exact.fit(data, options);
     EXPECT_NE(mixed.get_weights(), exact.get_weights());
     EXPECT_LT(other.history["loss"].back(), other.history["loss"].front());
-    for (std::size_t epoch = 0; epoch < 4; ++epoch) EXPECT_NEAR(one.history["loss"][epoch], other.history["loss"][epoch], 0.02 * other.history["loss"][epoch]);
+    for (std::size_t epoch = 0; epoch < 4; ++epoch) {
+      EXPECT_NEAR(one.history["loss"][epoch], other.history["loss"][epoch], 0.02 * other.history["loss"][epoch]);
+    }
     double change = 0, difference = 0;
     const std::vector<std::vector<float>> start = classifier(DtypePolicy::float32).get_weights(), a = mixed.get_weights(), b = exact.get_weights();
     for (std::size_t w = 0; w < a.size(); ++w) {

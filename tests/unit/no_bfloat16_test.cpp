@@ -24,7 +24,8 @@ const FitOptions kOptions{.epochs = 2, .batch_size = 64, .verbose = 0};
 TEST(NoBfloat16, TrainingInItIsAnErrorThatSaysWhatToDo) {
   Sequential mixed = model(DtypePolicy::mixed_bfloat16);
   const std::vector<std::vector<float>> before = mixed.get_weights();
-  testing::expect_error([&] { mixed.fit(test::labelled_rows(100, 7, 4), kOptions); }, {"mixed_bfloat16", "no AVX512_BF16", "mixed_precision: float32, or auto"});
+  testing::expect_error([&] { mixed.fit(test::labelled_rows(100, 7, 4), kOptions); },
+                        {"mixed_bfloat16", "no AVX512_BF16", "mixed_precision: float32, or auto"});
   EXPECT_EQ(mixed.get_weights(), before);
 }
 
