@@ -30,5 +30,6 @@ void add_checkpoint(CLI::App& app);
 void add_stop(CLI::App& app);
 void add_submit(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_doctor(CLI::App& app);
 
 }  // namespace lockstep

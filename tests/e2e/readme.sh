@@ -88,6 +88,16 @@ says '^row 2 '
 runs 'lockstep summary configs/fashion_mnist.yaml'
 says 'Total params: 266,610'
 
+# --- On a cluster: whether this machine is a sound one is not the question ---
+doctor='mpirun -np 2 lockstep doctor configs/fashion_mnist.yaml'
+documented "$doctor"
+echo "+ $doctor"
+timeout 100 $doctor > "$work/output" 2>&1 || [ $? = 1 ] || { cat "$work/output"; fail "$doctor"; }
+says '^[0-9]+ problems?, [0-9]+ warnings?$'
+says '^ok +data'
+runs 'lockstep submit configs/fashion_mnist.yaml --nodes 4 --time 8:00:00 --dry-run'
+says '^#SBATCH --time=8:00:00$'
+
 # --- Seeing in: a job that runs until it is told to stop ---
 mpirun -np 2 lockstep train configs/fashion_mnist.yaml --epochs 1000000 --set checkpoint.every_epochs=0 --run-dir runs/live > live.txt 2>&1 &
 job=$!

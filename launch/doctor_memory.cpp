@@ -1,0 +1,199 @@
+// Memory that the ranks of a host share, cross-memory attach, and limits of the process.
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "cluster/mpi_variables.h"
+#include "launch/doctor.h"
+
+namespace lockstep {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kShm = "/dev/shm";
+constexpr double kMiB = 1 << 20;
+
+/// "" if this rank can read its neighbour's memory as Open MPI does it for large messages, else the reason. Collective.
+std::string attach_neighbour(const Examination& examination) {
+  static std::array<char, 64> pattern;
+  const int rank = examination.world.rank();
+  std::snprintf(pattern.data(), pattern.size(), "lockstep doctor, rank %d", rank);
+  const std::vector<std::string> addresses = examination.world.all_gather(std::to_string(reinterpret_cast<std::uintptr_t>(pattern.data())));
+  const std::vector<int> ranks = examination.neighbours();
+  const auto own = std::find(ranks.begin(), ranks.end(), rank);
+  const int other = own + 1 == ranks.end() ? ranks.front() : *(own + 1);
+  std::string reason;
+  if (other != rank) {
+    std::array<char, 64> read{};
+    const iovec here{read.data(), read.size()};
+    const iovec there{reinterpret_cast<void*>(std::stoull(addresses[static_cast<std::size_t>(other)])), read.size()};
+    const ssize_t count = process_vm_readv(static_cast<pid_t>(examination.seats[static_cast<std::size_t>(other)].pid), &here, 1, &there, 1, 0);
+    if (count < 0) {
+      reason = std::strerror(errno);
+    } else if (std::string(read.data()) != fmt::format("lockstep doctor, rank {}", other)) {
+      reason = "another process's memory was read (ranks in different PID namespaces)";
+    }
+  }
+  examination.world.barrier();  // the neighbour may still be reading
+  return reason;
+}
+
+Json probe_attach(const Examination& examination) {
+  return {{"denied", attach_neighbour(examination)}, {"used", mpi_variable("btl_vader_single_copy_mechanism") == "cma"}};
+}
+
+Verdict judge_attach(const Case& facts) {
+  Verdict verdict{"cross-memory attach between ranks of a host works"};
+  if (std::none_of(facts.facts.begin(), facts.facts.end(), [](const Json& fact) { return fact["used"].get<bool>(); })) verdict.summary = "Open MPI is told to do without";
+  for (const auto& [reason, ranks] : facts.by("denied")) {
+    std::vector<int> hurt;
+    std::copy_if(ranks.begin(), ranks.end(), std::back_inserter(hurt), [&](int rank) { return facts.of(rank)["used"].get<bool>(); });
+    if (reason.empty() || hurt.empty()) continue;
+    verdict.problem(hurt, "the kernel denies reading another rank's memory (process_vm_readv: " + reason + "), as containers and kernel.yama.ptrace_scope do",
+                    "Open MPI prints a line 'Read -1, expected ..., errno = 1' for every large message; sums stay right.",
+                    "mpirun --mca btl_vader_single_copy_mechanism none (srun: export OMPI_MCA_btl_vader_single_copy_mechanism=none)");
+  }
+  return verdict;
+}
+
+/// Files below /dev/shm that some process has mapped or open.
+std::set<std::string> files_in_use() {
+  std::set<std::string> used;
+  std::error_code ignored;
+  for (const fs::directory_entry& process : fs::directory_iterator("/proc", ignored)) {
+    if (process.path().filename().string().find_first_not_of("0123456789") != std::string::npos) continue;
+    std::ifstream maps(process.path() / "maps");
+    for (std::string line; std::getline(maps, line);) {
+      if (const std::size_t at = line.find(kShm); at != std::string::npos) used.insert(line.substr(at));
+    }
+    for (const fs::directory_entry& open : fs::directory_iterator(process.path() / "fd", ignored)) used.insert(fs::read_symlink(open.path(), ignored).string());
+  }
+  return used;
+}
+
+/// This user's files of dead MPI jobs: older than a minute, in nobody's use.
+Json stale_shared_memory() {
+  const std::set<std::string> used = files_in_use();
+  std::error_code ignored;
+  double bytes = 0;
+  Json names = Json::array();
+  for (const fs::directory_entry& file : fs::directory_iterator(kShm, ignored)) {
+    const std::string name = file.path().filename().string();
+    const bool of_mpi = name.starts_with("vader_segment.") || name.starts_with("osc_rdma.") || name.starts_with("osc_sm.") || name.starts_with("sm_segment.");
+    if (!of_mpi || used.contains(file.path().string()) || access(file.path().c_str(), W_OK) != 0) continue;
+    if (fs::file_time_type::clock::now() - file.last_write_time(ignored) < std::chrono::minutes(1)) continue;
+    bytes += static_cast<double>(file.file_size(ignored));
+    names.push_back(name);
+  }
+  return {{"names", names}, {"bytes", bytes}};
+}
+
+Json probe_shared(const Examination& examination) {
+  Json facts;
+  struct statvfs shm{};
+  if (statvfs(kShm, &shm) != 0) {
+    facts["missing"] = std::strerror(errno);
+  } else {
+    facts["free"] = static_cast<double>(shm.f_bavail) * static_cast<double>(shm.f_frsize);
+  }
+  if (examination.leads_host()) facts["stale"] = stale_shared_memory();
+  return facts;
+}
+
+/// Bytes of /dev/shm that a job takes on a host of so many ranks: Open MPI's segments; weights, gradients, activations and deltas that its ranks share.
+double shared_bytes(const Examination& examination, std::size_t ranks) {
+  const double copies = static_cast<double>(ranks);
+  double bytes = copies * 4.5 * kMiB;
+  if (examination.model == nullptr || ranks < 2) return bytes;
+  Sequential& model = *examination.model;
+  double parameters = 0, widths = static_cast<double>(elements(model.input_shape()));
+  for (const WeightView& weight : model.weights()) parameters += static_cast<double>(weight.values.size());
+  for (std::size_t layer = 0; layer < model.layers().size(); ++layer) widths += 2 * static_cast<double>(elements(model.output_shape(layer)));
+  return bytes + 4 * (parameters * (copies + 1) + widths * static_cast<double>(examination.config->fit.batch_size));
+}
+
+Verdict judge_shared(const Case& facts) {
+  Verdict verdict{"room in /dev/shm, nothing left over in it"};
+  for (const std::vector<int>& ranks : facts.hosts()) {
+    const Json& fact = facts.of(ranks.front());
+    if (fact.contains("missing")) {
+      verdict.problem(ranks, std::string("no /dev/shm: ") + fact["missing"].get<std::string>(), "Ranks of one host cannot share memory.", "mount -t tmpfs tmpfs /dev/shm");
+      continue;
+    }
+    const double need = shared_bytes(facts.examination, ranks.size()), free = fact["free"];
+    if (ranks.size() > 1 && free < need) {
+      verdict.problem(ranks, fmt::format("{:.0f} MiB free in /dev/shm, where {} ranks need about {:.0f} MiB", free / kMiB, ranks.size(), need / kMiB),
+                      "A rank ends with SIGBUS or 'No space left on device' when it touches memory that is not there.",
+                      fmt::format("mount -o remount,size={:.0f}M /dev/shm; containers: docker run --shm-size={:.0f}m, or --ipc=host", 2 * need / kMiB, 2 * need / kMiB));
+    }
+    if (fact["stale"]["names"].empty()) continue;
+    verdict.warning({ranks.front()}, fmt::format("{} files of dead MPI jobs in /dev/shm, {:.0f} MiB: {}", fact["stale"]["names"].size(),
+                                                 fact["stale"]["bytes"].get<double>() / kMiB, fact["stale"]["names"].front().get<std::string>()),
+                    "They hold memory until the host restarts.", "on that host: rm /dev/shm/" + fact["stale"]["names"].front().get<std::string>() + " ...");
+  }
+  return verdict;
+}
+
+double limit(int resource) {
+  rlimit value{};
+  getrlimit(static_cast<__rlimit_resource>(resource), &value);
+  return value.rlim_cur == RLIM_INFINITY ? -1 : static_cast<double>(value.rlim_cur);
+}
+
+Json probe_limits(const Examination&) {
+  std::ifstream pattern("/proc/sys/kernel/core_pattern");
+  std::string core;
+  std::getline(pattern, core);
+  std::error_code ignored;
+  return {{"files", limit(RLIMIT_NOFILE)},
+          {"locked", limit(RLIMIT_MEMLOCK)},
+          {"dumps", limit(RLIMIT_CORE) != 0 && !core.starts_with('|')},
+          {"rdma", fs::exists("/sys/class/infiniband", ignored) && !fs::is_empty("/sys/class/infiniband", ignored)}};
+}
+
+Verdict judge_limits(const Case& facts) {
+  Verdict verdict{"open files, locked memory, core dumps"};
+  const double need = 64 + 4.0 * facts.ranks();  // a connection to each rank over each of a few networks
+  std::vector<int> few, locked, dumps;
+  for (int rank = 0; rank < facts.ranks(); ++rank) {
+    const Json& fact = facts.of(rank);
+    if (fact["files"] >= 0 && fact["files"] < need) few.push_back(rank);
+    if (fact["rdma"].get<bool>() && fact["locked"] >= 0) locked.push_back(rank);
+    if (fact["dumps"].get<bool>()) dumps.push_back(rank);
+  }
+  if (!few.empty()) {
+    verdict.problem(few, fmt::format("{:.0f} open files are allowed (ulimit -n), about {:.0f} are needed", facts.of(few.front())["files"].get<double>(), need),
+                    "Connections between ranks, or data files, fail to open.", "ulimit -n 4096 before the launcher; for good: nofile in /etc/security/limits.conf");
+  }
+  if (!locked.empty()) {
+    verdict.warning(locked, fmt::format("{:.0f} KiB of memory may be locked (ulimit -l), and there is an InfiniBand or RoCE card", facts.of(locked.front())["locked"].get<double>() / 1024),
+                    "Open MPI cannot register its buffers with the card and falls back to TCP, or stops.",
+                    "ulimit -l unlimited before the launcher; Slurm: LimitMEMLOCK=infinity in slurmd's service, PropagateResourceLimitsExcept=MEMLOCK in slurm.conf");
+  }
+  if (!dumps.empty()) {
+    verdict.warning(dumps, "core dumps are on (ulimit -c) and go to files", "A crash writes a file of the size of its memory for every rank, which may fill the disk.",
+                    "ulimit -c 0 before the launcher");
+  }
+  return verdict;
+}
+
+}  // namespace
+
+const std::vector<Check>& doctor_memory() {
+  static const std::vector<Check> checks{{"attach", probe_attach, judge_attach}, {"shared", probe_shared, judge_shared}, {"limits", probe_limits, judge_limits}};
+  return checks;
+}
+
+}  // namespace lockstep
