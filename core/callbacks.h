@@ -21,6 +21,14 @@ struct History {
   std::vector<std::uint64_t> digests = {};              ///< Sequential::digest() after the training of each epoch; 0: not known
 };
 
+/// What the loss and metrics of an epoch's steps so far are made of, over all ranks: enough to go on in the middle of an epoch and end it with
+/// the same bits.
+struct EpochSums {
+  std::vector<double> pairs = {};  ///< (grains, 1 + metrics, 2): sum and count, loss first
+  double penalty = 0;              ///< sum over steps of the penalty times the batch's rows
+  double rows = 0;
+};
+
 /// Where the time of fit() went so far, seconds of this rank: of its steps, and around them.
 struct StepProfile {
   double input = 0;          ///< reading rows
@@ -52,6 +60,10 @@ struct FitState {
   bool interrupted = false;  ///< a stop was agreed on and somebody asked for it by `interrupt`
   StepProfile profile;
   const History* history = nullptr;
+  const std::vector<class Callback*>* callbacks = nullptr;  ///< all of this fit()
+  const EpochSums* sums = nullptr;  ///< at on_checkpoint, else null
+  double gathering = 0;             ///< at on_checkpoint: seconds that bringing weights and sums together took
+  bool stopping = false;            ///< at on_checkpoint: training ends here
 };
 
 /// Hooks of fit(), called on every rank in the order given; keras/src/callbacks/callback.py. A hook that is marked Collective may use
@@ -78,6 +90,12 @@ class Callback {
   virtual void on_checkpoint(const FitState&) {}
   /// How long this callback has held training up for checkpoints, which StepProfile shows apart.
   virtual double checkpoint_seconds() const { return 0; }
+
+  /// What a checkpoint keeps of this callback (a best value, a counter), under a name of its own; a resumed fit() gives it back before
+  /// on_train_begin, on every rank. No name: nothing is kept.
+  virtual std::string name() const { return ""; }
+  virtual std::string save_state() const { return ""; }
+  virtual void load_state(const std::string& /*saved*/) {}
 };
 
 }  // namespace lockstep

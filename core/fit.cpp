@@ -113,12 +113,20 @@ Fit::Fit(Sequential& model, ModelState& state, const Dataset& train, const Datas
   for (const MetricSpec& metric : state.options->metrics) now_.metric_names.push_back(metric.name);
   now_.running = [this] { return trainer_.running(); };
   now_.history = &history_;
+  now_.callbacks = &callbacks_;
 }
 
 History Fit::run() {
+  if (options_.initial_step > now_.steps_per_epoch) {
+    throw Error("initial_step " + std::to_string(options_.initial_step) + " lies beyond the " + std::to_string(now_.steps_per_epoch) + " steps of an epoch", kUsage);
+  }
   Logs last;
   now_.epoch = options_.initial_epoch;
   now_.global_step = state_.optimizer->iterations();
+  each([&](Callback& c) {
+    const auto saved = options_.callback_states.find(c.name());
+    if (!c.name().empty() && saved != options_.callback_states.end()) c.load_state(saved->second);
+  });
   each([&](Callback& c) { c.on_train_begin(now_); });
   trainer_.profile().start = seconds_since(begin_);
   trace_last(SpanKind::start, trainer_.profile().start);
@@ -138,7 +146,11 @@ bool Fit::train_epoch(std::int64_t epoch, std::int64_t first_step) {
   now_.epoch = epoch;
   now_.step = first_step;
   now_.samples = 0;
-  trainer_.begin_epoch(epoch, first_step);
+  if (first_step > 0) {
+    trainer_.begin_epoch(epoch, first_step, options_.initial_sums);
+  } else {
+    trainer_.begin_epoch(epoch, 0);
+  }
   each([&](Callback& c) { c.on_epoch_begin(now_); });
   for (std::int64_t step = first_step; step < now_.steps_per_epoch; ++step) {
     Callback::Request own;
@@ -182,9 +194,15 @@ double Fit::take_checkpoint_seconds() {
   return seconds;
 }
 
-void Fit::serve(const Trainer::Request&) {
+void Fit::serve(const Trainer::Request& request) {
+  const auto start = Clock::now();
   trainer_.complete();
+  const EpochSums sums = trainer_.sums();
+  now_.sums = &sums;
+  now_.gathering = seconds_since(start);
+  now_.stopping = request.stop;
   each([&](Callback& c) { c.on_checkpoint(now_); });
+  now_.sums = nullptr;
 }
 
 /// Validation, logs, history. Collective.

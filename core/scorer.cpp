@@ -33,7 +33,16 @@ std::vector<Mean> Scorer::total() const {
   return totals;
 }
 
-void Scorer::reset() { std::fill(pairs_.begin(), pairs_.end(), 0.0); }
+void Scorer::restore(std::span<const double> pairs, std::int64_t first, std::int64_t last) {
+  const std::size_t width = (1 + metrics_.size()) * 2;
+  std::fill(pairs_.begin(), pairs_.end(), 0.0);
+  if (pairs.size() == pairs_.size()) {
+    const auto from = static_cast<std::ptrdiff_t>(static_cast<std::size_t>(first) * width), to = static_cast<std::ptrdiff_t>(static_cast<std::size_t>(last) * width);
+    std::copy(pairs.begin() + from, pairs.begin() + to, pairs_.begin() + from);
+  } else if (pairs.size() % width == 0 && first == 0 && last > 0) {
+    for (std::size_t i = 0; i < pairs.size(); ++i) pairs_[i % width] += pairs[i];
+  }
+}
 
 std::vector<double> Scorer::results(const std::vector<Mean>& totals, double penalty) const {
   std::vector<double> results{(totals[0].count > 0 ? totals[0].sum / totals[0].count : 0) + penalty};

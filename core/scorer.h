@@ -19,7 +19,9 @@ class Scorer {
   void add(std::int64_t grain, const LossRows& rows, const float* present);
   /// What was added so far, all grains in order: loss first, then the metrics. Loss counts rows.
   std::vector<Mean> total() const;
-  void reset();
+  /// Starts from these pairs of all ranks, of which grains [first, last) are this rank's to go on with; from nothing if there are none. Pairs
+  /// of another number of grains are kept as one sum, which then rounds otherwise.
+  void restore(std::span<const double> pairs, std::int64_t first, std::int64_t last);
 
   /// All pairs, to be summed over ranks (a grain is nonzero on one rank only).
   std::span<double> pairs() { return pairs_; }

@@ -36,7 +36,10 @@ struct FitOptions {
   double validation_split = 0;  ///< this fraction of the rows, the last ones, validates; ignored when validation_data is given
   bool shuffle = true;
   std::int64_t initial_epoch = 0;
-  std::int64_t initial_step = 0;  ///< step of the initial epoch to go on with
+  // To go on in the middle of an epoch: the step of the initial epoch that is next, its sums so far and what callbacks remembered, by name.
+  std::int64_t initial_step = 0;
+  EpochSums initial_sums = {};
+  std::map<std::string, std::string> callback_states = {};
   std::map<std::int64_t, float> class_weight = {};  ///< class -> weight of its rows in the training loss; 1 where missing
   std::int64_t shards = 0;                          ///< logical shards V; 0: batch_size, at most 1024 (sampler.h)
   int threads = 0;                                  ///< OpenMP threads of this rank; 0: OMP_NUM_THREADS, else a fair share of the cores (placement.h)

@@ -118,13 +118,14 @@ void Trainer::share_state() {
   exchange_->synchronize();
 }
 
-void Trainer::begin_epoch(std::int64_t epoch, std::int64_t first_step) {
+void Trainer::begin_epoch(std::int64_t epoch, std::int64_t first_step, const EpochSums& before) {
   model_.network->prepare(grains_.rows, pass_.threads());
   order_ = sampler_.order(epoch, grains_.first_slot(), grains_.first_slot() + grains_.own_slots());
   reader_->begin(std::span<const std::int64_t>(order_).subspan(static_cast<std::size_t>(first_step * grains_.own_slots())));
   step_ = first_step;
-  scorer_.reset();
-  penalty_ = rows_ = 0;
+  scorer_.restore(before.pairs, grains_.first, grains_.last);
+  penalty_ = before.penalty;
+  rows_ = before.rows;
 }
 
 Trainer::Request Trainer::step(Request own) {
@@ -310,6 +311,12 @@ std::vector<double> Trainer::results() {
   const std::vector<double> results = scorer_.results(scorer_.total(), rows_ > 0 ? penalty_ / rows_ : 0);
   std::copy(pairs.begin(), pairs.end(), scorer_.pairs().begin());
   return results;
+}
+
+EpochSums Trainer::sums() {
+  EpochSums sums{{scorer_.pairs().begin(), scorer_.pairs().end()}, penalty_, rows_};
+  world_.sum(sums.pairs);
+  return sums;
 }
 
 }  // namespace lockstep

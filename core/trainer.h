@@ -30,8 +30,8 @@ class Trainer {
   /// What all ranks together asked for at a step.
   using Request = Callback::Request;
 
-  /// Before the steps of an epoch, from step `first_step` on.
-  void begin_epoch(std::int64_t epoch, std::int64_t first_step);
+  /// Before the steps of an epoch, from step `first_step` on; `before`: the sums of the steps before it.
+  void begin_epoch(std::int64_t epoch, std::int64_t first_step, const EpochSums& before = {});
   /// The next step. Collective. Returns the union of all ranks' requests.
   Request step(Request own);
 
@@ -46,6 +46,8 @@ class Trainer {
   std::vector<double> running() const;
   /// Loss and metrics of the epoch's steps so far over all ranks, loss first. Collective.
   std::vector<double> results();
+  /// What results() is made of. Collective.
+  EpochSums sums();
 
  private:
   void read();

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cluster/status.h"
@@ -16,8 +17,9 @@
 //   state.json         CheckpointState
 //   manifest.json      size and SHA-256 of each of the three; written last
 //
-// A checkpoint is written as .partial-step-..., synced and renamed: a directory named step-* is whole, or somebody damaged it, which the
-// manifest shows. All functions are called on one rank (writing: rank 0; reading: every rank may); none is collective.
+// A checkpoint is written as .partial-step-..., synced and renamed, and the parent is synced: a directory named step-* is whole, or somebody
+// damaged it, which the manifest shows. All functions are called on one rank (writing: rank 0; reading: every rank may); none is collective.
+// CheckpointWriter (checkpoint_writer.h) writes them beside the training.
 namespace lockstep {
 
 /// Where a training stands, beside the model: all that fit() needs to go on.
@@ -33,19 +35,29 @@ struct CheckpointState {
   bool shuffle = true;
   std::vector<std::string> metric_names = {};        ///< "loss" first
   History history = {};                              ///< of the finished epochs
+  EpochSums sums = {};                               ///< of the steps done in this epoch
+  std::map<std::string, std::string> callbacks = {}; ///< Callback::save_state by name
+  bool healthy = true;    ///< loss and weights are finite numbers
+  std::string monitor = {};  ///< at an epoch's end: the value that tells the best checkpoint, "val_loss" ...
+  double score = 0;          ///< ... and what it was
+  /// What has to stay for the same bits to come out: "ISA" -> "AVX512", "grain rows" -> "16", "exchange" -> "factors", ...
+  std::map<std::string, std::string> facts = {};
   std::map<std::string, std::string> versions = {};  ///< "lockstep" -> "0.1.0", ...
   double time = 0;                               ///< seconds since 1970 (UTC) when it was written; set by write_checkpoint
 };
 
-/// Writes a checkpoint of a built and compiled model and returns its place. One of the same step is replaced. On an Error (a full disk) all
-/// older checkpoints are as they were. Removes what earlier, killed writers left unfinished.
+/// Writes a checkpoint and returns its place; `weights`: the bytes of its weight file, `config`: its config.json. One of the same step is
+/// replaced. On an Error (a SystemError of durable_file.h; a full disk with needed and free bytes) all older checkpoints are as they were.
+/// Removes what earlier, killed writers left unfinished.
+CheckpointInfo write_checkpoint(const std::string& run_dir, std::string_view weights, const std::string& config, const CheckpointState& state);
+/// The same of a built and compiled model.
 CheckpointInfo write_checkpoint(const std::string& run_dir, Sequential& model, const CheckpointState& state);
 
 /// Every step-* directory, oldest first, by name and state.json alone (nothing is verified). Empty if there are none.
 std::vector<CheckpointInfo> list_checkpoints(const std::string& run_dir);
 
-/// Verifies sizes and checksums; the Error names the file, expected and found.
-void verify_checkpoint(const std::string& path);
+/// Verifies sizes and checksums and that the state can be read; the Error names the file, expected and found. Returns the state.
+CheckpointState verify_checkpoint(const std::string& path);
 
 /// Verifies, then puts weights and optimizer state into a built and compiled model of the same architecture. An Error leaves it as it was.
 CheckpointState load_checkpoint(const std::string& path, Sequential& model);
@@ -59,7 +71,14 @@ struct NewestCheckpoint {
 };
 NewestCheckpoint newest_checkpoint(const std::string& run_dir);
 
-/// Removes all but the newest `keep` and the one at global step `best` (-1: none). Returns how many it removed. At least one stays.
-std::int64_t prune_checkpoints(const std::string& run_dir, std::int64_t keep, std::int64_t best = -1);
+/// Which checkpoints stay: the newest ones, the best (the earliest of equals) and the last healthy one.
+struct KeepCheckpoints {
+  std::int64_t newest = 3;          ///< at least one
+  std::string monitor = "val_loss";  ///< value of an epoch's logs that tells the best; a NaN is never best
+  bool larger_is_better = false;     ///< of `monitor`
+};
+
+/// Removes the others. Returns how many it removed.
+std::int64_t prune_checkpoints(const std::string& run_dir, const KeepCheckpoints& keep);
 
 }  // namespace lockstep

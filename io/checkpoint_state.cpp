@@ -48,6 +48,18 @@ History read_history(const Json& json) {
   return history;
 }
 
+Json sums_json(const EpochSums& sums) {
+  Json pairs = Json::array();
+  for (const double value : sums.pairs) pairs.push_back(number(value));
+  return {{"pairs", pairs}, {"penalty", number(sums.penalty)}, {"rows", number(sums.rows)}};
+}
+
+EpochSums read_sums(const Json& json) {
+  EpochSums sums{{}, number(json.at("penalty")), number(json.at("rows"))};
+  for (const Json& value : json.at("pairs")) sums.pairs.push_back(number(value));
+  return sums;
+}
+
 }  // namespace
 
 std::string checkpoint_state_json(const CheckpointState& state) {
@@ -62,9 +74,15 @@ std::string checkpoint_state_json(const CheckpointState& state) {
               {"shuffle", state.shuffle},
               {"metric_names", state.metric_names},
               {"history", history_json(state.history)},
+              {"sums", sums_json(state.sums)},
+              {"callbacks", state.callbacks},
+              {"healthy", state.healthy},
+              {"monitor", state.monitor},
+              {"score", number(state.score)},
+              {"facts", state.facts},
               {"versions", state.versions},
               {"time", state.time}}
-             .dump(2) +
+             .dump(1, ' ', false, Json::error_handler_t::replace) +
          "\n";
 }
 
@@ -85,7 +103,13 @@ CheckpointState checkpoint_state_from_json(const std::string& name, std::string_
     read("metric_names", state.metric_names);
     read("versions", state.versions);
     read("time", state.time);
+    read("callbacks", state.callbacks);
+    read("healthy", state.healthy);
+    read("monitor", state.monitor);
+    read("facts", state.facts);
+    state.score = number(json.at("score"));
     state.history = read_history(json.at("history"));
+    state.sums = read_sums(json.at("sums"));
     for (const std::int64_t count : {state.epoch, state.step_in_epoch, state.global_step, state.epochs, state.steps_per_epoch, state.batch_size, state.shards}) {
       if (count < 0) throw Error(name + ": a count is " + std::to_string(count) + "; expected numbers from 0 on");
     }

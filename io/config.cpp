@@ -1,5 +1,6 @@
 #include "io/config.h"
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <sstream>
@@ -138,6 +139,30 @@ void read_coordinator(ConfigSection section, RunConfig& config) {
   section.finish();
 }
 
+void read_checkpoint(ConfigSection section, RunConfig& config) {
+  CheckpointConfig& checkpoint = config.checkpoint;
+  checkpoint.every_epochs = section.integer("every_epochs", checkpoint.every_epochs, 0);
+  checkpoint.every_steps = section.integer("every_steps", checkpoint.every_steps, 0);
+  checkpoint.every_seconds = section.number("every_seconds", checkpoint.every_seconds);
+  if (checkpoint.every_seconds < 0) section.fail(*section.find("every_seconds"), "every_seconds", "must not be negative");
+  checkpoint.keep = section.integer("keep", checkpoint.keep, 1);
+  checkpoint.monitor = section.text("monitor", "");
+  std::vector<std::string> known = {"loss"};
+  for (const MetricSpec& metric : config.compile.metrics) known.push_back(metric.name.empty() ? default_name(metric) : metric.name);
+  if (config.validation || config.fit.validation_split > 0) {
+    for (std::size_t i = known.size(); i-- > 0;) known.push_back("val_" + known[i]);
+  }
+  if (const auto monitor = section.find("monitor"); monitor && std::find(known.begin(), known.end(), checkpoint.monitor) == known.end()) {
+    std::string names;
+    for (const std::string& name : known) names += (names.empty() ? "" : ", ") + name;
+    section.fail(*monitor, "monitor", "names no value of this run's epochs; there are: " + names);
+  }
+  const std::string mode = section.text("mode", "auto");
+  if (mode != "auto" && mode != "min" && mode != "max") section.fail(*section.find("mode"), "mode", "must be auto, min or max, found '" + mode + "'");
+  if (mode != "auto") checkpoint.larger_is_better = mode == "max";
+  section.finish();
+}
+
 RunConfig read(const YAML::Node& root, const std::string& file) {
   RunConfig config;
   ConfigSection section(root, file, "");
@@ -151,10 +176,7 @@ RunConfig read(const YAML::Node& root, const std::string& file) {
   read_training(section.section("training"), config);
   read_cluster(section.section("cluster"), config);
   read_coordinator(section.section("coordinator"), config);
-  ConfigSection checkpoint = section.section("checkpoint");
-  config.checkpoint.every_epochs = checkpoint.integer("every_epochs", config.checkpoint.every_epochs, 0);
-  config.checkpoint.keep = checkpoint.integer("keep", config.checkpoint.keep, 1);
-  checkpoint.finish();
+  read_checkpoint(section.section("checkpoint"), config);
   section.finish();
   return config;
 }

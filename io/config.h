@@ -24,9 +24,14 @@ struct ModelConfig {
   std::vector<std::size_t> adapt;  ///< indices of the layers to adapt
 };
 
+/// When checkpoints are written besides at the end, at a stop and on request, and which stay.
 struct CheckpointConfig {
-  std::int64_t every_epochs = 1;  ///< 0: only on request
-  std::int64_t keep = 3;          ///< newest ones that stay
+  std::int64_t every_epochs = 1;  ///< 0: not by epochs
+  std::int64_t every_steps = 0;   ///< 0: not by steps
+  double every_seconds = 0;       ///< 0: not by time
+  std::int64_t keep = 3;          ///< newest ones that stay, besides the best and the last healthy one
+  std::string monitor;            ///< value that tells the best: "val_loss", "accuracy"; empty: val_loss where there is validation, else loss
+  std::optional<bool> larger_is_better;  ///< of `monitor`; unset: as its name says
 };
 
 /// A run as a YAML file describes it; configs/ has examples with every key explained.

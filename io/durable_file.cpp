@@ -35,13 +35,22 @@ class Descriptor {
 
  private:
   void check(bool right, const char* what) const {
-    if (!right) throw Error(path_ + ": " + what + ": " + std::strerror(errno));
+    if (!right) throw SystemError(path_, what, errno);
   }
   std::string path_;
   int id_;
 };
 
 }  // namespace
+
+SystemError::SystemError(const std::string& path, const std::string& what, int reason)
+    : Error(path + ": " + what + ": " + std::strerror(reason)), reason_(reason) {}
+
+SystemError::SystemError(const SystemError& error, const std::string& more) : Error(error.what() + more), reason_(error.reason_) {}
+
+bool SystemError::full() const { return reason_ == ENOSPC || reason_ == EDQUOT || reason_ == EFBIG; }
+
+bool SystemError::transient() const { return !full() && reason_ != EACCES && reason_ != EPERM && reason_ != EROFS; }
 
 void write_synced(const std::string& path, std::string_view bytes) {
   Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC);
@@ -56,7 +65,7 @@ void replace_file(const std::string& path, std::string_view bytes) {
   const std::string partial = path + ".partial-" + std::to_string(getpid());
   try {
     write_synced(partial, bytes);
-    if (std::rename(partial.c_str(), path.c_str()) != 0) throw Error(path + ": cannot take its final name: " + std::strerror(errno));
+    if (std::rename(partial.c_str(), path.c_str()) != 0) throw SystemError(path, "cannot take its final name", errno);
   } catch (...) {
     ::unlink(partial.c_str());
     throw;

@@ -2,8 +2,25 @@
 #include <string>
 #include <string_view>
 
+#include "cluster/error.h"
+
 // Files that are on disk, whole, when the call returns. Errors name the path and the system's reason.
 namespace lockstep {
+
+/// An error of the operating system about a path: "PATH: what: reason".
+class SystemError : public Error {
+ public:
+  SystemError(const std::string& path, const std::string& what, int reason);
+  SystemError(const SystemError& error, const std::string& more);  ///< the same, and what is to be added
+  int reason() const { return reason_; }  ///< errno
+  /// No room: a full disk, a quota, a file that may not grow.
+  bool full() const;
+  /// May be gone at the next try: not a lack of room or of permission.
+  bool transient() const;
+
+ private:
+  int reason_;
+};
 
 /// Creates (or empties) the file, writes the bytes and syncs them to disk. The name itself is durable after sync_directory.
 void write_synced(const std::string& path, std::string_view bytes);

@@ -34,6 +34,15 @@ class Inflater {
   z_stream stream_{};
 };
 
+template <class Use>
+void for_each_piece(const std::string& path, const Use& use) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), [](std::FILE* f) { return std::fclose(f); });
+  if (!file) throw Error(fmt::format("{}: cannot open it: {}", path, std::strerror(errno)));
+  std::array<char, 1 << 16> buffer{};
+  while (const std::size_t count = std::fread(buffer.data(), 1, buffer.size(), file.get())) use(std::string_view(buffer.data(), count));
+  if (std::ferror(file.get()) != 0) throw Error(fmt::format("{}: cannot read it: {}", path, std::strerror(errno)));
+}
+
 std::uint64_t tar_number(std::string_view field, const std::string& name) {
   std::uint64_t value = 0;
   for (char c : field) {
@@ -53,13 +62,24 @@ void check_tar_header(std::string_view header, const std::string& name) {
 }  // namespace
 
 std::string read_file(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), [](std::FILE* f) { return std::fclose(f); });
-  if (!file) throw Error(fmt::format("{}: cannot open it: {}", path, std::strerror(errno)));
   std::string bytes;
-  std::array<char, 1 << 16> buffer{};
-  while (const std::size_t count = std::fread(buffer.data(), 1, buffer.size(), file.get())) bytes.append(buffer.data(), count);
-  if (std::ferror(file.get()) != 0) throw Error(fmt::format("{}: cannot read it: {}", path, std::strerror(errno)));
+  for_each_piece(path, [&](std::string_view piece) { bytes.append(piece); });
   return bytes;
+}
+
+FileDigest file_digest(const std::string& path) {
+  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  bool right = context && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1;
+  FileDigest found;
+  for_each_piece(path, [&](std::string_view piece) {
+    right = right && EVP_DigestUpdate(context.get(), piece.data(), piece.size()) == 1;
+    found.bytes += piece.size();
+  });
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned length = 0;
+  if (!right || EVP_DigestFinal_ex(context.get(), digest.data(), &length) != 1) throw Error("OpenSSL cannot compute a checksum");
+  found.sha256 = fmt::format("{:02x}", fmt::join(digest.begin(), digest.begin() + length, ""));
+  return found;
 }
 
 std::string gunzip(std::string_view bytes, const std::string& name) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -18,5 +19,12 @@ std::string tar_member(std::string_view archive, const std::string& member, cons
 
 enum class Digest { md5, sha256 };
 std::string hex_digest(Digest kind, std::string_view bytes);
+
+/// Number of bytes and SHA-256 of a file, which is read a piece at a time.
+struct FileDigest {
+  std::uint64_t bytes = 0;
+  std::string sha256;
+};
+FileDigest file_digest(const std::string& path);
 
 }  // namespace lockstep

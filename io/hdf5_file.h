@@ -45,6 +45,9 @@ class Hdf5File {
   static Hdf5File create_image(const std::string& name);  ///< in memory only; `name` is for messages
   static Hdf5File open_image(const std::string& name, std::string_view bytes);  ///< a copy of a whole file's bytes, read-only
   std::string image() const;                        ///< the bytes that the file has, or would have on disk
+  /// The memory of a file in memory itself, complete now: may be changed where data sets lie (ArrayInfo::file_offset), valid until the file is
+  /// written to by other functions or goes.
+  std::span<std::byte> image_memory() const;
   Hdf5File(Hdf5File&& other) noexcept;
   Hdf5File& operator=(Hdf5File&& other) noexcept;
   ~Hdf5File();

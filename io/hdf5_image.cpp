@@ -1,6 +1,7 @@
 // HDF5 files in memory (written to disk, into archives and checksummed by our own code, which sees every error), and scalars.
 #include <hdf5.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "cluster/error.h"
@@ -45,6 +46,19 @@ std::string Hdf5File::image() const {
   std::string bytes(static_cast<std::size_t>(size), '\0');
   hdf5_check(H5Fget_file_image(id_, bytes.data(), bytes.size()), path_, "has no image");
   return bytes;
+}
+
+std::span<std::byte> Hdf5File::image_memory() const {
+  Hdf5Silence silence;
+  hdf5_check(H5Fflush(id_, H5F_SCOPE_GLOBAL), path_, "cannot finish it");
+  const auto size = static_cast<std::size_t>(hdf5_check(H5Fget_file_image(id_, nullptr, 0), path_, "has no image"));
+  void* handle = nullptr;  // of the core driver: the address of its pointer to the memory
+  hdf5_check(H5Fget_vfd_handle(id_, H5P_DEFAULT, &handle), path_, "has no memory");
+  const std::span<std::byte> memory{*static_cast<std::byte**>(handle), size};
+  // While it is open a file is marked as being written to, which image() and closing take back: bytes 20 to 23 in this form of the header.
+  if (size < 24 || memory[8] != std::byte{0}) throw Error(path_ + ": HDF5 has written another header than expected");
+  std::fill_n(memory.begin() + 20, 4, std::byte{0});
+  return memory;
 }
 
 double Hdf5File::read_scalar(const std::string& dataset) const {

@@ -166,20 +166,37 @@ void write_optimizer(Hdf5File& file, Sequential& model) {
   const std::string group = "/optimizer/vars";
   file.create_group(group);
   file.write_string(group, "name", lower(class_name(optimizer.spec())));
-  file.write<std::int64_t>(group_name(group, 0), {}, std::array{optimizer.iterations()});
-  file.write<float>(group_name(group, 1), {}, std::array{optimizer.learning_rate()});
+  file.write<std::int64_t>(kIterations, {}, std::array{optimizer.iterations()});
+  file.write<float>(kLearningRate, {}, std::array{optimizer.learning_rate()});
   const std::vector<SlotView> views = slot_views(model);
   for (std::size_t i = 0; i < views.size(); ++i) file.write<float>(group_name(group, i + 2), views[i].shape, views[i].values);
 }
 
 }  // namespace
 
-std::string weights_image(Sequential& model, const std::string& name) {
-  Hdf5File file = Hdf5File::create_image(name);
+std::vector<WeightArray> weight_arrays(Sequential& model) {
+  std::vector<WeightArray> arrays;
+  for (const LayerGroup& group : layer_groups(model)) {
+    for (std::size_t i = 0; i < group.weights.size(); ++i) {
+      if (group.weights[i].trainable) arrays.push_back({group_name(group.group, i), group.weights[i].values});
+    }
+  }
+  if (!model.compiled()) return arrays;
+  const std::vector<SlotView> views = slot_views(model);
+  for (std::size_t i = 0; i < views.size(); ++i) arrays.push_back({group_name("/optimizer/vars", i + 2), views[i].values});
+  return arrays;
+}
+
+void write_weights(Hdf5File& file, Sequential& model) {
   file.create_group("/vars");  // Keras up to 3.5 wants it
   file.write_string("/vars", "name", model.name());
   for (const LayerGroup& group : layer_groups(model)) write_layer(file, group);
   if (model.compiled()) write_optimizer(file, model);
+}
+
+std::string weights_image(Sequential& model, const std::string& name) {
+  Hdf5File file = Hdf5File::create_image(name);
+  write_weights(file, model);
   return file.image();
 }
 

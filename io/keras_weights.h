@@ -1,12 +1,25 @@
 #pragma once
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/sequential.h"
+#include "io/hdf5_file.h"
 
 // Keras 3's weight files (.weights.h5): /layers/dense/vars/0 (kernel), /1 (bias), /layers/dense_1/..., /optimizer/vars/N. Layers are counted
 // per class in model order, whatever their own names. keras/src/saving/saving_lib.py.
 namespace lockstep {
+
+/// An array of floats of such a file and what it holds: the model's own memory.
+struct WeightArray {
+  std::string dataset;  ///< "/layers/dense/vars/0", "/optimizer/vars/2"
+  std::span<float> values;
+};
+/// Everything of a built model that training changes, in the order of the file, but for the number of steps: weights, optimizer's slots.
+std::vector<WeightArray> weight_arrays(Sequential& model);
+inline constexpr const char* kIterations = "/optimizer/vars/0";    ///< number of steps, one std::int64_t
+inline constexpr const char* kLearningRate = "/optimizer/vars/1";  ///< one float
 
 /// Writes weights and, of a compiled model, the optimizer's state. The name must end in ".weights.h5", as Keras wants it. Written beside and
 /// renamed. The model must be built. Call on one rank.
@@ -19,6 +32,8 @@ bool load_weights(Sequential& model, const std::string& path);
 
 /// The same on the bytes of a file; `name` is for messages.
 std::string weights_image(Sequential& model, const std::string& name);
+/// The same into a file in memory.
+void write_weights(Hdf5File& file, Sequential& model);
 bool load_weights_image(Sequential& model, const std::string& name, std::string_view bytes);
 
 }  // namespace lockstep

@@ -3,14 +3,17 @@
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <ctime>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "cluster/error.h"
 
@@ -28,6 +31,12 @@ fs::path create_named(const std::string& name) {
     fs::path path = i == 0 ? base : base + "-" + std::to_string(i);
     if (fs::create_directory(path)) return path;  // false: another job was first
   }
+}
+
+std::string hostname() {
+  char name[256] = "";
+  gethostname(name, sizeof(name) - 1);
+  return name;
 }
 
 [[noreturn]] void failed(const std::string& what, const fs::path& path) {
@@ -65,6 +74,29 @@ RunDirectory RunDirectory::open(const fs::path& path) {
   return RunDirectory(path);
 }
 
+void RunDirectory::lock(std::chrono::milliseconds patience) {
+  const fs::path file = path_ / ".lock";
+  const int id = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (id < 0) failed("cannot open", file);
+  locked_ = std::shared_ptr<const int>(new int(id), [](const int* descriptor) {
+    ::close(*descriptor);
+    delete descriptor;
+  });
+  const auto end = std::chrono::steady_clock::now() + patience;
+  while (flock(id, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) return;  // a file system without locks: as it was before there were any
+    if (std::chrono::steady_clock::now() >= end) {
+      std::string holder;
+      std::getline(std::ifstream(file), holder);
+      throw Error("run directory " + path_.string() + " is in use by " + holder + "; wait for the end of that run, or stop it: lockstep stop " + path_.string(), kUsage);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  const std::string holder = fmt::format("process {} on {}\n", getpid(), hostname());
+  if (ftruncate(id, 0) != 0 || pwrite(id, holder.data(), holder.size(), 0) < 0) return;  // only a message of others would lack it
+}
+
 void RunDirectory::log(const std::string& line) const {
   std::ofstream(path_ / "log.txt", std::ios::app) << time_text("%Y-%m-%dT%H:%M:%S") << " " << line << "\n";
 }
@@ -92,40 +124,61 @@ std::string python_number(double value) {
   return text;
 }
 
-void HistoryCsv::on_train_begin(const FitState& state) {
-  std::ifstream file(path_, std::ios::binary);
-  if (!file) return;
-  std::ostringstream kept;
-  std::string line;
-  if (std::getline(file, line)) {
-    kept << line << "\n";
-    std::istringstream header(line.substr(0, line.find('\r')));
-    std::string key;
-    std::getline(header, key, ',');  // "epoch"
-    while (std::getline(header, key, ',')) keys_.push_back(key);
+HistoryCsv::HistoryCsv(fs::path path, const History& before) : path_(std::move(path)) {
+  for (std::size_t i = 0; i < before.epoch.size(); ++i) {
+    Logs logs;
+    for (const auto& [key, values] : before.history) {
+      if (i < values.size()) logs[key] = values[i];
+    }
+    add(before.epoch[i], logs);
   }
-  while (std::getline(file, line)) {
-    if (std::atoll(line.c_str()) < state.epoch) kept << line << "\n";
+}
+
+void HistoryCsv::on_train_begin(const FitState&) {
+  if (!text_.empty() || fs::exists(path_)) write_text_file(path_, text_);
+}
+
+void HistoryCsv::add(std::int64_t epoch, const Logs& logs) {
+  std::ostringstream rows;
+  if (keys_.empty()) {
+    rows << "epoch";
+    for (const auto& [key, value] : logs) {
+      keys_.push_back(key);
+      rows << "," << key;
+    }
+    rows << "\r\n";
   }
-  file.close();
-  write_text_file(path_, kept.str());
+  rows << epoch;
+  for (const std::string& key : keys_) rows << "," << (logs.count(key) > 0 ? python_number(logs.at(key)) : "NA");
+  rows << "\r\n";
+  text_ += rows.str();
 }
 
 void HistoryCsv::on_epoch_end(const FitState& state, Logs& logs) {
-  std::ofstream file(path_, std::ios::app | std::ios::binary);
-  if (keys_.empty()) {
-    file << "epoch";
-    for (const auto& [key, value] : logs) {
-      keys_.push_back(key);
-      file << "," << key;
+  const std::size_t before = text_.size();
+  add(state.epoch, logs);
+  try {
+    if (behind_) {
+      write();
+      return;
     }
-    file << "\r\n";
+    std::ofstream file(path_, std::ios::app | std::ios::binary);
+    file << std::string_view(text_).substr(before);
+    file.flush();
+    behind_ = !file;
+  } catch (const Error&) {
+    behind_ = true;
   }
-  file << state.epoch;
-  for (const std::string& key : keys_) file << "," << (logs.count(key) > 0 ? python_number(logs.at(key)) : "NA");
-  file << "\r\n";
-  file.flush();
-  if (!file) throw Error("cannot write " + path_.string() + "; is the disk full?");
+  if (behind_) std::fprintf(stderr, "warning: cannot write %s (is the disk full?); training goes on\n", path_.c_str());
+}
+
+void HistoryCsv::finish() {
+  if (behind_) write();
+}
+
+void HistoryCsv::write() {
+  write_text_file(path_, text_);
+  behind_ = false;
 }
 
 }  // namespace lockstep

@@ -1,7 +1,10 @@
 #pragma once
+#include <chrono>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/callbacks.h"
 
@@ -23,29 +26,41 @@ class RunDirectory {
   std::filesystem::path history() const { return path_ / "history.csv"; }
   std::filesystem::path result() const { return path_ / "result.json"; }
 
+  /// Makes this process the only one that writes here, until it ends however it ends: a second one on the same directory would mix two runs.
+  /// A run whose last process is still on its way out is waited for, up to `patience`; then an Error that names it.
+  void lock(std::chrono::milliseconds patience = std::chrono::seconds(20));
+
   /// A line with date and time at the end of log.txt.
   void log(const std::string& line) const;
 
  private:
   explicit RunDirectory(std::filesystem::path path) : path_(std::move(path)) {}
   std::filesystem::path path_;
+  std::shared_ptr<const int> locked_;
 };
 
 /// Writes a text file beside and renames it, so that readers see the old one or the new one. Failures are Errors naming the file.
 void write_text_file(const std::filesystem::path& path, const std::string& text);
 
 /// history.csv in the form of Keras' CSVLogger: "epoch" (0-based) and the logs' keys, sorted; CRLF; numbers as Python prints them; a column that
-/// an epoch lacks is NA.
+/// an epoch lacks is NA. A row that cannot be written (a full disk) is a warning and comes with the next one, or at finish().
 class HistoryCsv final : public Callback {
  public:
-  /// Keeps the rows of earlier epochs (a resumed run), those from the first new epoch on are written anew.
-  explicit HistoryCsv(std::filesystem::path path) : path_(std::move(path)) {}
+  /// The file begins with the epochs of `before` (a resumed run), whatever stands in it.
+  explicit HistoryCsv(std::filesystem::path path, const History& before = {});
   void on_train_begin(const FitState& state) override;
   void on_epoch_end(const FitState& state, Logs& logs) override;
+  /// Error if rows are missing and still cannot be written.
+  void finish();
 
  private:
+  void add(std::int64_t epoch, const Logs& logs);
+  void write();
+
   std::filesystem::path path_;
+  std::string text_;  // of the whole file
   std::vector<std::string> keys_;
+  bool behind_ = false;  // the file lacks rows: the disk was full
 };
 
 /// The shortest text that reads back as the same double, in Python's form: 0.1, 1e-07, 1.0.

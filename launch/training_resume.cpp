@@ -6,6 +6,7 @@
 
 #include "io/checkpoint_state.h"
 #include "io/config_change.h"
+#include "io/versions.h"
 #include "launch/training_run.h"
 
 namespace lockstep {
@@ -35,6 +36,10 @@ void TrainingRun::find_checkpoint() {
     if (!leads()) return;
     const std::string directory = arguments_.goes_on ? arguments_.run_dir : arguments_.resume;
     if (arguments_.goes_on) check_same_run(directory, config_.yaml);
+    if (std::filesystem::exists(directory)) {  // nobody changes what is looked at from here on
+      directory_.emplace(arguments_.goes_on ? RunDirectory::enter(directory) : RunDirectory::open(directory));
+      directory_->lock();
+    }
     const NewestCheckpoint newest = newest_checkpoint(directory);
     for (const std::string& why : newest.skipped) fmt::print(stderr, "warning: skipped a checkpoint: {}\n", why);
     if (!newest.found && !newest.skipped.empty()) {
@@ -71,12 +76,39 @@ void TrainingRun::resume() {
       throw Error("all " + std::to_string(config_.fit.epochs) + " epochs of " + path_.string() + " are done; ask for more by --epochs", kUsage);
     }
     fmt::print("resuming from {} (epoch {}, step {})\n", from_->path, state.epoch + 1, state.step_in_epoch);
+    if (!state.healthy) fmt::print(stderr, "warning: its loss or weights are not finite numbers; what is trained from here on will not be either\n");
+    warn_of_other_bits(state);
     text = checkpoint_state_json(state);
   });
   const CheckpointState state = checkpoint_state_from_json("state.json", world_.broadcast(text));
   before_ = state.history;
   config_.fit.initial_epoch = state.epoch;
   config_.fit.initial_step = state.step_in_epoch;
+  config_.fit.initial_sums = state.sums;
+  config_.fit.callback_states = state.callbacks;
+}
+
+/// What decides about the last bits of the weights besides the configuration.
+std::map<std::string, std::string> TrainingRun::bit_facts() const {
+  std::map<std::string, std::string> versions = all_versions();
+  const bool factors = model_->exchange(config_.fit, training_rows(), world_) == ExchangeKind::factors;
+  return {{"ISA", versions["ISA"]},
+          {"oneDNN", versions["oneDNN"]},
+          {"lockstep", versions["lockstep"]},
+          {"grain rows", std::to_string(cut_grains(sampler()->slots(), 0, 1).rows)},
+          {"threads per grain", "1"},
+          {"dtype policy", std::string(name_of(model_->dtype_policy()))},
+          {"exchange", factors ? "factors" : fmt::format("gradients by {} on {} ranks", allreduce_name(), world_.size())}};
+}
+
+void TrainingRun::warn_of_other_bits(const CheckpointState& state) const {
+  const std::map<std::string, std::string> now = bit_facts();
+  for (const auto& [fact, before] : state.facts) {
+    const auto found = now.find(fact);
+    if (found == now.end() || found->second == before) continue;
+    fmt::print(stderr, "warning: {} was '{}' when the checkpoint was made and is '{}' now: the weights will differ in their last bits from those of the run without a break\n",
+               fact, before, found->second);
+  }
 }
 
 /// The batches that come next are those of the checkpoint only if these have stayed.

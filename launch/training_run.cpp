@@ -6,11 +6,11 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 
 #include "cluster/process_usage.h"
 #include "core/summary.h"
 #include "io/keras_file.h"
-#include "io/run_result.h"
 #include "io/trace_file.h"
 #include "io/versions.h"
 #include "launch/start_table.h"
@@ -127,12 +127,10 @@ void TrainingRun::make_model() {
 void TrainingRun::make_directory() {
   world_.agree([&] {
     if (!leads()) return;
-    if (!arguments_.resume.empty()) {
-      directory_.emplace(RunDirectory::open(arguments_.resume));
-    } else if (arguments_.goes_on) {
-      directory_.emplace(RunDirectory::enter(arguments_.run_dir));
-    } else {
-      directory_.emplace(RunDirectory::create(arguments_.run_dir.empty() ? std::nullopt : std::optional<std::filesystem::path>(arguments_.run_dir), config_.name));
+    if (!directory_) {  // else it was there, and find_checkpoint has looked into it
+      const std::optional<std::filesystem::path> wanted = arguments_.run_dir.empty() ? std::nullopt : std::optional<std::filesystem::path>(arguments_.run_dir);
+      directory_.emplace(arguments_.goes_on ? RunDirectory::enter(*wanted) : RunDirectory::create(wanted, config_.name));
+      directory_->lock();
     }
     write_text_file(directory_->config(), config_.yaml);
   });
@@ -212,13 +210,11 @@ void TrainingRun::train() {
   BoardCallback publisher(board_, signals_);
   std::int64_t samples = 0;
   LastState last(last_, samples, first_step_, memory_);
-  std::optional<HistoryCsv> csv;
-  std::optional<CheckpointCallback> checkpoints;
   config_.fit.callbacks = {&publisher, &last};
   if (leads()) {
-    csv.emplace(directory_->history());
-    checkpoints.emplace(config_, *directory_, board_, before_);
-    config_.fit.callbacks.insert(config_.fit.callbacks.end(), {&*csv, &*checkpoints});
+    csv_.emplace(directory_->history(), before_);
+    checkpoints_.emplace(config_, *directory_, board_, before_, bit_facts());
+    config_.fit.callbacks.insert(config_.fit.callbacks.end(), {&*csv_, &*checkpoints_});
   }
   config_.fit.callbacks.insert(config_.fit.callbacks.end(), arguments_.callbacks.begin(), arguments_.callbacks.end());
   if (validation_) config_.fit.validation_data = &*validation_;
@@ -283,9 +279,9 @@ void TrainingRun::finish(const History& history, double seconds) {
   result.hosts = world_.hosts();
   result.ranks = places_;
   result.versions = all_versions();
+  std::string failures;
   if (leads()) {
-    write_text_file(directory_->result(), result_json(result));
-    save_model(*model_, (path_ / "model.keras").string());
+    failures = write_results(result);
     directory_->log("ended: " + result.ended);
     if (result.test) {
       std::string scores;
@@ -298,8 +294,28 @@ void TrainingRun::finish(const History& history, double seconds) {
     fmt::print("{}", time_lines(result.time, result.advice));
     if (trace_) fmt::print("trace          {} (open it in ui.perfetto.dev or chrome://tracing)\n", arguments_.trace);
     fmt::print("{}; see {}\n", result.ended, directory_->result().string());
+    std::fflush(stdout);
   }
+  world_.agree([&] {
+    if (!failures.empty()) throw Error("training is over (" + result.ended + "), but not all of it is on disk: " + failures);
+  });
   board_.finish(Phase::finished, result.ended);
+}
+
+/// All that can be written is; returns what could not.
+std::string TrainingRun::write_results(const RunResult& result) {
+  std::string failures = checkpoints_->failure();
+  const auto attempt = [&](const std::function<void()>& work) {
+    try {
+      work();
+    } catch (const std::exception& error) {
+      failures += (failures.empty() ? "" : "; ") + std::string(error.what());
+    }
+  };
+  attempt([&] { csv_->finish(); });
+  attempt([&] { write_text_file(directory_->result(), result_json(result)); });
+  attempt([&] { save_model(*model_, (path_ / "model.keras").string()); });
+  return failures;
 }
 
 void TrainingRun::operator()() {

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,8 @@
 #include "io/config.h"
 #include "io/run_directory.h"
 #include "io/time_report.h"
+#include "io/run_result.h"
+#include "launch/checkpoint_callback.h"
 
 namespace lockstep {
 
@@ -50,12 +53,15 @@ class TrainingRun {
   void make_directory();
   void resume();
   void check_same_batches(const CheckpointState& state) const;
+  std::map<std::string, std::string> bit_facts() const;
+  void warn_of_other_bits(const CheckpointState& state) const;
   void announce(int threads);
   RunInfo info(int threads);
   RunFacts facts() const;
   void begin_trace();
   void train();
   void finish(const History& history, double seconds);
+  std::string write_results(const RunResult& result);
   bool leads() const { return world_.rank() == 0; }
   std::string how_it_ended() const;
   std::string allreduce_name() const;
@@ -76,6 +82,8 @@ class TrainingRun {
   std::unique_ptr<Coordinator> coordinator_;
   std::vector<RankPlace> places_;
   History before_;  // of a resumed run
+  std::optional<HistoryCsv> csv_;                  // rank 0
+  std::optional<CheckpointCallback> checkpoints_;  // rank 0
   FitState last_;
   std::optional<Trace> trace_;
   ClockOffset clock_;  // at the start

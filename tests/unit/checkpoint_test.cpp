@@ -34,6 +34,9 @@ CheckpointState state_at(std::int64_t step) {
   state.history.digests = {18446744073709551557ULL, 1};
   state.history.history = {{"loss", {0.1, std::nan("")}}, {"accuracy", {1.0 / 3, HUGE_VAL}}};
   state.versions = {{"lockstep", "0.1.0"}};
+  state.sums = {{0.1, 3, std::nan(""), 1e-300}, 1.0 / 7, 24};
+  state.callbacks = {{"counter", "five \"5\""}};
+  state.facts = {{"ISA", "AVX512"}};
   return state;
 }
 
@@ -74,6 +77,15 @@ TEST(Checkpoint, EverythingComesBack) {
   EXPECT_EQ(state.history.history.at("loss")[0], 0.1);
   EXPECT_TRUE(std::isnan(state.history.history.at("loss")[1]));
   EXPECT_GT(state.time, 1.7e9);
+  ASSERT_EQ(state.sums.pairs.size(), 4U);
+  EXPECT_EQ(state.sums.pairs[0], 0.1);
+  EXPECT_TRUE(std::isnan(state.sums.pairs[2]));
+  EXPECT_EQ(state.sums.pairs[3], 1e-300);
+  EXPECT_EQ(state.sums.penalty, 1.0 / 7);
+  EXPECT_EQ(state.sums.rows, 24);
+  EXPECT_EQ(state.callbacks, expected.callbacks);
+  EXPECT_EQ(state.facts, expected.facts);
+  EXPECT_TRUE(state.healthy);
   Sequential alone = load_checkpoint_model(info.path);
   EXPECT_EQ(alone.predict(small_data(5)), model.predict(small_data(5)));
   for (Sequential* one : {&model, &again, &alone}) one->fit(small_data(22), {.epochs = 1, .batch_size = 8, .verbose = 0});
@@ -170,15 +182,64 @@ TEST(Checkpoint, AFullDiskLeavesWhatThereWas) {
   EXPECT_EQ(newest_checkpoint(dir.path()).found->step, 2);
 }
 
-TEST(Checkpoint, PruningKeepsTheNewestAndTheBest) {
+TEST(Checkpoint, AStateThatCannotBeReadIsPassedOver) {
   TempDir dir;
   Sequential model = trained_model(Sgd{});
-  for (std::int64_t step = 1; step <= 6; ++step) write_checkpoint(dir.path(), model, state_at(step));
-  EXPECT_EQ(prune_checkpoints(dir.path(), 2, 3), 3);
-  EXPECT_EQ(entries(dir / "checkpoints"), (std::vector<std::string>{"step-00000003", "step-00000005", "step-00000006"}));
-  EXPECT_EQ(prune_checkpoints(dir.path(), 0), 2);
-  EXPECT_EQ(entries(dir / "checkpoints"), std::vector<std::string>{"step-00000006"});
-  EXPECT_EQ(prune_checkpoints(dir.path(), 9), 0);
+  write_checkpoint(dir.path(), model, state_at(1));
+  const std::string path = write_checkpoint(dir.path(), model, state_at(2)).path, state = path + "/state.json";
+  const std::string whole = read_file(state), other = "{\"epoch\": 1}", manifest = read_file(path + "/manifest.json");
+  std::string changed = manifest;  // as if it had been written so: sizes and checksums are right
+  changed.replace(changed.find(hex_digest(Digest::sha256, whole)), 64, hex_digest(Digest::sha256, other));
+  changed.replace(changed.find(": " + std::to_string(whole.size()) + ","), std::to_string(whole.size()).size() + 3, ": " + std::to_string(other.size()) + ",");
+  write_file(state, other);
+  write_file(path + "/manifest.json", changed);
+  const NewestCheckpoint newest = newest_checkpoint(dir.path());
+  ASSERT_TRUE(newest.found);
+  EXPECT_EQ(newest.found->step, 1);
+  ASSERT_EQ(newest.skipped.size(), 1U);
+  EXPECT_NE(newest.skipped[0].find("state.json: is not the state of a checkpoint"), std::string::npos) << newest.skipped[0];
+}
+
+struct Score {
+  std::int64_t step;
+  double value;
+  bool healthy = true;
+};
+
+/// Steps of the checkpoints that stay of these.
+std::vector<std::string> kept(const KeepCheckpoints& keep, const std::vector<Score>& scores) {
+  TempDir dir;
+  Sequential model = trained_model(Sgd{});
+  for (const Score& score : scores) {
+    CheckpointState state = state_at(score.step);
+    state.monitor = "val_loss";
+    state.score = score.value;
+    state.healthy = score.healthy;
+    write_checkpoint(dir.path(), model, state);
+    prune_checkpoints(dir.path(), keep);
+  }
+  return entries(dir / "checkpoints");
+}
+
+std::vector<std::string> names(const std::vector<int>& steps) {
+  std::vector<std::string> names;
+  for (const int step : steps) names.push_back("step-0000000" + std::to_string(step));
+  return names;
+}
+
+TEST(Checkpoint, PruningKeepsTheNewestAndTheBest) {
+  const std::vector<Score> scores{{1, 3}, {2, 1}, {3, 2}, {4, 1}, {5, std::nan("")}, {6, 9}};
+  EXPECT_EQ(kept({.newest = 2}, scores), names({2, 5, 6}));
+  EXPECT_EQ(kept({.newest = 2, .larger_is_better = true}, scores), names({5, 6}));
+  EXPECT_EQ(kept({.newest = 1, .monitor = "loss"}, scores), names({6})) << "scores of another value tell nothing";
+  EXPECT_EQ(kept({.newest = 0}, scores), names({2, 6})) << "one stays at least";
+  EXPECT_EQ(kept({.newest = 9}, scores).size(), 6U);
+}
+
+TEST(Checkpoint, ARunFullOfNaNNeverRotatesAwayTheLastHealthyOne) {
+  const double nan = std::nan("");
+  EXPECT_EQ(kept({.newest = 2}, {{1, 2}, {2, 3}, {3, nan, false}, {4, nan, false}, {5, nan, false}, {6, nan, false}}), names({1, 2, 5, 6}));
+  EXPECT_EQ(kept({.newest = 1}, {{1, 2}, {2, nan, false}, {3, 0, false}}), names({1, 3})) << "an unhealthy one is never best";
 }
 
 }  // namespace

@@ -1,0 +1,135 @@
+// The checkpoints of a run among each other: which there are, which is the newest whole one, which may go.
+#include "io/checkpoint_folder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <set>
+
+#include "cluster/error.h"
+#include "io/durable_file.h"
+
+namespace lockstep {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kPrefix = "step-";
+
+/// Step of a directory's name, -1 if it is no checkpoint's.
+std::int64_t step_of(const std::string& name) {
+  if (!name.starts_with(kPrefix)) return -1;
+  std::int64_t step = -1;
+  const char* end = name.data() + name.size();
+  const auto [stopped, failure] = std::from_chars(name.data() + kPrefix.size(), end, step);
+  return failure == std::errc() && stopped == end && name == checkpoint_name(step) ? step : -1;
+}
+
+struct Listed {
+  CheckpointInfo info;
+  bool readable = false;  // the state below
+  bool healthy = false;
+  std::string monitor = {};
+  double score = 0;
+};
+
+std::vector<Listed> list(const std::string& run_dir) {
+  std::vector<Listed> checkpoints;
+  std::error_code reason;
+  for (const fs::directory_entry& entry : fs::directory_iterator(checkpoint_folder(run_dir), reason)) {
+    const std::int64_t step = step_of(entry.path().filename().string());
+    if (step < 0 || !entry.is_directory(reason)) continue;
+    const std::string path = entry.path().string();
+    Listed listed{.info = {path, 0, step, 0, checkpoint_bytes(path)}};
+    try {
+      const CheckpointState state = read_checkpoint_state(path);
+      listed.info.epoch = state.epoch + 1;
+      listed.info.time = state.time;
+      listed.readable = true;
+      listed.healthy = state.healthy;
+      listed.monitor = state.monitor;
+      listed.score = state.score;
+    } catch (const Error&) {  // a damaged one is listed, too: its name says the step
+    }
+    checkpoints.push_back(std::move(listed));
+  }
+  std::sort(checkpoints.begin(), checkpoints.end(), [](const Listed& a, const Listed& b) { return a.info.step < b.info.step; });
+  return checkpoints;
+}
+
+/// Steps of those that stay.
+std::set<std::int64_t> kept(const std::vector<Listed>& checkpoints, const KeepCheckpoints& keep) {
+  std::set<std::int64_t> steps;
+  const Listed *best = nullptr, *healthy = nullptr;
+  for (const Listed& one : checkpoints) {
+    if (one.readable && one.healthy) healthy = &one;
+    if (!one.readable || !one.healthy || one.monitor != keep.monitor || std::isnan(one.score)) continue;
+    if (best == nullptr || (keep.larger_is_better ? one.score > best->score : one.score < best->score)) best = &one;
+  }
+  const auto newest = static_cast<std::size_t>(std::max<std::int64_t>(1, keep.newest));
+  for (std::size_t i = 0; i < std::min(newest, checkpoints.size()); ++i) steps.insert(checkpoints[checkpoints.size() - 1 - i].info.step);
+  if (best != nullptr) steps.insert(best->info.step);
+  if (healthy != nullptr) steps.insert(healthy->info.step);
+  return steps;
+}
+
+}  // namespace
+
+std::string checkpoint_folder(const std::string& run_dir) { return run_dir + "/checkpoints"; }
+
+std::string checkpoint_name(std::int64_t step) { return fmt::format("step-{:08}", step); }
+
+std::int64_t checkpoint_bytes(const std::string& path) {
+  std::error_code reason;
+  std::int64_t bytes = 0;
+  for (const fs::directory_entry& file : fs::directory_iterator(path, reason)) {
+    const std::uintmax_t size = file.file_size(reason);
+    if (!reason) bytes += static_cast<std::int64_t>(size);
+  }
+  return bytes;
+}
+
+std::vector<CheckpointInfo> list_checkpoints(const std::string& run_dir) {
+  std::vector<CheckpointInfo> infos;
+  for (Listed& one : list(run_dir)) infos.push_back(std::move(one.info));
+  return infos;
+}
+
+NewestCheckpoint newest_checkpoint(const std::string& run_dir) {
+  NewestCheckpoint newest;
+  std::vector<CheckpointInfo> checkpoints = list_checkpoints(run_dir);
+  while (!checkpoints.empty() && !newest.found) {
+    try {
+      verify_checkpoint(checkpoints.back().path);
+      newest.found = checkpoints.back();
+    } catch (const Error& error) {
+      newest.skipped.emplace_back(error.what());
+    }
+    checkpoints.pop_back();
+  }
+  return newest;
+}
+
+std::int64_t prune_checkpoints(const std::string& run_dir, const KeepCheckpoints& keep) {
+  const std::vector<Listed> checkpoints = list(run_dir);
+  const std::set<std::int64_t> steps = kept(checkpoints, keep);
+  const std::string parent = checkpoint_folder(run_dir);
+  std::int64_t removed = 0;
+  for (const Listed& one : checkpoints) {
+    if (steps.contains(one.info.step)) continue;
+    // Renamed first: a kill half-way through leaves what nobody takes for a checkpoint.
+    const std::string going = parent + "/" + std::string(kPartialCheckpoint) + checkpoint_name(one.info.step) + ".old";
+    std::error_code reason;
+    fs::rename(one.info.path, going, reason);
+    if (!reason) fs::remove_all(going, reason);
+    if (reason) throw SystemError(one.info.path, "cannot remove it", reason.value());
+    ++removed;
+  }
+  if (removed > 0) sync_directory(parent);
+  return removed;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,150 @@
+#include "launch/checkpoint_callback.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "io/run_result.h"
+#include "io/versions.h"
+#include "launch/train_callbacks.h"
+
+namespace lockstep {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+KeepCheckpoints keep_of(const RunConfig& config) {
+  KeepCheckpoints keep{.newest = config.checkpoint.keep, .monitor = config.checkpoint.monitor};
+  if (keep.monitor.empty()) keep.monitor = config.validation || config.fit.validation_split > 0 ? "val_loss" : "loss";
+  keep.larger_is_better = config.checkpoint.larger_is_better.value_or(larger_is_better(keep.monitor));
+  return keep;
+}
+
+/// The loss of the steps so far: the first of each grain's pairs.
+bool finite_loss(const FitState& state) {
+  const EpochSums& sums = *state.sums;
+  double loss = sums.penalty;
+  for (std::size_t i = 0; i < sums.pairs.size(); i += 2 * state.metric_names.size()) loss += sums.pairs[i];
+  return std::isfinite(loss);
+}
+
+}  // namespace
+
+CheckpointCallback::CheckpointCallback(const RunConfig& config, const RunDirectory& directory, StatusBoard& board, const History& before,
+                                       std::map<std::string, std::string> facts)
+    : config_(config), directory_(directory), board_(board), before_(before), facts_(std::move(facts)), keep_(keep_of(config)) {}
+
+bool CheckpointCallback::scheduled() const {
+  return config_.checkpoint.every_epochs > 0 || config_.checkpoint.every_steps > 0 || config_.checkpoint.every_seconds > 0;
+}
+
+bool CheckpointCallback::saves_epoch(const FitState& state) const {
+  const std::int64_t every = config_.checkpoint.every_epochs;
+  return (every > 0 && (state.epoch + 1) % every == 0) || (scheduled() && state.epoch + 1 == state.epochs);
+}
+
+void CheckpointCallback::on_train_begin(const FitState& state) {
+  global_step_ = state.global_step;
+  saved_ = Clock::now();
+  if (scheduled()) make_writer(state);  // not at a step: its memory is filled for the first time
+}
+
+void CheckpointCallback::make_writer(const FitState& state) {
+  CheckpointWriter::Events events;
+  events.written = [this](const CheckpointInfo& info, double seconds) {
+    board_.checkpoint_written(info);
+    directory_.log(fmt::format("checkpoint {} written: {} bytes in {:.3f} s", info.path, info.bytes, seconds));
+  };
+  events.warning = [this](const std::string& what) { warn(what); };
+  events.failed = [this](const std::string& what) {
+    warn(what);
+    board_.checkpoint_failed(what);
+  };
+  writer_ = std::make_unique<CheckpointWriter>(directory_.path().string(), *state.model, CheckpointWriter::Options{.keep = keep_}, std::move(events));
+}
+
+void CheckpointCallback::warn(const std::string& what) const {
+  std::fprintf(stderr, "warning: %s\n", what.c_str());
+  directory_.log("warning: " + what);
+}
+
+Callback::Request CheckpointCallback::request() noexcept {
+  const CheckpointConfig& every = config_.checkpoint;
+  due_ |= every.every_steps > 0 && (global_step_ + 1) % every.every_steps == 0;
+  due_ |= every.every_seconds > 0 && seconds_since(saved_) >= every.every_seconds;
+  return {.checkpoint = (due_ || board_.pending().checkpoint) && !(writer_ && writer_->busy())};
+}
+
+void CheckpointCallback::on_checkpoint(const FitState& state) {
+  const Requests asked = board_.pending();
+  if (state.stopping && asked.stop && !asked.stop_checkpoint && !asked.checkpoint && !state.interrupted) return;
+  if (!state.stopping && state.step == state.steps_per_epoch && saves_epoch(state)) return;  // its end is at hand
+  CheckpointState saved = describe(state);
+  saved.epoch = state.epoch;
+  saved.step_in_epoch = state.step;
+  saved.sums = *state.sums;
+  saved.healthy = finite_loss(state);
+  save(state, std::move(saved));
+}
+
+void CheckpointCallback::on_epoch_end(const FitState& state, Logs& logs) {
+  if (!saves_epoch(state)) return;
+  CheckpointState saved = describe(state);
+  saved.epoch = state.epoch + 1;
+  saved.healthy = std::isfinite(logs.at("loss"));
+  if (const auto found = logs.find(keep_.monitor); found != logs.end()) {
+    saved.monitor = found->first;
+    saved.score = found->second;
+  }
+  for (const auto& [name, value] : logs) {  // what callbacks have added comes into the history only after this
+    std::vector<double>& values = saved.history.history[name];
+    if (values.size() < saved.history.epoch.size()) values.push_back(value);
+  }
+  save(state, std::move(saved));
+}
+
+void CheckpointCallback::on_train_end(const FitState&, const Logs&) {
+  if (writer_) writer_->wait();
+}
+
+CheckpointState CheckpointCallback::describe(const FitState& state) const {
+  CheckpointState saved;
+  saved.global_step = state.global_step;
+  saved.epochs = state.epochs;
+  saved.steps_per_epoch = state.steps_per_epoch;
+  saved.metric_names = state.metric_names;
+  saved.versions = all_versions();
+  saved.seed = config_.seed;
+  saved.shards = config_.fit.shards;
+  saved.batch_size = config_.fit.batch_size;
+  saved.shuffle = config_.fit.shuffle;
+  saved.history = joined(before_, *state.history);
+  saved.facts = facts_;
+  for (const Callback* callback : *state.callbacks) {
+    if (!callback->name().empty()) saved.callbacks[callback->name()] = callback->save_state();
+  }
+  return saved;
+}
+
+void CheckpointCallback::save(const FitState& state, CheckpointState saved) {
+  const Clock::time_point start = Clock::now();
+  const Phase before = board_.phase();
+  board_.phase(Phase::checkpointing);
+  if (!writer_) make_writer(state);
+  writer_->wait();
+  board_.checkpoint_started();
+  const Clock::time_point copy = Clock::now();
+  writer_->save(*state.model, std::move(saved));
+  const double copied = seconds_since(copy), held_up = seconds_since(start) + (state.sums != nullptr ? state.gathering : 0);
+  seconds_ += held_up;
+  directory_.log(fmt::format("checkpoint of step {} taken: training held up for {:.3f} ms ({:.3f} ms the copy)", state.global_step, held_up * 1e3, copied * 1e3));
+  due_ = false;
+  saved_ = Clock::now();
+  board_.phase(before);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,57 @@
+#pragma once
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "cluster/status_board.h"
+#include "core/callbacks.h"
+#include "io/checkpoint_writer.h"
+#include "io/config.h"
+#include "io/run_directory.h"
+
+namespace lockstep {
+
+/// Rank 0: writes checkpoints as the configuration says, when asked for through the board, and when training is stopped; tells the board. A
+/// failure is a warning, training goes on.
+///
+/// One that falls due (by steps, by time, on request) while another is still being written is taken after the first step at which the writer
+/// is free. At the end of an epoch, at a stop and at the end training waits for the writer instead: these states are not passed over.
+class CheckpointCallback final : public Callback {
+ public:
+  /// `before`: history of the run that this one resumes; `facts`: CheckpointState::facts.
+  CheckpointCallback(const RunConfig& config, const RunDirectory& directory, StatusBoard& board, const History& before,
+                     std::map<std::string, std::string> facts);
+  void on_train_begin(const FitState& state) override;
+  void on_train_batch_end(const FitState& state) override { global_step_ = state.global_step; }
+  Request request() noexcept override;
+  void on_checkpoint(const FitState& state) override;
+  void on_epoch_end(const FitState& state, Logs& logs) override;
+  void on_train_end(const FitState& state, const Logs& last) override;
+  double checkpoint_seconds() const override { return seconds_; }
+
+  /// Why the newest state that was to be saved is on no disk; empty if it is. After the training.
+  std::string failure() const { return writer_ ? writer_->failure() : ""; }
+
+ private:
+  bool scheduled() const;
+  bool saves_epoch(const FitState& state) const;
+  CheckpointState describe(const FitState& state) const;
+  void save(const FitState& state, CheckpointState saved);
+  void make_writer(const FitState& state);
+  void warn(const std::string& what) const;
+
+  const RunConfig& config_;
+  const RunDirectory& directory_;
+  StatusBoard& board_;
+  const History& before_;
+  const std::map<std::string, std::string> facts_;
+  KeepCheckpoints keep_;
+  std::unique_ptr<CheckpointWriter> writer_;  // from the first checkpoint that can be foreseen
+  std::int64_t global_step_ = 0;
+  bool due_ = false;
+  double seconds_ = 0;  // that training was held up
+  std::chrono::steady_clock::time_point saved_;  // the last one
+};
+
+}  // namespace lockstep

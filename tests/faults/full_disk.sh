@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# A disk that becomes full while a run trains: a warning, then the run goes on to its last epoch and ends with exit code 1, naming path, needed and
+# free bytes; what was saved before is whole, and with room again the run goes on from there. The disk is a small tmpfs in a mount namespace.
+set -euo pipefail
+if [ "${1:-}" != inside ]; then
+  unshare -m true 2> /dev/null || { echo "no mount namespaces here (needs root)"; exit 77; }
+  exec unshare -m bash "$0" inside
+fi
+lockstep=$LOCKSTEP_BIN/lockstep
+work=$(mktemp -d)
+trap 'umount "$work/disk" 2> /dev/null || true; rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "FAILED: $*" >&2; cat run.txt >&2; exit 1; }
+on() { timeout 200 mpirun --oversubscribe -np "$1" "$lockstep" train "${@:2}"; }
+
+mkdir disk
+mount -t tmpfs -o size=4m tmpfs disk
+"$lockstep" data make garments garments.h5 --train 1300 --test 100 > /dev/null
+sed -e 's#data/garments.h5#garments.h5#; s/rows: \[0, 55000\]/rows: [0, 1200]/; s/rows: \[55000, 60000\]/rows: [1200, 1300]/' \
+  "$LOCKSTEP_SOURCE/configs/quickstart.yaml" > small.yaml
+train() { on 2 small.yaml --epochs 6 --set checkpoint.keep=10 --run-dir "$1" --continue > run.txt 2>&1; }  # 1.07 MB a checkpoint: three find room
+
+train roomy || fail "with room"
+rc=0
+train disk/run || rc=$?
+[ $rc = 1 ] || fail "exit code $rc of a run on a full disk, expected 1"
+grep -q 'Epoch 6/6' run.txt || fail "training did not survive"
+grep -q 'warning: no checkpoint of step [0-9]*: disk/run/checkpoints.*: No space left on device; a checkpoint needs [0-9]* bytes, [0-9]* are free' run.txt || fail "no warning"
+grep -q '\[rank 0 on .*\] training is over (all 6 epochs done), but not all of it is on disk: no checkpoint of step [0-9]*: disk/run.*needs [0-9]* bytes, [0-9]* are free' run.txt ||
+  fail "no error at the end"
+[ "$(grep -c 'not all of it is on disk' run.txt)" = 1 ] || fail "the error is told more than once"
+mount -o remount,size=40m disk
+rm -f disk/run/result.json
+train disk/run || fail "with room again"
+grep -q 'resuming from disk/run/checkpoints/step-' run.txt || fail "nothing was left to resume from"
+! grep -q 'skipped a checkpoint' run.txt || fail "a damaged checkpoint was left"
+[ "$(jq -r .weights_digest disk/run/result.json)" = "$(jq -r .weights_digest roomy/result.json)" ] || fail "other weights"
+cmp disk/run/history.csv roomy/history.csv || fail "another history"
+echo "full disk: all passed"

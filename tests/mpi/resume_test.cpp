@@ -1,0 +1,144 @@
+// A fit() that was interrupted after any step and goes on from what a checkpoint keeps ends with the bits of the one that was not interrupted,
+// on the same ranks and on others.
+#include <gtest/gtest.h>
+
+#include "core/sequential.h"
+#include "support/mpi_world.h"
+#include "support/random_data.h"
+
+namespace lockstep {
+namespace {
+
+using test::labelled_rows;
+using test::world;
+
+/// Dropout, a regularizer (its penalty is part of the loss), momentum: all that a step depends on or leaves behind.
+Sequential classifier(bool plain) {
+  Sequential model{Dense{.units = 200, .activation = relu, .kernel_regularizer = {.l2 = plain ? 0 : 0.01F}}, Dropout{0.3F}, Dense{5, softmax}};
+  model.set_seed(7);
+  const OptimizerSpec optimizer = plain ? OptimizerSpec(Sgd{.learning_rate = 0.05F}) : OptimizerSpec(Adam{});
+  model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = optimizer, .metrics = {accuracy}});
+  model.build({9});
+  return model;
+}
+
+/// What a checkpoint keeps.
+struct Saved {
+  std::vector<std::vector<float>> weights, slots;
+  std::int64_t iterations = 0, epoch = 0, step = 0;
+  EpochSums sums;
+  History history;
+  std::string count;
+};
+
+/// Counts steps; a stand-in for whatever callback remembers something.
+class Counter final : public Callback {
+ public:
+  void on_train_batch_end(const FitState&) override { ++steps; }
+  std::string name() const override { return "counter"; }
+  std::string save_state() const override { return std::to_string(steps); }
+  void load_state(const std::string& saved) override { steps = std::stoi(saved); }
+  int steps = 0;
+};
+
+class StopAfter final : public Callback {
+ public:
+  StopAfter(std::int64_t step, const Counter& counter) : step_(step), counter_(counter) {}
+  void on_train_batch_end(const FitState& state) override { now_ = state.global_step; }
+  Request request() noexcept override { return {.stop = now_ + 1 == step_}; }
+  void on_checkpoint(const FitState& state) override {
+    EXPECT_TRUE(state.stopping);
+    saved.weights = state.model->get_weights();
+    for (const OptimizerSlot& slot : state.model->optimizer()->slots()) saved.slots.emplace_back(slot.values.span().begin(), slot.values.span().end());
+    saved.iterations = state.model->optimizer()->iterations();
+    saved.epoch = state.epoch;
+    saved.step = state.step;
+    saved.sums = *state.sums;
+    saved.history = *state.history;
+    saved.count = counter_.save_state();
+  }
+  Saved saved;
+
+ private:
+  std::int64_t step_, now_ = 0;
+  const Counter& counter_;
+};
+
+struct Trained {
+  std::map<std::string, std::vector<double>> history;
+  std::vector<std::vector<float>> weights;
+  int steps = 0;
+};
+
+constexpr std::int64_t kEpochs = 3, kBatch = 40;
+
+FitOptions options(const Dataset& validation) {
+  return {.epochs = kEpochs, .batch_size = kBatch, .validation_data = &validation, .threads = 1, .verbose = 0};
+}
+
+Trained straight(const Dataset& data, const Dataset& validation, bool plain) {
+  Sequential model = classifier(plain);
+  Counter counter;
+  FitOptions fit = options(validation);
+  fit.callbacks = {&counter};
+  const History history = model.fit(data, fit, World());
+  return {history.history, model.get_weights(), counter.steps};
+}
+
+Saved interrupted(const Dataset& data, const Dataset& validation, bool plain, std::int64_t after, const World& on) {
+  Sequential model = classifier(plain);
+  Counter counter;
+  StopAfter stop(after, counter);
+  FitOptions fit = options(validation);
+  fit.callbacks = {&counter, &stop};
+  model.fit(data, fit, on);
+  return stop.saved;
+}
+
+Trained resumed(const Dataset& data, const Dataset& validation, bool plain, const Saved& saved, const World& on) {
+  Sequential model = classifier(plain);
+  model.set_weights(saved.weights);
+  auto& slots = model.optimizer()->slots();
+  for (std::size_t i = 0; i < slots.size(); ++i) std::copy(saved.slots[i].begin(), saved.slots[i].end(), slots[i].values.data());
+  model.optimizer()->set_iterations(saved.iterations);
+  Counter counter;
+  FitOptions fit = options(validation);
+  fit.initial_epoch = saved.epoch;
+  fit.initial_step = saved.step;
+  fit.initial_sums = saved.sums;
+  fit.callback_states = {{"counter", saved.count}};
+  fit.callbacks = {&counter};
+  const History after = model.fit(data, fit, on);
+  Trained trained{saved.history.history, model.get_weights(), counter.steps};
+  for (const auto& [name, values] : after.history) trained.history[name].insert(trained.history[name].end(), values.begin(), values.end());
+  return trained;
+}
+
+class ResumeTest : public testing::TestWithParam<bool> {};
+
+TEST_P(ResumeTest, AfterAnyStepHasTheBitsOfTheUndisturbedRun) {
+  const ArrayDataset data = labelled_rows(203, 9, 5), validation = labelled_rows(31, 9, 5);  // six steps, the last one short
+  const Trained expected = straight(data, validation, GetParam());
+  const World alone;
+  for (const std::int64_t after : {1, 6, 11, 18}) {  // within an epoch, at its last step, the very last one
+    for (const auto& [first, then] : {std::pair(&world(), &world()), std::pair(&world(), &alone), std::pair(&alone, &world())}) {
+      const Saved saved = interrupted(data, validation, GetParam(), after, *first);
+      EXPECT_EQ(saved.iterations, after);
+      const Trained found = resumed(data, validation, GetParam(), saved, *then);
+      EXPECT_EQ(found.weights, expected.weights) << "after step " << after;
+      EXPECT_EQ(found.history, expected.history) << "after step " << after;
+      EXPECT_EQ(found.steps, expected.steps);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Optimizers, ResumeTest, testing::Values(true, false), [](const auto& instance) { return instance.param ? "plain" : "adam"; });
+
+TEST(Resume, BeyondTheEndOfAnEpochIsRefused) {
+  const ArrayDataset data = labelled_rows(90, 9, 5);
+  Sequential model = classifier(true);
+  EXPECT_THROW(model.fit(data, {.batch_size = 40, .initial_step = 4, .verbose = 0}, world()), Error);
+}
+
+}  // namespace
+}  // namespace lockstep
