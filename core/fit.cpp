@@ -64,6 +64,27 @@ Split split_rows(const Dataset& data, double fraction) {
   return {{0, at}, {at, data.rows()}};
 }
 
+/// What equal bits on all ranks need: one instruction set and one version of the library that computes. Collective.
+void check_equal_arithmetic(const World& world) {
+  const std::vector<std::string> found = world.all_gather("oneDNN " + std::string(onednn_version()) + " with " + onednn_isa() + " on " + world.hostname());
+  const auto arithmetic = [](const std::string& text) { return text.substr(0, text.find(" on ")); };
+  world.agree([&] {
+    for (std::size_t rank = 1; rank < found.size(); ++rank) {
+      if (arithmetic(found[rank]) == arithmetic(found[0])) continue;
+      throw Error("reproducible training needs the same arithmetic on all ranks, but rank 0 computes by " + found[0] + " and rank " + std::to_string(rank) + " by " +
+                      found[rank] + "; choose equal hosts, or set DNNL_MAX_CPU_ISA to what both have (AVX2, AVX512_CORE)",
+                  kUsage);
+    }
+  });
+}
+
+void check_reproducible(const FitOptions& options) {
+  if (!options.reproducible) return;
+  if (options.exchange == ExchangeKind::gradients || options.allreduce != AllreduceAlgorithm::automatic) {
+    throw Error("reproducible training exchanges factors and sums in one fixed order; it cannot be combined with a forced allreduce or the exchange of gradients", kUsage);
+  }
+}
+
 /// One call of fit: the state that its parts share.
 class Fit {
  public:
@@ -242,6 +263,7 @@ History Sequential::fit(const Dataset& train, const FitOptions& options, const W
   const Dataset* validation = options.validation_data;
   world.agree([&] {
     check(train);
+    check_reproducible(options);
     if (options.epochs < 0 || options.initial_epoch < 0 || options.initial_step < 0) {
       throw Error("epochs, initial_epoch and initial_step must not be negative", kUsage);
     }
@@ -255,6 +277,7 @@ History Sequential::fit(const Dataset& train, const FitOptions& options, const W
   });
   decide_dtype(options, world);
   state_->choose_ops(world);
+  if (options.reproducible) check_equal_arithmetic(world);
   const ThreadScope one(1);  // oneDNN sees one thread; grains are what is spread over threads
   share_start(*this, world);
   const Dataset& data = train_slice ? static_cast<const Dataset&>(*train_slice) : train;
@@ -281,10 +304,19 @@ DtypePolicy Sequential::decide_dtype(const FitOptions& options, const World& wor
   return policy;
 }
 
-ExchangeKind Sequential::exchange(const FitOptions& options, std::int64_t rows, const World& world) const {
+std::vector<Sequential::LayerExchange> Sequential::exchanges(const FitOptions& options, std::int64_t rows, const World& world) const {
   const Sampler sampler(rows, options.batch_size, options.shards, state_->seed, options.shuffle);
-  const bool factors = exchanges_factors(options, *state_->network, cut_grains(sampler.slots(), world.rank(), world.size()), world);
-  return factors ? ExchangeKind::factors : ExchangeKind::gradients;
+  const Network& network = *state_->network;
+  const Grains grains = cut_grains(sampler.slots(), world.rank(), world.size());
+  const bool factors = exchanges_factors(options, network, grains, world);
+  const std::size_t skipped = state_->has_input() ? 1 : 0;  // the network's layers are those without Input
+  std::vector<LayerExchange> result;
+  for (const auto& op : network.ops()) {
+    if (op->weights() == nullptr) continue;
+    const std::string& name = layer_name(layers()[static_cast<std::size_t>(op->weights()->layer) + skipped]);
+    result.push_back({name, !factors ? "gradients" : sums_in_tree(options, *op->weights(), grains) ? "tree" : "factors"});
+  }
+  return result;
 }
 
 Scores Sequential::evaluate(const Dataset& data, const World& world) {

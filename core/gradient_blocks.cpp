@@ -59,6 +59,7 @@ std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<
 
 bool exchanges_factors(const FitOptions& options, const Network& network, const Grains& grains, const World& world) {
   if (options.exchange != ExchangeKind::automatic) return options.exchange == ExchangeKind::factors;
+  if (options.reproducible) return true;
   if (options.allreduce != AllreduceAlgorithm::automatic) return false;
   std::int64_t factors = 0, gradients = 0;
   for (const std::size_t op : dense_ops(network)) {
@@ -67,6 +68,11 @@ bool exchanges_factors(const FitOptions& options, const Network& network, const 
     gradients += weights.count;
   }
   return world.hosts() == 1 || factors < gradients;
+}
+
+bool sums_in_tree(const FitOptions& options, const DenseWeights& weights, const Grains& grains) {
+  if (!options.reproducible || options.exchange == ExchangeKind::factors) return false;
+  return grains.count * grains.rows * weights.repeat * (weights.in + weights.out) >= weights.in * weights.out;
 }
 
 }  // namespace lockstep

@@ -29,4 +29,9 @@ std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<
 /// message than the gradient, which a ring sends and receives once. Not collective, and the same on all ranks.
 bool exchanges_factors(const FitOptions& options, const Network& network, const Grains& grains, const World& world);
 
+/// Whether a layer's gradient is summed in a tree over grains (grain_tree.h) and not, in the GEMM's own order, over the rows of the whole batch:
+/// in reproducible mode, where the batch's activations and deltas, rows x (in + out) floats, are no smaller than the kernel, in x out, so that
+/// sending sums of gradients is cheaper. A function of model and batch alone: the bits do not depend on where the ranks are.
+bool sums_in_tree(const FitOptions& options, const DenseWeights& weights, const Grains& grains);
+
 }  // namespace lockstep

@@ -45,6 +45,9 @@ struct FitOptions {
   int threads = 0;                                  ///< OpenMP threads of this rank; 0: OMP_NUM_THREADS, else a fair share of the cores (placement.h)
   AllreduceAlgorithm allreduce = AllreduceAlgorithm::automatic;
   ExchangeKind exchange = ExchangeKind::automatic;
+  /// The same bits of weights and metrics at every number of ranks on any hosts, by factors and, where those of a batch are larger than a kernel,
+  /// by gradients summed in one tree over grains. Not with a forced allreduce or exchange of gradients.
+  bool reproducible = false;
   std::vector<Callback*> callbacks = {};
   Trace* trace = nullptr;  ///< where this rank's spans go (cluster/trace.h); null: none are taken
   int verbose = 1;  ///< 0 silent, 1 progress bar on a terminal and a line an epoch elsewhere, 2 a line an epoch; rank 0 prints
@@ -99,8 +102,14 @@ class Sequential {
 
   /// Trains. Collective. Each step's loss and gradient are sums over the global batch divided by its number of rows, however they lie on ranks.
   History fit(const Dataset& train, const FitOptions& options, const World& world = World());
-  /// What fit() exchanges with these options and `rows` training rows: factors or gradients. For a model that is built; not collective.
-  ExchangeKind exchange(const FitOptions& options, std::int64_t rows, const World& world = World()) const;
+  /// What fit() exchanges of a layer with these options and `rows` training rows: "factors", "tree" (sums of gradients over grains) or
+  /// "gradients" (summed by an allreduce; then it is so for all layers). Layers with weights, first to last. For a model that is built; not
+  /// collective.
+  struct LayerExchange {
+    std::string layer;
+    std::string what;
+  };
+  std::vector<LayerExchange> exchanges(const FitOptions& options, std::int64_t rows, const World& world = World()) const;
   /// Loss and metrics of every row exactly once. Collective.
   Scores evaluate(const Dataset& data, const World& world = World());
   /// Outputs (rows, output width) of all rows in order, on every rank. Collective.

@@ -43,6 +43,8 @@ Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& optio
       grains_(cut_grains(sampler_.slots(), world.rank(), world.size())),
       dense_(dense_ops(*model.network)),
       in_place_(exchanges_factors(options, *model.network, grains_, world) && model.optimizer->plain() && !regularized_),
+      trees_(grains_.count, world.size(), world.rank(), threads,
+             [this](const GradientBlock& block, std::int64_t grain, float* to) { form_leaf(block, grain, to); }),
       exchange_(make_exchange()),
       at_once_(exchange_->shared() && !model.optimizer->clips_by_norm()),
       pass_(*model.network, {.rows = grains_.rows,
@@ -85,14 +87,14 @@ Trainer::~Trainer() {
 
 std::unique_ptr<Exchange> Trainer::make_exchange() {
   const Exchange::Form form = [this](std::span<const GradientBlock> blocks) { this->form(blocks); };
-  const bool columns = cuts_columns(*model_.network, dense_, in_place_);
-  std::vector<GradientBlock> blocks = cut_blocks(*model_.network, dense_, columns);
-  for (const GradientBlock& block : blocks) {
+  const bool columns = cuts_columns(*model_.network, dense_, in_place_) && !sums_in_tree(dense_.size() - 1);
+  blocks_ = cut_blocks(*model_.network, dense_, columns);
+  for (const GradientBlock& block : blocks_) {
     if (block.columns > 0) columns_.push_back({block.column, block.columns});
   }
-  if (exchanges_factors(options_, *model_.network, grains_, world_)) return make_factor_exchange(world_, std::move(blocks), form);
+  if (exchanges_factors(options_, *model_.network, grains_, world_)) return make_factor_exchange(world_, blocks_, form);
   allreduce_ = make_allreduce(world_, options_.allreduce);
-  return make_allreduce_exchange(*allreduce_, std::move(blocks), form);
+  return make_allreduce_exchange(*allreduce_, blocks_, form);
 }
 
 /// What the first layer reads is copied to every rank where each computes columns of its output for the whole batch.
@@ -109,13 +111,30 @@ void Trainer::share_state() {
   const auto parameters = static_cast<std::int64_t>(model_.network->parameters().size());
   model_.network->place(Buffer::over(exchange_->allocate_weights(parameters)), keep && !exchange_->replicates());
   model_.optimizer->place([this](std::int64_t count) { return Buffer::over(exchange_->allocate(count)); }, keep);
-  for (const std::size_t op : dense_) {
-    const auto factor = [this](std::span<float> rows, std::int64_t width) {
-      return Factor{rows, grains_.first_slot() * width, grains_.own_slots() * width};
-    };
+  const auto factor = [this](std::span<float> rows, std::int64_t width) {
+    return Factor{rows, grains_.first_slot() * width, grains_.own_slots() * width};
+  };
+  for (std::size_t i = 0; i < dense_.size(); ++i) {
+    const std::size_t op = dense_[i];
+    if (sums_in_tree(i)) {
+      add_tree_layer(i);
+      continue;
+    }
     exchange_->watch(factor(pass_.visible_values(op), model_.network->ops()[op]->in), factor(pass_.visible_deltas(op + 1), model_.network->ops()[op]->out));
   }
   exchange_->synchronize();
+}
+
+bool Trainer::sums_in_tree(std::size_t index) const {
+  return lockstep::sums_in_tree(options_, *model_.network->ops()[dense_[index]]->weights(), grains_);
+}
+
+void Trainer::add_tree_layer(std::size_t index) {
+  const DenseWeights& weights = *model_.network->ops()[dense_[index]]->weights();
+  std::vector<GradientBlock> blocks;
+  std::copy_if(blocks_.begin(), blocks_.end(), std::back_inserter(blocks), [&](const GradientBlock& block) { return block.layer == index; });
+  trees_.add(weights, std::move(blocks), exchange_->allocate(trees_.part_count(weights)));
+  exchange_->watch({}, trees_.own(index));
 }
 
 void Trainer::begin_epoch(std::int64_t epoch, std::int64_t first_step, const EpochSums& before) {
@@ -136,7 +155,8 @@ Trainer::Request Trainer::step(Request own) {
   const double communication = exchange_->seconds();
   compute();
   for (std::size_t i = 0; i < dense_.size(); ++i) {
-    const TraceSpan gradient(exchange_->shared() ? nullptr : options_.trace, SpanKind::gradient);
+    const TraceSpan gradient(exchange_->shared() && !trees_.has(i) ? nullptr : options_.trace, SpanKind::gradient);
+    if (trees_.has(i)) trees_.sum(i);
     exchange_->ready(i);
   }
   const std::span<float> flags = exchange_->flags();
@@ -251,6 +271,7 @@ void Trainer::form(const GradientBlock& block) {
   const std::size_t op = dense_[block.layer];
   const DenseWeights& weights = *model_.network->ops()[op]->weights();
   float* gradients = exchange_->gradients().data();
+  if (trees_.has(block.layer)) return trees_.combine(block, gradients, pass_.threads() > 1 ? grain_thread() : 0);
   const std::int64_t rows = pass_.visible_rows() * weights.repeat;
   if (rows == 0) {  // only where a rank sees nothing but its own rows, and has none
     std::fill_n(gradients + block.offset, block.count, 0.F);
@@ -260,15 +281,26 @@ void Trainer::form(const GradientBlock& block) {
   const WeightGradient gradient{x, d, rows, weights.in, weights.out, block.first, block.last, block.column, block.columns > 0 ? block.columns : weights.out};
   if (block.first < block.last) {  // else the bias alone
     if (bfloat16_) {
-      float* target = in_place_ ? model_.network->parameters().data() : gradients;
-      bfloat16_->form(block, in_place_ ? -model_.optimizer->learning_rate() : 1, in_place_, target + block.offset);
-    } else if (in_place_) {
+      float* target = in_place(block) ? model_.network->parameters().data() : gradients;
+      bfloat16_->form(block, in_place(block) ? -model_.optimizer->learning_rate() : 1, in_place(block), target + block.offset);
+    } else if (in_place(block)) {
       gradient.add(-model_.optimizer->learning_rate(), model_.network->parameters().data() + block.offset);
     } else {
       gradient.write(gradients + block.offset);
     }
   }
   if (block.bias) bias_gradient(d, rows, weights.out, gradients + weights.bias);
+}
+
+void Trainer::form_leaf(const GradientBlock& block, std::int64_t grain, float* to) {
+  const std::size_t op = dense_[block.layer];
+  const DenseWeights& weights = *model_.network->ops()[op]->weights();
+  const std::int64_t rows = grains_.rows * weights.repeat;
+  const float *x = pass_.visible_values(op).data() + grain * rows * weights.in, *d = pass_.visible_deltas(op + 1).data() + grain * rows * weights.out;
+  WeightGradient{x, d, rows, weights.in, weights.out, block.first, block.last, 0, weights.out}.write(to);
+  const std::int64_t kernel = (block.last - block.first) * weights.out;
+  std::fill(to + kernel, to + block.count, 0.F);
+  if (block.bias) bias_gradient(d, rows, weights.out, to + kernel);
 }
 
 void Trainer::update() {
@@ -296,7 +328,7 @@ void Trainer::penalize(const GradientBlock& block) {
 
 void Trainer::update(const GradientBlock& block) {
   VariableRange range{block.offset, block.count};
-  if (in_place_) {
+  if (in_place(block)) {
     const DenseWeights& weights = *model_.network->ops()[dense_[block.layer]]->weights();
     range = block.bias ? VariableRange{weights.bias, weights.out} : VariableRange{block.offset, 0};
   }

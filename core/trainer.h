@@ -14,6 +14,7 @@
 #include "core/pass.h"
 #include "core/sampler.h"
 #include "core/scorer.h"
+#include "core/tree_gradients.h"
 
 namespace lockstep {
 
@@ -66,6 +67,10 @@ class Trainer {
   void share_state();
   void form(std::span<const GradientBlock> blocks);
   void form(const GradientBlock& block);
+  void form_leaf(const GradientBlock& block, std::int64_t grain, float* to);
+  void add_tree_layer(std::size_t index);
+  bool sums_in_tree(std::size_t index) const;
+  bool in_place(const GradientBlock& block) const { return in_place_ && !trees_.has(block.layer); }
   void penalize(const GradientBlock& block);
   void update();
   void update(const GradientBlock& block);
@@ -78,7 +83,9 @@ class Trainer {
   Sampler sampler_;
   Grains grains_;
   std::vector<std::size_t> dense_;  // ops with weights, last first: the order of the exchange
-  bool in_place_ = false;                // the kernel's gradient goes straight into the kernel
+  bool in_place_ = false;                // the kernel's gradient goes straight into the kernel, but in trees_
+  TreeGradients trees_;
+  std::vector<GradientBlock> blocks_;    // of all layers
   std::vector<Pass::Columns> columns_;   // of the first layer's output that this rank computes; empty: all at once
   std::unique_ptr<Allreduce> allreduce_;
   std::unique_ptr<Exchange> exchange_;

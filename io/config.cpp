@@ -169,6 +169,7 @@ RunConfig read(const YAML::Node& root, const std::string& file) {
   config.name = section.text("name", std::filesystem::path(file).stem().string());
   if (config.name.empty() || config.name.find('/') != std::string::npos) section.fail(root, "name", "must be a name without '/'");
   config.seed = static_cast<std::uint64_t>(section.integer("seed", 0, 0));
+  config.fit.reproducible = section.flag("reproducible", false);
   section.need("data");
   read_all_data(section.section("data"), config);
   config.model = read_model(section.need("model"), file);

@@ -34,6 +34,7 @@ std::vector<std::string> overrides(const TrainArguments& arguments, const RunCon
   if (arguments.threads > 0) set("cluster.threads", arguments.threads);
   if (!arguments.allreduce.empty()) set("cluster.allreduce", arguments.allreduce);
   if (!arguments.exchange.empty()) set("cluster.exchange", arguments.exchange);
+  if (arguments.reproducible) set("reproducible", true);
   return sets;
 }
 
@@ -139,13 +140,22 @@ void TrainingRun::make_directory() {
 
 /// What carries the gradients: factors, which no allreduce sums, or an allreduce.
 std::string TrainingRun::allreduce_name() const {
-  if (model_->exchange(config_.fit, training_rows(), world_) == ExchangeKind::factors) return "factors";
+  for (const auto& [layer, what] : model_->exchanges(config_.fit, training_rows(), world_)) {
+    if (what != "gradients") return "factors";
+  }
   switch (config_.fit.allreduce) {
     case AllreduceAlgorithm::ring: return "ring";
     case AllreduceAlgorithm::mpi: return "mpi";
     case AllreduceAlgorithm::shared: return "shared";
     default: return world_.hosts() == 1 ? "shared" : "ring";
   }
+}
+
+/// "dense: factors, dense_1: tree"
+std::string TrainingRun::exchange_text() const {
+  std::string text;
+  for (const auto& [layer, what] : model_->exchanges(config_.fit, training_rows(), world_)) text += (text.empty() ? "" : ", ") + layer + ": " + what;
+  return text;
 }
 
 /// Rows that are trained on: those that validation_split leaves.
@@ -173,6 +183,7 @@ void TrainingRun::announce(int threads) {
   if (test_) fmt::print("               test: {} rows of {}\n", test_->rows(), test_->description());
   fmt::print("training       {} epochs of {} steps, batch {}, {}{}, allreduce {}\n", config_.fit.epochs, batches->steps(), config_.fit.batch_size,
              name_of(model_->dtype_policy()), config_.mixed_precision == DtypePolicy::automatic ? " (auto)" : "", allreduce_name());
+  fmt::print("exchange       {}{}\n", exchange_text(), config_.fit.reproducible ? " (reproducible on any hosts)" : "");
   fmt::print("{}", start_table(places_, *batches, config_.fit.batch_size));
   std::fflush(stdout);
 }

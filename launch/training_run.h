@@ -36,6 +36,7 @@ struct TrainArguments {
   /// For whoever watches a run from inside (lockstep bench startup): called on every rank on the way; and callbacks of fit() behind its own.
   std::function<void()> directory_made = [] {}, coordinator_up = [] {};
   std::vector<Callback*> callbacks = {};
+  bool reproducible = false;
 };
 
 /// A training run from its configuration (or the run directory to resume) to result.json, on all ranks; the members in the order in which
@@ -65,6 +66,7 @@ class TrainingRun {
   bool leads() const { return world_.rank() == 0; }
   std::string how_it_ended() const;
   std::string allreduce_name() const;
+  std::string exchange_text() const;
   std::int64_t training_rows() const;
   std::unique_ptr<Sampler> sampler() const;
 

@@ -21,8 +21,8 @@ struct Trained {
   std::uint64_t digest = 0;
 };
 
-Trained train(Sequential model, const Dataset& data, std::int64_t batch, int threads, const World& on) {
-  const History history = model.fit(data, {.epochs = 2, .batch_size = batch, .threads = threads, .verbose = 0}, on);
+Trained train(Sequential model, const Dataset& data, std::int64_t batch, int threads, const World& on, bool reproducible = false) {
+  const History history = model.fit(data, {.epochs = 2, .batch_size = batch, .threads = threads, .reproducible = reproducible, .verbose = 0}, on);
   return {model.get_weights(), history.history, model.digest()};
 }
 
@@ -59,6 +59,39 @@ TEST_P(SameBits, AtAnyNumberOfRanksAndThreads) {
       expect_same_bits(all, alone, "batch " + std::to_string(batch) + ", " + std::to_string(threads) + " threads");
     }
   }
+}
+
+// Where a batch's factors are larger than a kernel, its gradients are summed in a tree over grains.
+TEST_P(SameBits, WithSumsInATree) {
+  const ArrayDataset data = labelled_rows(203, 157, 5);
+  const auto& [name, optimizer, regularizer] = GetParam();
+  for (const std::int64_t batch : {3, 50, 203}) {
+    const Trained alone = train(wide(optimizer, regularizer), data, batch, 1, World(), true);
+    const Trained all = train(wide(optimizer, regularizer), data, batch, 2, world(), true);
+    expect_same_bits(all, alone, "batch " + std::to_string(batch));
+    if (batch == 3) continue;  // one grain: there is nothing to sum
+    const Trained factors = train(wide(optimizer, regularizer), data, batch, 1, World());
+    EXPECT_NE(factors.digest, alone.digest) << "the tree was not used";
+    EXPECT_NEAR(factors.history.at("loss").back(), alone.history.at("loss").back(), 1e-4);
+  }
+}
+
+TEST(SameBits, TellWhichLayersAreSummedInATree) {
+  Sequential model = wide(Sgd{});
+  model.build({157});
+  const auto exchanges = [&](std::int64_t batch) {
+    std::string text;
+    for (const auto& [layer, what] : model.exchanges({.batch_size = batch, .reproducible = true}, 203, world())) text += layer + ": " + what + "; ";
+    return text;
+  };
+  EXPECT_EQ(exchanges(3), "dense: factors; dense_1: factors; dense_2: tree; ");  // 8 (53 + 5) >= 53 x 5
+  EXPECT_EQ(exchanges(50), "dense: tree; dense_1: tree; dense_2: tree; ");        // 64 (157 + 101) >= 157 x 101
+}
+
+TEST(SameBits, AreRefusedWithAForcedAllreduce) {
+  const ArrayDataset data = labelled_rows(20, 157, 5);
+  Sequential model = wide(Sgd{});
+  EXPECT_THROW(model.fit(data, {.allreduce = AllreduceAlgorithm::ring, .reproducible = true, .verbose = 0}, world()), AgreedError);
 }
 
 INSTANTIATE_TEST_SUITE_P(Optimizers, SameBits,

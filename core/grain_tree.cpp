@@ -1,0 +1,51 @@
+#include "core/grain_tree.h"
+
+#include <algorithm>
+
+#include "cluster/clones.h"
+
+namespace lockstep {
+
+LOCKSTEP_CLONES void add_arrays(const float* a, const float* b, float* y, std::int64_t count) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) y[i] = a[i] + b[i];
+}
+
+GrainTree::GrainTree(std::int64_t grains, int ranks) : grains_(grains) {
+  while ((std::int64_t{1} << levels_) < grains) ++levels_;
+  for (int rank = 0; rank < ranks; ++rank) {
+    first_.push_back(parts());
+    split({levels_, 0}, grains * rank / ranks, grains * (rank + 1) / ranks);
+  }
+  first_.push_back(parts());
+}
+
+/// The largest nodes below `node` whose grains all lie in [first, last), in order.
+void GrainTree::split(const Node& node, std::int64_t first, std::int64_t last) {
+  const std::int64_t begin = node.first(), end = std::min(grains_, (node.index + 1) << node.level);
+  if (begin >= last || end <= first || begin >= end) return;
+  if (begin >= first && end <= last) {
+    parts_.push_back(node);
+    return;
+  }
+  split(node.left(), first, last);
+  split(node.right(), first, last);
+}
+
+void GrainTree::combine(const float* parts, std::int64_t stride, std::int64_t count, float* to, float* scratch) const {
+  std::int64_t part = 0;  // they are met in order
+  // Where the value of a node lies: a part is not copied.
+  const auto value = [&](const auto& self, const Node& node, float* place, float* rest) -> const float* {
+    const Node& next = parts_[static_cast<std::size_t>(part)];
+    if (next.level == node.level && next.index == node.index) return parts + stride * part++;
+    const float* const left = self(self, node.left(), place, rest);
+    if (node.right().first() >= grains_) return left;
+    const float* const right = self(self, node.right(), rest, rest + count);
+    add_arrays(left, right, place, count);
+    return place;
+  };
+  const float* const sum = value(value, {levels_, 0}, to, scratch);
+  if (sum != to) std::copy_n(sum, count, to);
+}
+
+}  // namespace lockstep
