@@ -147,7 +147,8 @@ BenchJson StepBench::train(const FitOptions& options) {
   };
   const Spread total = part([](const StepFloorTimes& t) { return t.total(); });
   BenchJson result = figures(clock.steps, total.median * 1e-6);
-  result["exchange"] = model.exchange(fit, rows_->rows(), world_) == ExchangeKind::factors ? "factors" : "gradients";
+  const std::vector<Sequential::LayerExchange> exchanges = model.exchanges(fit, rows_->rows(), world_);
+  result["exchange"] = exchanges.empty() ? "factors" : exchanges.front().what;
   result["floor_us"] = {{"total", to_json(total)},
                         {"forward", part([](const StepFloorTimes& t) { return t.forward; }).median},
                         {"backward_data", part([](const StepFloorTimes& t) { return t.backward_data; }).median},
