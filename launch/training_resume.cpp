@@ -77,7 +77,7 @@ void TrainingRun::resume() {
     }
     fmt::print("resuming from {} (epoch {}, step {})\n", from_->path, state.epoch + 1, state.step_in_epoch);
     if (!state.healthy) fmt::print(stderr, "warning: its loss or weights are not finite numbers; what is trained from here on will not be either\n");
-    warn_of_other_bits(state);
+    check_same_bits(state);
     text = checkpoint_state_json(state);
   });
   const CheckpointState state = checkpoint_state_from_json("state.json", world_.broadcast(text));
@@ -91,21 +91,28 @@ void TrainingRun::resume() {
 /// What decides about the last bits of the weights besides the configuration.
 std::map<std::string, std::string> TrainingRun::bit_facts() const {
   std::map<std::string, std::string> versions = all_versions();
-  const bool factors = model_->exchange(config_.fit, training_rows(), world_) == ExchangeKind::factors;
+  const std::string carrier = allreduce_name();
   return {{"ISA", versions["ISA"]},
           {"oneDNN", versions["oneDNN"]},
           {"lockstep", versions["lockstep"]},
           {"grain rows", std::to_string(cut_grains(sampler()->slots(), 0, 1).rows)},
           {"threads per grain", "1"},
           {"dtype policy", std::string(name_of(model_->dtype_policy()))},
-          {"exchange", factors ? "factors" : fmt::format("gradients by {} on {} ranks", allreduce_name(), world_.size())}};
+          {"exchange", carrier == "factors" ? exchange_text() : fmt::format("gradients by {} on {} ranks", carrier, world_.size())}};
 }
 
-void TrainingRun::warn_of_other_bits(const CheckpointState& state) const {
+/// A difference is an error in reproducible mode and a warning otherwise.
+void TrainingRun::check_same_bits(const CheckpointState& state) const {
   const std::map<std::string, std::string> now = bit_facts();
   for (const auto& [fact, before] : state.facts) {
     const auto found = now.find(fact);
     if (found == now.end() || found->second == before) continue;
+    if (config_.fit.reproducible) {
+      throw Error(fmt::format("{} was '{}' when the checkpoint was made and is '{}' now, so the weights would not be those of the run without a break, as 'reproducible: "
+                              "true' promises; resume where it is '{}', or with --set reproducible=false",
+                              fact, before, found->second, before),
+                  kUsage);
+    }
     fmt::print(stderr, "warning: {} was '{}' when the checkpoint was made and is '{}' now: the weights will differ in their last bits from those of the run without a break\n",
                fact, before, found->second);
   }

@@ -55,7 +55,7 @@ class TrainingRun {
   void resume();
   void check_same_batches(const CheckpointState& state) const;
   std::map<std::string, std::string> bit_facts() const;
-  void warn_of_other_bits(const CheckpointState& state) const;
+  void check_same_bits(const CheckpointState& state) const;
   void announce(int threads);
   RunInfo info(int threads);
   RunFacts facts() const;
