@@ -75,9 +75,9 @@ void TrainingRun::resume() {
     if (state.epoch >= config_.fit.epochs && !arguments_.goes_on) {
       throw Error("all " + std::to_string(config_.fit.epochs) + " epochs of " + path_.string() + " are done; ask for more by --epochs", kUsage);
     }
-    fmt::print("resuming from {} (epoch {}, step {})\n", from_->path, state.epoch + 1, state.step_in_epoch);
     if (!state.healthy) fmt::print(stderr, "warning: its loss or weights are not finite numbers; what is trained from here on will not be either\n");
     check_same_bits(state);
+    fmt::print("resuming from {} (epoch {}, step {})\n", from_->path, state.epoch + 1, state.step_in_epoch);
     text = checkpoint_state_json(state);
   });
   const CheckpointState state = checkpoint_state_from_json("state.json", world_.broadcast(text));
