@@ -14,11 +14,14 @@ import datetime
 import json
 import os
 import pathlib
+import select
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = HERE.parent.parent
@@ -78,7 +81,11 @@ class Peer:
         self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment,
                                         preexec_fn=lambda: os.sched_setaffinity(0, case["affinity"]))
 
-    def answer(self, expected):
+    def answer(self, expected, deadline):
+        if not select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))[0]:
+            self.failure = f"no '{expected}' within --seconds"
+            self.process.kill()
+            return None
         word, _, rest = self.process.stdout.readline().strip().partition(" ")
         if word == expected:
             return rest
@@ -88,22 +95,26 @@ class Peer:
         self.failure = lines[-1] if lines else f"ended with code {self.process.returncode}"
         return None
 
-    def get_ready(self):
-        self.version = self.answer("ready")
+    def get_ready(self, deadline):
+        self.version = self.answer("ready", deadline)
 
-    def epoch(self):
+    def epoch(self, deadline):
         if self.failure:
             return
         self.process.stdin.write("epoch\n")
         self.process.stdin.flush()
-        answer = self.answer("us")
+        answer = self.answer("us", deadline)
         if answer:
             self.samples.append(float(answer))
 
     def end(self):
         if self.process.poll() is None:
-            self.process.stdin.close()
-            self.process.wait()
+            self.process.stdin.close()  # the end of its work
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
         self.log.close()
 
 
@@ -135,15 +146,16 @@ def run(options):
     with tempfile.TemporaryDirectory(prefix="lockstep-compare-") as directory:
         work = pathlib.Path(directory)
         (work / "config.yaml").write_text(config_text(case["model"], options.data.resolve()))
+        start = time.monotonic()
         peers = [Peer(name, case, options, work) for name in chosen]
         ours = []
         try:
             for peer in peers:
-                peer.get_ready()
-            for _ in range(options.rounds):
+                peer.get_ready(start + 0.7 * options.seconds)
+            while len(ours) < options.rounds and (not ours or time.monotonic() - start < 0.8 * options.seconds):
                 ours.append(our_step(case, options, work))
                 for peer in peers:
-                    peer.epoch()
+                    peer.epoch(start + options.seconds)
         finally:
             for peer in peers:
                 peer.end()
@@ -263,6 +275,7 @@ def parse(arguments):
     parser.add_argument("--rows", type=int, default=0, help="rows of an epoch (default: about a second's)")
     parser.add_argument("--rounds", type=int, default=3, help="epochs of each peer (default: 3)")
     parser.add_argument("--epochs", type=int, default=2, help="epochs of ours in each round (default: 2)")
+    parser.add_argument("--seconds", type=float, default=90, help="time for a case; a peer that needs longer is left out (default: 90)")
     parser.add_argument("--peers", default=",".join(PEERS), help="of: lockstep (always runs), " + ", ".join(PEERS))
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "lockstep-compare"
     parser.add_argument("--venv", type=pathlib.Path, default=cache / "venv", help="virtual environment of the peers (default: %(default)s)")
@@ -281,6 +294,7 @@ def parse(arguments):
 
 def main():
     options = parse(sys.argv[1:])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("compare.py: ended by a signal"))  # by an exception, which ends the peers as well
     {"setup": setup, "run": run, "all": run_all, "report": report}[options.command](options)
 
 
