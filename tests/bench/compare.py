@@ -79,12 +79,13 @@ class Peer:
         environment = dict(os.environ, TORCHINDUCTOR_CACHE_DIR=str(options.venv / "inductor"), TORCHINDUCTOR_FX_GRAPH_CACHE="1", LOCKSTEP_PEER_DIR=str(work))
         command = [options.venv / "bin" / "python", HERE / "peers.py", name, options.data, case["rows"], case["batch"], case["cores"], *MODELS[case["model"]]]
         self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment,
+                                        process_group=0,  # so that what it starts can be ended with it
                                         preexec_fn=lambda: os.sched_setaffinity(0, case["affinity"]))
 
     def answer(self, expected, deadline):
         if not select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))[0]:
             self.failure = f"no '{expected}' within --seconds"
-            self.process.kill()
+            self.kill()
             return None
         word, _, rest = self.process.stdout.readline().strip().partition(" ")
         if word == expected:
@@ -113,9 +114,12 @@ class Peer:
             try:
                 self.process.wait(10)
             except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+                self.kill()
         self.log.close()
+
+    def kill(self):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
 
 def our_step(case, options, work):
@@ -126,6 +130,13 @@ def our_step(case, options, work):
         command = ["mpirun", "-np", case["cores"], *command]
     ran = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, check=True, preexec_fn=lambda: os.sched_setaffinity(0, case["affinity"]))
     return json.loads(ran.stdout)
+
+
+def busy_seconds():
+    """Of all cores since the machine started; and those of this process and of what it has started and seen the end of."""
+    with open("/proc/stat") as file:
+        user, nice, system, _, _, irq, softirq, *_ = (int(word) for word in file.readline().split()[1:])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK"), sum(os.times()[:4])
 
 
 def run(options):
@@ -146,7 +157,7 @@ def run(options):
     with tempfile.TemporaryDirectory(prefix="lockstep-compare-") as directory:
         work = pathlib.Path(directory)
         (work / "config.yaml").write_text(config_text(case["model"], options.data.resolve()))
-        start = time.monotonic()
+        start, busy_before = time.monotonic(), busy_seconds()
         peers = [Peer(name, case, options, work) for name in chosen]
         ours = []
         try:
@@ -159,6 +170,8 @@ def run(options):
         finally:
             for peer in peers:
                 peer.end()
+    machine, own = (after - before for after, before in zip(busy_seconds(), busy_before))
+    case["others"] = round(max(0, machine - own) / (time.monotonic() - start), 2)
     merge(options, case, ours, peers, skipped)
 
 
@@ -168,7 +181,7 @@ def merge(options, case, ours, peers, skipped):
     setting = ours[-1]["setting"]
     one = results.setdefault(f"{case['model']} {case['batch']} {case['cores']}", {})
     one |= {"model": case["model"], "batch": case["batch"], "cores": case["cores"], "rows": case["rows"], "date": datetime.date.today().isoformat(),
-            "setting": setting}
+            "others": case["others"], "setting": setting}
     figures = one.setdefault("us", {})
 
     def put(name, samples, version):
@@ -238,6 +251,9 @@ def notes(results):
                 versions.add(figure["version"])
     where = ", ".join(sorted({cores for cores, _ in trips}))
     trip = f"; the two cores {where}: {min(ns for _, ns in trips):.0f} to {max(ns for _, ns in trips):.0f} ns for a cache line there and back" if trips else ""
+    others = max(case["others"] for case in results.values())
+    if others > 0.1:
+        trip += f". Other programs kept up to {others:.1f} cores busy meanwhile, which made all of these slower: a quiet machine gives other figures"
     lines = [f"Medians, {' and '.join(sorted(dates))}, {'; '.join(sorted(settings))}{trip}. {', '.join(sorted(versions))}."]
     return lines + ([". ".join(sorted(skipped)) + "."] if skipped else [])
 
