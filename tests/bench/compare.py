@@ -176,13 +176,13 @@ def run(options):
 
 
 def merge(options, case, ours, peers, skipped):
-    """Adds a case's results to the file; what was measured there before about the same is replaced."""
+    """Puts a case into the file, in place of what was measured there before about the same."""
     results = json.loads(options.results.read_text()) if options.results.exists() else {}
     setting = ours[-1]["setting"]
     one = results.setdefault(f"{case['model']} {case['batch']} {case['cores']}", {})
     one |= {"model": case["model"], "batch": case["batch"], "cores": case["cores"], "rows": case["rows"], "date": datetime.date.today().isoformat(),
             "others": case["others"], "setting": setting}
-    figures = one.setdefault("us", {})
+    figures = one["us"] = {}  # all of one run: figures of different runs do not belong beside each other
 
     def put(name, samples, version):
         figures[name] = {"median": statistics.median(samples), "min": min(samples), "max": max(samples), "samples": len(samples), "version": version}
