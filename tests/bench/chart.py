@@ -24,9 +24,8 @@ def draw(axes, cases, title):
             ratio = figure["median"] / case["us"]["lockstep"]["median"]
             label = NAMES[name].strip("*") if at == 0 or all("median" not in c["us"].get(name, {}) for c in cases[:at]) else None
             axes.bar(at + i * width, ratio, width * 0.92, color=COLORS[name], label=label)
-            axes.text(at + i * width, ratio * 1.04, f"{ratio:.1f}", ha="center", fontsize=6.5)
+            axes.text(at + i * width, ratio, f"{ratio:.1f}", ha="center", va="bottom", fontsize=6.5)
     axes.axhline(1, color=COLORS["lockstep"], linewidth=0.8)
-    axes.set_yscale("log")
     axes.set_xticks([at + 0.425 - width / 2 for at in range(len(cases))], [f"batch {case['batch']}\n(ours {case['us']['lockstep']['median']:,.0f} µs)" for case in cases])
     axes.set_title(title, fontsize=10)
     axes.set_ylabel("time of a step / ours")

@@ -248,12 +248,13 @@ def notes(results):
             if "skipped" in figure:
                 skipped.add(f"{NAMES[name]} not measured ({figure['skipped']})")
             elif figure["version"]:
-                versions.add(figure["version"])
+                versions.update(figure["version"].split(", "))
     where = ", ".join(sorted({cores for cores, _ in trips}))
     trip = f"; the two cores {where}: {min(ns for _, ns in trips):.0f} to {max(ns for _, ns in trips):.0f} ns for a cache line there and back" if trips else ""
     others = max(case["others"] for case in results.values())
     if others > 0.1:
         trip += f". Other programs kept up to {others:.1f} cores busy meanwhile, which made all of these slower: a quiet machine gives other figures"
+    versions.discard("gloo")
     lines = [f"Medians, {' and '.join(sorted(dates))}, {'; '.join(sorted(settings))}{trip}. {', '.join(sorted(versions))}."]
     return lines + ([". ".join(sorted(skipped)) + "."] if skipped else [])
 

@@ -127,7 +127,7 @@ def torch_train(form, x, y, batch, cores, widths, rank=0, join=None):
         def all_ranks():
             torch.distributed.broadcast(go, 0)
             epoch()
-        serve(f"PyTorch {torch.__version__}, gloo, {ranks} processes", all_ranks, steps)
+        serve(f"PyTorch {torch.__version__}, gloo", all_ranks, steps)
         go.zero_()
         torch.distributed.broadcast(go, 0)
     else:
