@@ -126,7 +126,7 @@ job cancelled 75 0 'echo > started; read -r < go; code=75' TERM
 # --- srun; tasks of an array have their own run directories, however often they are requeued ---
 for task in 3 4; do
   script=full.sbatch SLURM_ARRAY_JOB_ID=20 SLURM_ARRAY_TASK_ID=$task job array$task 0 0 'code=0'
-  has calls.txt "srun --mpi=pmix --kill-on-bad-exit=1 --cpu-bind=cores $(readlink -f "$lockstep") train $config --set seed=$task --set name=it's --run-dir runs/quickstart-20_$task --continue threads 8"
+  has calls.txt "srun --mpi=pmix --kill-on-bad-exit=0 --wait=10 --cpu-bind=cores $(readlink -f "$lockstep") train $config --set seed=$task --set name=it's --run-dir runs/quickstart-20_$task --continue threads 8"
 done
 
 # --- the template itself ---
