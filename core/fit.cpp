@@ -167,10 +167,10 @@ bool Fit::train_epoch(std::int64_t epoch, std::int64_t first_step) {
   now_.epoch = epoch;
   now_.step = first_step;
   now_.samples = 0;
-  if (first_step > 0) {
-    trainer_.begin_epoch(epoch, first_step, options_.initial_sums);
+  if (first_step > 0 && options_.initial_sums != nullptr) {
+    trainer_.begin_epoch(epoch, first_step, *options_.initial_sums);
   } else {
-    trainer_.begin_epoch(epoch, 0);
+    trainer_.begin_epoch(epoch, first_step);
   }
   each([&](Callback& c) { c.on_epoch_begin(now_); });
   for (std::int64_t step = first_step; step < now_.steps_per_epoch; ++step) {

@@ -38,7 +38,7 @@ struct FitOptions {
   std::int64_t initial_epoch = 0;
   // To go on in the middle of an epoch: the step of the initial epoch that is next, its sums so far and what callbacks remembered, by name.
   std::int64_t initial_step = 0;
-  EpochSums initial_sums = {};
+  const EpochSums* initial_sums = nullptr;
   std::map<std::string, std::string> callback_states = {};
   std::map<std::int64_t, float> class_weight = {};  ///< class -> weight of its rows in the training loss; 1 where missing
   std::int64_t shards = 0;                          ///< logical shards V; 0: batch_size, at most 1024 (sampler.h)

@@ -84,7 +84,8 @@ void TrainingRun::resume() {
   before_ = state.history;
   config_.fit.initial_epoch = state.epoch;
   config_.fit.initial_step = state.step_in_epoch;
-  config_.fit.initial_sums = state.sums;
+  sums_ = state.sums;
+  config_.fit.initial_sums = &sums_;
   config_.fit.callback_states = state.callbacks;
 }
 

@@ -83,7 +83,8 @@ class TrainingRun {
   StatusBoard board_;
   std::unique_ptr<Coordinator> coordinator_;
   std::vector<RankPlace> places_;
-  History before_;  // of a resumed run
+  History before_;  // of a resumed run, and what it knows of its interrupted epoch
+  EpochSums sums_;
   std::optional<HistoryCsv> csv_;                  // rank 0
   std::optional<CheckpointCallback> checkpoints_;  // rank 0
   FitState last_;

@@ -105,7 +105,7 @@ Trained resumed(const Dataset& data, const Dataset& validation, bool plain, cons
   FitOptions fit = options(validation);
   fit.initial_epoch = saved.epoch;
   fit.initial_step = saved.step;
-  fit.initial_sums = saved.sums;
+  fit.initial_sums = &saved.sums;
   fit.callback_states = {{"counter", saved.count}};
   fit.callbacks = {&counter};
   const History after = model.fit(data, fit, on);
