@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <functional>
 
+#include "cluster/core_round_trip.h"
 #include "cluster/process_usage.h"
 #include "core/summary.h"
 #include "io/keras_file.h"
@@ -250,6 +251,7 @@ std::string TrainingRun::how_it_ended() const {
   return fmt::format("interrupted by {} (rank {}) after a checkpoint; run it again", name, ranks);
 }
 
+/// Collective.
 RunFacts TrainingRun::facts() const {
   RunFacts facts;
   const std::unique_ptr<Sampler> batches = sampler();
@@ -261,6 +263,7 @@ RunFacts TrainingRun::facts() const {
   for (const RowRange& range : batches->ranges(grains.first_slot(), grains.first_slot() + grains.own_slots())) facts.shard_bytes += range.size() * train_->row_bytes();
   facts.streams = facts.shard_bytes > config_.train.options.memory_budget;
   facts.checkpoint_every = config_.checkpoint.every_epochs;
+  if (const std::optional<CoreRoundTrip> trip = core_round_trip(world_)) facts.far_cores = world_.local_size() > 1 && !trip->near();
   return facts;
 }
 
