@@ -4,12 +4,27 @@
 #include <array>
 
 #include "cluster/allreduce_algorithms.h"
+#include "cluster/allreduce_table.h"
 
 namespace lockstep {
-
 namespace {
 
-constexpr std::array<std::string_view, 4> kNames = {"auto", "shared", "ring", "mpi"};  // in the order of AllreduceAlgorithm
+// In the order of AllreduceAlgorithm.
+constexpr std::array<std::string_view, 6> kNames = {"auto", "shared", "ring", "halving-doubling", "recursive-doubling", "mpi"};
+
+void check_one_host(const World& world) {
+  if (world.hosts() == 1) return;
+  std::string hosts, last;
+  for (const std::string& host : world.all_gather(world.hostname())) {
+    if (host != last) hosts += (hosts.empty() ? "" : ", ") + host;
+    last = host;
+  }
+  world.agree([&] {
+    throw Error("allreduce 'shared' works within one host, but the ranks are on " + std::to_string(world.hosts()) + " (" + hosts +
+                    "); use auto, ring, halving-doubling, recursive-doubling or mpi",
+                kUsage);
+  });
+}
 
 }  // namespace
 
@@ -23,23 +38,18 @@ AllreduceAlgorithm allreduce_from_name(std::string_view name) {
   throw Error("unknown allreduce '" + std::string(name) + "'; there are: " + known, kUsage);
 }
 
+std::string_view allreduce_name(AllreduceAlgorithm algorithm) {
+  return kNames[static_cast<std::size_t>(algorithm)];
+}
+
 std::unique_ptr<Allreduce> make_allreduce(const World& world, AllreduceAlgorithm algorithm) {
-  if (algorithm == AllreduceAlgorithm::shared && world.hosts() > 1) {
-    std::string hosts;
-    std::string last;
-    for (const std::string& host : world.all_gather(world.hostname())) {
-      if (host != last) hosts += (hosts.empty() ? "" : ", ") + host;
-      last = host;
-    }
-    world.agree([&] {
-      throw Error("allreduce 'shared' works within one host, but the ranks are on " + std::to_string(world.hosts()) + " (" + hosts +
-                      "); use auto, ring or mpi",
-                  kUsage);
-    });
-  }
-  if (world.communicator() == nullptr || (algorithm == AllreduceAlgorithm::automatic && world.hosts() == 1)) return make_shared_allreduce(world);
+  if (algorithm == AllreduceAlgorithm::shared) check_one_host(world);
+  if (world.communicator() == nullptr) return make_shared_allreduce(world);
   switch (algorithm) {
+    case AllreduceAlgorithm::automatic: return make_allreduce(world, measure_allreduce(world));
     case AllreduceAlgorithm::shared: return make_shared_allreduce(world);
+    case AllreduceAlgorithm::halving_doubling: return make_halving_doubling_allreduce(world);
+    case AllreduceAlgorithm::recursive_doubling: return make_recursive_doubling_allreduce(world);
     case AllreduceAlgorithm::mpi: return make_mpi_allreduce(world);
     default: return make_ring_allreduce(world);
   }

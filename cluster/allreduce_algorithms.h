@@ -6,10 +6,13 @@
 #include <vector>
 
 #include "cluster/allreduce.h"
+#include "cluster/allreduce_steps.h"
 
 namespace lockstep {
 
 std::unique_ptr<Allreduce> make_ring_allreduce(const World& world);
+std::unique_ptr<Allreduce> make_halving_doubling_allreduce(const World& world);
+std::unique_ptr<Allreduce> make_recursive_doubling_allreduce(const World& world);
 std::unique_ptr<Allreduce> make_shared_allreduce(const World& world);
 std::unique_ptr<Allreduce> make_mpi_allreduce(const World& world);
 

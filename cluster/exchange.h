@@ -18,6 +18,18 @@ enum class ExchangeKind { automatic, factors, gradients };
 /// From "auto", "factors", "gradients"; anything else is an Error (kUsage) that lists these.
 ExchangeKind exchange_from_name(std::string_view name);
 
+/// What goes on with the sums of the first buckets of gradients while the others are formed: a thread of their own, where a core is spare; a
+/// look in between buckets; or nothing: then all is summed at the end, at once. Only sums by messages (ring, halving-doubling,
+/// recursive-doubling) can go on in between. `automatic`: between hosts `thread` where a core is spare, else `poll`; on one host `none`.
+/// thread and poll give the same bits; none cuts the sums otherwise, which a ring shows in the last bits.
+enum class ExchangeProgress { automatic, thread, poll, none };
+
+/// From "auto", "thread", "poll", "none"; anything else is an Error (kUsage) that lists these.
+ExchangeProgress progress_from_name(std::string_view name);
+
+/// What `wanted` means for a rank of `threads` threads: not `automatic`. `thread` without MPI_THREAD_MULTIPLE is an Error (kUsage). Collective.
+ExchangeProgress choose_progress(const World& world, ExchangeProgress wanted, int threads);
+
 /// What one call forms: the gradient of kernel rows [first, last) of a layer and, with `bias`, of its bias; `offset`, `count`: its slice of the
 /// flat buffers. Blocks depend on the model alone, never on the number of ranks, so an element is always summed by the same call.
 ///
@@ -91,8 +103,8 @@ class Exchange {
 };
 
 /// Local gradients, summed by an allreduce, which must outlive it; own() is everything. `blocks`: of all layers, last layer first, in the
-/// order of their offsets and without gaps. Collective.
-std::unique_ptr<Exchange> make_allreduce_exchange(Allreduce& allreduce, std::vector<GradientBlock> blocks, Exchange::Form form);
+/// order of their offsets and without gaps. `progress`: from choose_progress(). Collective.
+std::unique_ptr<Exchange> make_allreduce_exchange(Allreduce& allreduce, std::vector<GradientBlock> blocks, Exchange::Form form, ExchangeProgress progress);
 
 /// Factors (Xie et al. 2015, arXiv 1511.08486): no local gradient ever exists, nothing is summed over ranks, and no order of additions depends
 /// on their number. The ranks of a host share them in memory, so that nothing is sent, and divide the gradient among themselves; every host

@@ -83,14 +83,25 @@ int host_cores(const World& world) {
   return std::max(1, static_cast<int>(limit > 0 ? std::min(all, std::ceil(limit)) : all));
 }
 
+namespace {
+
+/// Of this rank, whose host's masks these are.
+int fair_share(const std::vector<std::vector<int>>& masks) {
+  const int share = fair_threads(own_mask(), masks);
+  const double limit = quota() / static_cast<double>(masks.size());
+  return limit > 0 ? std::clamp(static_cast<int>(limit), 1, share) : share;
+}
+
+}  // namespace
+
 int threads_for_rank(const World& world, int wanted) {
   const std::vector<std::vector<int>> neighbours = masks_of_host(world);
   if (wanted > 0) return wanted;
   if (const char* user = std::getenv("OMP_NUM_THREADS"); user != nullptr && std::atoi(user) > 0) return std::atoi(user);
-  const int share = fair_threads(own_mask(), neighbours);
-  const double limit = quota() / static_cast<double>(neighbours.size());
-  return limit > 0 ? std::clamp(static_cast<int>(limit), 1, share) : share;
+  return fair_share(neighbours);
 }
+
+bool has_spare_core(const World& world, int threads) { return fair_share(masks_of_host(world)) > threads; }
 
 std::vector<RankPlace> rank_places(const World& world, int threads) {
   std::ostringstream own;

@@ -19,6 +19,9 @@ int fair_threads(const std::vector<int>& own, const std::vector<std::vector<int>
 /// OpenMP threads of this rank: `wanted` if > 0, else OMP_NUM_THREADS if the user has set it, else its fair share. Collective.
 int threads_for_rank(const World& world, int wanted);
 
+/// Whether a rank with `threads` threads has less than its fair share of the cores. Collective.
+bool has_spare_core(const World& world, int threads);
+
 /// One rank's line of the start-up table.
 struct RankPlace {
   int rank;

@@ -182,8 +182,10 @@ class SharedAllreduce final : public Allreduce {
     T* const sums = staging<T>(rank_, 2 + turn);
     const auto [first, last] = slice<T>(rank_, piece.size());
     for_blocks<T>(first, last, [&](std::size_t at, std::size_t count) {
-      add_tree<T>(sources, at, count, sums + at);
-      std::memcpy(piece.data() + at, sums + at, count * sizeof(T));
+      T total[kBlockBytes / sizeof(T)];
+      add_tree<T>(sources, at, count, total);
+      std::memcpy(piece.data() + at, total, count * sizeof(T));
+      std::memcpy(sums + at, total, count * sizeof(T));
     });
   }
 

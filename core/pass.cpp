@@ -64,16 +64,19 @@ void Pass::forward(Block block, std::int64_t grains, std::size_t first, std::siz
   }
 }
 
-void Pass::backward(Block block) {
+void Pass::backward(Block block, const std::function<void(std::size_t)>& done) {
   const auto& ops = network_.ops();
   for (std::size_t i = ops.size(); i-- > network_.first_trainable();) {
-    const TraceSpan span(trace_, SpanKind::backward, static_cast<std::int64_t>(i));
-    const Op& op = *ops[i];
-    const bool wanted = i > network_.first_trainable();
-    for_each_grain(threads_, grains_, [&](std::int64_t g) {
-      const std::int64_t x = g * rows_ * op.in, y = g * rows_ * op.out;
-      op.backward(values(i) + x, values(i + 1) + y, deltas(i + 1) + y, wanted ? deltas(i) + x : nullptr, at(block, g, i + 1 == ops.size()));
-    });
+    {
+      const TraceSpan span(trace_, SpanKind::backward, static_cast<std::int64_t>(i));
+      const Op& op = *ops[i];
+      const bool wanted = i > network_.first_trainable();
+      for_each_grain(threads_, grains_, [&](std::int64_t g) {
+        const std::int64_t x = g * rows_ * op.in, y = g * rows_ * op.out;
+        op.backward(values(i) + x, values(i + 1) + y, deltas(i + 1) + y, wanted ? deltas(i) + x : nullptr, at(block, g, i + 1 == ops.size()));
+      });
+    }
+    done(i);
   }
 }
 

@@ -80,7 +80,8 @@ class Pass {
   /// Op::finish of op i for the own grains.
   void finish(std::size_t i, Block block);
   /// From output_deltas() down to the first trainable op; leaves each op's deltas in deltas(i + 1).
-  void backward(Block block);
+  /// done(i) after op i, whose deltas and those of the ops behind it are complete then.
+  void backward(Block block, const std::function<void(std::size_t)>& done);
 
  private:
   Block at(Block block, std::int64_t grain, bool last) const;

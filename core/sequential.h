@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/allreduce_table.h"
 #include "cluster/exchange.h"
 #include "cluster/trace.h"
 #include "cluster/world.h"
@@ -44,10 +45,12 @@ struct FitOptions {
   std::int64_t shards = 0;                          ///< logical shards V; 0: batch_size, at most 1024 (sampler.h)
   int threads = 0;                                  ///< OpenMP threads of this rank; 0: OMP_NUM_THREADS, else a fair share of the cores (placement.h)
   AllreduceAlgorithm allreduce = AllreduceAlgorithm::automatic;
+  AllreduceTable allreduce_table = {};  ///< for `automatic`, from measure_allreduce(); empty: fit() measures where it needs to
   ExchangeKind exchange = ExchangeKind::automatic;
   /// The same bits of weights and metrics at every number of ranks on any hosts, by factors and, where those of a batch are larger than a kernel,
   /// by gradients summed in one tree over grains. Not with a forced allreduce or exchange of gradients.
   bool reproducible = false;
+  ExchangeProgress progress = ExchangeProgress::automatic;  ///< of sums of gradients, beside backward
   std::vector<Callback*> callbacks = {};
   Trace* trace = nullptr;  ///< where this rank's spans go (cluster/trace.h); null: none are taken
   int verbose = 1;  ///< 0 silent, 1 progress bar on a terminal and a line an epoch elsewhere, 2 a line an epoch; rank 0 prints

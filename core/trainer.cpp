@@ -45,7 +45,7 @@ Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& optio
       in_place_(exchanges_factors(options, *model.network, grains_, world) && model.optimizer->plain() && !regularized_),
       trees_(grains_.count, world.size(), world.rank(), threads,
              [this](const GradientBlock& block, std::int64_t grain, float* to) { form_leaf(block, grain, to); }),
-      exchange_(make_exchange()),
+      exchange_(make_exchange(threads)),
       at_once_(exchange_->shared() && !model.optimizer->clips_by_norm()),
       pass_(*model.network, {.rows = grains_.rows,
                              .grains = grains_.own(),
@@ -85,7 +85,7 @@ Trainer::~Trainer() {
   model_.optimizer->place(own, false);
 }
 
-std::unique_ptr<Exchange> Trainer::make_exchange() {
+std::unique_ptr<Exchange> Trainer::make_exchange(int threads) {
   const Exchange::Form form = [this](std::span<const GradientBlock> blocks) { this->form(blocks); };
   const bool columns = cuts_columns(*model_.network, dense_, in_place_) && !sums_in_tree(dense_.size() - 1);
   blocks_ = cut_blocks(*model_.network, dense_, columns);
@@ -93,8 +93,9 @@ std::unique_ptr<Exchange> Trainer::make_exchange() {
     if (block.columns > 0) columns_.push_back({block.column, block.columns});
   }
   if (exchanges_factors(options_, *model_.network, grains_, world_)) return make_factor_exchange(world_, blocks_, form);
-  allreduce_ = make_allreduce(world_, options_.allreduce);
-  return make_allreduce_exchange(*allreduce_, blocks_, form);
+  const bool measured = options_.allreduce == AllreduceAlgorithm::automatic && !options_.allreduce_table.empty();
+  allreduce_ = measured ? make_allreduce(world_, options_.allreduce_table) : make_allreduce(world_, options_.allreduce);
+  return make_allreduce_exchange(*allreduce_, blocks_, form, choose_progress(world_, options_.progress, threads));
 }
 
 /// What the first layer reads is copied to every rank where each computes columns of its output for the whole batch.
@@ -154,11 +155,6 @@ Trainer::Request Trainer::step(Request own) {
   profile_.input += lap();
   const double communication = exchange_->seconds();
   compute();
-  for (std::size_t i = 0; i < dense_.size(); ++i) {
-    const TraceSpan gradient(exchange_->shared() && !trees_.has(i) ? nullptr : options_.trace, SpanKind::gradient);
-    if (trees_.has(i)) trees_.sum(i);
-    exchange_->ready(i);
-  }
   const std::span<float> flags = exchange_->flags();
   flags[kStop] = own.stop ? 1.F : 0.F;
   flags[kCheckpoint] = own.checkpoint ? 1.F : 0.F;
@@ -216,7 +212,13 @@ void Trainer::compute() {
   }
   rows_ += static_cast<double>(rows);
   if (regularized_) penalty_ += static_cast<double>(rows) * penalty(*model_.network);
-  pass_.backward(block);
+  std::size_t ready = 0;
+  pass_.backward(block, [&](std::size_t op) {
+    if (ready == dense_.size() || dense_[ready] != op) return;
+    const TraceSpan gradient(exchange_->shared() && !trees_.has(ready) ? nullptr : options_.trace, SpanKind::gradient);
+    if (trees_.has(ready)) trees_.sum(ready);
+    exchange_->ready(ready++);
+  });
 }
 
 void Trainer::forward(const Block& block) {

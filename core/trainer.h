@@ -62,7 +62,7 @@ class Trainer {
   void forward(const Block& block);
   void score(std::int64_t grain, float scale);
   void weigh_classes();
-  std::unique_ptr<Exchange> make_exchange();
+  std::unique_ptr<Exchange> make_exchange(int threads);
   std::span<float> allocate_values(std::size_t i, std::int64_t count);
   void share_state();
   void form(std::span<const GradientBlock> blocks);

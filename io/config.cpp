@@ -122,6 +122,7 @@ void read_cluster(ConfigSection section, RunConfig& config) {
   };
   named("allreduce", allreduce_from_name, config.fit.allreduce);
   named("exchange", exchange_from_name, config.fit.exchange);
+  named("progress", progress_from_name, config.fit.progress);
   config.fit.threads = static_cast<int>(section.integer("threads", 0, 0, 4096));
   section.finish();
 }

@@ -43,7 +43,7 @@ struct RunConfig {
   ModelConfig model;
   CompileOptions compile;
   DtypePolicy mixed_precision = DtypePolicy::float32;
-  FitOptions fit;  ///< epochs, batch_size, shuffle, validation_split, class_weight, shards, threads, allreduce, exchange, reproducible
+  FitOptions fit;  ///< epochs, batch_size, shuffle, validation_split, class_weight, shards, threads, allreduce, exchange, progress, reproducible
   bool coordinator = true;
   CoordinatorOptions coordinator_options;
   CheckpointConfig checkpoint;

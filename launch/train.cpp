@@ -22,10 +22,11 @@ void add_train(CLI::App& app) {
   train->add_flag("--continue", arguments->goes_on,
                   "Go on with the run in --run-dir from its newest whole checkpoint; start it there if it has none yet. The same command starts a run and "
                   "resumes it after whatever ended it");
-  train->add_option("--allreduce", arguments->allreduce, "How gradients are summed over ranks: auto, shared, ring, mpi");
+  train->add_option("--allreduce", arguments->allreduce, "How gradients are summed over ranks: auto (measured), shared (one host), ring, halving-doubling,\nrecursive-doubling, mpi");
   train->add_option("--exchange", arguments->exchange, "What ranks exchange: auto, factors (activations and deltas of Dense layers), gradients");
   train->add_option("--trace", arguments->trace, "Write what every rank did when to this file, for ui.perfetto.dev or chrome://tracing")->type_name("FILE");
   train->add_flag("--reproducible", arguments->reproducible, "The same bits at every number of ranks on any hosts (key 'reproducible')");
+  train->add_option("--progress", arguments->progress, "How sums of gradients go on beside backward, between hosts: auto, thread, poll, none");
   train->add_option("--threads", arguments->threads, "Threads of each rank (default: its fair share of the cores)")->check(at_least(1));
   train->add_option("--verbose", arguments->verbose, "0 silent, 1 progress bar or a line an epoch, 2 a line an epoch")->check(CLI::Range(0, 2));
   train->footer(

@@ -36,6 +36,7 @@ std::vector<std::string> overrides(const TrainArguments& arguments, const RunCon
   if (!arguments.allreduce.empty()) set("cluster.allreduce", arguments.allreduce);
   if (!arguments.exchange.empty()) set("cluster.exchange", arguments.exchange);
   if (arguments.reproducible) set("reproducible", true);
+  if (!arguments.progress.empty()) set("cluster.progress", arguments.progress);
   return sets;
 }
 
@@ -144,12 +145,8 @@ std::string TrainingRun::allreduce_name() const {
   for (const auto& [layer, what] : model_->exchanges(config_.fit, training_rows(), world_)) {
     if (what != "gradients") return "factors";
   }
-  switch (config_.fit.allreduce) {
-    case AllreduceAlgorithm::ring: return "ring";
-    case AllreduceAlgorithm::mpi: return "mpi";
-    case AllreduceAlgorithm::shared: return "shared";
-    default: return world_.hosts() == 1 ? "shared" : "ring";
-  }
+  if (config_.fit.allreduce != AllreduceAlgorithm::automatic) return std::string(lockstep::allreduce_name(config_.fit.allreduce));
+  return config_.fit.allreduce_table.empty() ? "shared" : config_.fit.allreduce_table.text();
 }
 
 /// "dense: factors, dense_1: tree"
@@ -171,6 +168,9 @@ std::unique_ptr<Sampler> TrainingRun::sampler() const {
 
 void TrainingRun::announce(int threads) {
   places_ = rank_places(world_, threads);
+  if (config_.fit.allreduce == AllreduceAlgorithm::automatic && allreduce_name() != "factors") {
+    config_.fit.allreduce_table = measure_allreduce(world_);
+  }
   std::unique_ptr<Sampler> batches;
   world_.agree([&] { batches = sampler(); });
   if (!leads()) return;

@@ -27,7 +27,7 @@ namespace lockstep {
 
 /// What the command line of `lockstep train` says.
 struct TrainArguments {
-  std::string config, resume, run_dir, data, allreduce, exchange, trace;
+  std::string config, resume, run_dir, data, allreduce, exchange, progress, trace;
   std::vector<std::string> sets;
   std::int64_t epochs = 0, batch_size = 0;
   bool goes_on = false;  ///< --continue

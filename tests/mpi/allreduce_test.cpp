@@ -8,6 +8,7 @@
 #include <cstring>
 #include <random>
 
+#include "cluster/allreduce_table.h"
 #include "support/mpi_world.h"
 
 namespace lockstep {
@@ -84,8 +85,27 @@ TEST_P(AllreduceTest, ManySmallSumsInARow) {
   for (int i = 0; i < 200; ++i) fill_and_check<float>(*allreduce_, data.first(static_cast<std::size_t>(i % 38)));
 }
 
+TEST_P(AllreduceTest, SumsInParts) {
+  for (const std::size_t size : kSizes) {
+    const std::span<float> data = allreduce_->allocate(size);
+    for (const bool polls : {true, false}) {
+      for (std::size_t i = 0; i < size; ++i) data[i] = value<float>(i, world().rank());
+      allreduce_->start(data);
+      while (polls && !allreduce_->advance()) {
+      }
+      allreduce_->finish();
+      for (std::size_t i = 0; i < size; ++i) {
+        float expected = 0;
+        for (int r = 0; r < world().size(); ++r) expected += value<float>(i, r);
+        ASSERT_EQ(data[i], expected) << "element " << i << " of " << size;
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Algorithms, AllreduceTest,
-                         testing::Values(AllreduceAlgorithm::automatic, AllreduceAlgorithm::shared, AllreduceAlgorithm::ring, AllreduceAlgorithm::mpi));
+                         testing::Values(AllreduceAlgorithm::automatic, AllreduceAlgorithm::shared, AllreduceAlgorithm::ring, AllreduceAlgorithm::halving_doubling,
+                                         AllreduceAlgorithm::recursive_doubling, AllreduceAlgorithm::mpi));
 
 TEST(Allreduce, AlgorithmsTakeTurns) {
   const auto ring = make_allreduce(world(), AllreduceAlgorithm::ring), shared = make_allreduce(world(), AllreduceAlgorithm::shared);
@@ -96,13 +116,46 @@ TEST(Allreduce, AlgorithmsTakeTurns) {
   }
 }
 
+/// The tree over ranks is the same in all algorithms that add in a tree, where the number of ranks is a power of two.
+TEST(Allreduce, TreesGiveTheSameBits) {
+  if ((world().size() & (world().size() - 1)) != 0) return;
+  std::vector<std::vector<float>> results;
+  for (const AllreduceAlgorithm algorithm : {AllreduceAlgorithm::shared, AllreduceAlgorithm::halving_doubling, AllreduceAlgorithm::recursive_doubling}) {
+    std::mt19937 random(static_cast<unsigned>(world().rank()));
+    std::normal_distribution<float> normal;
+    std::vector<float>& data = results.emplace_back(70001);
+    for (float& x : data) x = normal(random);
+    make_allreduce(world(), algorithm)->sum(std::span<float>(data));
+    ASSERT_EQ(data, results[0]);
+  }
+}
+
+TEST(Allreduce, ChoosesBySize) {
+  using enum AllreduceAlgorithm;
+  // Lines that cross at 40 KB.
+  const AllreduceTable table({10000, 100000}, {{recursive_doubling, {1e-4, 4e-4}}, {ring, {2e-4, 2e-4}}});
+  EXPECT_EQ(table.at(8), recursive_doubling);
+  EXPECT_EQ(table.at(32U << 10U), recursive_doubling);
+  EXPECT_EQ(table.at(64U << 10U), ring);
+  EXPECT_EQ(table.at(std::size_t{1} << 40U), ring);
+  EXPECT_EQ(table.text(), "recursive-doubling to 32 KB, ring above");
+  const auto chosen = make_allreduce(world(), table);
+  EXPECT_EQ(chosen->name(), table.text());
+  for (const std::size_t size : kSizes) {
+    const std::span<float> data = chosen->allocate(size);
+    fill_and_check<float>(*chosen, data);
+    std::vector<double> doubles(size);
+    fill_and_check<double>(*chosen, doubles);
+  }
+}
+
 TEST(Allreduce, UnknownNameListsTheKnownOnes) {
   try {
     allreduce_from_name("nccl");
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.exit_code(), kUsage);
-    EXPECT_NE(std::string(error.what()).find("auto, shared, ring, mpi"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("auto, shared, ring, halving-doubling, recursive-doubling, mpi"), std::string::npos);
   }
 }
 

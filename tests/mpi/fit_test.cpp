@@ -72,10 +72,30 @@ INSTANTIATE_TEST_SUITE_P(Sizes, FitTest,
 
 TEST(Fit, EveryAllreduceAgrees) {
   const ArrayDataset data = labelled_rows(150, 7, 4);
-  for (const AllreduceAlgorithm algorithm : {AllreduceAlgorithm::ring, AllreduceAlgorithm::mpi, AllreduceAlgorithm::shared}) {
+  using enum AllreduceAlgorithm;
+  for (const AllreduceAlgorithm algorithm : {ring, mpi, shared, halving_doubling, recursive_doubling}) {
     const FitOptions options{.epochs = 2, .batch_size = 40, .allreduce = algorithm};
     expect_near(train(classifier(4), data, options, world()), train(classifier(4), data, {.epochs = 2, .batch_size = 40}, World()));
   }
+}
+
+TEST(Fit, SumsBesideBackwardGiveTheSameCurve) {
+  const ArrayDataset data = labelled_rows(90, 7, 4);
+  const auto wide = [] {  // several buckets of gradients
+    Sequential model{Dense{350, relu}, Dense{300, tanh_}, Dense{200, relu}, Dense{4, softmax}};
+    model.set_seed(5);
+    model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = Sgd{.learning_rate = 0.05F}, .metrics = {accuracy}});
+    return model;
+  };
+  const Trained alone = train(wide(), data, {.epochs = 2, .batch_size = 40}, World());
+  const auto with = [&](ExchangeProgress progress) {
+    const FitOptions options{.epochs = 2, .batch_size = 40, .allreduce = AllreduceAlgorithm::ring, .progress = progress};
+    return train(wide(), data, options, world());
+  };
+  const Trained poll = with(ExchangeProgress::poll);
+  expect_near(poll, alone);
+  expect_near(with(ExchangeProgress::none), alone);
+  expect_same(with(ExchangeProgress::thread), poll);
 }
 
 TEST(Fit, UnshuffledDropoutWeightsValidationAndClassWeightsAreThoseOfOneRank) {
