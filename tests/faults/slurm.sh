@@ -50,6 +50,7 @@ until_true() {
 }
 has_rows() { [ "$(rows "$1")" -ge "$2" ] 2> /dev/null; }
 is_state() { [[ $(field "$1" JobState) =~ ^($2)$ ]]; }
+left() { [ "$(grep -c 'ended with 75$' "$1.out")" = "$2" ]; }
 restarted() { [ "$(field "$1" Restarts)" = "$2" ]; }
 
 "$lockstep" train small.yaml --run-dir runs/undisturbed > undisturbed.txt
@@ -67,7 +68,7 @@ for launcher in mpirun srun; do
   for life in 1 2; do
     until_true 100 "$launcher: life $life makes no progress" has_rows "$run" $((3 * life))
     on_cluster scancel -b -s USR1 "$job"
-    until_true 60 "$launcher: not requeued" restarted "$job" $life
+    until_true 60 "$launcher: does not leave" left "$run" $life
     seen=$(rows "$run")
     until_true 100 "$launcher: does not go on" has_rows "$run" $((seen + 1))
   done
@@ -77,15 +78,18 @@ for launcher in mpirun srun; do
   until_true $((limits == 0 ? 200 : 900)) "$launcher: does not end" is_state "$job" 'COMPLETED|FAILED|CANCELLED|TIMEOUT'
   is_state "$job" COMPLETED || { show "$run"; fail "$launcher: $(field "$job" JobState)"; }
   restarts=$(field "$job" Restarts)
-  [ "$restarts" -ge 2 ] && { [ "$limits" != 0 ] || [ "$restarts" = 2 ]; } || { show "$run"; fail "$launcher: $restarts restarts"; }
+  [ "$restarts" -ge 2 ] || { show "$run"; fail "$launcher: $restarts restarts"; }
   [ "$limits" != 0 ] || [ "$(grep -c 'ended with 75$' "$run.out")" = 2 ] || { show "$run"; fail "$launcher: not twice code 75"; }
+  # Open MPI 4.1.4 may crash while ranks connect for the first time (seen under srun with the cores taken): the job has to get over that, too.
+  crashed=$(grep -cE 'ended with (139|134|135)$' "$run.out" || true)
+  [ "$limits" != 0 ] || [ $((restarts - crashed)) = 2 ] || { show "$run"; fail "$launcher: $restarts restarts, $crashed of them after a crash"; }
   # It went on each time: from later steps, and every epoch is told once.
-  [ "$(grep -c '^resuming from' "$run.out")" = "$restarts" ] || { show "$run"; fail "$launcher: did not resume $restarts times"; }
-  grep -oP '^resuming from .*step-\K[0-9]+' "$run.out" | sort -cu || { show "$run"; fail "$launcher: resumed from the same step"; }
+  [ "$(grep -c '^resuming from' "$run.out")" -ge 2 ] || { show "$run"; fail "$launcher: did not resume twice"; }
+  grep -oP '^resuming from .*step-\K[0-9]+' "$run.out" | sort -c || { show "$run"; fail "$launcher: resumed from an earlier step"; }
   [ "$(cut -d, -f1 "$run/history.csv" | tail -n +2 | paste -sd' ')" = "$(seq -s' ' 0 $((epochs - 1)))" ] || { cat "$run/history.csv"; fail "$launcher: not every epoch once"; }
   jq -e '.hosts == 4 and (.rank_table | length == 4)' "$run/result.json" > /dev/null || { cat "$run/result.json"; fail "$launcher: not four ranks on four hosts"; }
   jq -es '.[0].weights_digest == .[1].weights_digest' runs/undisturbed/result.json "$run/result.json" > /dev/null || fail "$launcher: other weights"
-  echo "$launcher: $restarts restarts, weights $(jq -r .weights_digest "$run/result.json"); $(grep -E 'ended with|asking for' "$run.out" | cut -d' ' -f3- | paste -sd' ')"
+  echo "$launcher: $restarts restarts, $crashed of them after a crash, weights $(jq -r .weights_digest "$run/result.json"); $(grep -E 'ended with|asking for' "$run.out" | cut -d' ' -f3- | paste -sd' ')"
 done
 
 # --- the doctor in a job: right with pmix, a world of singletons with srun's default ---
