@@ -78,7 +78,7 @@ struct Coordinator::Impl {
       endpoint.addresses.assign(shared.begin() + 3, shared.end());
       endpoint.certificate = shared.at(1);
     }
-    heartbeat.emplace(world.rank(), world.hostname(), board, std::move(endpoint), interval);
+    heartbeat.emplace(world.rank(), world.hostname(), board, std::move(endpoint), interval, options.watchdog);
   }
 
   ~Impl() {

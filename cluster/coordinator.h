@@ -6,6 +6,7 @@
 namespace lockstep {
 
 class StatusBoard;
+class Watchdog;
 class World;
 
 /// How the coordinator of a run is reached.
@@ -16,6 +17,7 @@ struct CoordinatorOptions {
   int port = 0;           ///< of `listen`; 0: chosen by the system. A port in use is an Error.
   bool insecure = false;  ///< at a `listen` beyond loopback: no TLS. The token and all answers then cross the network in the clear.
   double heartbeat_seconds = 1.0;  ///< from every rank; with hundreds of ranks less often, so that rank 0 sees 100 a second at most
+  Watchdog* watchdog = nullptr;    ///< hears what heartbeats tell; outlives the coordinator
   std::filesystem::path run_dir;   ///< existing directory that gets coordinator.json; the same on all ranks
 };
 

@@ -190,4 +190,52 @@ v1::HeartbeatRequest to_heartbeat(const RankStatus& rank) {
 
 RankStatus from_heartbeat(const v1::HeartbeatRequest& message) { return rank_of(message); }
 
+namespace {
+
+void set_standing(const Standing& standing, v1::Standing* message) {
+  message->set_rank(standing.rank);
+  message->set_host(standing.host);
+  message->set_pid(standing.pid);
+  message->set_step(standing.step);
+  message->set_place(static_cast<std::uint32_t>(standing.place));
+  message->set_beats(standing.beats);
+  message->set_state(static_cast<std::uint32_t>(standing.state));
+  message->set_leaving(standing.leaving);
+  message->set_note(standing.note);
+}
+
+Standing standing_of(const v1::Standing& message) {
+  Standing standing;
+  standing.rank = message.rank();
+  standing.host = message.host();
+  standing.pid = message.pid();
+  standing.step = message.step();
+  standing.place = static_cast<Place>(message.place());
+  standing.beats = message.beats();
+  standing.state = static_cast<char>(message.state());
+  standing.leaving = message.leaving();
+  standing.note = message.note();
+  return standing;
+}
+
+}  // namespace
+
+void add_pulse(const Watchdog::Pulse& pulse, v1::HeartbeatRequest* message) {
+  set_standing(pulse.own, message->mutable_standing());
+  for (const Standing& standing : pulse.silent) set_standing(standing, message->add_silent());
+}
+
+Watchdog::Pulse pulse_of(const v1::HeartbeatRequest& message) {
+  Watchdog::Pulse pulse{standing_of(message.standing()), {}};
+  for (const v1::Standing& standing : message.silent()) pulse.silent.push_back(standing_of(standing));
+  return pulse;
+}
+
+void set_answer(const Watchdog::Answer& answer, v1::HeartbeatReply* message) {
+  message->set_verdict(answer.verdict);
+  set_standing(answer.zero, message->mutable_zero());
+}
+
+Watchdog::Answer answer_of(const v1::HeartbeatReply& message) { return {message.verdict(), standing_of(message.zero())}; }
+
 }  // namespace lockstep

@@ -1,5 +1,6 @@
 #pragma once
 #include "cluster/status.h"
+#include "cluster/watchdog.h"
 
 namespace lockstep {
 
@@ -7,6 +8,7 @@ namespace lockstep {
 namespace v1 {
 class Checkpoint;
 class EpochRecord;
+class HeartbeatReply;
 class HeartbeatRequest;
 class Status;
 }  // namespace v1
@@ -19,5 +21,9 @@ v1::Checkpoint to_message(const CheckpointInfo& checkpoint);
 CheckpointInfo from_message(const v1::Checkpoint& message);
 v1::HeartbeatRequest to_heartbeat(const RankStatus& rank);
 RankStatus from_heartbeat(const v1::HeartbeatRequest& message);
+void add_pulse(const Watchdog::Pulse& pulse, v1::HeartbeatRequest* message);
+Watchdog::Pulse pulse_of(const v1::HeartbeatRequest& message);
+void set_answer(const Watchdog::Answer& answer, v1::HeartbeatReply* message);
+Watchdog::Answer answer_of(const v1::HeartbeatReply& message);
 
 }  // namespace lockstep

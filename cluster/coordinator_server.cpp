@@ -49,7 +49,7 @@ std::shared_ptr<grpc::ServerCredentials> tls(const Certificate& certificate) {
 }  // namespace
 
 CoordinatorServer::CoordinatorServer(StatusBoard& board, int ranks, bool several_hosts, const CoordinatorOptions& options)
-    : token_(make_token()), ranks_(ranks), service_(make_coordinator_service(board, ranks_, token_, calls_)) {
+    : token_(make_token()), ranks_(ranks), service_(make_coordinator_service(board, ranks_, token_, calls_, options.watchdog)) {
   if (options.port < 0 || options.port > 65535) {
     throw Error("coordinator: port " + std::to_string(options.port) + " is not between 0 and 65535", kUsage);
   }

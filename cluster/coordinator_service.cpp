@@ -11,6 +11,7 @@
 #include "cluster/rank_table.h"
 #include "cluster/status_board.h"
 #include "cluster/waiting_calls.h"
+#include "cluster/watchdog.h"
 
 namespace lockstep {
 namespace {
@@ -25,8 +26,8 @@ grpc::Status too_many() {
 
 class CoordinatorService final : public v1::Coordinator::Service {
  public:
-  CoordinatorService(StatusBoard& board, RankTable& ranks, const std::string& token, WaitingCalls& calls)
-      : board_(board), ranks_(ranks), token_(token), calls_(calls) {}
+  CoordinatorService(StatusBoard& board, RankTable& ranks, const std::string& token, WaitingCalls& calls, Watchdog* watchdog)
+      : board_(board), ranks_(ranks), token_(token), calls_(calls), watchdog_(watchdog) {}
 
   grpc::Status GetStatus(grpc::ServerContext* context, const v1::GetStatusRequest*, v1::Status* reply) override {
     if (!is_allowed(*context)) return refused();
@@ -86,11 +87,12 @@ class CoordinatorService final : public v1::Coordinator::Service {
     return grpc::Status::OK;
   }
 
-  grpc::Status Heartbeat(grpc::ServerContext* context, const v1::HeartbeatRequest* request, v1::HeartbeatReply*) override {
+  grpc::Status Heartbeat(grpc::ServerContext* context, const v1::HeartbeatRequest* request, v1::HeartbeatReply* reply) override {
     if (!is_allowed(*context)) return refused();
     if (!ranks_.update(from_heartbeat(*request))) {
       return {grpc::StatusCode::INVALID_ARGUMENT, "this run has no rank " + std::to_string(request->rank())};
     }
+    if (watchdog_ != nullptr) set_answer(watchdog_->heard(pulse_of(*request)), reply);
     if (request->rank() == 0) board_.snapshot();  // keeps the rates' window filled while nobody watches
     return grpc::Status::OK;
   }
@@ -120,13 +122,14 @@ class CoordinatorService final : public v1::Coordinator::Service {
   RankTable& ranks_;
   const std::string token_;
   WaitingCalls& calls_;
+  Watchdog* const watchdog_;
 };
 
 }  // namespace
 
 std::shared_ptr<grpc::Service> make_coordinator_service(StatusBoard& board, RankTable& ranks, const std::string& token,
-                                                        WaitingCalls& calls) {
-  return std::make_shared<CoordinatorService>(board, ranks, token, calls);
+                                                        WaitingCalls& calls, Watchdog* watchdog) {
+  return std::make_shared<CoordinatorService>(board, ranks, token, calls, watchdog);
 }
 
 }  // namespace lockstep

@@ -10,6 +10,7 @@
 #include "cluster/coordinator.grpc.pb.h"
 #include "cluster/coordinator_messages.h"
 #include "cluster/status_board.h"
+#include "cluster/watchdog.h"
 
 namespace lockstep {
 namespace {
@@ -39,15 +40,25 @@ RankStatus rank_status(int rank, const std::string& host, const StatusBoard& boa
 }  // namespace
 
 HeartbeatSender::HeartbeatSender(int rank, std::string host, const StatusBoard& board, CoordinatorEndpoint endpoint,
-                                 std::chrono::milliseconds interval)
+                                 std::chrono::milliseconds interval, Watchdog* watchdog)
     : rank_(rank),
       host_(std::move(host)),
       board_(board),
       endpoint_(std::move(endpoint)),
       interval_(interval),
-      thread_([this] { loop(); }) {}
+      watchdog_(watchdog),
+      thread_([this] { loop(); }) {
+  if (watchdog_ == nullptr) return;
+  const auto send_now = [this] {
+    const std::lock_guard lock(mutex_);
+    news_ = true;
+    ended_.notify_all();
+  };
+  watchdog_->on_news(send_now, std::chrono::duration<double>(interval).count());
+}
 
 HeartbeatSender::~HeartbeatSender() {
+  if (watchdog_ != nullptr) watchdog_->on_news(nullptr, std::chrono::duration<double>(interval_).count());
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
@@ -66,13 +77,17 @@ void HeartbeatSender::loop() try {
     context.set_deadline(std::chrono::system_clock::now() + patience);
     add_token(context, endpoint_.token);
     call_ = &context;
+    news_ = false;
     lock.unlock();
+    v1::HeartbeatRequest request = to_heartbeat(rank_status(rank_, host_, board_));
+    if (watchdog_ != nullptr) add_pulse(watchdog_->pulse(), &request);
     v1::HeartbeatReply reply;
     // A call that fails has told all there is to tell: the coordinator's table shows the growing age.
-    static_cast<void>(stub->Heartbeat(&context, to_heartbeat(rank_status(rank_, host_, board_)), &reply));
+    const bool reached = stub->Heartbeat(&context, request, &reply).ok();
+    if (reached && watchdog_ != nullptr) watchdog_->answered(answer_of(reply));
     lock.lock();
     call_ = nullptr;
-    ended_.wait_for(lock, interval_, [this] { return ending_; });
+    ended_.wait_for(lock, interval_, [this] { return ending_ || news_; });
   }
 } catch (const std::exception&) {
   // Out of memory, say: training goes on without heartbeats.

@@ -25,6 +25,7 @@ struct Part {
 }  // namespace
 
 struct HostMessages::Impl {
+  Activity* activity = nullptr;
   MPI_Comm comm = MPI_COMM_NULL;
   int size = 1;
   std::vector<int> receivers;  // of this rank's parts, one on each other host
@@ -49,6 +50,7 @@ struct HostMessages::Impl {
 
 HostMessages::HostMessages(const World& world) : impl_(std::make_unique<Impl>()) {
   impl_->size = world.size();
+  impl_->activity = &world.activity();
   if (world.hosts() == 1) return;
   impl_->comm = *static_cast<const MPI_Comm*>(world.communicator());
   // A host's name in this job: the lowest rank there.
@@ -57,9 +59,9 @@ HostMessages::HostMessages(const World& world) : impl_(std::make_unique<Impl>())
   int leader = world.rank();
   mpi(MPI_Bcast(&leader, 1, MPI_INT, 0, host), "MPI_Bcast");
   MPI_Comm_free(&host);
-  using Place = std::array<int, 3>;  // leader, local rank, ranks of the host
-  const Place own{leader, world.local_rank(), world.local_size()};
-  std::vector<Place> places(static_cast<std::size_t>(world.size()));
+  using Seat = std::array<int, 3>;  // leader, local rank, ranks of the host
+  const Seat own{leader, world.local_rank(), world.local_size()};
+  std::vector<Seat> places(static_cast<std::size_t>(world.size()));
   mpi(MPI_Allgather(own.data(), 3, MPI_INT, places.data(), 3, MPI_INT, impl_->comm), "MPI_Allgather");
   for (int r = 0; r < world.size(); ++r) {
     const auto& [of, local, size] = places[static_cast<std::size_t>(r)];
@@ -107,6 +109,7 @@ void HostMessages::start(std::size_t array) {
 
 void HostMessages::finish() {
   if (impl_->pending == 0) return;
+  const At here(*impl_->activity, Place::messages);
   mpi(MPI_Waitall(static_cast<int>(impl_->pending), impl_->requests.data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
   impl_->pending = 0;
 }

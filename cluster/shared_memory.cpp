@@ -72,7 +72,7 @@ SharedMemory::~SharedMemory() {
   MPI_Comm_free(&window_->host);
 }
 
-SpinWait::SpinWait(const World& world) : patience_(world.local_size() > host_cores(world) ? 1 : kSpins) {}
+SpinWait::SpinWait(const World& world) : activity_(world.activity()), patience_(world.local_size() > host_cores(world) ? 1 : kSpins) {}
 
 void SpinWait::yield() { sched_yield(); }
 

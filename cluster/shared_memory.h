@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "cluster/world.h"
@@ -37,9 +38,11 @@ class SpinWait {
   explicit SpinWait(const World& world);
   template <class Done>
   void until(const Done& done) const {
+    std::optional<At> here;  // told only once it takes longer
     for (int spins = 0; !done();) {
       relax();
       if (++spins < patience_) continue;
+      if (!here) here.emplace(activity_, Place::host_flags);
       yield();
       spins = 0;
     }
@@ -52,6 +55,7 @@ class SpinWait {
 #endif
   }
   static void yield();
+  Activity& activity_;
   int patience_;  // spins before yielding
 };
 

@@ -18,7 +18,7 @@ constexpr std::array kSignals{SIGUSR1, SIGTERM, SIGINT};
 constexpr int kWake = SIGUSR2;  // ends the waiting thread; taken only when this process has sent it
 constexpr std::chrono::milliseconds kTwice{200};
 
-sigset_t stop_signals(bool with_wake) {
+sigset_t stop_signals() {
   sigset_t set;
   sigemptyset(&set);
   for (const int number : kSignals) {
@@ -26,7 +26,8 @@ sigset_t stop_signals(bool with_wake) {
     sigaction(number, nullptr, &action);
     if (action.sa_handler != SIG_IGN) sigaddset(&set, number);  // a shell's background jobs ignore SIGINT
   }
-  if (with_wake) sigaddset(&set, kWake);
+  sigaddset(&set, kWake);
+  sigaddset(&set, SIGCONT);  // a process that is stopped goes on all the same
   return set;
 }
 
@@ -34,7 +35,7 @@ sigset_t stop_signals(bool with_wake) {
 
 struct StopSignals::Impl {
   Impl() {
-    const sigset_t blocked = stop_signals(true);
+    const sigset_t blocked = stop_signals();
     pthread_sigmask(SIG_BLOCK, &blocked, &before);
     thread = std::thread([this, blocked] { wait(blocked); });
   }
@@ -51,7 +52,9 @@ struct StopSignals::Impl {
     std::chrono::steady_clock::time_point first_at;
     while (!ending) {
       int number = 0;
-      if (sigwait(&set, &number) != 0 || number == kWake || settled) continue;
+      if (sigwait(&set, &number) != 0) continue;
+      if (number == SIGCONT) continued = true;
+      if (number == SIGCONT || number == kWake || settled) continue;
       const auto now = std::chrono::steady_clock::now();
       if (first == 0) {
         first_at = now;
@@ -64,7 +67,7 @@ struct StopSignals::Impl {
   }
 
   std::atomic<int> first{0};
-  std::atomic<bool> settled{false}, ending{false};
+  std::atomic<bool> settled{false}, ending{false}, continued{false};
   sigset_t before{};
   std::thread thread;
 };
@@ -73,6 +76,8 @@ StopSignals::StopSignals() : impl_(std::make_unique<Impl>()) {}
 StopSignals::~StopSignals() = default;
 
 int StopSignals::received() const noexcept { return impl_->first.load(std::memory_order_relaxed); }
+
+bool StopSignals::was_continued() const noexcept { return impl_->continued; }
 
 void StopSignals::settle() noexcept { impl_->settled = true; }
 

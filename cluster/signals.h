@@ -18,6 +18,8 @@ class StopSignals {
 
   /// Number of the first signal that has come; 0: none. One relaxed load.
   int received() const noexcept;
+  /// Whether SIGCONT has come: what mpirun sends a second before the SIGTERM by which it ends a job.
+  bool was_continued() const noexcept;
   /// The work is done and the exit code settled: signals are ignored from now on. (mpirun sends SIGTERM to ranks in MPI_Finalize when another one
   /// has left with a code that is not 0.)
   void settle() noexcept;

@@ -45,12 +45,12 @@ std::string this_host() {
 }
 
 /// Rank and size among the ranks that share this host's memory, and the number of such groups.
-struct Place {
+struct Seat {
   int local_rank = 0, local_size = 1, hosts = 1;
 };
 
-Place place_of(MPI_Comm comm, int rank) {
-  Place place;
+Seat place_of(MPI_Comm comm, int rank) {
+  Seat place;
   MPI_Comm host = MPI_COMM_NULL;
   mpi(MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &host), "MPI_Comm_split_type");
   MPI_Comm_rank(host, &place.local_rank);
@@ -113,7 +113,7 @@ World::World() : hostname_(this_host()) {}
 World::World(std::unique_ptr<Impl> impl) : impl_(std::move(impl)), hostname_(this_host()) {
   MPI_Comm_rank(impl_->comm, &rank_);
   MPI_Comm_size(impl_->comm, &size_);
-  const Place place = place_of(impl_->comm, rank_);
+  const Seat place = place_of(impl_->comm, rank_);
   local_rank_ = place.local_rank;
   local_size_ = place.local_size;
   hosts_ = place.hosts;
@@ -128,11 +128,14 @@ const void* World::communicator() const { return impl_ ? &impl_->comm : nullptr;
 World World::over(const void* communicator) { return World(std::make_unique<Impl>(*static_cast<const MPI_Comm*>(communicator))); }
 
 void World::barrier() const {
-  if (impl_) mpi(MPI_Barrier(impl_->comm), "MPI_Barrier");
+  if (!impl_) return;
+  const At here(*activity_, Place::barrier);
+  mpi(MPI_Barrier(impl_->comm), "MPI_Barrier");
 }
 
 void World::broadcast(std::span<std::byte> data, int root) const {
   if (!impl_) return;
+  const At here(*activity_, Place::collective);
   in_pieces(data.size(), [&](std::size_t at, int count) { mpi(MPI_Bcast(data.data() + at, count, MPI_BYTE, root, impl_->comm), "MPI_Bcast"); });
 }
 
@@ -145,15 +148,20 @@ std::string World::broadcast(const std::string& text, int root) const {
 }
 
 void World::sum(std::span<double> values) const {
-  if (impl_) sum_in_order(values, MPI_DOUBLE, impl_->comm, size_);
+  if (!impl_) return;
+  const At here(*activity_, Place::collective);
+  sum_in_order(values, MPI_DOUBLE, impl_->comm, size_);
 }
 
 void World::sum(std::span<std::int64_t> values) const {
-  if (impl_) sum_in_order(values, MPI_INT64_T, impl_->comm, size_);
+  if (!impl_) return;
+  const At here(*activity_, Place::collective);
+  sum_in_order(values, MPI_INT64_T, impl_->comm, size_);
 }
 
 std::vector<std::string> World::all_gather(const std::string& text) const {
   if (!impl_) return {text};
+  const At here(*activity_, Place::collective);
   const Layout layout = gather_layout(text.size(), impl_->comm, size_, 1);
   std::string all(layout.total, '\0');
   mpi(MPI_Allgatherv(text.data(), static_cast<int>(text.size()), MPI_CHAR, all.data(), layout.counts.data(), layout.starts.data(), MPI_CHAR, impl_->comm),
@@ -167,6 +175,7 @@ std::vector<std::string> World::all_gather(const std::string& text) const {
 
 std::vector<float> World::all_gather(std::span<const float> values) const {
   if (!impl_) return {values.begin(), values.end()};
+  const At here(*activity_, Place::collective);
   const Layout layout = gather_layout(values.size(), impl_->comm, size_, sizeof(float));
   std::vector<float> all(layout.total);
   mpi(MPI_Allgatherv(values.data(), static_cast<int>(values.size()), MPI_FLOAT, all.data(), layout.counts.data(), layout.starts.data(), MPI_FLOAT, impl_->comm),
@@ -191,6 +200,7 @@ void World::agree(const std::function<void()>& work) const {
   }
   // The lowest rank that failed; size_ if none did. One small allreduce when all is well.
   int failed = code == kOk ? size_ : rank_;
+  const At here(*activity_, impl_ ? Place::agreement : activity_->place());
   if (impl_) mpi(MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MIN, impl_->comm), "MPI_Allreduce");
   if (failed == size_) return;
   broadcast(std::as_writable_bytes(std::span(&code, 1)), failed);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/activity.h"
 #include "cluster/error.h"
 
 namespace lockstep {
@@ -31,6 +32,8 @@ class World {
   /// Number of different hosts (shared-memory domains) in the job.
   int hosts() const { return hosts_; }
   const std::string& hostname() const { return hostname_; }
+  /// What this rank is doing, for the watchdog and the crash report. Told by whoever does it.
+  Activity& activity() const { return *activity_; }
 
   /// Collective.
   void barrier() const;
@@ -63,6 +66,7 @@ class World {
   std::unique_ptr<Impl> impl_;
   int rank_ = 0, size_ = 1, local_rank_ = 0, local_size_ = 1, hosts_ = 1;
   std::string hostname_;
+  std::unique_ptr<Activity> activity_ = std::make_unique<Activity>();
 };
 
 /// An error that all ranks know of (World::agree): one rank prints it, all leave in good order.

@@ -99,6 +99,12 @@ class Fit {
   Logs finish_epoch();
   double take_checkpoint_seconds();
   void trace_last(SpanKind kind, double seconds);
+  /// Not for the hooks of a step.
+  template <class Hook>
+  void each_at(const Hook& hook) {
+    const At here(world_.activity(), Place::callbacks);
+    each(hook);
+  }
   template <class Hook>
   void each(const Hook& hook) {
     for (Callback* callback : callbacks_) hook(*callback);
@@ -107,6 +113,7 @@ class Fit {
   Sequential& model_;
   ModelState& state_;
   const FitOptions& options_;
+  const World& world_;
   Trainer trainer_;
   std::optional<Evaluator> validation_;
   ProgressPrinter progress_;
@@ -119,6 +126,7 @@ Fit::Fit(Sequential& model, ModelState& state, const Dataset& train, const Datas
     : model_(model),
       state_(state),
       options_(options),
+      world_(world),
       trainer_(state, train, options, world, threads),
       progress_(options.verbose, world.rank() == 0),
       callbacks_(options.callbacks) {
@@ -148,7 +156,7 @@ History Fit::run() {
     const auto saved = options_.callback_states.find(c.name());
     if (!c.name().empty() && saved != options_.callback_states.end()) c.load_state(saved->second);
   });
-  each([&](Callback& c) { c.on_train_begin(now_); });
+  each_at([&](Callback& c) { c.on_train_begin(now_); });
   trainer_.profile().start = seconds_since(begin_);
   trace_last(SpanKind::start, trainer_.profile().start);
   for (std::int64_t epoch = options_.initial_epoch; epoch < options_.epochs; ++epoch) {
@@ -158,7 +166,7 @@ History Fit::run() {
   now_.profile = trainer_.profile();
   now_.profile.epochs += seconds_since(begin_) - now_.profile.total();  // what nobody has measured is between epochs
   now_.profile.cpu = thread_cpu_seconds() - begin_cpu_;
-  each([&](Callback& c) { c.on_train_end(now_, last); });
+  each_at([&](Callback& c) { c.on_train_end(now_, last); });
   return history_;
 }
 
@@ -172,7 +180,7 @@ bool Fit::train_epoch(std::int64_t epoch, std::int64_t first_step) {
   } else {
     trainer_.begin_epoch(epoch, first_step);
   }
-  each([&](Callback& c) { c.on_epoch_begin(now_); });
+  each_at([&](Callback& c) { c.on_epoch_begin(now_); });
   for (std::int64_t step = first_step; step < now_.steps_per_epoch; ++step) {
     Callback::Request own;
     each([&](Callback& c) {
@@ -222,7 +230,7 @@ void Fit::serve(const Trainer::Request& request) {
   now_.sums = &sums;
   now_.gathering = seconds_since(start);
   now_.stopping = request.stop;
-  each([&](Callback& c) { c.on_checkpoint(now_); });
+  each_at([&](Callback& c) { c.on_checkpoint(now_); });
   now_.sums = nullptr;
 }
 
@@ -239,6 +247,7 @@ Logs Fit::finish_epoch() {
     each([&](Callback& c) { c.on_test_begin(now_); });
     const TraceSpan inside(options_.trace, SpanKind::validation);
     const auto begin = Clock::now();
+    const At here(world_.activity(), Place::validating);
     const std::vector<double> scores = validation_->score();
     trainer_.profile().validation += seconds_since(begin);
     for (std::size_t i = 0; i < scores.size(); ++i) logs["val_" + now_.metric_names[i]] = scores[i];
@@ -247,7 +256,7 @@ Logs Fit::finish_epoch() {
   history_.digests.push_back(model_.digest());
   for (const auto& [name, value] : logs) history_.history[name].push_back(value);
   now_.profile = trainer_.profile();
-  each([&](Callback& c) { c.on_epoch_end(now_, logs); });
+  each_at([&](Callback& c) { c.on_epoch_end(now_, logs); });
   take_checkpoint_seconds();
   for (const auto& [name, value] : logs) {  // what callbacks have added
     std::vector<double>& values = history_.history[name];

@@ -1,6 +1,7 @@
 #include "core/scorer.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace lockstep {
 
@@ -42,6 +43,14 @@ void Scorer::restore(std::span<const double> pairs, std::int64_t first, std::int
   } else if (pairs.size() % width == 0 && first == 0 && last > 0) {
     for (std::size_t i = 0; i < pairs.size(); ++i) pairs_[i % width] += pairs[i];
   }
+}
+
+bool Scorer::finite(std::int64_t first_grain, std::int64_t last_grain) const {
+  const auto pairs = static_cast<std::ptrdiff_t>(2 * (1 + metrics_.size()));
+  for (std::int64_t grain = first_grain; grain < last_grain; ++grain) {
+    if (!std::isfinite(pairs_[static_cast<std::size_t>(grain * pairs)])) return false;
+  }
+  return true;
 }
 
 std::vector<double> Scorer::results(const std::vector<Mean>& totals, double penalty) const {

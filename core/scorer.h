@@ -22,6 +22,8 @@ class Scorer {
   /// Starts from these pairs of all ranks, of which grains [first, last) are this rank's to go on with; from nothing if there are none. Pairs
   /// of another number of grains are kept as one sum, which then rounds otherwise.
   void restore(std::span<const double> pairs, std::int64_t first, std::int64_t last);
+  /// Whether the losses added to these grains are.
+  bool finite(std::int64_t first_grain, std::int64_t last_grain) const;
 
   /// All pairs, to be summed over ranks (a grain is nonzero on one rank only).
   std::span<double> pairs() { return pairs_; }

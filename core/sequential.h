@@ -51,6 +51,8 @@ struct FitOptions {
   /// by gradients summed in one tree over grains. Not with a forced allreduce or exchange of gradients.
   bool reproducible = false;
   ExchangeProgress progress = ExchangeProgress::automatic;  ///< of sums of gradients, beside backward
+  /// A loss that is not finite, on any rank, ends fit() with an AgreedError that names rank and step (Keras: TerminateOnNaN).
+  bool stop_on_nan = false;
   std::vector<Callback*> callbacks = {};
   Trace* trace = nullptr;  ///< where this rank's spans go (cluster/trace.h); null: none are taken
   int verbose = 1;  ///< 0 silent, 1 progress bar on a terminal and a line an epoch elsewhere, 2 a line an epoch; rank 0 prints

@@ -4,13 +4,13 @@
 #include <chrono>
 #include <cmath>
 
+#include "cluster/fingerprint.h"
 #include "core/ops.h"
 #include "core/regularizers.h"
+#include "core/step_flags.h"
 
 namespace lockstep {
 namespace {
-
-enum Flag : std::size_t { kStop, kCheckpoint, kInterrupt };
 
 /// Seconds since the last call.
 class Lap {
@@ -63,6 +63,7 @@ Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& optio
   present_.resize(slots);
   value_.resize(slots);
   probabilities_ = Buffer(grains_.own_slots() * model.network->output_width());
+  const At here(world.activity(), Place::opening_data);
   world.agree([&] { reader_ = data.open(sampler_.ranges(grains_.first_slot(), grains_.first_slot() + grains_.own_slots())); });
   if (model.network->bfloat16()) bfloat16_.emplace(pass_, *model.network, dense_);
   if (exchange_->shared()) share_state();
@@ -151,24 +152,63 @@ void Trainer::begin_epoch(std::int64_t epoch, std::int64_t first_step, const Epo
 Trainer::Request Trainer::step(Request own) {
   const TraceSpan span(options_.trace, SpanKind::step, model_.optimizer->iterations());
   Lap lap;
+  Activity& activity = world_.activity();
+  activity.at(Place::reading);
   read();
   profile_.input += lap();
   const double communication = exchange_->seconds();
+  activity.at(Place::computing);
   compute();
-  const std::span<float> flags = exchange_->flags();
-  flags[kStop] = own.stop ? 1.F : 0.F;
-  flags[kCheckpoint] = own.checkpoint ? 1.F : 0.F;
-  flags[kInterrupt] = own.interrupt ? 1.F : 0.F;
+  write_flags({own, !scorer_.finite(grains_.first, grains_.last), fingerprint()}, exchange_->flags());
+  if (!exchange_->shared()) activity.at(Place::gradients);
   finish();
   const double waited = exchange_->seconds() - communication;
   profile_.communication += waited;
   profile_.compute += lap() - waited;
+  activity.at(Place::updating);
   update();
+  activity.step(model_.optimizer->iterations());
   const double published = exchange_->seconds() - communication - waited;
   profile_.communication += published;
   profile_.optimizer += lap() - published;
   ++step_;
-  return {.stop = flags[kStop] > 0, .checkpoint = flags[kCheckpoint] > 0, .interrupt = flags[kInterrupt] > 0};
+  const AgreedFlags agreed = read_flags(exchange_->flags(), world_.size());
+  if (agreed.differs) disagree();
+  if (agreed.diverged && options_.stop_on_nan) diverge();
+  return agreed.request;
+}
+
+/// Changes with everything that ranks must have in common at a step.
+std::uint64_t Trainer::fingerprint() const {
+  const auto value = [](std::int64_t number) { return static_cast<std::uint64_t>(number); };
+  std::uint64_t print = value(model_.optimizer->iterations());
+  for (const std::uint64_t part : {value(step_), value(sampler_.steps()), value(sampler_.rows_in_step(step_)), value(static_cast<std::int64_t>(dense_.size())),
+                                   value(static_cast<std::int64_t>(model_.network->parameters().size()))}) {
+    print = print * 0x9e3779b97f4a7c15U + part;
+  }
+  return print;
+}
+
+/// Collective; throws.
+void Trainer::disagree() const {
+  agree_on(world_, "the step",
+           "step " + std::to_string(step_) + " of " + std::to_string(sampler_.steps()) + " (" + std::to_string(sampler_.rows_in_step(step_)) + " rows, " +
+               std::to_string(model_.optimizer->iterations()) + " updates, " + std::to_string(dense_.size()) + " layers, " +
+               std::to_string(model_.network->parameters().size() * sizeof(float)) + " bytes of weights)");
+  throw Error("the sums of a step's fingerprint disagree although all ranks are at the same step: memory or network corrupts data");
+}
+
+/// Collective; throws. The weights have already taken the step, checkpoints before it have not.
+void Trainer::diverge() {
+  const std::vector<std::string> ranks = world_.all_gather(scorer_.finite(grains_.first, grains_.last) ? "" : world_.hostname());
+  const auto first = std::find_if(ranks.begin(), ranks.end(), [](const std::string& host) { return !host.empty(); });
+  const auto rank = static_cast<int>(first - ranks.begin());
+  const auto count = std::count_if(ranks.begin(), ranks.end(), [](const std::string& host) { return !host.empty(); });
+  throw AgreedError("the loss is not finite after " + std::to_string(model_.optimizer->iterations()) + " steps: the rows of rank " + std::to_string(rank) +
+                        (count > 1 ? " and of " + std::to_string(count - 1) + " more" : std::string()) +
+                        " gave nan or inf. Look for such values in the data, lower the learning rate or clip the gradient; checkpoints before this step are not "
+                        "touched (training.on_nan: continue goes on all the same)",
+                    kFailed, rank, *first);
 }
 
 /// What it waits for comes before what it computes.

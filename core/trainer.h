@@ -51,6 +51,9 @@ class Trainer {
   EpochSums sums();
 
  private:
+  std::uint64_t fingerprint() const;
+  [[noreturn]] void disagree() const;
+  [[noreturn]] void diverge();
   void read();
   void finish();
   template <class Work>

@@ -89,6 +89,9 @@ void read_training(ConfigSection section, RunConfig& config) {
   config.fit.epochs = section.integer("epochs", 1, 1);
   config.fit.batch_size = section.integer("batch_size", 32, 1, 1 << 30);
   config.fit.shuffle = section.flag("shuffle", true);
+  const std::string on_nan = section.text("on_nan", "stop");
+  config.fit.stop_on_nan = on_nan == "stop";
+  if (const auto node = section.find("on_nan"); node && on_nan != "stop" && on_nan != "continue") section.fail(*node, "on_nan", "must be stop or continue");
   config.fit.shards = section.integer("shards", 0, 0);
   config.fit.validation_split = section.number("validation_split", 0);
   if (const auto split = section.find("validation_split"); split && !(config.fit.validation_split >= 0 && config.fit.validation_split < 1)) {
@@ -124,6 +127,8 @@ void read_cluster(ConfigSection section, RunConfig& config) {
   named("exchange", exchange_from_name, config.fit.exchange);
   named("progress", progress_from_name, config.fit.progress);
   config.fit.threads = static_cast<int>(section.integer("threads", 0, 0, 4096));
+  config.timeout = section.number("timeout", config.timeout);
+  if (const auto node = section.find("timeout"); node && !(config.timeout > 0)) section.fail(*node, "timeout", "must be a number of seconds above 0");
   section.finish();
 }
 

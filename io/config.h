@@ -44,6 +44,7 @@ struct RunConfig {
   CompileOptions compile;
   DtypePolicy mixed_precision = DtypePolicy::float32;
   FitOptions fit;  ///< epochs, batch_size, shuffle, validation_split, class_weight, shards, threads, allreduce, exchange, progress, reproducible
+  double timeout = 60;  ///< seconds without any progress, beyond the slowest recent step, after which the job is ended
   bool coordinator = true;
   CoordinatorOptions coordinator_options;
   CheckpointConfig checkpoint;

@@ -31,5 +31,6 @@ void add_stop(CLI::App& app);
 void add_submit(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_doctor(CLI::App& app);
+void add_launch(CLI::App& app);
 
 }  // namespace lockstep

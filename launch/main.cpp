@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
   lockstep::add_stop(app);
   lockstep::add_submit(app);
   lockstep::add_doctor(app);
+  lockstep::add_launch(app);
   lockstep::add_data(app);
   lockstep::add_bench(app);
   // Every rank reads the same command line: one of them tells what is wrong with it.

@@ -1,5 +1,7 @@
 #include "launch/train_callbacks.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace lockstep {
@@ -44,6 +46,17 @@ Callback::Request BoardCallback::request() noexcept {
   const Requests asked = board_.pending();
   const bool interrupt = signals_.received() != 0;
   return {asked.stop || interrupt, asked.stop_checkpoint || interrupt, interrupt};
+}
+
+void RankLogCallback::on_train_begin(const FitState& state) { log_.line(fmt::format("training begins after step {}", state.global_step)); }
+void RankLogCallback::on_test_begin(const FitState& state) { log_.line(fmt::format("epoch {}: validation, after step {}", state.epoch + 1, state.global_step)); }
+void RankLogCallback::on_checkpoint(const FitState& state) { log_.line(fmt::format("request served after step {}", state.global_step)); }
+void RankLogCallback::on_train_end(const FitState& state, const Logs&) { log_.line(fmt::format("training ends after step {}", state.global_step)); }
+
+void RankLogCallback::on_epoch_end(const FitState& state, Logs& logs) {
+  std::string text = fmt::format("epoch {} of {} done after step {}", state.epoch + 1, state.epochs, state.global_step);
+  for (const auto& [name, value] : logs) text += fmt::format(", {} {:.6g}", name, value);
+  log_.line(text);
 }
 
 History joined(const History& before, const History& after) {

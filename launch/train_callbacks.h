@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/rank_log.h"
 #include "cluster/signals.h"
 #include "cluster/status_board.h"
 #include "core/callbacks.h"
@@ -30,6 +31,20 @@ class BoardCallback final : public Callback {
   const StopSignals& signals_;
   std::chrono::steady_clock::time_point published_, epoch_start_;
   std::int64_t samples_before_ = 0;  // of the epochs that are over
+};
+
+/// What a rank's log tells of a run that goes well.
+class RankLogCallback final : public Callback {
+ public:
+  explicit RankLogCallback(const RankLog& log) : log_(log) {}
+  void on_train_begin(const FitState& state) override;
+  void on_test_begin(const FitState& state) override;
+  void on_epoch_end(const FitState& state, Logs& logs) override;
+  void on_checkpoint(const FitState& state) override;
+  void on_train_end(const FitState& state, const Logs& last) override;
+
+ private:
+  const RankLog& log_;
 };
 
 /// The history of a run that was resumed: `before`, cut to the epochs before those of `after`, and `after`.

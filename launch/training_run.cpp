@@ -1,16 +1,20 @@
 #include "launch/training_run.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <functional>
+#include <nlohmann/json.hpp>
 
 #include "cluster/core_round_trip.h"
+#include "cluster/fingerprint.h"
 #include "cluster/process_usage.h"
 #include "core/summary.h"
+#include "io/data_digest.h"
 #include "io/keras_file.h"
 #include "io/trace_file.h"
 #include "io/versions.h"
@@ -33,6 +37,7 @@ std::vector<std::string> overrides(const TrainArguments& arguments, const RunCon
   if (arguments.batch_size > 0) set("training.batch_size", arguments.batch_size);
   if (arguments.seed) set("seed", *arguments.seed);
   if (arguments.threads > 0) set("cluster.threads", arguments.threads);
+  if (arguments.timeout > 0) set("cluster.timeout", arguments.timeout);
   if (!arguments.allreduce.empty()) set("cluster.allreduce", arguments.allreduce);
   if (!arguments.exchange.empty()) set("cluster.exchange", arguments.exchange);
   if (arguments.reproducible) set("reproducible", true);
@@ -99,6 +104,7 @@ TrainingRun::TrainingRun(const TrainArguments& arguments, const World& world, St
     : arguments_(arguments), world_(world), signals_(signals), config_(load_config(arguments, world)) {}
 
 void TrainingRun::open_data_sets() {
+  const At here(world_.activity(), Place::opening_data);
   world_.agree([&] {
     train_.emplace(open_data(config_.train));
     if (config_.validation) validation_.emplace(open_data(*config_.validation));
@@ -222,7 +228,8 @@ void TrainingRun::train() {
   BoardCallback publisher(board_, signals_);
   std::int64_t samples = 0;
   LastState last(last_, samples, first_step_, memory_);
-  config_.fit.callbacks = {&publisher, &last};
+  RankLogCallback logger(*log_);
+  config_.fit.callbacks = {&publisher, &last, &logger};
   if (leads()) {
     csv_.emplace(directory_->history(), before_);
     checkpoints_.emplace(config_, *directory_, board_, before_, bit_facts());
@@ -268,6 +275,7 @@ RunFacts TrainingRun::facts() const {
 }
 
 void TrainingRun::finish(const History& history, double seconds) {
+  const At here(world_.activity(), Place::finishing);
   stopped_ = history.epoch.empty() || history.epoch.back() + 1 < last_.epochs;
   RunResult result;
   if (test_ && !stopped_) result.test = model_->evaluate(*test_, world_);
@@ -332,13 +340,36 @@ std::string TrainingRun::write_results(const RunResult& result) {
   return failures;
 }
 
-void TrainingRun::operator()() {
+/// The log of this rank, and the watchdog's words in it. Collective.
+void TrainingRun::watch() {
+  log_.emplace(world_, path_);
+  crash_report_.emplace(*log_, world_.activity());
+  if (leads() && !log_->elsewhere().empty()) fmt::print("logs           {}\n", log_->elsewhere());
+  log_->line(fmt::format("rank {} of {} started on {}, pid {}", world_.rank(), world_.size(), world_.hostname(), getpid()));
+  watchdog_->log_to(&*log_);
+  watchdog_->on_verdict([this](const Diagnosis& diagnosis) { record_fault(diagnosis); });
+}
+
+/// RUN_DIR/fault.json: what the job has ended for, for `lockstep launch`. From the watchdog's thread.
+void TrainingRun::record_fault(const Diagnosis& diagnosis) const {
+  const nlohmann::json fault = {{"rank", diagnosis.rank}, {"host", diagnosis.host}, {"step", diagnosis.step}, {"message", diagnosis.text}};
+  try {
+    write_text_file(path_ / "fault.json", fault.dump(2) + "\n");
+    if (leads()) directory_->log("failed: [rank " + std::to_string(diagnosis.rank) + " on " + diagnosis.host + "] " + diagnosis.text);
+  } catch (const std::exception& error) {
+    log_->line(std::string("fault.json: ") + error.what());
+  }
+}
+
+void TrainingRun::run() {
   find_checkpoint();
   if (done_before()) return;
   open_data_sets();
+  compare_ranks();
   make_model();
   begin_trace();
   make_directory();
+  watch();
   resume();
   const int threads = threads_for_rank(world_, config_.fit.threads);
   config_.fit.threads = threads;
@@ -347,6 +378,7 @@ void TrainingRun::operator()() {
   arguments_.directory_made();
   if (config_.coordinator) {
     config_.coordinator_options.run_dir = path_;
+    config_.coordinator_options.watchdog = &*watchdog_;
     coordinator_ = std::make_unique<Coordinator>(world_, board_, config_.coordinator_options);
     if (leads()) fmt::print("coordinator    {} (lockstep watch {})\n", coordinator_->address(), path_.string());
     std::fflush(stdout);
@@ -359,6 +391,38 @@ void TrainingRun::operator()() {
     if (leads()) directory_->log(std::string("failed: ") + error.what());
     throw;
   }
+}
+
+/// What a file system or an installation that is not the same on all hosts would silently spoil. Collective.
+void TrainingRun::compare_ranks() {
+  agree_on(world_, "Lockstep's version", all_versions().at("lockstep"));
+  const auto compare = [&](const char* what, const std::optional<Hdf5Dataset>& data) {
+    if (!data) return;
+    std::string digest;
+    world_.agree([&] { digest = data_digest(*data); });
+    agree_on(world_, what, digest);
+  };
+  compare("the training data", train_);
+  compare("the validation data", validation_);
+  compare("the test data", test_);
+}
+
+void TrainingRun::operator()() {
+  watchdog_.emplace(world_, Watchdog::Options{config_.timeout, &signals_});
+  try {
+    run();
+  } catch (const AgreedError& error) {
+    if (log_) log_->line(std::string("error that all ranks know: ") + error.what());
+    if (log_ && leads()) record_fault({error.failing_rank(), error.failing_host(), world_.activity().cell().step, error.what()});
+    watchdog_->rest();
+    throw;
+  } catch (const std::exception& error) {
+    if (log_) record_fault({world_.rank(), world_.hostname(), world_.activity().cell().step, error.what()});
+    watchdog_->leaving(error.what());
+    throw;
+  }
+  if (log_) log_->line("ended in good order");
+  watchdog_->rest();
   signals_.settle();
   if (stopped_ && last_.interrupted) throw AgreedExit{kRunAgain};
 }

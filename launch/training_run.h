@@ -11,9 +11,11 @@
 #include "cluster/clock_offset.h"
 #include "cluster/coordinator.h"
 #include "cluster/placement.h"
+#include "cluster/rank_log.h"
 #include "cluster/signals.h"
 #include "cluster/status_board.h"
 #include "cluster/trace.h"
+#include "cluster/watchdog.h"
 #include "core/sampler.h"
 #include "core/sequential.h"
 #include "io/checkpoint.h"
@@ -37,6 +39,7 @@ struct TrainArguments {
   std::function<void()> directory_made = [] {}, coordinator_up = [] {};
   std::vector<Callback*> callbacks = {};
   bool reproducible = false;
+  double timeout = 0;
 };
 
 /// A training run from its configuration (or the run directory to resume) to result.json, on all ranks; the members in the order in which
@@ -49,6 +52,10 @@ class TrainingRun {
  private:
   void find_checkpoint();
   bool done_before();
+  void run();
+  void watch();
+  void record_fault(const Diagnosis& diagnosis) const;
+  void compare_ranks();
   void open_data_sets();
   void make_model();
   void make_directory();
@@ -74,6 +81,9 @@ class TrainingRun {
   const World& world_;
   StopSignals& signals_;
   RunConfig config_;
+  std::optional<RankLog> log_;
+  std::optional<CrashReport> crash_report_;
+  std::optional<Watchdog> watchdog_;
   std::optional<Hdf5Dataset> train_, validation_, test_;
   std::optional<RunDirectory> directory_;  // rank 0
   std::filesystem::path path_;

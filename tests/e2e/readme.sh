@@ -81,6 +81,8 @@ jq -e '[.traceEvents[] | select(.name == "step") | .pid] | unique == [0, 1]' tra
 runs 'mpirun -np 3 lockstep train --resume runs/first --epochs 3'
 says 'Epoch 3/3'
 runs 'mpirun -np 4 lockstep train configs/fashion_mnist.yaml --run-dir runs/long --continue' '--epochs 1'
+runs 'lockstep launch --max-restarts 3 -- mpirun -np 2 lockstep train configs/fashion_mnist.yaml --run-dir runs/long' '--epochs 1'
+says 'Epoch 1/1'
 runs 'lockstep evaluate runs/first'
 says 'accuracy'
 runs 'lockstep predict runs/first --rows 0:3 --proba'

@@ -4,6 +4,7 @@
 #   hosts_possible DIR || skip      root with the right to make namespaces; prints why not
 #   hosts_up DIR N                  h1 .. hN, 10.77.0.1 .. N; state in DIR
 #   on_host I COMMAND...            runs a command there
+#   with_mpi_on_hosts COMMAND...    runs a command on h1 with what Open MPI needs to start processes on the others
 #   mpirun_hosts ARGUMENTS...       Open MPI's mpirun, started on h1, ended after 200 s
 #   hosts_down                      ends every process in the namespaces (found by namespace, never by name) and removes them
 
@@ -89,8 +90,10 @@ on_host() {
   nsenter -t "$pid" -n -u -m -i env -C "$PWD" TMPDIR="$hosts_directory/h$1" "${@:2}"
 }
 
-mpirun_hosts() {
+with_mpi_on_hosts() {
   on_host 1 env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_plm=rsh OMPI_MCA_plm_rsh_agent="$hosts_directory/agent" \
     OMPI_MCA_btl=tcp,self,vader OMPI_MCA_pml=ob1 OMPI_MCA_btl_tcp_if_include=10.77.0.0/24 OMPI_MCA_oob_tcp_if_include=10.77.0.0/24 \
-    OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_mpi_yield_when_idle=1 timeout -k 5 200 mpirun "$@"
+    OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_mpi_yield_when_idle=1 "$@"
 }
+
+mpirun_hosts() { with_mpi_on_hosts timeout -k 5 200 mpirun "$@"; }

@@ -1,0 +1,78 @@
+#include "cluster/diagnosis.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace lockstep {
+namespace {
+
+std::string seconds(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, value < 10 ? "%.1f s" : "%.0f s", value);
+  return text;
+}
+
+/// Smaller is surer.
+int sign(const Standing& rank, double unreachable) {
+  if (has_ended(rank)) return 0;
+  if (is_stopped(rank)) return 1;
+  if (rank.unheard > unreachable) return 2;
+  return waits(rank.place) ? 4 : 3;
+}
+
+std::string disk_or_processor(const Standing& rank) {
+  if (rank.state == 'D') return "its process waits for a disk or a network file system (state D)";
+  switch (rank.place) {
+    case Place::starting: return "has it come into main()? a slow file system or a module that is missing on its host";
+    case Place::opening_data:
+    case Place::reading: return "the disk or file system that holds the data does not answer";
+    case Place::callbacks:
+    case Place::finishing: return "the disk or file system of the run directory does not answer";
+    default: return "its host is overloaded or swapping, or the program is in an endless loop";
+  }
+}
+
+std::string cause(const Standing& rank, double unreachable) {
+  switch (sign(rank, unreachable)) {
+    case 0: return " has died: " + (rank.note.empty() ? "killed by signal 9, most likely; it wrote nothing to its log" : rank.note);
+    case 1: return rank.state == 't' ? " is held by a debugger" : " is stopped (SIGSTOP, or Ctrl-Z): kill -CONT " + std::to_string(rank.pid) + " would let it go on";
+    case 2: return " has not been heard for " + seconds(rank.unheard) + (rank.note.empty() ? ": it was killed or stopped, or its host or the network is down" : ": " + rank.note);
+    case 3: return " has not moved for " + seconds(rank.quiet) + ": " + disk_or_processor(rank);
+    default: return " waits like all others: a message was lost, or the ranks do not run the same program";
+  }
+}
+
+/// "ranks 0, 1, 3 waiting for the ranks of their host at step 118"
+std::string others(const std::vector<Standing>& ranks, int culprit) {
+  constexpr std::size_t kMost = 4;
+  std::string text;
+  std::size_t told = 0;
+  for (const Standing& rank : ranks) {
+    if (rank.rank == culprit) continue;
+    if (++told > kMost) continue;
+    text += (text.empty() ? "" : ", ") + ("rank " + std::to_string(rank.rank)) + " on " + rank.host + " " + place_name(rank.place) + " after step " + std::to_string(rank.step);
+  }
+  if (told > kMost) text += " and " + std::to_string(told - kMost) + " more";
+  return text;
+}
+
+}  // namespace
+
+Diagnosis diagnose(const std::vector<Standing>& ranks, double unreachable, const std::string& why) {
+  const auto surer = [&](const Standing& a, const Standing& b) {
+    const int sign_a = sign(a, unreachable), sign_b = sign(b, unreachable);
+    if (sign_a != sign_b) return sign_a < sign_b;
+    if (sign_a == 4 && a.step != b.step) return a.step < b.step;
+    return sign_a == 2 ? a.unheard > b.unheard : a.quiet > b.quiet;
+  };
+  const Standing& found = *std::min_element(ranks.begin(), ranks.end(), surer);
+  Diagnosis diagnosis{found.rank, found.host, found.step, ""};
+  diagnosis.text = "rank " + std::to_string(found.rank) + " on " + found.host + " (pid " + std::to_string(found.pid) + ")" + cause(found, unreachable) +
+                   ". Its last step was " + std::to_string(found.step) + ", where it was " + place_name(found.place) + ".";
+  if (!why.empty()) diagnosis.text += " " + why + ".";
+  const std::string rest = others(ranks, found.rank);
+  if (!rest.empty()) diagnosis.text += " The others: " + rest + ".";
+  return diagnosis;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,41 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cluster/activity.h"
+
+namespace lockstep {
+
+/// What is known of a rank at one instant.
+struct Standing {
+  int rank = 0;
+  std::string host;
+  std::int64_t pid = 0;
+  std::int64_t step = 0;  ///< global steps done
+  Place place = Place::starting;
+  std::uint64_t beats = 0;
+  double quiet = 0;    ///< seconds since it last got on
+  double unheard = 0;  ///< seconds since its last heartbeat, or since it was seen on this host
+  char state = '?';    ///< of its process, see process_state
+  bool leaving = false;
+  std::string note;  ///< what its log or its host tell of its end
+};
+
+inline bool has_ended(const Standing& rank) { return rank.state == 'X' || rank.state == 'Z'; }
+inline bool is_stopped(const Standing& rank) { return rank.state == 'T' || rank.state == 't'; }
+
+/// The rank that holds the job up, and why.
+struct Diagnosis {
+  int rank = 0;
+  std::string host;
+  std::int64_t step = 0;
+  std::string text;
+};
+
+/// Which rank it is, from the surest sign to the weakest: its process has ended; is stopped; it is unheard for `unreachable` seconds; it stands at
+/// a place of its own work while others wait; it is behind in steps; else nobody, and the ranks wait for each other.
+/// `why`: what made somebody ask, e.g. "nothing has moved for 61 s". Ranks must not be empty.
+Diagnosis diagnose(const std::vector<Standing>& ranks, double unreachable, const std::string& why);
+
+}  // namespace lockstep

@@ -1,0 +1,156 @@
+#include "cluster/rank_view.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <new>
+#include <sstream>
+
+#include "cluster/rank_log.h"
+
+namespace lockstep {
+namespace {
+
+double seconds(RankView::Clock::duration time) { return std::chrono::duration<double>(time).count(); }
+
+}  // namespace
+
+RankView::RankView(const World& world)
+    : world_(world),
+      cells_(world, sizeof(ActivityCell) + sizeof(std::atomic<int>)),
+      cell_(new (cells_.segment(world.local_rank())) ActivityCell),
+      kills_(out_of_memory_kills()),
+      answered_(Clock::now()) {
+  world.activity().move_to(cell_);
+  world.barrier();  // every cell is there
+  const std::vector<std::string> names = world.all_gather(fmt::format("{} {} {}", getpid(), world.local_rank(), world.hostname()));
+  const std::vector<std::string> hosts = world.all_gather(fmt::format("{}", host_number()));
+  for (std::size_t r = 0; r < names.size(); ++r) {
+    Entry entry;
+    int local = 0;
+    std::istringstream(names[r]) >> entry.standing.pid >> local >> entry.standing.host;
+    entry.standing.rank = static_cast<int>(r);
+    entry.changed = entry.heard = answered_;
+    if (hosts[r] == hosts[static_cast<std::size_t>(world.rank())]) {
+      entry.cell = reinterpret_cast<const ActivityCell*>(cells_.segment(local));
+      entry.process = processes_.size();
+      processes_.emplace_back(entry.standing.pid);
+    }
+    table_.push_back(std::move(entry));
+  }
+}
+
+RankView::~RankView() { world_.activity().move_to(nullptr); }
+
+/// The lowest rank of this host, told through the host's memory: names need not be unique. Collective.
+int RankView::host_number() {
+  auto* const number = reinterpret_cast<std::atomic<int>*>(cells_.segment(0) + sizeof(ActivityCell));
+  if (world_.local_rank() == 0) number->store(world_.rank());
+  world_.barrier();
+  return number->load();
+}
+
+void RankView::shift(Clock::duration time) {
+  for (Entry& entry : table_) {
+    entry.changed += time;
+    entry.heard += time;
+  }
+  answered_ += time;
+}
+
+bool RankView::look(Clock::time_point now) {
+  bool news = false;
+  for (Entry& entry : table_) {
+    if (entry.cell == nullptr) continue;
+    Standing& standing = entry.standing;
+    const std::uint64_t beats = entry.cell->beats.load(std::memory_order_relaxed);
+    if (beats != standing.beats) entry.changed = now;
+    standing.beats = beats;
+    standing.step = entry.cell->step.load(std::memory_order_relaxed);
+    standing.place = entry.cell->place.load(std::memory_order_relaxed);
+    standing.leaving = entry.cell->leaving.load() != 0;
+    const char before = standing.state;
+    if (before != 'X') standing.state = processes_[entry.process].ended() ? 'X' : seconds(now - entry.changed) > 0.5 ? process_state(standing.pid) : 'R';
+    news = news || (standing.state != before && (has_ended(standing) || is_stopped(standing)));
+    entry.heard = now;
+  }
+  return news;
+}
+
+void RankView::hear(const Standing& standing, bool itself, Clock::time_point now) {
+  if (!attached_) {
+    for (Entry& entry : table_) entry.heard = now;
+  }
+  attached_ = true;
+  if (standing.rank < 0 || static_cast<std::size_t>(standing.rank) >= table_.size()) return;
+  Entry& entry = table_[static_cast<std::size_t>(standing.rank)];
+  if (entry.cell != nullptr) return;  // seen with own eyes
+  if (standing.beats != entry.standing.beats) entry.changed = now;
+  if (itself) entry.heard = now;
+  entry.standing = standing;
+}
+
+void RankView::answer(const Standing& zero, Clock::time_point now) {
+  attached_ = true;
+  answered_ = now;
+  Entry& entry = table_[0];
+  if (entry.cell != nullptr) return;
+  if (zero.beats != entry.standing.beats) entry.changed = now;
+  entry.standing = zero;
+}
+
+std::vector<Standing> RankView::standings(Clock::time_point now, const RankLog* log) const {
+  std::vector<Standing> all;
+  for (const Entry& entry : table_) {
+    const bool known = entry.cell != nullptr || world_.rank() == 0 || entry.standing.rank == 0;
+    if (!known) continue;
+    Standing standing = entry.standing;
+    standing.quiet = seconds(now - entry.changed);
+    if (entry.cell == nullptr && attached_) standing.unheard = seconds(now - (world_.rank() == 0 ? entry.heard : answered_));
+    if (has_ended(standing) && standing.note.empty()) standing.note = note_on(standing.rank, log);
+    all.push_back(std::move(standing));
+  }
+  return all;
+}
+
+Standing RankView::own() const {
+  Standing own = of(world_.rank());
+  own.beats = cell_->beats.load(std::memory_order_relaxed);
+  own.step = cell_->step.load(std::memory_order_relaxed);
+  own.place = cell_->place.load(std::memory_order_relaxed);
+  own.leaving = cell_->leaving.load() != 0;
+  return own;
+}
+
+std::vector<Standing> RankView::silent(Clock::time_point now, const RankLog* log) const {
+  std::vector<Standing> all = standings(now, log);
+  all.erase(std::remove_if(all.begin(), all.end(), [&](const Standing& standing) {
+    return table_[static_cast<std::size_t>(standing.rank)].cell == nullptr || !(has_ended(standing) || is_stopped(standing));
+  }), all.end());
+  return all;
+}
+
+std::string RankView::note_on(int rank, const RankLog* log) const {
+  if (const auto now = out_of_memory_kills(); kills_ && now && *now > *kills_) {
+    return fmt::format("its host ran out of memory (out-of-memory kills of this job's cgroup: {}, {} when it started)", *now, *kills_);
+  }
+  return log == nullptr ? "" : last_words(log->path().parent_path() / fmt::format("rank-{:04}.log", rank));
+}
+
+bool RankView::in_charge(Clock::time_point now, double patience) const {
+  if (world_.rank() == 0) return true;
+  const Standing& zero = of(0);
+  if (table_[0].cell != nullptr ? !has_ended(zero) && !is_stopped(zero) : seconds(now - answered_) <= patience) return false;
+  const auto lowest = std::find_if(table_.begin(), table_.end(), [](const Entry& entry) {
+    return entry.cell != nullptr && !has_ended(entry.standing) && !is_stopped(entry.standing);
+  });
+  return lowest != table_.end() && lowest->standing.rank == world_.rank();
+}
+
+bool RankView::speaks_for_zero() const {
+  const auto elsewhere = std::find_if(table_.begin(), table_.end(), [&](const Entry& entry) { return entry.standing.host != of(0).host; });
+  return elsewhere != table_.end() && elsewhere->standing.rank == world_.rank();
+}
+
+}  // namespace lockstep

@@ -1,0 +1,173 @@
+// lockstep launch: starts a job, and starts it again from its last checkpoint when it fails, on the hosts that are left.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "cluster/error.h"
+#include "cluster/signals.h"
+#include "launch/arguments.h"
+#include "launch/child_process.h"
+#include "launch/commands.h"
+#include "launch/job_command.h"
+
+namespace lockstep {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+using std::chrono::seconds;
+
+constexpr std::chrono::milliseconds kLook{100};
+constexpr seconds kProbe{15};   // for a process to start on a host
+constexpr seconds kToEnd{15};   // for a job that has told why it ends
+
+struct LaunchOptions {
+  int max_restarts = 3, min_ranks = 1;
+  std::vector<std::string> words;
+};
+
+/// What RUN_DIR/fault.json says that a job has ended for.
+struct Fault {
+  std::int64_t step = -1;
+  std::string message;
+};
+
+template <class... Arguments>
+void say(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+  fmt::print(stderr, "lockstep launch: {}\n", fmt::format(format, std::forward<Arguments>(arguments)...));
+}
+
+class Supervisor {
+ public:
+  explicit Supervisor(const LaunchOptions& options) : options_(options), job_(options.words) {}
+  int operator()();
+
+ private:
+  int run_once();
+  void pass_on_signals(ChildProcess& child);
+  std::optional<Fault> fault() const;
+  fs::path fault_file() const { return fs::path(job_.run_dir()) / "fault.json"; }
+  bool may_run_again(int code);
+  void drop_dead_hosts();
+
+  const LaunchOptions& options_;
+  JobCommand job_;
+  StopSignals signals_;
+  int passed_on_ = 0;  // how many signals
+  int restarts_ = 0;
+  std::optional<Fault> last_;
+};
+
+std::string text_of(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+std::optional<Fault> Supervisor::fault() const {
+  std::ifstream file(fault_file());
+  const nlohmann::json json = nlohmann::json::parse(file, nullptr, false);
+  if (!json.is_object()) return std::nullopt;
+  return Fault{json.value("step", std::int64_t{-1}), fmt::format("[rank {} on {}] {}", json.value("rank", 0), json.value("host", ""), json.value("message", ""))};
+}
+
+/// SIGUSR1 leaves the ranks the time for a checkpoint that mpirun does not grant after SIGTERM or SIGINT.
+void Supervisor::pass_on_signals(ChildProcess& child) {
+  if (signals_.received() == 0 || passed_on_ > 0) return;
+  ++passed_on_;
+  say("{}: the job is asked for a checkpoint and its end", signal_name(signals_.received()));
+  child.signal(SIGUSR1);
+}
+
+int Supervisor::run_once() {
+  std::error_code none;
+  fs::remove(fault_file(), none);
+  ChildProcess child(job_.words());
+  std::optional<Clock::time_point> told;
+  for (;;) {
+    if (const std::optional<int> code = child.exit_code()) return *code;
+    pass_on_signals(child);
+    if (!told && fs::exists(fault_file(), none)) told = Clock::now();
+    if (told && Clock::now() - *told > kToEnd) {
+      say("the job has failed, but {} does not end: killing it", options_.words.at(0));
+      return 128 + SIGKILL;
+    }
+    std::this_thread::sleep_for(kLook);
+  }
+}
+
+/// Where the launcher can start no process any more.
+void Supervisor::drop_dead_hosts() {
+  if (job_.hosts().size() < 2) return;
+  std::vector<std::unique_ptr<ChildProcess>> probes;
+  for (const JobCommand::Host& host : job_.hosts()) probes.push_back(std::make_unique<ChildProcess>(job_.probe(host.name, {"true"}), true));
+  std::vector<std::string> dead;
+  const Clock::time_point end = Clock::now() + kProbe;
+  for (std::size_t i = 0; i < probes.size(); ++i) {
+    while (!probes[i]->exit_code() && Clock::now() < end) std::this_thread::sleep_for(kLook);
+    if (probes[i]->exit_code() != kOk) dead.push_back(job_.hosts()[i].name);
+  }
+  if (dead.empty()) return;
+  if (dead.size() == job_.hosts().size()) return say("no host answers; trying all of them again");
+  const std::optional<int> ranks = job_.drop(dead);
+  say("{} can start no process any more; going on with {} ranks", text_of(dead), ranks.value_or(0));
+}
+
+bool Supervisor::may_run_again(int code) {
+  if (code == kOk || code == kRunAgain || code == kUsage) return false;
+  const std::optional<Fault> now = fault();
+  say("the job has failed with exit code {}{}", code, now ? ": " + now->message : " and left no diagnosis");
+  if (signals_.received() != 0) return false;
+  if (now && last_ && now->step >= 0 && now->step == last_->step) {
+    say("it has failed at step {} twice: running it again would not help", now->step);
+    return false;
+  }
+  last_ = now;
+  if (restarts_ == options_.max_restarts) {
+    say("it has been started again {} times, which is --max-restarts", restarts_);
+    return false;
+  }
+  drop_dead_hosts();
+  if (job_.ranks() && *job_.ranks() < options_.min_ranks) {
+    say("{} ranks are left, fewer than --min-ranks {}", *job_.ranks(), options_.min_ranks);
+    return false;
+  }
+  return signals_.received() == 0;
+}
+
+int Supervisor::operator()() {
+  job_.go_on_in(fmt::format("runs/{}-{:%Y%m%d-%H%M%S}", job_.name(), fmt::localtime(std::time(nullptr))));
+  for (;; ++restarts_) {
+    say("{}{}", restarts_ > 0 ? fmt::format("restart {} of {}: ", restarts_, options_.max_restarts) : "", text_of(job_.words()));
+    const int code = run_once();
+    if (!may_run_again(code)) return code;
+  }
+}
+
+}  // namespace
+
+void add_launch(CLI::App& app) {
+  auto options = std::make_shared<LaunchOptions>();
+  CLI::App* launch = app.add_subcommand("launch", "Run a training job under mpirun and start it again from its last checkpoint when it fails");
+  launch->add_option("--max-restarts", options->max_restarts, "How often it is started again at most")->check(at_least(0))->capture_default_str();
+  launch->add_option("--min-ranks", options->min_ranks, "With fewer ranks than these left it is not")->check(at_least(1))->capture_default_str();
+  launch->add_option("command", options->words, "mpirun ARGUMENTS lockstep train ARGUMENTS, behind --")->required();
+  launch->footer(
+      "Example:\n"
+      "  lockstep launch --max-restarts 5 -- mpirun --host a:4,b:4 lockstep train configs/fashion_mnist.yaml --run-dir runs/long\n"
+      "\nHosts of --host or --hostfile on which nothing can be started any more are left out. Two failures at the same step end it. SIGUSR1, SIGTERM and Ctrl-C\n"
+      "ask the job for a checkpoint and its end. Exit code: the job's; 75, after a signal, is passed on.");
+  launch->callback([options] { throw Exit{Supervisor(*options)()}; });
+}
+
+}  // namespace lockstep

@@ -1,0 +1,86 @@
+#include "cluster/diagnosis.h"
+
+#include <gtest/gtest.h>
+
+namespace lockstep {
+namespace {
+
+Standing standing(int rank, Place place, std::int64_t step = 10, double quiet = 60) {
+  Standing result;
+  result.rank = rank;
+  result.host = "h" + std::to_string(rank);
+  result.pid = 100 + rank;
+  result.step = step;
+  result.place = place;
+  result.quiet = quiet;
+  result.state = 'S';
+  return result;
+}
+
+Diagnosis of(const std::vector<Standing>& ranks) { return diagnose(ranks, 5, "why"); }
+bool says(const Diagnosis& diagnosis, const std::string& text) { return diagnosis.text.find(text) != std::string::npos; }
+
+TEST(Diagnosis, DeadIsSurerThanStoppedThanUnheardThanIdleThanBehind) {
+  std::vector<Standing> ranks{standing(0, Place::messages), standing(1, Place::messages, 9), standing(2, Place::reading), standing(3, Place::messages),
+                              standing(4, Place::messages), standing(5, Place::messages)};
+  ranks[3].unheard = 6;
+  ranks[4].state = 'T';
+  ranks[5].state = 'X';
+  EXPECT_EQ(of(ranks).rank, 5);
+  EXPECT_EQ(of(ranks).host, "h5");
+  ranks.pop_back();
+  EXPECT_EQ(of(ranks).rank, 4);
+  ranks.pop_back();
+  EXPECT_EQ(of(ranks).rank, 3);
+  ranks.pop_back();
+  EXPECT_EQ(of(ranks).rank, 2);
+  ranks.pop_back();
+  EXPECT_EQ(of(ranks).rank, 1);
+}
+
+TEST(Diagnosis, NamesRankHostPidStepPlaceAndTheOthers) {
+  std::vector<Standing> ranks{standing(0, Place::host_flags, 11), standing(1, Place::computing, 11), standing(2, Place::messages, 12)};
+  ranks[1].state = 'X';
+  const Diagnosis found = of(ranks);
+  EXPECT_EQ(found.step, 11);
+  EXPECT_TRUE(says(found, "rank 1 on h1 (pid 101) has died")) << found.text;
+  EXPECT_TRUE(says(found, "signal 9"));
+  EXPECT_TRUE(says(found, "last step was 11, where it was computing"));
+  EXPECT_TRUE(says(found, "why"));
+  EXPECT_TRUE(says(found, "rank 0 on h0 waiting for the ranks of its host after step 11"));
+  EXPECT_TRUE(says(found, "rank 2 on h2 waiting for messages of other hosts after step 12"));
+}
+
+TEST(Diagnosis, SaysWhatIsKnownOfTheCause) {
+  std::vector<Standing> ranks{standing(0, Place::messages), standing(1, Place::reading)};
+  EXPECT_TRUE(says(of(ranks), "disk or file system that holds the data")) << of(ranks).text;
+  ranks[1].state = 'D';
+  EXPECT_TRUE(says(of(ranks), "(state D)"));
+  ranks[1].state = 'T';
+  EXPECT_TRUE(says(of(ranks), "kill -CONT 101"));
+  ranks[1].state = 'X';
+  ranks[1].note = "crashed: SIGSEGV after step 10, computing";
+  EXPECT_TRUE(says(of(ranks), "has died: crashed: SIGSEGV"));
+  ranks[1].state = 'S';
+  ranks[1].unheard = 12;
+  ranks[1].note.clear();
+  EXPECT_TRUE(says(of(ranks), "not been heard for 12 s"));
+}
+
+TEST(Diagnosis, TellsWhenAllWait) {
+  const Diagnosis found = of({standing(0, Place::messages), standing(1, Place::agreement)});
+  EXPECT_TRUE(says(found, "waits like all others")) << found.text;
+}
+
+TEST(Diagnosis, AThousandRanksAreStillOneLine) {
+  std::vector<Standing> ranks;
+  for (int r = 0; r < 1000; ++r) ranks.push_back(standing(r, Place::messages));
+  ranks[7].state = 'T';
+  const Diagnosis found = of(ranks);
+  EXPECT_EQ(found.rank, 7);
+  EXPECT_LT(found.text.size(), 800U);
+  EXPECT_TRUE(says(found, "and 995 more")) << found.text;
+}
+
+}  // namespace
+}  // namespace lockstep
