@@ -41,6 +41,7 @@ struct GradientBlock {
   bool bias = false;
   std::int64_t offset = 0, count = 0;
   std::int64_t column = 0, columns = 0, stride = 0;
+  bool joins = false;  ///< one call may form it together with those beside it: no element's sum depends on that
 };
 
 /// The rows of all ranks of a layer's activations X or deltas D, from allocate(); this rank fills [offset, offset + count).

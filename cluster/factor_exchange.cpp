@@ -4,7 +4,10 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <functional>
 #include <list>
+#include <map>
+#include <numeric>
 #include <sstream>
 
 #include "cluster/exchange.h"
@@ -16,16 +19,54 @@ namespace {
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-/// The blocks of each of `ranks` ranks, of nearly the same size together: the largest block left goes to the rank that has least.
-std::vector<std::vector<GradientBlock>> shares_of(const std::vector<GradientBlock>& blocks, int ranks) {
-  std::vector<GradientBlock> sorted = blocks;
-  std::stable_sort(sorted.begin(), sorted.end(), [](const GradientBlock& a, const GradientBlock& b) { return a.count > b.count; });
-  std::vector<std::vector<GradientBlock>> shares(static_cast<std::size_t>(ranks));
-  std::vector<std::int64_t> load(shares.size());
-  for (const GradientBlock& block : sorted) {
+/// Work that goes with a block: columns that stay with a rank are also computed forward there.
+std::int64_t work_of(const GradientBlock& block) { return block.columns > 0 ? 2 * block.count : block.count; }
+
+/// Whose block it is, so that every rank has nearly the same work: the largest block left goes to the rank that has least. Blocks of one layer
+/// and size can stand for each other: each rank takes as many, but side by side.
+std::vector<std::size_t> owners_of(const std::vector<GradientBlock>& blocks, std::size_t ranks) {
+  std::vector<std::size_t> order(blocks.size()), owners(blocks.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return work_of(blocks[a]) > work_of(blocks[b]); });
+  std::vector<std::int64_t> load(ranks);
+  for (const std::size_t b : order) {
     const auto least = static_cast<std::size_t>(std::min_element(load.begin(), load.end()) - load.begin());
-    shares[least].push_back(block);
-    load[least] += block.count;
+    owners[b] = least;
+    load[least] += work_of(blocks[b]);
+  }
+  std::map<std::pair<std::size_t, std::int64_t>, std::vector<std::size_t>> alike;  // owners of the blocks of a layer and size
+  for (std::size_t b = 0; b < blocks.size(); ++b) alike[{blocks[b].layer, blocks[b].count}].push_back(owners[b]);
+  for (auto& [kind, of] : alike) std::sort(of.begin(), of.end(), std::greater<>());  // taken from the back
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    std::vector<std::size_t>& of = alike[{blocks[b].layer, blocks[b].count}];
+    owners[b] = of.back();
+    of.pop_back();
+  }
+  return owners;
+}
+
+/// Whether block `next` goes on where `block` ends, in the kernel's rows or in its columns.
+bool adjoins(const GradientBlock& block, const GradientBlock& next) {
+  if (!block.joins || !next.joins || block.layer != next.layer || block.bias || (block.columns > 0) != (next.columns > 0)) return false;
+  if (block.columns > 0) return next.column == block.column + block.columns;
+  return next.first == block.last && next.first < next.last && next.offset == block.offset + block.count;
+}
+
+/// The blocks of each rank, joined where they may be: a GEMM is the faster the larger it is.
+std::vector<std::vector<GradientBlock>> shares_of(const std::vector<GradientBlock>& blocks, int ranks) {
+  const std::vector<std::size_t> owners = owners_of(blocks, static_cast<std::size_t>(ranks));
+  std::vector<std::vector<GradientBlock>> shares(static_cast<std::size_t>(ranks));
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    std::vector<GradientBlock>& share = shares[owners[b]];
+    if (share.empty() || !adjoins(share.back(), blocks[b])) {
+      share.push_back(blocks[b]);
+      continue;
+    }
+    GradientBlock& last = share.back();
+    last.last = blocks[b].last;
+    last.bias = blocks[b].bias;
+    last.count += blocks[b].count;
+    last.columns += blocks[b].columns;
   }
   return shares;
 }

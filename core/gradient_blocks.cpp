@@ -2,15 +2,21 @@
 
 #include <algorithm>
 
+#include "core/ops.h"
+
 namespace lockstep {
 namespace {
 
-constexpr std::int64_t kColumns = 48;  // of a block: the width of oneDNN's tiles
+constexpr std::int64_t kColumns = 48;  // of a block: the width of gemm.h's and of oneDNN's tiles
+constexpr std::int64_t kMost = 32;     // blocks of a layer
 
-/// The first layer's blocks: kColumns columns each, and one with the bias.
+std::int64_t ratio(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+/// The first layer's blocks: kColumns columns each, or a multiple of them, and one with the bias.
 void cut_columns(const DenseWeights& weights, std::size_t layer, std::vector<GradientBlock>& blocks) {
-  for (std::int64_t column = 0; column < weights.out; column += kColumns) {
-    const std::int64_t columns = std::min(kColumns, weights.out - column);
+  const std::int64_t width = ratio(ratio(weights.out, kMost), kColumns) * kColumns;
+  for (std::int64_t column = 0; column < weights.out; column += width) {
+    const std::int64_t columns = std::min(width, weights.out - column);
     blocks.push_back({.layer = layer, .first = 0, .last = weights.in, .offset = weights.kernel + column, .count = weights.in * columns,
                       .column = column, .columns = columns, .stride = weights.out});
   }
@@ -35,9 +41,8 @@ bool cuts_columns(const Network& network, const std::vector<std::size_t>& dense,
   return weights.repeat == 1 && weights.out >= 4 * kColumns;
 }
 
-std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<std::size_t>& dense, bool columns) {
-  constexpr std::int64_t kFloats = 8 << 10, kMost = 32, kMultiple = 8;
-  const auto ratio = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
+std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<std::size_t>& dense, bool columns, bool join) {
+  constexpr std::int64_t kFloats = 8 << 10, kMultiple = 8;
   std::vector<GradientBlock> blocks;
   for (std::size_t layer = 0; layer < dense.size(); ++layer) {
     const DenseWeights& weights = *network.ops()[dense[layer]]->weights();
@@ -53,6 +58,10 @@ std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<
       const std::int64_t end = last < weights.in ? weights.kernel + last * weights.out : weights.offset + weights.count;
       blocks.push_back({.layer = layer, .first = first, .last = last, .bias = last == weights.in && weights.bias >= 0, .offset = offset, .count = end - offset});
     }
+  }
+  for (GradientBlock& block : blocks) {
+    const Op& op = *network.ops()[dense[block.layer]];
+    block.joins = join && op.any_rows() && small_kernel(op.weights()->in, op.weights()->out);
   }
   return blocks;
 }

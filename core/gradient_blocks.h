@@ -22,8 +22,9 @@ std::vector<std::size_t> dense_ops(const Network& network);
 bool cuts_columns(const Network& network, const std::vector<std::size_t>& dense, bool in_place);
 
 /// Blocks of about 8 Ki floats, at most 32 a layer: small enough to share a layer among ranks and threads, large enough for a GEMM. With
-/// `columns` those of the first layer with weights are 48 columns each, and one with the bias.
-std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<std::size_t>& dense, bool columns);
+/// `columns` those of the first layer with weights are 48 columns each (more in wide layers), and one with the bias. With `join` blocks may be
+/// joined where no sum depends on that.
+std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<std::size_t>& dense, bool columns, bool join);
 
 /// Whether factors are exchanged, where the options leave it open: on one host, and between hosts where all ranks' rows of them are a smaller
 /// message than the gradient, which a ring sends and receives once. Not collective, and the same on all ranks.

@@ -44,8 +44,11 @@ class Op {
   virtual void refresh(std::int64_t /*piece*/, bool /*backward*/) {}
   /// Not null: all that this op does is x * scale + offset.
   virtual const Rescaling* rescaling() const { return nullptr; }
+  /// Whether a row's result has the same bits in a block of any size. If so nothing need be prepared for a size. Ops without weights work
+  /// element by element or row by row.
+  virtual bool any_rows() const { return weights() == nullptr; }
   /// Ops with weights: forward in two parts, of which the first can be done column by column. multiply: columns [column, column + columns) of
-  /// y = x W for `rows` rows; finish: y = f(y + b) for whole rows.
+  /// the product, y = x W and what comes with it at no cost, for `rows` rows; finish: the rest of y = f(x W + b) for whole rows.
   virtual void multiply(const float* /*x*/, float* /*y*/, std::int64_t /*rows*/, std::int64_t /*column*/, std::int64_t /*columns*/) const {}
   virtual void finish(float* /*y*/, const Block& /*block*/) const {}
 

@@ -1,41 +1,24 @@
 #pragma once
 #include <cstdint>
-#include <memory>
-
-#include "core/activations.h"
 
 namespace lockstep {
 
-// The only door to oneDNN. Everything here runs on the calling thread alone: a batch is spread over threads in whole grains, so that the
-// same shapes run on one thread each whatever the number of threads or ranks.
+// The products of Dense layers, by the kernels of gemm.h or by oneDNN, of which this file is the only door: oneDNN computes what is large and cut
+// by the model alone, since its sums depend on how a product is cut. Everything here runs on the calling thread alone: a batch is spread over
+// threads in rows, a gradient in blocks.
 
-/// y = f(x W + b) and dx = dy W^T for blocks of a fixed number of rows: x (rows, in), W (in, out), b (out), y (rows, out), row-major,
-/// Keras' own layout (oneDNN's tag `io`; as fast as its blocked layouts and no reorder). Primitives are made once, here; threads that call
-/// at the same time pass different numbers below `threads`.
-class InnerProduct {
- public:
-  /// `fused`: applied by the forward primitive itself; one of fusible(), or linear.
-  InnerProduct(std::int64_t rows, std::int64_t in, std::int64_t out, bool bias, ActivationFunction fused, int threads);
-  ~InnerProduct();
-  InnerProduct(InnerProduct&&) noexcept;
-  InnerProduct& operator=(InnerProduct&&) noexcept;
+/// Whether a kernel (in, out) fits a core's second-level cache.
+bool small_kernel(std::int64_t in, std::int64_t out);
 
-  void forward(const float* x, const float* weights, const float* bias, float* y, int thread) const;
-  void backward_data(const float* dy, const float* weights, float* dx, int thread) const;
-
-  static bool fusible(ActivationFunction function);
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
-
-/// Columns [column, column + columns) of y = x W without bias: x (rows, in), W (in, out), y (rows, out).
-void multiply_columns(const float* x, const float* weights, float* y, std::int64_t rows, std::int64_t in, std::int64_t out, std::int64_t column,
-                      std::int64_t columns);
+/// Columns [column, column + columns) of y = x W + b, negative results 0 with `positive`: x (rows, in), W (in, out), Keras' own layout, b (out) or
+/// null, y (rows, out), row-major. The same bits however rows and columns are cut into calls.
+void dense_forward(const float* x, const float* weights, const float* bias, bool positive, float* y, std::int64_t rows, std::int64_t in,
+                   std::int64_t out, std::int64_t column, std::int64_t columns);
+/// dx = dy W^T: dx (rows, in), dy (rows, out). The same bits however rows are cut.
+void dense_backward_data(const float* dy, const float* weights, float* dx, std::int64_t rows, std::int64_t in, std::int64_t out);
 
 /// A part of dW = X^T D: X (rows, in), D (rows, out), dW (in, out), summed over rows in the GEMM's own order. The part is kernel rows
-/// [first, last), columns [column, column + columns).
+/// [first, last), columns [column, column + columns). For small kernels the same bits however the part is cut.
 struct WeightGradient {
   const float* x;
   const float* d;
@@ -48,6 +31,7 @@ struct WeightGradient {
 
  private:
   void run(float alpha, float beta, float* target) const;
+  void run_small(float factor, float* target) const;
 };
 
 /// db[k] = sum over rows of D[r, k], in order of rows.

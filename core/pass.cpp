@@ -30,27 +30,42 @@ RowTarget Pass::target(float* truth, float* weight) {
   return {input(), truth, weight, first != nullptr ? first->scale : 1, first != nullptr ? first->offset : 0};
 }
 
-Block Pass::at(Block block, std::int64_t grain, bool last) const {
-  block.rows = rows_;
+Block Pass::at(Block block, std::int64_t grain, std::int64_t grains, bool last) const {
+  block.rows = grains * rows_;
   block.first_slot += grain * rows_;
   block.logits = block.logits && last;
   block.thread = threads_ > 1 ? grain_thread() : 0;
   return block;
 }
 
+/// work(first grain, grains) for blocks of rows that a thread computes at once: all its grains where the op takes any number of rows, as many
+/// parts as threads; else grain by grain.
+template <class Work>
+void Pass::for_each_block(const Op& op, std::int64_t grains, const Work& work) const {
+  const std::int64_t parts = op.any_rows() ? std::min<std::int64_t>(threads_, grains) : grains;
+  for_each_grain(threads_, parts, [&](std::int64_t p) {
+    const std::int64_t first = grains * p / parts;
+    work(first, grains * (p + 1) / parts - first);
+  });
+}
+
 void Pass::multiply(std::size_t i, std::int64_t first, std::int64_t last, std::span<const Columns> columns) {
   const Op& op = *network_.ops()[i];
-  const auto width = static_cast<std::int64_t>(columns.size());
-  for_each_grain(threads_, (last - first) * width, [&](std::int64_t task) {  // column by column, so that its weights serve all grains
-    const std::int64_t g = first + task % (last - first);
-    const Columns& part = columns[static_cast<std::size_t>(task / (last - first))];
-    op.multiply(values_[i].data() + g * rows_ * op.in, values_[i + 1].data() + g * rows_ * op.out, rows_, part.column, part.columns);
+  const auto product = [&](std::int64_t grain, std::int64_t grains, const Columns& part) {
+    op.multiply(values_[i].data() + grain * rows_ * op.in, values_[i + 1].data() + grain * rows_ * op.out, grains * rows_, part.column, part.columns);
+  };
+  const auto width = static_cast<std::int64_t>(columns.size()), parts = op.any_rows() ? std::min<std::int64_t>(1, last - first) : last - first;
+  for_each_grain(threads_, parts * width, [&](std::int64_t task) {  // column by column, so that its weights serve all grains
+    const std::int64_t grain = task % parts, grains = parts == 1 ? last - first : 1;
+    product(first + grain, grains, columns[static_cast<std::size_t>(task / parts)]);
   });
 }
 
 void Pass::finish(std::size_t i, Block block) {
   const Op& op = *network_.ops()[i];
-  for_each_grain(threads_, grains_, [&](std::int64_t g) { op.finish(values(i + 1) + g * rows_ * op.out, at(block, g, i + 1 == network_.ops().size())); });
+  for_each_block(op, grains_, [&](std::int64_t g, std::int64_t n) {
+    op.finish(values(i + 1) + g * rows_ * op.out, at(block, g, n, i + 1 == network_.ops().size()));
+  });
 }
 
 void Pass::forward(Block block, std::int64_t grains, std::size_t first, std::size_t last) {
@@ -58,8 +73,8 @@ void Pass::forward(Block block, std::int64_t grains, std::size_t first, std::siz
   for (std::size_t i = std::max(first, first_op_); i < last; ++i) {
     Op& op = *ops[i];
     if (block.training) for_each_grain(threads_, op.refreshes(), [&](std::int64_t piece) { op.refresh(piece, i > network_.first_trainable()); });
-    for_each_grain(threads_, grains, [&](std::int64_t g) {
-      op.forward(values(i) + g * rows_ * op.in, values(i + 1) + g * rows_ * op.out, at(block, g, i + 1 == ops.size()));
+    for_each_block(op, grains, [&](std::int64_t g, std::int64_t n) {
+      op.forward(values(i) + g * rows_ * op.in, values(i + 1) + g * rows_ * op.out, at(block, g, n, i + 1 == ops.size()));
     });
   }
 }
@@ -71,9 +86,9 @@ void Pass::backward(Block block, const std::function<void(std::size_t)>& done) {
       const TraceSpan span(trace_, SpanKind::backward, static_cast<std::int64_t>(i));
       const Op& op = *ops[i];
       const bool wanted = i > network_.first_trainable();
-      for_each_grain(threads_, grains_, [&](std::int64_t g) {
+      for_each_block(op, grains_, [&](std::int64_t g, std::int64_t n) {
         const std::int64_t x = g * rows_ * op.in, y = g * rows_ * op.out;
-        op.backward(values(i) + x, values(i + 1) + y, deltas(i + 1) + y, wanted ? deltas(i) + x : nullptr, at(block, g, i + 1 == ops.size()));
+        op.backward(values(i) + x, values(i + 1) + y, deltas(i + 1) + y, wanted ? deltas(i) + x : nullptr, at(block, g, n, i + 1 == ops.size()));
       });
     }
     done(i);

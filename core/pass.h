@@ -84,7 +84,9 @@ class Pass {
   void backward(Block block, const std::function<void(std::size_t)>& done);
 
  private:
-  Block at(Block block, std::int64_t grain, bool last) const;
+  Block at(Block block, std::int64_t grain, std::int64_t grains, bool last) const;
+  template <class Work>
+  void for_each_block(const Op& op, std::int64_t grains, const Work& work) const;
   std::int64_t width(std::size_t i) const { return i == 0 ? network_.input_width() : network_.ops()[i - 1]->out; }
 
   Network& network_;

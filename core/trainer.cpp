@@ -71,8 +71,9 @@ Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& optio
     options.trace->layers.clear();
     for (std::size_t i = 0; i < model.network->ops().size(); ++i) options.trace->layers.push_back(model.network->layer_of(i));
   }
+  if (!exchange_->columns_stay() && (dense_.empty() || !model.network->ops()[dense_.back()]->any_rows())) return;
+  columns_.clear();  // all at once, or this rank's
   if (!exchange_->columns_stay()) return;
-  columns_.clear();
   for (const GradientBlock& block : exchange_->own()) {
     if (block.columns > 0) columns_.push_back({block.column, block.columns});
   }
@@ -89,8 +90,10 @@ Trainer::~Trainer() {
 std::unique_ptr<Exchange> Trainer::make_exchange(int threads) {
   const Exchange::Form form = [this](std::span<const GradientBlock> blocks) { this->form(blocks); };
   const bool columns = cuts_columns(*model_.network, dense_, in_place_) && !sums_in_tree(dense_.size() - 1);
-  blocks_ = cut_blocks(*model_.network, dense_, columns);
-  for (const GradientBlock& block : blocks_) {
+  // Several threads share the blocks; a gradient that is written and then read again had better stay in the cache in between.
+  blocks_ = cut_blocks(*model_.network, dense_, columns, in_place_ && threads == 1);
+  for (GradientBlock& block : blocks_) {
+    block.joins = block.joins && !sums_in_tree(block.layer);  // whose sums are kept block by block
     if (block.columns > 0) columns_.push_back({block.column, block.columns});
   }
   if (exchanges_factors(options_, *model_.network, grains_, world_)) return make_factor_exchange(world_, blocks_, form);

@@ -41,7 +41,7 @@ RowStore::Column::Column(const RowArray& array, std::int64_t slots)
     : width(array.width),
       row_bytes(array.row_bytes()),
       to_float(lockstep::to_float(array.type)),
-      bytes(std::make_unique_for_overwrite<std::byte[]>(static_cast<std::size_t>(slots * row_bytes))) {}
+      bytes(allocate_large(static_cast<std::size_t>(slots * row_bytes))) {}
 
 RowStore::RowStore(const RowArrays& arrays, std::int64_t slots) : features(arrays.features, slots) {
   if (arrays.truth) truth = Column(*arrays.truth, slots);

@@ -1,11 +1,11 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "cluster/large_memory.h"
 #include "core/dataset.h"
 #include "io/row_array.h"
 #include "io/row_convert.h"
@@ -35,7 +35,7 @@ class RowStore {
     std::byte* slot(std::int64_t i) { return bytes.get() + i * row_bytes; }
     std::int64_t width = 0, row_bytes = 0;
     ToFloat to_float = nullptr;
-    std::unique_ptr<std::byte[]> bytes;
+    LargeBytes bytes;
   };
   Column features, truth, weight;
 };

@@ -1,4 +1,4 @@
-// The kernels that a step is made of, each by itself on one thread: InnerProduct, WeightGradient, gather with rescaling, softmax with its loss,
+// The kernels that a step is made of, each by itself on one thread: the products of Dense layers, gather with rescaling, softmax with its loss,
 // the optimizers' passes. Shapes are those of 784-300-100-10. Counters: GFLOP/s of products, GB/s of what is bound by memory.
 #include <benchmark/benchmark.h>
 
@@ -26,23 +26,19 @@ void set_rate(benchmark::State& state, const char* name, double an_iteration) {
 
 // --- products: rows, in, out ---
 
-void InnerProductForward(benchmark::State& state) {
-  const ThreadScope one(1);
+void DenseForward(benchmark::State& state) {
   const std::int64_t rows = state.range(0), in = state.range(1), out = state.range(2);
-  const InnerProduct product(rows, in, out, true, relu, 1);
   const Buffer x = numbers(rows * in), w = numbers(in * out), b = numbers(out);
   Buffer y(rows * out);
-  for (auto _ : state) product.forward(x.data(), w.data(), b.data(), y.data(), 0);
+  for (auto _ : state) dense_forward(x.data(), w.data(), b.data(), true, y.data(), rows, in, out, 0, out);
   set_rate(state, "GFLOP/s", 2.0 * static_cast<double>(rows * in * out));
 }
 
-void InnerProductBackwardData(benchmark::State& state) {
-  const ThreadScope one(1);
+void DenseBackwardData(benchmark::State& state) {
   const std::int64_t rows = state.range(0), in = state.range(1), out = state.range(2);
-  const InnerProduct product(rows, in, out, true, relu, 1);
   const Buffer dy = numbers(rows * out), w = numbers(in * out);
   Buffer dx(rows * in);
-  for (auto _ : state) product.backward_data(dy.data(), w.data(), dx.data(), 0);
+  for (auto _ : state) dense_backward_data(dy.data(), w.data(), dx.data(), rows, in, out);
   set_rate(state, "GFLOP/s", 2.0 * static_cast<double>(rows * in * out));
 }
 
@@ -63,8 +59,8 @@ void shapes(benchmark::internal::Benchmark* bench) {
   }
 }
 
-BENCHMARK(InnerProductForward)->Apply(shapes);
-BENCHMARK(InnerProductBackwardData)->Apply(shapes);
+BENCHMARK(DenseForward)->Apply(shapes);
+BENCHMARK(DenseBackwardData)->Apply(shapes);
 BENCHMARK(WeightGradientAdd)->Apply(shapes);
 
 // --- a batch from rows in memory: gathered in random order, rescaled on the way ---
