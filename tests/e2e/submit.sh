@@ -98,6 +98,8 @@ job() {
   [ "$(wc -l < requeued.txt)" = "$requeues" ] || { cat "$name.txt"; fail "$name: requeued $(wc -l < requeued.txt) times, expected $requeues"; }
   [ "$requeues" != 0 ] || [ $seen = "$code" ] || { cat "$name.txt"; fail "$name: exit code $seen, expected $code"; }
 }
+running='JobState=RUNNING Reason=None Dependency=(null)'
+echo "$running" > reason.txt
 job done 0 0 'code=0'
 has calls.txt "mpirun --map-by ppr:2:node:PE=8 --bind-to core --mca oob_tcp_keepalive_time 10 --mca oob_tcp_keepalive_intvl 5 --mca oob_tcp_keepalive_probes 3 $(readlink -f "$lockstep") train $config --run-dir runs/quickstart-12 --continue threads 8"
 job again 75 1 'code=75'
@@ -121,7 +123,10 @@ job twice 75 1 "$wait_for_signal; for i in 1 2 3 4; do read -r -t 0.05 <> never 
 echo 'JobState=COMPLETING Reason=TimeLimit Dependency=(null)' > reason.txt
 job limit 1 1 'echo > started; read -r < go; code=1' TERM
 echo 'JobState=CANCELLED Reason=None Dependency=(null)' > reason.txt
+job cancelled_late 75 0 'code=75'  # the signal to the shell comes after the ranks have left
 job cancelled 75 0 'echo > started; read -r < go; code=75' TERM
+
+echo "$running" > reason.txt
 
 # --- srun; tasks of an array have their own run directories, however often they are requeued ---
 for task in 3 4; do
