@@ -43,9 +43,9 @@ says 'interrupted by SIGUSR1'
 ip -n "${hosts_prefix}hub" link set port2 up
 
 # --- a failure at the same step, twice: no third time ---
-awk 'BEGIN { print "a,y"; for (i = 0; i < 300; ++i) print (i == 200 ? "nan" : i / 300) "," i / 600 }' > rows.csv
+awk 'BEGIN { print "a,y"; for (i = 0; i < 300; ++i) print (i == 200 ? "1e30" : i / 300) "," i / 600 }' > rows.csv
 "$lockstep" data import csv rows.csv --target y data/rows.h5 > made.txt
-printf 'data: {train: {file: data/rows.h5, group: train}}\nmodel: [Dense: {units: 1}]\ntraining: {loss: mse, optimizer: SGD, epochs: 3, batch_size: 30}\n' > nan.yaml
+printf 'data:\n  train: {file: data/rows.h5, group: train}\nmodel:\n  - Dense: {units: 1}\ntraining: {loss: mse, optimizer: {SGD: {learning_rate: 0.001}}, epochs: 3, batch_size: 30}\n' > nan.yaml
 launch again -- nan.yaml
 ends 1
 says 'restart 1 of 3'

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A nan in the rows of one rank: all ranks end after the same step with one message that names it, and the checkpoint before stays as it is.
+# A loss that overflows in the rows of one rank: all ranks end after the same step with one message that names it, and the checkpoint before stays as it is.
 . "$LOCKSTEP_SOURCE/tests/support/fault_hosts.sh"
 fault_hosts 3
 name=nan
-seq 0 1199 | awk 'BEGIN { print "a,b,y" } { print (NR == 1000 ? "nan" : $1 / 1200) "," ($1 % 7) "," $1 / 600 }' > rows.csv
+seq 0 1199 | awk 'BEGIN { print "a,b,y" } { print (NR == 1000 ? "1e30" : $1 / 1200) "," ($1 % 7) "," $1 / 600 }' > rows.csv
 "$lockstep" data import csv rows.csv --target y data/rows.h5 > made.txt
 cat > nan.yaml <<'YAML'
 data:
