@@ -155,13 +155,15 @@ struct Case {
   AllreduceAlgorithm allreduce = AllreduceAlgorithm::automatic;
   int threads = 1;
   bool traced = false;
+  DtypePolicy policy = DtypePolicy::float32;
 };
 
 class SteadyStep : public testing::TestWithParam<Case> {};
 
 TEST_P(SteadyStep, AllocatesNothingAndTakesNoLock) {
-  const auto& [name, optimizer, exchange, allreduce, threads, traced] = GetParam();
+  const auto& [name, optimizer, exchange, allreduce, threads, traced, policy] = GetParam();
   Sequential model{Dense{300, relu}, Dropout{0.1F}, Dense{100, gelu}, Dense{10, softmax}};
+  model.set_dtype_policy(policy);
   model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = optimizer, .metrics = {accuracy}});
   const ArrayDataset data = labelled_rows(32 * (kFirst + kSteps + 5), 200, 10);
   Window window;
@@ -186,7 +188,8 @@ INSTANTIATE_TEST_SUITE_P(All, SteadyStep,
                                          Case{"shared", Adam{}, ExchangeKind::gradients, AllreduceAlgorithm::shared},
                                          Case{"ring", Sgd{}, ExchangeKind::gradients, AllreduceAlgorithm::ring},
                                          Case{"mpi", Sgd{}, ExchangeKind::gradients, AllreduceAlgorithm::mpi},
-                                         Case{"traced", Sgd{}, ExchangeKind::factors, AllreduceAlgorithm::automatic, 1, true}),
+                                         Case{"traced", Sgd{}, ExchangeKind::factors, AllreduceAlgorithm::automatic, 1, true},
+                                         Case{"bfloat16", Sgd{}, ExchangeKind::factors, AllreduceAlgorithm::automatic, 2, false, DtypePolicy::automatic}),
                          [](const auto& param) { return param.param.name; });
 
 /// The counter itself: a program that could not see an allocation would pass everything.
