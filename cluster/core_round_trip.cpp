@@ -115,7 +115,7 @@ std::optional<CoreRoundTrip> core_round_trip(const World& world) {
   };
   const bool crowded = world.local_size() > sysconf(_SC_NPROCESSORS_ONLN);
   if (slowest(crowded ? 1 : 0) > 0) return {};
-  const float nanoseconds = slowest(static_cast<float>(world.local_size() > 1 ? between_ranks(world) : between_threads()));
+  const float nanoseconds = slowest(static_cast<float>(world.size() > 1 ? between_ranks(world) : between_threads()));
   if (nanoseconds <= 0) return {};
   return CoreRoundTrip{nanoseconds};
 }

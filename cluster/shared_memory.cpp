@@ -35,15 +35,18 @@ struct SharedMemory::Window {
 
 SharedMemory::SharedMemory(const World& world, std::size_t bytes_per_rank)
     : window_(std::make_unique<Window>()), size_(whole_pages(std::max<std::size_t>(bytes_per_rank, 1))) {
+  if (world.size() > 1) {  // all ranks call it, those that are alone on their host too
+    const MPI_Comm all = *static_cast<const MPI_Comm*>(world.communicator());
+    mpi(MPI_Comm_split_type(all, MPI_COMM_TYPE_SHARED, world.rank(), MPI_INFO_NULL, &window_->host), "MPI_Comm_split_type");
+  }
   if (world.local_size() == 1) {  // also in a job of several hosts: nobody to share with
+    if (window_->host != MPI_COMM_NULL) MPI_Comm_free(&window_->host);
     window_->alone = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (window_->alone == MAP_FAILED) throw std::bad_alloc();
     window_->bytes = size_;
     segments_.push_back(static_cast<std::byte*>(window_->alone));
     return;
   }
-  const MPI_Comm all = *static_cast<const MPI_Comm*>(world.communicator());
-  mpi(MPI_Comm_split_type(all, MPI_COMM_TYPE_SHARED, world.rank(), MPI_INFO_NULL, &window_->host), "MPI_Comm_split_type");
   void* base = nullptr;
   // A page more, because MPI puts its own header before the first segment and promises no alignment.
   mpi(MPI_Win_allocate_shared(static_cast<MPI_Aint>(size_ + kPage), 1, MPI_INFO_NULL, window_->host, &base, &window_->win), "MPI_Win_allocate_shared");

@@ -185,7 +185,7 @@ hosts_up "$work/hosts" 2
 export hosts_directory
 two_hosts() { mpirun_hosts --host h1:1,h2:1 -np 2 "$@" "$lockstep" doctor --json; }
 all_networks() { mpirun_hosts --mca btl_tcp_if_include "$1" --host h1:1,h2:1 -np 2 "$lockstep" doctor --json; }
-export -f on_host mpirun_hosts two_hosts all_networks
+export -f on_host with_mpi_on_hosts mpirun_hosts two_hosts all_networks
 examined pair 0 two_hosts
 jq -e '.job.hosts == 2' pair.json > /dev/null || fail 'two hosts'
 for check in hosts network files clock; do finds_nothing pair $check; done

@@ -18,7 +18,8 @@ version=$(cd / && "$prefix/bin/lockstep" --version)
 [ "$version" = "$("$LOCKSTEP_BIN/lockstep" --version)" ] || fail "the installed command says: $version"
 ! ldd "$prefix/bin/lockstep" | grep -F "$build" || fail 'the installed command loads the library of the build tree'
 
-(cd / && "$prefix/bin/lockstep" submit "$prefix/share/lockstep/configs/quickstart.yaml" --nodes 4 --dry-run) | grep -qx '#SBATCH --nodes=4' || fail 'no batch script'
+(cd / && "$prefix/bin/lockstep" submit "$prefix/share/lockstep/configs/quickstart.yaml" --nodes 4 --dry-run) > "$work/script"
+grep -qx '#SBATCH --nodes=4' "$work/script" || fail 'no batch script'
 
 # --- the example is the README's, word for word ---
 block cpp > "$work/readme.cpp"
