@@ -3,15 +3,15 @@
 . "$LOCKSTEP_SOURCE/tests/support/fault_hosts.sh"
 fault_hosts 3
 name=nan
-seq 0 1199 | awk 'BEGIN { print "a,b,y" } { print (NR == 1000 ? "1e30" : $1 / 1200) "," ($1 % 7) "," $1 / 600 }' > rows.csv
+seq 0 1199 | awk 'BEGIN { print "a,b,y" } { print (NR == 1000 ? "3e38" : $1 / 1200) "," ($1 % 7) "," $1 / 600 }' > rows.csv
 "$lockstep" data import csv rows.csv --target y data/rows.h5 > made.txt
 cat > nan.yaml <<'YAML'
 data:
   train: {file: data/rows.h5, group: train}
 model:
-  - Dense: {units: 8, activation: relu}
-  - Dense: {units: 1}
-training: {loss: mse, optimizer: {SGD: {learning_rate: 0.001}}, epochs: 3, batch_size: 48, shuffle: false}
+  - Dense: {units: 8, activation: relu, kernel_initializer: ones}  # the sum of eight such numbers is no float any more
+  - Dense: {units: 1, kernel_initializer: ones}
+training: {loss: mse, optimizer: {SGD: {learning_rate: 0.000001}}, epochs: 3, batch_size: 48, shuffle: false}
 YAML
 code=0
 mpirun_hosts --host h1,h2,h3 -np 3 -x OMP_NUM_THREADS=1 "$lockstep" train nan.yaml --run-dir runs/nan > nan.txt 2>&1 || code=$?

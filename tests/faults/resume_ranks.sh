@@ -50,7 +50,7 @@ grep -q 'resuming from parts/checkpoints/step-00000013 ' part.txt || { cat part.
 rm parts/result.json
 rm -r parts/checkpoints/step-000000{24,48,72,96}
 on 2 "${common[@]}" --run-dir parts --continue --exchange gradients > part.txt 2> part.err || { cat part.txt part.err; fail "resume with gradients"; }
-grep -q "exchange was 'factors' when the checkpoint was made and is 'gradients by .* on 2 ranks' now" part.err || { cat part.err; fail "another exchange is not told"; }
+grep -q "exchange was 'dense: factors, .*' when the checkpoint was made and is 'gradients by .* on 2 ranks' now" part.err || { cat part.err; fail "another exchange is not told"; }
 
 # --- never two writers: a run directory in use is refused (here by a process that has nothing else) ---
 cp -r straight busy
