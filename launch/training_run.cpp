@@ -3,22 +3,16 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <functional>
 #include <nlohmann/json.hpp>
 
-#include "cluster/core_round_trip.h"
 #include "cluster/fingerprint.h"
 #include "cluster/process_usage.h"
-#include "core/summary.h"
 #include "io/data_digest.h"
-#include "io/keras_file.h"
 #include "io/trace_file.h"
 #include "io/versions.h"
-#include "launch/start_table.h"
 #include "launch/train_callbacks.h"
 
 namespace lockstep {
@@ -90,14 +84,6 @@ class LastState final : public Callback {
   std::int64_t first_step_ = 0;
 };
 
-/// "sequential: 5 layers, 266,610 parameters", counted as Keras counts: Input is no layer.
-std::string describe(Sequential& model) {
-  std::int64_t parameters = 0, layers = 0;
-  for (const WeightView& weight : model.weights()) parameters += static_cast<std::int64_t>(weight.values.size());
-  for (const LayerSpec& layer : model.layers()) layers += std::holds_alternative<Input>(layer) ? 0 : 1;
-  return fmt::format("{}: {} layers, {} parameters", model.name(), layers, with_separators(parameters));
-}
-
 }  // namespace
 
 TrainingRun::TrainingRun(const TrainArguments& arguments, const World& world, StopSignals& signals)
@@ -146,22 +132,6 @@ void TrainingRun::make_directory() {
   path_ = world_.broadcast(leads() ? directory_->path().string() : "");
 }
 
-/// What carries the gradients: factors, which no allreduce sums, or an allreduce.
-std::string TrainingRun::allreduce_name() const {
-  for (const auto& [layer, what] : model_->exchanges(config_.fit, training_rows(), world_)) {
-    if (what != "gradients") return "factors";
-  }
-  if (config_.fit.allreduce != AllreduceAlgorithm::automatic) return std::string(lockstep::allreduce_name(config_.fit.allreduce));
-  return config_.fit.allreduce_table.empty() ? "shared" : config_.fit.allreduce_table.text();
-}
-
-/// "dense: factors, dense_1: tree"
-std::string TrainingRun::exchange_text() const {
-  std::string text;
-  for (const auto& [layer, what] : model_->exchanges(config_.fit, training_rows(), world_)) text += (text.empty() ? "" : ", ") + layer + ": " + what;
-  return text;
-}
-
 /// Rows that are trained on: those that validation_split leaves.
 std::int64_t TrainingRun::training_rows() const {
   const double split = config_.validation ? 0 : config_.fit.validation_split;
@@ -170,47 +140,6 @@ std::int64_t TrainingRun::training_rows() const {
 
 std::unique_ptr<Sampler> TrainingRun::sampler() const {
   return std::make_unique<Sampler>(training_rows(), config_.fit.batch_size, config_.fit.shards, config_.seed, config_.fit.shuffle);
-}
-
-void TrainingRun::announce(int threads) {
-  places_ = rank_places(world_, threads);
-  if (config_.fit.allreduce == AllreduceAlgorithm::automatic && allreduce_name() != "factors") {
-    config_.fit.allreduce_table = measure_allreduce(world_);
-  }
-  std::unique_ptr<Sampler> batches;
-  world_.agree([&] { batches = sampler(); });
-  if (!leads()) return;
-  std::string versions;
-  for (const auto& [library, version] : all_versions()) versions += (versions.empty() ? "" : ", ") + library + " " + version;
-  fmt::print("{}\n", versions);
-  fmt::print("run directory  {}\n", path_.string());
-  fmt::print("model          {}\n", describe(*model_));
-  fmt::print("data           train: {} rows of {}\n", train_->rows(), train_->description());
-  if (validation_) fmt::print("               validation: {} rows of {}\n", validation_->rows(), validation_->description());
-  if (test_) fmt::print("               test: {} rows of {}\n", test_->rows(), test_->description());
-  fmt::print("training       {} epochs of {} steps, batch {}, {}{}, allreduce {}\n", config_.fit.epochs, batches->steps(), config_.fit.batch_size,
-             name_of(model_->dtype_policy()), config_.mixed_precision == DtypePolicy::automatic ? " (auto)" : "", allreduce_name());
-  fmt::print("exchange       {}{}\n", exchange_text(), config_.fit.reproducible ? " (reproducible on any hosts)" : "");
-  fmt::print("{}", start_table(places_, *batches, config_.fit.batch_size));
-  std::fflush(stdout);
-}
-
-RunInfo TrainingRun::info(int threads) {
-  RunInfo info;
-  info.name = config_.name;
-  info.run_dir = path_.string();
-  info.model = describe(*model_);
-  info.epochs = config_.fit.epochs;
-  info.steps_per_epoch = sampler()->steps();
-  info.batch_size = config_.fit.batch_size;
-  info.metrics = {"loss"};
-  for (const MetricSpec& metric : model_->compile_options().metrics) info.metrics.push_back(metric.name);
-  info.ranks = world_.size();
-  info.hosts = world_.hosts();
-  info.threads = threads;
-  info.allreduce = allreduce_name();
-  info.versions = all_versions();
-  return info;
 }
 
 /// The file is tried before anything is trained: a wrong path must not be told at the end of a long run. Collective.
@@ -241,103 +170,6 @@ void TrainingRun::train() {
   History history = joined(before_, model_->fit(*train_, config_.fit, world_));
   last_.samples = samples;
   finish(history, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-}
-
-/// Collective.
-std::string TrainingRun::how_it_ended() const {
-  const int own = signals_.received();
-  const std::vector<std::string> signals = world_.all_gather(own == 0 ? "" : signal_name(own));
-  if (!stopped_) return all_epochs_done(last_.epochs);
-  if (!last_.interrupted) return "stopped on request";
-  std::string ranks, name;
-  for (std::size_t rank = 0; rank < signals.size(); ++rank) {
-    if (signals[rank].empty()) continue;
-    if (name.empty()) name = signals[rank];
-    ranks += (ranks.empty() ? "" : ", ") + std::to_string(rank);
-  }
-  return fmt::format("interrupted by {} (rank {}) after a checkpoint; run it again", name, ranks);
-}
-
-/// Collective.
-RunFacts TrainingRun::facts() const {
-  RunFacts facts;
-  const std::unique_ptr<Sampler> batches = sampler();
-  const Grains grains = cut_grains(batches->slots(), 0, world_.size());
-  facts.places = places_;
-  facts.batch_size = config_.fit.batch_size;
-  facts.grains = grains.count;
-  facts.grain_rows = grains.rows;
-  for (const RowRange& range : batches->ranges(grains.first_slot(), grains.first_slot() + grains.own_slots())) facts.shard_bytes += range.size() * train_->row_bytes();
-  facts.streams = facts.shard_bytes > config_.train.options.memory_budget;
-  facts.checkpoint_every = config_.checkpoint.every_epochs;
-  if (const std::optional<CoreRoundTrip> trip = core_round_trip(world_)) facts.far_cores = world_.local_size() > 1 && !trip->near();
-  return facts;
-}
-
-void TrainingRun::finish(const History& history, double seconds) {
-  const At here(world_.activity(), Place::finishing);
-  stopped_ = history.epoch.empty() || history.epoch.back() + 1 < last_.epochs;
-  RunResult result;
-  if (test_ && !stopped_) result.test = model_->evaluate(*test_, world_);
-  if (trace_) write_trace(arguments_.trace, *trace_, clock_, world_);
-  result.name = config_.name;
-  result.ended = how_it_ended();
-  result.seed = config_.seed;
-  result.batch_size = config_.fit.batch_size;
-  result.epochs_done = history.epoch.empty() ? 0 : history.epoch.back() + 1;
-  result.steps = last_.global_step;
-  result.samples = last_.samples;
-  result.seconds = seconds;
-  result.profile = last_.profile;
-  result.time = time_report(gather_profiles(last_.profile, world_));
-  result.advice = advise(result.time, facts());
-  result.first_step = first_step_;
-  for (const std::string& bytes : world_.all_gather(std::to_string(memory_))) result.memory.push_back(std::stoll(bytes));
-  for (const std::string& bytes : world_.all_gather(std::to_string(peak_memory()))) result.peak_memory.push_back(std::stoll(bytes));
-  result.history = history;
-  result.digest = fmt::format("{:016x}", model_->digest());
-  result.dtype_policy = name_of(model_->dtype_policy());
-  result.allreduce = allreduce_name();
-  result.hosts = world_.hosts();
-  result.ranks = places_;
-  result.versions = all_versions();
-  std::string failures;
-  if (leads()) {
-    failures = write_results(result);
-    directory_->log("ended: " + result.ended);
-    if (result.test) {
-      std::string scores;
-      for (const auto& [name, value] : result.test->values) scores += fmt::format(" - {}: {:.4f}", name, value);
-      fmt::print("test{}\n", scores);
-    }
-    const double per_step = result.steps > 0 ? result.profile.steps() / static_cast<double>(result.steps) * 1e6 : 0;
-    fmt::print("speed          {:.1f} us per step; first step {:.2f} s after the start of the process; at most {} MiB of memory a rank\n", per_step, first_step_,
-               *std::max_element(result.memory.begin(), result.memory.end()) >> 20);
-    fmt::print("{}", time_lines(result.time, result.advice));
-    if (trace_) fmt::print("trace          {} (open it in ui.perfetto.dev or chrome://tracing)\n", arguments_.trace);
-    fmt::print("{}; see {}\n", result.ended, directory_->result().string());
-    std::fflush(stdout);
-  }
-  world_.agree([&] {
-    if (!failures.empty()) throw Error("training is over (" + result.ended + "), but not all of it is on disk: " + failures);
-  });
-  board_.finish(Phase::finished, result.ended);
-}
-
-/// All that can be written is; returns what could not.
-std::string TrainingRun::write_results(const RunResult& result) {
-  std::string failures = checkpoints_->failure();
-  const auto attempt = [&](const std::function<void()>& work) {
-    try {
-      work();
-    } catch (const std::exception& error) {
-      failures += (failures.empty() ? "" : "; ") + std::string(error.what());
-    }
-  };
-  attempt([&] { csv_->finish(); });
-  attempt([&] { write_text_file(directory_->result(), result_json(result)); });
-  attempt([&] { save_model(*model_, (path_ / "model.keras").string()); });
-  return failures;
 }
 
 /// The log of this rank, and the watchdog's words in it. Collective.
