@@ -1,6 +1,7 @@
 // The scope of MPI, and the way out of it when a rank fails.
 #include <mpi.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 
@@ -36,6 +37,13 @@ bool mpi_initialized() {
   return initialized != 0;
 }
 
+/// MPI's sockets to a rank that has died raise SIGPIPE: this rank would die of it, too, before it has told which one it was.
+void survive_lost_connections() {
+  struct sigaction action{};
+  sigaction(SIGPIPE, nullptr, &action);
+  if (action.sa_handler == SIG_DFL) std::signal(SIGPIPE, SIG_IGN);
+}
+
 bool mpi_finalized() {
   int finalized = 0;
   MPI_Finalized(&finalized);
@@ -50,6 +58,7 @@ Session::Session(int& argc, char**& argv) {
     int provided = 0;
     mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");
     initialised_here_ = true;
+    survive_lost_connections();
   }
   if (mpi_initialized()) {
     const MPI_Comm all = MPI_COMM_WORLD;
