@@ -93,8 +93,10 @@ class Exchange {
   /// Collective, and so is collect(), which brings every rank's part into all copies.
   virtual std::span<float> allocate_copies(std::int64_t /*count*/, std::int64_t /*offset*/, std::int64_t /*own*/) { return {}; }
   virtual void collect() {}
-  /// Collective, between steps: on return every rank's weights are whole.
-  virtual void complete() {}
+  /// Whose weights complete() makes whole.
+  enum class Whole { everywhere, on_rank_0 };
+  /// Collective, between steps. For rank 0 alone, what a checkpoint needs, the other ranks do not wait until it has them.
+  virtual void complete(Whole /*whole*/) {}
   /// Small numbers that travel with the gradients (requests to stop or to save): set before finish(), read after it. 16 of them.
   virtual std::span<float> flags() = 0;
   /// Seconds spent in communication so far: what the step waited for.

@@ -205,11 +205,11 @@ class FactorExchange final : public Exchange {
     seconds_ += now() - start;
   }
 
-  void complete() override {
+  void complete(Whole whole) override {
     if (!columns_stay_ || !replicas_) return;
     wait();
-    copy_others([](const GradientBlock& block) { return block.columns > 0; });
-    wait();
+    if (whole == Whole::everywhere || world_.rank() == 0) copy_others([](const GradientBlock& block) { return block.columns > 0; });
+    if (whole == Whole::everywhere) wait();  // else nobody changes a column before rank 0 has come to the barrier of the next finish()
   }
 
   double seconds() const override { return seconds_; }

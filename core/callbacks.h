@@ -73,7 +73,8 @@ class Callback {
   virtual ~Callback() = default;
   virtual void on_train_begin(const FitState&) {}                       ///< Collective
   virtual void on_epoch_begin(const FitState&) {}                       ///< Collective
-  /// Every step: must not allocate, lock or wait. The model's weights need not be whole on this rank; at the other hooks they are.
+  /// Every step: must not allocate, lock or wait. The model's weights need not be whole on this rank; at the other hooks they are, save where
+  /// on_checkpoint says otherwise.
   virtual void on_train_batch_end(const FitState&) {}
   virtual void on_test_begin(const FitState&) {}                        ///< before the validation; Collective
   virtual void on_epoch_end(const FitState&, Logs&) {}                  ///< logs are those of all ranks; may be added to; Collective
@@ -86,7 +87,8 @@ class Callback {
     bool interrupt = false;  ///< with stop: the job is to be run again
   };
   virtual Request request() noexcept { return {}; }
-  /// After a step at which any rank's request() asked for a checkpoint (or a stop). Collective.
+  /// After a step at which any rank's request() asked for a checkpoint (or a stop). Collective. The model's weights are whole on rank 0; on the others
+  /// only when training stops here (state.stopping).
   virtual void on_checkpoint(const FitState&) {}
   /// How long this callback has held training up for checkpoints, which StepProfile shows apart.
   virtual double checkpoint_seconds() const { return 0; }

@@ -225,7 +225,7 @@ double Fit::take_checkpoint_seconds() {
 
 void Fit::serve(const Trainer::Request& request) {
   const auto start = Clock::now();
-  trainer_.complete();
+  trainer_.complete(request.stop ? Exchange::Whole::everywhere : Exchange::Whole::on_rank_0);
   const EpochSums sums = trainer_.sums();
   now_.sums = &sums;
   now_.gathering = seconds_since(start);

@@ -36,8 +36,8 @@ class Trainer {
   /// The next step. Collective. Returns the union of all ranks' requests.
   Request step(Request own);
 
-  /// Brings all weights to every rank; before anybody looks at them. Collective.
-  void complete() { exchange_->complete(); }
+  /// Brings all weights to every rank, or to rank 0; before anybody looks at them. Collective.
+  void complete(Exchange::Whole whole = Exchange::Whole::everywhere) { exchange_->complete(whole); }
 
   const Sampler& sampler() const { return sampler_; }
   const Grains& grains() const { return grains_; }

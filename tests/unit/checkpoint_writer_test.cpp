@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <limits>
 
@@ -137,18 +138,22 @@ TEST(CheckpointWriter, WeightsThatAreNotFiniteAreNotHealthy) {
   EXPECT_FALSE(verify_checkpoint(dir / "checkpoints/step-00000004").healthy);
 }
 
-/// Open files as if there were none left: what fails so may be gone at the next try.
-class NoFiles {
+/// A file where the checkpoints' folder belongs, as after a network file system has lost its mount: that may be gone at the next try.
+class FolderGone {
  public:
-  NoFiles() {
-    getrlimit(RLIMIT_NOFILE, &old_);
-    const rlimit none{0, old_.rlim_max};
-    setrlimit(RLIMIT_NOFILE, &none);
+  explicit FolderGone(const TempDir& dir) : folder_(dir / "checkpoints"), aside_(dir / "aside") {
+    if (std::filesystem::exists(folder_)) std::filesystem::rename(folder_, aside_);
+    std::ofstream(folder_) << "in the way";
   }
-  ~NoFiles() { setrlimit(RLIMIT_NOFILE, &old_); }
+  ~FolderGone() {
+    std::filesystem::remove(folder_);
+    if (std::filesystem::exists(aside_)) std::filesystem::rename(aside_, folder_);
+  }
+  FolderGone(const FolderGone&) = delete;
+  FolderGone& operator=(const FolderGone&) = delete;
 
  private:
-  rlimit old_{};
+  std::filesystem::path folder_, aside_;
 };
 
 TEST(CheckpointWriter, WhatMayBeGoneAtTheNextTryIsTriedAgain) {
@@ -156,17 +161,17 @@ TEST(CheckpointWriter, WhatMayBeGoneAtTheNextTryIsTriedAgain) {
   Told told;
   Sequential model = trained_model(Sgd{});
   CheckpointWriter writer(dir.path(), model, quick(3), told.events());
-  auto trouble = std::make_unique<NoFiles>();
+  auto trouble = std::make_unique<FolderGone>(dir);
   told.at_warning = [&] {
     if (told.warnings.size() == 2) trouble.reset();
   };
   writer.save(model, at(1));
   writer.wait();
   ASSERT_EQ(told.warnings.size(), 2U);
-  EXPECT_NE(told.warnings[0].find("Too many open files; trying again in 0.0 s"), std::string::npos) << told.warnings[0];
+  EXPECT_NE(told.warnings[0].find("Not a directory; trying again in 0.0 s"), std::string::npos) << told.warnings[0];
   EXPECT_TRUE(told.failures.empty());
   EXPECT_EQ(told.written.size(), 1U);
-  trouble = std::make_unique<NoFiles>();
+  trouble = std::make_unique<FolderGone>(dir);
   told.at_warning = [] {};
   writer.save(model, at(2));
   writer.wait();
