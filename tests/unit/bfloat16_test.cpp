@@ -205,7 +205,8 @@ TEST_F(Bfloat16, AKerasFileSaysThePolicyAndHoldsFloat32Weights) {
   EXPECT_EQ(loaded.dtype_policy(), DtypePolicy::mixed_bfloat16);
   EXPECT_EQ(loaded.get_weights(), model.get_weights());
   EXPECT_EQ(loaded.predict(data), model.predict(data));
-  for (const auto& layer : nlohmann::json::parse(model_config(model))["config"]["layers"]) {
+  const nlohmann::json config = nlohmann::json::parse(model_config(model));
+  for (const auto& layer : config["config"]["layers"]) {
     EXPECT_EQ(layer["config"]["dtype"], layer["class_name"] == "Dense" ? "mixed_bfloat16" : "float32");
   }
 }
