@@ -1,15 +1,32 @@
 // The scope of MPI, and the way out of it when a rank fails.
 #include <mpi.h>
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 
+#include "cluster/deadline.h"
 #include "cluster/mpi_call.h"
 #include "cluster/world.h"
 
 namespace lockstep {
 namespace {
+
+/// MPI_Init waits for all ranks, and no watchdog is there to tell which one does not come. The lowest rank that waits speaks first.
+Deadline init_deadline() {
+  constexpr double kPatience = 60, kEnd = 300, kLater = 1;
+  const int rank = launcher_rank();
+  char host[HOST_NAME_MAX + 1] = "";
+  gethostname(host, sizeof host - 1);
+  const double patience = rank <= 1 ? kPatience + kLater * rank : kEnd;  // two warnings are enough: one of these ranks may be the one that hangs
+  return {patience, kEnd + kLater * std::clamp(rank, 0, 60), "[rank " + std::to_string(rank) + " on " + host +
+          "] MPI_Init has not returned for a minute or more: a rank was not started, is stopped, or cannot be reached; lockstep doctor, started in the same "
+          "way, looks for the cause"};
+}
 
 bool started_by_launcher() {
   for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS"}) {
@@ -52,10 +69,18 @@ bool mpi_finalized() {
 
 }  // namespace
 
+int launcher_rank() {
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}) {
+    if (const char* const text = std::getenv(name)) return std::atoi(text);
+  }
+  return 0;
+}
+
 Session::Session(int& argc, char**& argv) {
   const bool embedded = mpi_initialized();
   if (!embedded && started_by_launcher()) {
     int provided = 0;
+    const Deadline deadline = init_deadline();
     mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");
     initialised_here_ = true;
     survive_lost_connections();

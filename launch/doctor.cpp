@@ -253,18 +253,10 @@ int doctor(const DoctorArguments& arguments, Watchdog& watchdog, const World& wo
   return code;
 }
 
-/// Processes that MPI does not join would each report: the first one does.
-bool first_process() {
-  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}) {
-    if (const char* rank = std::getenv(name); rank != nullptr) return std::string(rank) == "0";
-  }
-  return true;
-}
-
 int run_doctor(const DoctorArguments& arguments) {
   Watchdog watchdog(arguments.timeout);
   const auto not_joined = [&](const std::string& what) {
-    Report report(arguments.json, first_process());
+    Report report(arguments.json, launcher_rank() == 0);  // processes that MPI does not join would each report
     const World alone;
     const Examination nobody{alone, nullptr, nullptr, {}, {}, {}};
     Verdict verdict;

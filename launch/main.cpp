@@ -2,8 +2,6 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <exception>
 #include <string>
 
@@ -41,16 +39,14 @@ int main(int argc, char** argv) {
   lockstep::add_data(app);
   lockstep::add_bench(app);
   // Every rank reads the same command line: one of them tells what is wrong with it.
-  const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
-  const bool tells = rank == nullptr || std::strcmp(rank, "0") == 0;
+  const bool tells = lockstep::launcher_rank() == 0;
   try {
     app.parse(argc, argv);
     return lockstep::kOk;
   } catch (const lockstep::Exit& e) {
     return e.code;
   } catch (const CLI::ParseError& e) {
-    if (!tells) return lockstep::kUsage;
-    return app.exit(e) == 0 ? lockstep::kOk : lockstep::kUsage;
+    return (tells ? app.exit(e) : e.get_exit_code()) == 0 ? lockstep::kOk : lockstep::kUsage;
   } catch (const lockstep::Error& e) {
     if (tells) std::fprintf(stderr, "lockstep: %s\n", e.what());
     return e.exit_code();

@@ -6,7 +6,8 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 lockstep=$LOCKSTEP_BIN/lockstep
 . "$LOCKSTEP_SOURCE/launch/mpi_environment"
-export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0  # LD_PRELOAD below
+# LD_PRELOAD below; the limit on core dumps is looked at
+export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0:disable_coredump=0 TSAN_OPTIONS=${TSAN_OPTIONS:-}:disable_coredump=0
 
 fail() { echo "FAILED: $*" >&2; exit 1; }
 # examined NAME CODE COMMAND...: runs a `lockstep doctor --json`, COMMAND being a program or an exported function; what it says goes to NAME.json

@@ -48,6 +48,10 @@ done
 [ "$(stat -c %a runs/n2/coordinator.json)" = 600 ] || fail "coordinator.json can be read by others"
 grep -q 'of 5 ranks get no rows' n5.txt || fail "idle ranks are not told"
 
+# --- one rank speaks, and all end alike ---
+[ "$(on 2 --version)" = "$("$lockstep" --version)" ] || fail "--version on two ranks"
+on 2 train --help > help.txt && [ "$(grep -c '^Usage: ' help.txt)" = 1 ] || { cat help.txt; fail "--help on two ranks"; }
+
 # --- resume on another number of ranks: the weights of the run that was not interrupted ---
 on 2 train small.yaml --epochs 1 --run-dir runs/parts > /dev/null
 on 3 train --resume runs/parts --epochs 3 > parts.txt 2>&1 || { cat parts.txt; fail "resume"; }
