@@ -3,11 +3,12 @@
 #include <algorithm>
 
 #include "core/regularizers.h"
+#include "core/truth_error.h"
 
 namespace lockstep {
 namespace {
 
-constexpr std::int64_t kGrainRows = 64;
+constexpr std::int64_t kGrainRows = kEvaluationRows;
 
 Grains evaluation_grains(std::int64_t rows, const World& world) {
   Grains grains;
@@ -67,17 +68,19 @@ std::vector<double> Evaluator::score() {
       mark_present(first);
       for_each_grain(pass_.threads(), count, [&](std::int64_t g) {
         const std::int64_t row = g * kGrainRows;
-        scorer.add(grains_.first + first + g,
-                   {.truth = truth_.data() + row * truth_width,
-                    .weight = weight_.data() + row,
-                    .input = pass_.output() + row * width,
-                    .output = probabilities_.data() + row * width,
-                    .delta = nullptr,
-                    .value = value_.data() + row,
-                    .rows = kGrainRows,
-                    .width = width,
-                    .truth_width = truth_width},
-                   present_.data() + row);
+        naming_rows(data_, std::span(order_).subspan(static_cast<std::size_t>(first * kGrainRows + row), kGrainRows), [&] {
+          scorer.add(grains_.first + first + g,
+                     {.truth = truth_.data() + row * truth_width,
+                      .weight = weight_.data() + row,
+                      .input = pass_.output() + row * width,
+                      .output = probabilities_.data() + row * width,
+                      .delta = nullptr,
+                      .value = value_.data() + row,
+                      .rows = kGrainRows,
+                      .width = width,
+                      .truth_width = truth_width},
+                     present_.data() + row);
+        });
       });
     });
   });

@@ -13,6 +13,9 @@
 
 namespace lockstep {
 
+/// Rows of a thread's block.
+constexpr std::int64_t kEvaluationRows = 64;
+
 /// Forward passes over all rows of a data set, each row once, in order. Rows are cut into grains of a fixed size and every rank takes a
 /// contiguous range of grains, so results have the same bits at every number of ranks. Keeps its reader: a second run() finds rows in memory.
 class Evaluator {

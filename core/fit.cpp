@@ -10,6 +10,7 @@
 #include "cluster/placement.h"
 #include "core/bfloat16.h"
 #include "core/evaluator.h"
+#include "core/memory_need.h"
 #include "core/model_state.h"
 #include "core/ops.h"
 #include "core/progress.h"
@@ -78,11 +79,29 @@ void check_equal_arithmetic(const World& world) {
   });
 }
 
-void check_reproducible(const FitOptions& options) {
+void check_exchange(const FitOptions& options) {
+  if (options.exchange == ExchangeKind::factors && options.allreduce != AllreduceAlgorithm::automatic) {
+    throw Error("the exchange of factors sums no gradients, so that no allreduce can be chosen for it; leave out the allreduce, or exchange gradients",
+                kUsage);
+  }
   if (!options.reproducible) return;
   if (options.exchange == ExchangeKind::gradients || options.allreduce != AllreduceAlgorithm::automatic) {
     throw Error("reproducible training exchanges factors and sums in one fixed order; it cannot be combined with a forced allreduce or the exchange of gradients", kUsage);
   }
+}
+
+/// An Error where the batch cannot fit this host.
+MemoryNeed checked_need(ModelState& state, const Dataset& data, const FitOptions& options, const World& world) {
+  const Sampler sampler(data.rows(), options.batch_size, options.shards, state.seed, options.shuffle);
+  const Grains grains = cut_grains(sampler.slots(), world.rank(), world.size());
+  MemoryNeed need = MemoryNeed::of(*state.network, state.optimizer->slots().size(), grains.own_slots(), data.truth_width(), true);
+  need.batch = options.batch_size;
+  need.check(world.local_size());
+  return need;
+}
+
+MemoryNeed evaluation_need(const ModelState& state, const Dataset& data) {
+  return MemoryNeed::of(*state.network, 0, kEvaluationRows, data.truth_width(), false);
 }
 
 /// One call of fit: the state that its parts share.
@@ -270,9 +289,10 @@ Logs Fit::finish_epoch() {
 History Sequential::fit(const Dataset& train, const FitOptions& options, const World& world) {
   std::optional<RowSlice> train_slice, validation_slice;
   const Dataset* validation = options.validation_data;
+  MemoryNeed need;
   world.agree([&] {
     check(train);
-    check_reproducible(options);
+    check_exchange(options);
     if (options.epochs < 0 || options.initial_epoch < 0 || options.initial_step < 0) {
       throw Error("epochs, initial_epoch and initial_step must not be negative", kUsage);
     }
@@ -283,6 +303,7 @@ History Sequential::fit(const Dataset& train, const FitOptions& options, const W
       validation = &*validation_slice;
     }
     if (validation != nullptr) check(*validation);
+    need = checked_need(*state_, train_slice ? static_cast<const Dataset&>(*train_slice) : train, options, world);
   });
   decide_dtype(options, world);
   state_->choose_ops(world);
@@ -290,8 +311,9 @@ History Sequential::fit(const Dataset& train, const FitOptions& options, const W
   const ThreadScope one(1);  // oneDNN sees one thread; grains are what is spread over threads
   share_start(*this, world);
   const Dataset& data = train_slice ? static_cast<const Dataset&>(*train_slice) : train;
-  Fit fit(*this, *state_, data, validation, options, world, threads_for_rank(world, options.threads));
-  return fit.run();
+  std::optional<Fit> fit;
+  need.allocating([&] { fit.emplace(*this, *state_, data, validation, options, world, threads_for_rank(world, options.threads)); });
+  return fit->run();
 }
 
 void ModelState::choose_ops(const World& world) {
@@ -315,7 +337,7 @@ DtypePolicy Sequential::decide_dtype(const FitOptions& options, const World& wor
 
 std::vector<Sequential::LayerExchange> Sequential::exchanges(const FitOptions& options, std::int64_t rows, const World& world) const {
   const Sampler sampler(rows, options.batch_size, options.shards, state_->seed, options.shuffle);
-  const Network& network = *state_->network;
+  const Network& network = state_->built();
   const Grains grains = cut_grains(sampler.slots(), world.rank(), world.size());
   const bool factors = exchanges_factors(options, network, grains, world);
   const std::size_t skipped = state_->has_input() ? 1 : 0;  // the network's layers are those without Input
@@ -332,8 +354,9 @@ Scores Sequential::evaluate(const Dataset& data, const World& world) {
   world.agree([&] { check(data); });
   state_->choose_ops(world);
   const ThreadScope one(1);
-  Evaluator evaluator(*state_, data, world, threads_for_rank(world, 0));
-  const std::vector<double> results = evaluator.score();
+  std::optional<Evaluator> evaluator;
+  evaluation_need(*state_, data).allocating([&] { evaluator.emplace(*state_, data, world, threads_for_rank(world, 0)); });
+  const std::vector<double> results = evaluator->score();
   Scores scores{{{"loss", results[0]}}};
   for (std::size_t m = 0; m < state_->options->metrics.size(); ++m) scores.values.emplace_back(state_->options->metrics[m].name, results[1 + m]);
   return scores;
@@ -343,9 +366,10 @@ std::vector<float> Sequential::predict(const Dataset& data, const World& world) 
   world.agree([&] { state_->need_input(*this, data); });
   state_->choose_ops(world);
   const ThreadScope one(1);
-  Evaluator evaluator(*state_, data, world, threads_for_rank(world, 0));
+  std::optional<Evaluator> evaluator;
+  evaluation_need(*state_, data).allocating([&] { evaluator.emplace(*state_, data, world, threads_for_rank(world, 0)); });
   std::vector<float> own;
-  world.agree([&] { own = evaluator.predict(); });
+  world.agree([&] { own = evaluator->predict(); });
   return world.all_gather(own);
 }
 

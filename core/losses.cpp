@@ -9,6 +9,7 @@
 #include "core/activations.h"
 #include "cluster/clones.h"
 #include "core/elementwise.h"
+#include "core/truth_error.h"
 
 namespace lockstep {
 namespace {
@@ -117,12 +118,22 @@ LOCKSTEP_CLONES void binary_from_logits(const LossRows& rows, double smoothing) 
       [target](double y, double x) { return logistic(x) - target(y); });
 }
 
+// Outside [0, 1] the loss has no lower bound: training would run away from the data.
+void check_probabilities(const LossRows& rows) {
+  for (std::int64_t r = 0; r < rows.rows; ++r) {
+    if (rows.weight[r] == 0) continue;
+    for (const float* y = rows.truth + r * rows.truth_width; y < rows.truth + (r + 1) * rows.truth_width; ++y) {
+      if (*y >= 0 && *y <= 1) continue;
+      throw TruthError(r, fmt::format("truth {} is no probability; binary_crossentropy takes numbers between 0 and 1", *y));
+    }
+  }
+}
+
 std::int64_t checked_label(float label, std::int64_t row, std::int64_t classes) {
   if (label >= 0 && label < static_cast<float>(classes) && label == std::floor(label)) return static_cast<std::int64_t>(label);
-  throw Error(
-      fmt::format("row {} of the batch: label {} is not a class index from 0 to {}; sparse_categorical_crossentropy takes whole "
-                  "numbers below the width of the output, which is {}",
-                  row, label, classes - 1, classes));
+  throw TruthError(row, fmt::format("label {} is not a class index from 0 to {}; sparse_categorical_crossentropy takes whole "
+                                    "numbers below the width of the output, which is {}",
+                                    label, classes - 1, classes));
 }
 
 // softmax of a row's logits into the output, else into delta where that will be the gradient; returns log sum_k e^(x_k - max x).
@@ -212,6 +223,7 @@ struct Kernel {
                               : categorical_from_probabilities(rows, loss.label_smoothing);
   }
   void operator()(const BinaryCrossentropy& loss) const {
+    check_probabilities(rows);
     fused || loss.from_logits ? binary_from_logits(rows, loss.label_smoothing) : binary_from_probabilities(rows, loss.label_smoothing);
   }
   void operator()(const MeanSquaredError&) const { squared_error(rows); }

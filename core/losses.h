@@ -58,9 +58,9 @@ bool fuses_softmax(const LossSpec& loss);
 bool fuses_sigmoid(const LossSpec& loss);
 
 /// Values and gradient of a block of rows. `fused`: input holds the logits of the last layer's softmax or sigmoid.
-/// A label outside 0..K-1, or not an integer, is an Error that names row and value. Rows of weight 0 get value and delta 0 whatever they
-/// hold. The other forms take probabilities as Keras does: normalised to sum 1 (categorical), clipped to [1e-7, 1 - 1e-7], no gradient
-/// where clipped.
+/// A label outside 0..K-1 or not an integer, and truth of a binary_crossentropy outside [0, 1], is a TruthError (truth_error.h). Rows of weight 0
+/// get value and delta 0 whatever they hold. The other forms take probabilities as Keras does: normalised to sum 1 (categorical), clipped to
+/// [1e-7, 1 - 1e-7], no gradient where clipped.
 void loss_rows(const LossSpec& loss, bool fused, const LossRows& rows);
 
 /// Checks the loss's own numbers and that truth of this width fits an output of this width; else an Error (kUsage) saying what is expected.

@@ -19,6 +19,8 @@ struct ModelState {
   std::unique_ptr<Network> network;      // once built
   std::unique_ptr<Optimizer> optimizer;  // once built and compiled
 
+  /// The network; an Error (kUsage) of a model without one.
+  Network& built() const;
   bool has_input() const { return !layers.empty() && std::holds_alternative<Input>(layers.front()); }
   /// Loss and softmax (or sigmoid) are computed as one from the logits.
   bool fused() const;

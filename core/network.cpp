@@ -1,8 +1,11 @@
 #include "core/network.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cluster/error.h"
+#include "core/limits.h"
+#include "core/memory_need.h"
 
 namespace lockstep {
 namespace {
@@ -15,9 +18,25 @@ Error wrong(const LayerSpec& layer, const std::string& what) { return Error("lay
 
 std::int64_t last_axis(const Shape& shape) { return shape.empty() ? 1 : shape.back(); }
 
+void check_regularizer(const Dense& layer, const char* name, const Regularizer& regularizer) {
+  for (const float factor : {regularizer.l1, regularizer.l2}) {
+    if (std::isfinite(factor) && factor >= 0) continue;
+    throw wrong(layer, std::string(name) + " must have finite factors of at least 0 (in float32), found " + std::to_string(factor));
+  }
+}
+
 DenseWeights dense_weights(const Dense& layer, std::size_t index, const Shape& input) {
-  if (layer.units < 1) throw wrong(layer, "units must be at least 1, found " + std::to_string(layer.units));
+  if (layer.units < 1 || layer.units > kMostElements) {
+    throw wrong(layer, "units must be at least 1 and at most " + std::to_string(kMostElements) + ", found " + std::to_string(layer.units));
+  }
   if (input.empty()) throw wrong(layer, "needs an input with at least one axis besides the batch; put a Flatten before it");
+  Shape output = input;
+  output.back() = layer.units;
+  if (!row_fits(output)) {
+    throw wrong(layer, "an output of shape " + to_string(output, true) + " has more than " + std::to_string(kMostElements) + " numbers a row");
+  }
+  check_regularizer(layer, "kernel_regularizer", layer.kernel_regularizer);
+  check_regularizer(layer, "bias_regularizer", layer.bias_regularizer);
   DenseWeights weights;
   weights.layer = static_cast<std::int64_t>(index);
   weights.in = input.back();
@@ -31,6 +50,9 @@ DenseWeights dense_weights(const Dense& layer, std::size_t index, const Shape& i
 Network::Network(const std::vector<LayerSpec>& layers, Shape input, std::uint64_t seed) : input_(std::move(input)) {
   for (const std::int64_t axis : input_) {
     if (axis < 1) throw Error("an input of shape " + to_string(input_, true) + " cannot be computed: every axis must be at least 1", kUsage);
+  }
+  if (!row_fits(input_)) {
+    throw Error("an input of shape " + to_string(input_, true) + " has more than " + std::to_string(kMostElements) + " numbers a row", kUsage);
   }
   // Where each layer's weights lie must be known before its op is made, and the last layer's come first: two passes.
   place_weights(seed, layers);
@@ -61,8 +83,13 @@ void Network::place_weights(std::uint64_t seed, const std::vector<LayerSpec>& la
     if (bias) weights->bias = total + weights->in * weights->out;
     weights->count = padded(weights->in * weights->out + (bias ? weights->out : 0));
     total += weights->count;
+    if (total > kMostParameters) {
+      throw wrong(layers[static_cast<std::size_t>(weights->layer)],
+                  "with its weights (" + std::to_string(weights->in) + ", " + std::to_string(weights->out) + ") the model has more than " +
+                      std::to_string(kMostParameters) + " parameters");
+    }
   }
-  parameters_ = Buffer(total);
+  allocate_weights(layers, total);
   base_ = parameters_.data();
   for (const DenseWeights& weights : dense_) {
     const auto index = static_cast<std::size_t>(weights.layer);
@@ -76,6 +103,17 @@ void Network::place_weights(std::uint64_t seed, const std::vector<LayerSpec>& la
     initialize(layer.bias_initializer, {weights.out}, seed, id + 1,
                parameters().subspan(static_cast<std::size_t>(weights.bias), static_cast<std::size_t>(weights.out)));
   }
+}
+
+/// Zeros, `total` with the padding.
+void Network::allocate_weights(const std::vector<LayerSpec>& layers, std::int64_t total) {
+  MemoryNeed need;
+  for (const DenseWeights& weights : dense_) {
+    need.parameters += (weights.in + (std::get<Dense>(layers[static_cast<std::size_t>(weights.layer)]).use_bias ? 1 : 0)) * weights.out;
+  }
+  need.weights = static_cast<double>(total) * sizeof(float);
+  need.check(1);
+  parameters_ = need.allocating([total] { return Buffer(total); });
 }
 
 void Network::append(const LayerSpec& layer, std::size_t index, std::uint64_t seed) {
@@ -113,6 +151,12 @@ void Network::append_normalization(const Normalization& layer, const Shape& inpu
   const auto count = static_cast<std::size_t>(statistic_index(layer, input).count);
   const auto fits = [&](std::size_t found) { return found == 1 || found == count; };
   if (layer.mean.size() != layer.variance.size()) throw wrong(layer, "mean and variance must be given together, with the same length");
+  for (const float value : layer.mean) {
+    if (!std::isfinite(value)) throw wrong(layer, "mean must be finite, found " + std::to_string(value));
+  }
+  for (const float value : layer.variance) {
+    if (!(value >= 0) || std::isinf(value)) throw wrong(layer, "variance must be finite and at least 0, found " + std::to_string(value));
+  }
   Normalization::Statistics& statistics = *layer.statistics;
   if (layer.mean.empty() && statistics.mean.empty()) {
     statistics.mean.assign(count, 0);

@@ -61,6 +61,7 @@ class Network {
   void append_dense(const Dense& layer, std::size_t index, const Shape& input);
   void append_activation(ActivationFunction function, const Shape& shape);
   void append_normalization(const Normalization& layer, const Shape& input);
+  void allocate_weights(const std::vector<LayerSpec>& layers, std::int64_t total);
   void place_weights(std::uint64_t seed, const std::vector<LayerSpec>& layers);
 
   Shape input_;

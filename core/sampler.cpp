@@ -4,12 +4,13 @@
 #include <numeric>
 
 #include "cluster/error.h"
+#include "core/limits.h"
 #include "core/philox.h"
 
 namespace lockstep {
 namespace {
 
-constexpr std::int64_t kMostShards = 1024;
+constexpr std::int64_t kDefaultShards = 1024;  // at most
 
 /// A number in [0, bound): the high half of a 64-bit product. Its bias, below bound / 2^64, cannot be seen.
 std::int64_t below(const PhiloxBlock& words, std::int64_t bound) {
@@ -25,11 +26,13 @@ Sampler::Sampler(std::int64_t rows, std::int64_t batch_size, std::int64_t shards
   if (rows < 1) throw Error("there are no rows to train on", kUsage);
   if (batch_size < 1) throw Error("batch_size must be at least 1, found " + std::to_string(batch_size), kUsage);
   if (shards < 0) throw Error("shards must be at least 1, or 0 for the default, found " + std::to_string(shards), kUsage);
+  if (batch_size > kMostBatchRows) throw Error("batch_size must be at most " + std::to_string(kMostBatchRows) + ", found " + std::to_string(batch_size), kUsage);
+  if (shards > kMostShards) throw Error("shards must be at most " + std::to_string(kMostShards) + ", found " + std::to_string(shards), kUsage);
   if (!shuffle_) {
     shards_ = batch_size_;  // slot p of every batch is a shard of its own: rows p, p + batch_size, ...
     return;
   }
-  if (shards_ == 0) shards_ = std::min(batch_size_, kMostShards);
+  if (shards_ == 0) shards_ = std::min(batch_size_, kDefaultShards);
   slots_per_shard_ = (batch_size_ + shards_ - 1) / shards_;
 }
 

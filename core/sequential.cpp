@@ -1,12 +1,14 @@
 #include "core/sequential.h"
 
 #include <algorithm>
-#include <set>
 
 #include "cluster/error.h"
-#include "core/xxh64.h"
+#include "core/memory_need.h"
+#include "core/metric_names.h"
 #include "core/model_state.h"
 #include "core/summary.h"
+#include "core/utf8.h"
+#include "core/xxh64.h"
 
 namespace lockstep {
 namespace {
@@ -37,19 +39,21 @@ std::vector<LayerSpec> without_input(const ModelState& state) {
   return {state.layers.begin() + (state.has_input() ? 1 : 0), state.layers.end()};
 }
 
-Network& need_built(const ModelState& state) {
-  if (!state.network) throw Error("model '" + state.name + "' has no weights yet; put an Input layer first, or call build(shape)", kUsage);
-  return *state.network;
-}
-
 void make_optimizer(ModelState& state) {
   if (!state.network || !state.options) return;
   std::vector<VariableRange> ranges;
   for (const Variable& variable : state.network->variables()) ranges.push_back({variable.offset, elements(variable.shape)});
-  state.optimizer = std::make_unique<Optimizer>(state.options->optimizer, static_cast<std::int64_t>(state.network->parameters().size()), std::move(ranges));
+  MemoryNeed::of(*state.network, 1, 0, 0, true).allocating([&] {
+    state.optimizer = std::make_unique<Optimizer>(state.options->optimizer, static_cast<std::int64_t>(state.network->parameters().size()), std::move(ranges));
+  });
 }
 
 }  // namespace
+
+Network& ModelState::built() const {
+  if (!network) throw Error("model '" + name + "' has no weights yet; put an Input layer first, or call build(shape)", kUsage);
+  return *network;
+}
 
 bool ModelState::fused() const {
   return (fuses_softmax(options->loss) && network->ends_in(softmax)) || (fuses_sigmoid(options->loss) && network->ends_in(sigmoid));
@@ -91,6 +95,7 @@ void Sequential::add(LayerSpec layer) {
   }
   if (!name.empty() && name_taken(state_->layers, name)) throw Error("model '" + state_->name + "' has a layer named '" + name + "' already", kUsage);
   if (name.find('/') != std::string::npos) throw Error("layer name '" + name + "' must not contain '/'", kUsage);
+  if (const auto at = not_utf8(name)) throw Error("layer name '" + name + "' is not UTF-8 (" + byte_text(name, *at) + ")", kUsage);
   if (name.empty()) layer_name(layer) = automatic_name(state_->layers, std::holds_alternative<Input>(layer) ? "InputLayer" : class_name(layer));
   state_->layers.push_back(std::move(layer));
 }
@@ -118,12 +123,7 @@ void Sequential::build(const Shape& sample_shape) {
 bool Sequential::built() const { return state_->network != nullptr; }
 
 void Sequential::compile(CompileOptions options) {
-  std::set<std::string> names;
-  for (MetricSpec& metric : options.metrics) {
-    if (metric.name.empty()) metric.name = default_name(metric);
-    const std::string base = metric.name;
-    for (int i = 1; !names.insert(metric.name).second; ++i) metric.name = base + "_" + std::to_string(i);
-  }
+  name_metrics(options.metrics);
   const Optimizer checked(options.optimizer, 0, {});  // wrong hyper-parameters are told here, not at the first step
   state_->options = std::move(options);
   if (!state_->network && state_->has_input()) build(std::get<Input>(state_->layers.front()).shape);
@@ -159,15 +159,15 @@ const LayerSpec& Sequential::get_layer(const std::string& name) const {
 }
 
 const Shape& Sequential::output_shape(std::size_t layer) const {
-  const Network& network = need_built(*state_);
+  const Network& network = state_->built();
   if (!state_->has_input()) return network.output_shape(layer);
   return layer == 0 ? network.input_shape() : network.output_shape(layer - 1);
 }
-const Shape& Sequential::input_shape() const { return need_built(*state_).input_shape(); }
-std::int64_t Sequential::output_width() const { return need_built(*state_).output_width(); }
+const Shape& Sequential::input_shape() const { return state_->built().input_shape(); }
+std::int64_t Sequential::output_width() const { return state_->built().output_width(); }
 
 std::vector<WeightView> Sequential::weights() {
-  Network& network = need_built(*state_);
+  Network& network = state_->built();
   const std::vector<LayerSpec> layers = without_input(*state_);
   std::vector<WeightView> weights;
   for (std::size_t i = 0; i < layers.size(); ++i) {
@@ -250,7 +250,8 @@ const CompileOptions& Sequential::compile_options() const {
 Optimizer* Sequential::optimizer() { return state_->optimizer.get(); }
 
 std::span<float> Sequential::optimizer_view(std::size_t slot, std::size_t trainable_weight) {
-  const Variable& variable = need_built(*state_).variables().at(trainable_weight);
+  const Variable& variable = state_->built().variables().at(trainable_weight);
+  compile_options();  // throws unless compiled
   return state_->optimizer->slots().at(slot).values.span().subspan(static_cast<std::size_t>(variable.offset),
                                                                    static_cast<std::size_t>(elements(variable.shape)));
 }

@@ -8,6 +8,7 @@
 #include "core/ops.h"
 #include "core/regularizers.h"
 #include "core/step_flags.h"
+#include "core/truth_error.h"
 
 namespace lockstep {
 namespace {
@@ -287,18 +288,21 @@ void Trainer::forward(const Block& block) {
 void Trainer::score(std::int64_t grain, float scale) {
   const std::int64_t row = grain * grains_.rows, width = model_.network->output_width(), truth_width = data_.truth_width();
   const bool trains = model_.network->first_trainable() < model_.network->ops().size();
-  scorer_.add(grains_.first + grain,
-              {.truth = truth_.data() + row * truth_width,
-               .weight = weight_.data() + row,
-               .input = pass_.output() + row * width,
-               .output = probabilities_.data() + row * width,
-               .delta = trains ? pass_.output_deltas() + row * width : nullptr,
-               .value = value_.data() + row,
-               .rows = grains_.rows,
-               .width = width,
-               .truth_width = truth_width,
-               .scale = scale},
-              present_.data() + row);
+  const auto slots = static_cast<std::size_t>(step_ * grains_.own_slots() + row);
+  naming_rows(data_, std::span(order_).subspan(slots, static_cast<std::size_t>(grains_.rows)), [&] {
+    scorer_.add(grains_.first + grain,
+                {.truth = truth_.data() + row * truth_width,
+                 .weight = weight_.data() + row,
+                 .input = pass_.output() + row * width,
+                 .output = probabilities_.data() + row * width,
+                 .delta = trains ? pass_.output_deltas() + row * width : nullptr,
+                 .value = value_.data() + row,
+                 .rows = grains_.rows,
+                 .width = width,
+                 .truth_width = truth_width,
+                 .scale = scale},
+                present_.data() + row);
+  });
 }
 
 void Trainer::form(std::span<const GradientBlock> blocks) {

@@ -72,10 +72,12 @@ void about_cores(const TimeReport& report, const RunFacts& facts, std::vector<Ad
     const Host host = hosts_of(facts.places).at(place.host);
     return host.ranks > host.cores || host.threads > host.cores;
   });
+  const bool threaded = std::any_of(facts.places.begin(), facts.places.end(), [](const RankPlace& place) { return place.threads > 1; });
   // Ranks that wait for each other keep their cores busy: what a training thread does not get, somebody else has.
   if (const double taken = 1 - report.cpu - mean.checkpoint - mean.input; !crowded && taken > kWorthwhile) {
     rules.push_back({"other programs", taken,
-                     fmt::format("other programs on these cores: ranks had a core for {:.0f} % of the time only; end those, or train elsewhere", report.cpu * 100)});
+                     fmt::format("other programs on these cores: ranks had a core for {:.0f} % of the time only; end those, or train elsewhere{}", report.cpu * 100,
+                                 threaded ? ", or with --threads 1: a rank's threads spin while they wait for one that has no core" : "")});
   }
   if (facts.far_cores) {
     rules.push_back({"mpirun --map-by", mean.communication,

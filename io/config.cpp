@@ -5,6 +5,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "core/limits.h"
+#include "core/utf8.h"
 #include "io/config_parts.h"
 
 namespace lockstep {
@@ -49,6 +51,17 @@ void apply_override(YAML::Node& root, const std::string& assignment, const std::
   }
 }
 
+/// Names go into JSON, HDF5 and messages to other programs, which all want UTF-8.
+void check_text(const std::string& text, const std::string& file, const std::vector<std::string>& overrides) {
+  if (const auto at = not_utf8(text)) {
+    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(*at), '\n');
+    throw Error(file + ":" + std::to_string(line) + ": " + byte_text(text, *at) + " is no UTF-8; save the file in that encoding", kUsage);
+  }
+  for (const std::string& assignment : overrides) {
+    if (const auto at = not_utf8(assignment)) throw Error("--set " + assignment + ": " + byte_text(assignment, *at) + " is no UTF-8", kUsage);
+  }
+}
+
 RowRange read_rows(const ConfigSection& section, const YAML::Node& node) {
   if (!node.IsSequence() || node.size() != 2) section.fail(node, "rows", "must be [first, last), e.g. [0, 55000]");
   const RowRange rows{section.as_integer(node[0], "rows"), section.as_integer(node[1], "rows")};
@@ -87,12 +100,12 @@ void read_all_data(ConfigSection section, RunConfig& config) {
 void read_training(ConfigSection section, RunConfig& config) {
   config.compile = read_compile(section);
   config.fit.epochs = section.integer("epochs", 1, 1);
-  config.fit.batch_size = section.integer("batch_size", 32, 1, 1 << 30);
+  config.fit.batch_size = section.integer("batch_size", 32, 1, kMostBatchRows);
   config.fit.shuffle = section.flag("shuffle", true);
   const std::string on_nan = section.text("on_nan", "stop");
   config.fit.stop_on_nan = on_nan == "stop";
   if (const auto node = section.find("on_nan"); node && on_nan != "stop" && on_nan != "continue") section.fail(*node, "on_nan", "must be stop or continue");
-  config.fit.shards = section.integer("shards", 0, 0);
+  config.fit.shards = section.integer("shards", 0, 0, kMostShards);
   config.fit.validation_split = section.number("validation_split", 0);
   if (const auto split = section.find("validation_split"); split && !(config.fit.validation_split >= 0 && config.fit.validation_split < 1)) {
     section.fail(*split, "validation_split", "must lie in [0, 1)");
@@ -107,7 +120,7 @@ void read_training(ConfigSection section, RunConfig& config) {
   if (const auto weights = section.find("class_weight")) {
     const ConfigSection classes(*weights, section.file(), section.path_of("class_weight"));
     for (const auto& entry : *weights) {
-      config.fit.class_weight[classes.as_integer(entry.first, "class")] = static_cast<float>(classes.as_number(entry.second, entry.first.Scalar()));
+      config.fit.class_weight[classes.as_integer(entry.first, "class")] = classes.as_single(entry.second, entry.first.Scalar());
     }
   }
   section.finish();
@@ -125,6 +138,9 @@ void read_cluster(ConfigSection section, RunConfig& config) {
   };
   named("allreduce", allreduce_from_name, config.fit.allreduce);
   named("exchange", exchange_from_name, config.fit.exchange);
+  if (config.fit.exchange == ExchangeKind::factors && config.fit.allreduce != AllreduceAlgorithm::automatic) {
+    section.fail(*section.find("allreduce"), "allreduce", "cannot be chosen with exchange: factors, which sums no gradients; leave it out, or exchange: gradients");
+  }
   named("progress", progress_from_name, config.fit.progress);
   config.fit.threads = static_cast<int>(section.integer("threads", 0, 0, 4096));
   config.timeout = section.number("timeout", config.timeout);
@@ -198,6 +214,7 @@ Sequential RunConfig::make_model() const {
 }
 
 RunConfig parse_config(const std::string& text, const std::string& file, const std::vector<std::string>& overrides) {
+  check_text(text, file, overrides);
   try {
     YAML::Node root = YAML::Load(text);
     if (root.IsNull()) throw Error(file + " holds no configuration; configs/ has examples", kUsage);

@@ -1,3 +1,5 @@
+#include "core/limits.h"
+#include "core/metric_names.h"
 #include "io/config_parts.h"
 
 namespace lockstep {
@@ -62,7 +64,7 @@ Regularizer regularizer(ConfigSection& section, const std::string& key) {
     return {name == "l2" ? 0.F : 0.01F, name == "l1" ? 0.F : 0.01F};
   }
   ConfigSection factors(*node, section.file(), section.path_of(key));
-  const Regularizer result{static_cast<float>(factors.number("l1", 0)), static_cast<float>(factors.number("l2", 0))};
+  const Regularizer result{factors.single("l1", 0), factors.single("l2", 0)};
   factors.finish();
   if (result.l1 < 0 || result.l2 < 0) section.fail(*node, key, "must not have a negative factor");
   return result;
@@ -76,20 +78,21 @@ Shape shape(ConfigSection& section) {
     axes.push_back(section.as_integer(axis, "shape"));
     if (axes.back() < 1) section.fail(axis, "shape", "must have axes of at least 1");
   }
+  if (!row_fits(axes)) section.fail(node, "shape", "must have at most " + std::to_string(kMostElements) + " numbers in all, found " + to_string(axes));
   return axes;
 }
 
 std::vector<float> numbers(ConfigSection& section, const std::string& key) {
   const auto node = section.find(key);
   std::vector<float> values;
-  if (node && node->IsScalar()) return {static_cast<float>(section.as_number(*node, key))};
-  for (const YAML::Node& value : node.value_or(YAML::Node(YAML::NodeType::Sequence))) values.push_back(static_cast<float>(section.as_number(value, key)));
+  if (node && node->IsScalar()) return {section.as_single(*node, key)};
+  for (const YAML::Node& value : node.value_or(YAML::Node(YAML::NodeType::Sequence))) values.push_back(section.as_single(value, key));
   return values;
 }
 
 Dense dense(ConfigSection& s) {
   s.need("units");
-  Dense layer{s.integer("units", 0, 1)};
+  Dense layer{s.integer("units", 0, 1, kMostElements)};
   layer.activation = activation(s, "activation");
   layer.use_bias = s.flag("use_bias", true);
   layer.kernel_initializer = initializer(s, "kernel_initializer", layer.kernel_initializer);
@@ -101,7 +104,7 @@ Dense dense(ConfigSection& s) {
 
 Dropout dropout(ConfigSection& s) {
   const YAML::Node rate = s.need("rate");
-  Dropout layer{static_cast<float>(s.as_number(rate, "rate"))};
+  Dropout layer{s.as_single(rate, "rate")};
   if (!(layer.rate >= 0 && layer.rate <= 1)) s.fail(rate, "rate", "must lie in [0, 1], found " + rate.Scalar());
   if (const auto seed = s.find("seed")) layer.seed = static_cast<std::uint64_t>(s.as_integer(*seed, "seed"));
   return layer;
@@ -116,6 +119,9 @@ Normalization normalization(ConfigSection& s) {
   }
   layer.mean = numbers(s, "mean");
   layer.variance = numbers(s, "variance");
+  for (const float value : layer.variance) {
+    if (value < 0) s.fail(*s.find("variance"), "variance", "must not be negative, found " + std::to_string(value));
+  }
   layer.invert = s.flag("invert", false);
   return layer;
 }
@@ -127,8 +133,8 @@ LayerSpec read_layer(Named& named, const YAML::Node& node, bool& adapt) {
     layer = Input{shape(s)};
   } else if (named.name == "Rescaling") {
     s.need("scale");
-    const auto scale = static_cast<float>(s.number("scale", 1));
-    layer = Rescaling{scale, static_cast<float>(s.number("offset", 0))};
+    const auto scale = s.single("scale", 1);
+    layer = Rescaling{scale, s.single("offset", 0)};
   } else if (named.name == "Flatten") {
     layer = Flatten{};
   } else if (named.name == "Dense") {
@@ -160,27 +166,27 @@ LossSpec read_loss(Named& named, const YAML::Node& node) {
   if (auto* sparse = std::get_if<SparseCategoricalCrossentropy>(&loss)) sparse->from_logits = s.flag("from_logits", false);
   const auto smooth = [&](auto& entropy) {
     entropy.from_logits = s.flag("from_logits", false);
-    entropy.label_smoothing = static_cast<float>(s.number("label_smoothing", 0));
+    entropy.label_smoothing = s.single("label_smoothing", 0);
     if (!(entropy.label_smoothing >= 0 && entropy.label_smoothing <= 1)) s.fail(node, "label_smoothing", "must lie in [0, 1]");
   };
   if (auto* categorical = std::get_if<CategoricalCrossentropy>(&loss)) smooth(*categorical);
   if (auto* binary = std::get_if<BinaryCrossentropy>(&loss)) smooth(*binary);
-  if (auto* huber = std::get_if<Huber>(&loss)) huber->delta = static_cast<float>(s.number("delta", 1));
+  if (auto* huber = std::get_if<Huber>(&loss)) huber->delta = s.single("delta", 1);
   s.finish();
   return loss;
 }
 
 void read_common(ConfigSection& s, OptimizerOptions& options) {
-  options.weight_decay = static_cast<float>(s.number("weight_decay", static_cast<double>(options.weight_decay)));
-  options.clipnorm = static_cast<float>(s.number("clipnorm", 0));
-  options.clipvalue = static_cast<float>(s.number("clipvalue", 0));
-  options.global_clipnorm = static_cast<float>(s.number("global_clipnorm", 0));
+  options.weight_decay = s.single("weight_decay", options.weight_decay);
+  options.clipnorm = s.single("clipnorm", 0);
+  options.clipvalue = s.single("clipvalue", 0);
+  options.global_clipnorm = s.single("global_clipnorm", 0);
 }
 
 OptimizerSpec read_optimizer(Named& named, const YAML::Node& node) {
   ConfigSection& s = named.arguments;
   OptimizerSpec spec = by_name(named, optimizer_from_name);
-  const auto number = [&](const char* key, float& value) { value = static_cast<float>(s.number(key, static_cast<double>(value))); };
+  const auto number = [&](const char* key, float& value) { value = s.single(key, value); };
   if (auto* sgd = std::get_if<Sgd>(&spec)) {
     number("momentum", sgd->momentum);
     sgd->nesterov = s.flag("nesterov", false);
@@ -219,8 +225,15 @@ MetricSpec read_metric(Named& named) {
   MetricSpec metric = by_name(named, metric_from_name);
   if (auto* top = std::get_if<TopKCategoricalAccuracy>(&metric.kind)) top->k = s.integer("k", top->k, 1);
   if (auto* top = std::get_if<SparseTopKCategoricalAccuracy>(&metric.kind)) top->k = s.integer("k", top->k, 1);
-  if (auto* binary = std::get_if<BinaryAccuracy>(&metric.kind)) binary->threshold = static_cast<float>(s.number("threshold", 0.5));
-  metric.name = s.text("name", metric.name);
+  if (auto* binary = std::get_if<BinaryAccuracy>(&metric.kind)) binary->threshold = s.single("threshold", 0.5);
+  if (const auto name = s.find("name")) {
+    metric.name = s.as_text(*name, "name");
+    try {
+      check_metric_name(metric.name);
+    } catch (const Error& error) {
+      s.fail(*name, "name", std::string("cannot be used: ") + error.what());
+    }
+  }
   s.finish();
   return metric;
 }
@@ -254,6 +267,12 @@ CompileOptions read_compile(ConfigSection& training) {
     for (const YAML::Node& metric : *metrics) {
       Named named_metric = named(metric, "metrics");
       options.metrics.push_back(read_metric(named_metric));
+    }
+    std::vector<MetricSpec> checked = options.metrics;
+    try {
+      name_metrics(checked);
+    } catch (const Error& error) {
+      training.fail(*metrics, "metrics", std::string("cannot be told apart: ") + error.what());
     }
   }
   return options;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace lockstep {
@@ -108,6 +109,14 @@ double ConfigSection::as_number(const YAML::Node& node, const std::string& key) 
   return *above / *below;
 }
 
+float ConfigSection::as_single(const YAML::Node& node, const std::string& key) const {
+  const double value = as_number(node, key);
+  if (std::abs(value) > static_cast<double>(std::numeric_limits<float>::max())) {
+    fail(node, key, "must be a number of float32, between -3.4e38 and 3.4e38, found " + kind_of(node));
+  }
+  return static_cast<float>(value);
+}
+
 std::int64_t ConfigSection::as_bytes(const YAML::Node& node, const std::string& key) const {
   const std::string text = as_text(node, key);
   std::int64_t value = 0;
@@ -149,6 +158,11 @@ std::int64_t ConfigSection::integer(const std::string& key, std::int64_t otherwi
 double ConfigSection::number(const std::string& key, double otherwise) {
   const auto value = find(key);
   return value ? as_number(*value, key) : otherwise;
+}
+
+float ConfigSection::single(const std::string& key, float otherwise) {
+  const auto value = find(key);
+  return value ? as_single(*value, key) : otherwise;
 }
 
 void ConfigSection::finish() const {

@@ -29,10 +29,13 @@ class ConfigSection {
   std::int64_t integer(const std::string& key, std::int64_t otherwise, std::int64_t least, std::int64_t most = INT64_MAX);
   /// A finite number; also a fraction "1/255".
   double number(const std::string& key, double otherwise);
+  /// The same as the float32 that it is kept as: beyond that type's range it would be infinite.
+  float single(const std::string& key, float otherwise);
 
   std::string as_text(const YAML::Node& node, const std::string& key) const;
   std::int64_t as_integer(const YAML::Node& node, const std::string& key) const;
   double as_number(const YAML::Node& node, const std::string& key) const;
+  float as_single(const YAML::Node& node, const std::string& key) const;
   /// Bytes: 2GiB, 512MiB, 1000000.
   std::int64_t as_bytes(const YAML::Node& node, const std::string& key) const;
 

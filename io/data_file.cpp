@@ -1,6 +1,7 @@
 #include "io/data_file.h"
 
 #include <fcntl.h>
+#include <hdf5.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -27,6 +28,8 @@ void write_names(Hdf5File& file, const DataNames& names) {
   if (!names.target_names.empty()) file.write_strings("/", "target_names", names.target_names);
   if (!names.description.empty()) file.write_string("/", "description", names.description);
 }
+
+void leave_files_at_exit() { H5dont_atexit(); }
 
 DataFileWriter::DataFileWriter(std::string path, bool force)
     : path_(std::move(path)), partial_(path_ + ".partial-" + std::to_string(getpid())), force_(force) {

@@ -171,8 +171,16 @@ Sequential read_model(const std::string& file, const Json& root) {
 }  // namespace
 
 Sequential model_from_config(const std::string& name, std::string_view json) {
+  constexpr int kDeepest = 100;  // of what Keras writes, ten times over; values are copied and destroyed by recursion
+  const auto shallow = [&](int depth, Json::parse_event_t, const Json&) {
+    if (depth > kDeepest) throw Error(name + ": is nested more than " + std::to_string(kDeepest) + " deep, which no description of a model is");
+    return true;
+  };
   try {
-    return read_model(name, Json::parse(json));
+    return read_model(name, Json::parse(json, shallow));
+  } catch (const Error& error) {  // of layers or of compile, which know no file
+    const std::string what = error.what();
+    throw Error(what.starts_with(name.substr(0, name.find(": "))) ? what : name + ": " + what, error.exit_code());
   } catch (const Json::exception& error) {
     throw Error(name + ": is not the description of a Keras model: " + error.what());
   }

@@ -103,17 +103,24 @@ void RunDirectory::log(const std::string& line) const {
 
 void write_text_file(const fs::path& path, const std::string& text) {
   const fs::path partial = path.string() + ".partial-" + std::to_string(getpid());
+  const auto fail = [&] {
+    const int reason = errno;
+    ::unlink(partial.c_str());
+    errno = reason;
+    failed("cannot write", path);
+  };
   {
     std::ofstream file(partial, std::ios::binary);
     file << text;
     file.flush();
-    if (!file) failed("cannot write", partial);
+    if (!file) fail();
   }
   const int descriptor = ::open(partial.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) failed("cannot open", partial);
-  const int synced = fsync(descriptor);
+  if (descriptor < 0) fail();
+  const int synced = fsync(descriptor), reason = errno;
   close(descriptor);
-  if (synced != 0 || std::rename(partial.c_str(), path.c_str()) != 0) failed("cannot write", path);
+  errno = reason;
+  if (synced != 0 || std::rename(partial.c_str(), path.c_str()) != 0) fail();
 }
 
 std::string python_number(double value) {

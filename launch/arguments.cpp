@@ -1,6 +1,7 @@
 #include "launch/arguments.h"
 
 #include <charconv>
+#include <cmath>
 
 namespace lockstep {
 
@@ -12,6 +13,16 @@ CLI::Validator at_least(std::int64_t least) {
     return "must be a whole number of at least " + std::to_string(least) + ", found '" + text + "'";
   };
   return {check, "", "at_least"};
+}
+
+CLI::Validator above_zero(const std::string& what) {
+  const auto check = [what](const std::string& text) -> std::string {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc() && end == text.data() + text.size() && value > 0 && std::isfinite(value)) return "";
+    return "must be a number of " + what + " above 0, found '" + text + "'";
+  };
+  return {check, "", "above_zero"};
 }
 
 std::string usage_error(const CLI::App* app, const CLI::Error& error) {

@@ -1,5 +1,6 @@
 #include "launch/batch_script.h"
 
+#include <algorithm>
 #include <regex>
 
 #include "cluster/error.h"
@@ -8,6 +9,15 @@ namespace lockstep {
 namespace {
 
 constexpr const char* kSbatch = "#SBATCH --";
+
+/// A line break would begin a line of its own, a blank another option; sbatch has no quotes that hide them.
+void check_value(const std::string& option, const std::string& value, bool blanks) {
+  const auto wrong = [blanks](unsigned char c) { return c < 0x20 || c == 0x7f || (!blanks && c == ' '); };
+  const auto found = std::find_if(value.begin(), value.end(), wrong);
+  if (found == value.end()) return;
+  const std::string what = *found == ' ' ? "a blank" : "a line break or another control character";
+  throw Error("submit: " + option + " '" + value + "': " + what + " cannot stand in a line of sbatch's options", kUsage);
+}
 
 }  // namespace
 
@@ -22,12 +32,14 @@ std::pair<std::size_t, std::size_t> BatchScript::find(const std::string& start, 
 }
 
 void BatchScript::line(const std::string& line) {
+  check_value("option", line, true);
   const auto [first, last] = find(kSbatch, true);
   if (first == std::string::npos) throw Error(name_ + ": expected lines that begin with " + kSbatch + ", found none; install Lockstep's own again");
   text_.insert(last, "\n#SBATCH " + line);
 }
 
 void BatchScript::option(const std::string& option, const std::string& value) {
+  check_value(option == "job-name" ? "the configuration's name" : "--" + option, value, false);
   const auto [first, last] = find(kSbatch + option + "=");
   if (first == std::string::npos) return line("--" + option + "=" + value);
   text_.replace(first, last - first, kSbatch + option + "=" + value);

@@ -214,9 +214,16 @@ void AllreduceBench::operator()() {
 void add_bench_allreduce(CLI::App& bench, const CLI::App& app) {
   auto arguments = std::make_shared<AllreduceArguments>();
   CLI::App* command = bench.add_subcommand("allreduce", "Every allreduce algorithm against MPI_Allreduce, by size of the buffer");
-  command->add_option("--sizes", arguments->sizes, "Bytes of float buffers, e.g. 8,4KB,1MB (default: 8 B to 64 MB)")->delimiter(',')->transform(CLI::AsSizeValue(false))->check(at_least(4));
+  const auto whole_floats = [](const std::string& bytes) {
+    return std::stoull(bytes) % sizeof(float) == 0 ? "" : bytes + " bytes are no whole number of floats (4 bytes each)";
+  };
+  command->add_option("--sizes", arguments->sizes, "Bytes of float buffers, multiples of 4, e.g. 8,4KB,1MB (default: 8 B to 64 MB)")
+      ->delimiter(',')
+      ->transform(CLI::AsSizeValue(false))
+      ->check(at_least(4))
+      ->check(whole_floats);
   command->add_option("--algorithms", arguments->algorithms, "Only these, e.g. shared,ring; MPI_Allreduce always runs (default: all)")->delimiter(',');
-  command->add_option("--seconds", arguments->seconds, "Time for each size, roughly")->capture_default_str()->check(CLI::PositiveNumber);
+  command->add_option("--seconds", arguments->seconds, "Time for each size, roughly")->capture_default_str()->check(above_zero("seconds"));
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->footer(
       "Buffers are written anew between timed calls: a buffer that is already equal and in the cache flatters. A call's time is that of the\n"

@@ -176,7 +176,7 @@ void examine(const Examination& examination, Watchdog& watchdog, Report& report)
   for (const auto group : {doctor_versions, doctor_cores, doctor_memory, doctor_network, doctor_clock, doctor_files, doctor_data}) {
     for (const Check& check : group()) {
       watchdog.trying(check.name);
-      const std::string own = probed(check, examination).dump();
+      const std::string own = probed(check, examination).dump(-1, ' ', false, Json::error_handler_t::replace);
       watchdog.trying(std::string(check.name) + ": waiting for the other ranks", true);
       Case facts{examination, {}};
       for (const std::string& text : examination.world.all_gather(own)) facts.facts.push_back(Json::parse(text));

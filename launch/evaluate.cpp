@@ -28,7 +28,7 @@ void evaluate(const EvaluateArguments& arguments, const World& world) {
   if (arguments.json) {
     nlohmann::ordered_json json{{"data", data->description()}, {"rows", data->rows()}};
     for (const auto& [name, value] : scores.values) json[name] = value;
-    fmt::print("{}\n", json.dump(2));
+    fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
     return;
   }
   fmt::print("{} rows of {}\n", data->rows(), data->description());
@@ -41,8 +41,8 @@ void add_evaluate(CLI::App& app) {
   auto arguments = std::make_shared<EvaluateArguments>();
   CLI::App* command = app.add_subcommand("evaluate", "Loss and metrics of a trained model on a data set");
   command->add_option("model", arguments->model, "RUN_DIR (its newest checkpoint) or MODEL.keras")->required();
-  command->add_option("--data", arguments->data, "Data file (default: the run's test rows)");
-  command->add_option("--group", arguments->group, "Group of the data file (default: test)");
+  command->add_option("--data", arguments->data, "Data file (default: the run's; see --group)");
+  command->add_option("--group", arguments->group, "Group of the data file (default: test; of a run without test rows, its validation or else its training rows)");
   command->add_flag("--json", arguments->json, "Print as JSON, with all digits");
   command->footer("Examples:\n  lockstep evaluate runs/fashion_mnist-20260101-120000\n  mpirun -np 4 lockstep evaluate model.keras --data data/fashion_mnist.h5 --group test");
   command->callback([arguments, &app] { run_on_ranks(app, [&](World& world) { evaluate(*arguments, world); }); });

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cluster/world.h"
+#include "io/data_file.h"
 #include "launch/arguments.h"
 #include "launch/commands.h"
 
@@ -20,6 +21,7 @@ void run_on_ranks(const CLI::App& app, const std::function<void(World&)>& progra
 }  // namespace lockstep
 
 int main(int argc, char** argv) {
+  lockstep::leave_files_at_exit();
   CLI::App app{"Lockstep: distributed data-parallel training on CPU clusters (Keras models, oneDNN, HDF5, MPI, gRPC)"};
   app.name("lockstep");
   app.set_version_flag("--version", LOCKSTEP_VERSION);

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 
@@ -117,6 +118,20 @@ void print(const Predictions& p, bool proba) {
   if (p.rows > kMost) fmt::print("... {} rows in all; --out FILE.csv or FILE.h5 writes them\n", p.rows);
 }
 
+/// Such rows are answered all the same: argmax always has an answer.
+void warn_of_nan(const Predictions& p) {
+  std::int64_t count = 0, first = 0;
+  for (std::int64_t r = p.rows; r-- > 0;) {
+    if (std::none_of(p.row(r), p.row(r) + p.width, [](float value) { return std::isnan(value); })) continue;
+    ++count;
+    first = r;
+  }
+  if (count == 0) return;
+  fmt::print(stderr,
+             "warning: the model's output is nan for {} of {} rows, the first is row {}: {}; look for nan or inf in those rows and in the model's weights\n",
+             count, p.rows, p.first_row + first, p.answer == Answer::numbers ? "those are no answers" : "the classes given for them mean nothing");
+}
+
 bool ends_with(const std::string& text, const std::string& end) { return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0; }
 
 void check_out(const PredictArguments& arguments) {
@@ -144,6 +159,7 @@ void predict(const PredictArguments& arguments, const World& world) {
   p.width = saved.model.output_width();
   world.agree([&] {
     if (world.rank() != 0) return;
+    warn_of_nan(p);
     if (arguments.out.empty()) return print(p, arguments.proba);
     if (ends_with(arguments.out, ".csv")) {
       write_text_file(arguments.out, csv(p, arguments.proba));
@@ -160,8 +176,8 @@ void add_predict(CLI::App& app) {
   auto arguments = std::make_shared<PredictArguments>();
   CLI::App* command = app.add_subcommand("predict", "A trained model's answers for the rows of a data set");
   command->add_option("model", arguments->model, "RUN_DIR (its newest checkpoint) or MODEL.keras")->required();
-  command->add_option("--data", arguments->data, "Data file (default: the run's test rows)");
-  command->add_option("--group", arguments->group, "Group of the data file (default: test)");
+  command->add_option("--data", arguments->data, "Data file (default: the run's; see --group)");
+  command->add_option("--group", arguments->group, "Group of the data file (default: test; of a run without test rows, its validation or else its training rows)");
   command->add_option("--rows", arguments->rows, "Only rows FIRST:LAST, e.g. 0:3");
   command->add_option("--out", arguments->out, "FILE.csv or FILE.h5 (default: the first rows are printed)");
   command->add_flag("--proba", arguments->proba, "Also the probability of every class");

@@ -29,7 +29,7 @@ void add_train(CLI::App& app) {
   train->add_option("--progress", arguments->progress, "How sums of gradients go on beside backward, between hosts: auto, thread, poll, none");
   train->add_option("--threads", arguments->threads, "Threads of each rank (default: its fair share of the cores)")->check(at_least(1));
   train->add_option("--timeout", arguments->timeout, "Seconds without any progress, beyond the slowest recent step, after which the job ends with a diagnosis (60)")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero("seconds"));
   train->add_option("--verbose", arguments->verbose, "0 silent, 1 progress bar or a line an epoch, 2 a line an epoch")->check(CLI::Range(0, 2));
   train->footer(
       "Examples:\n"

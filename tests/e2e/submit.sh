@@ -37,6 +37,12 @@ done
 has short.sbatch '#SBATCH --signal=B:USR1@30'  # a quarter of the limit
 refused 2 'no option of sbatch' "$lockstep" submit "$config" --dry-run -- 4G
 refused 2 'expected minutes' "$lockstep" submit "$config" --time soon --dry-run
+refused 2 "submit: --array '0-9; x': a blank cannot stand" "$lockstep" submit "$config" --array '0-9; x' --dry-run
+refused 2 "submit: the configuration's name 'a b': a blank" "$lockstep" submit "$config" --set 'name=a b' --dry-run
+refused 2 'a line break or another control character cannot stand' "$lockstep" submit "$config" --partition $'long\n#SBATCH --uid=0' --dry-run
+refused 2 'a line break or another control character cannot stand' "$lockstep" submit "$config" --dry-run -- $'--comment=a\nrm x'
+"$lockstep" submit "$config" --dry-run -- '--comment=two words' > words.sbatch
+has words.sbatch "#SBATCH '--comment=two words'"
 refused 2 'nodes' "$lockstep" submit "$config" --nodes 0 --dry-run
 refused 2 'trainin' "$lockstep" submit "$config" --set trainin.epochs=1 --dry-run
 refused 2 'none.yaml' "$lockstep" submit none.yaml --dry-run

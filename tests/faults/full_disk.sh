@@ -36,4 +36,17 @@ grep -q 'resuming from disk/run/checkpoints/step-' run.txt || fail "nothing was 
 ! grep -q 'skipped a checkpoint' run.txt || fail "a damaged checkpoint was left"
 [ "$(jq -r .weights_digest disk/run/result.json)" = "$(jq -r .weights_digest roomy/result.json)" ] || fail "other weights"
 cmp disk/run/history.csv roomy/history.csv || fail "another history"
+
+# --- answers that find no room: an error, no file, and nothing from HDF5 at the end ---
+mkdir tiny
+mount -t tmpfs -o size=16k tmpfs tiny
+trap 'umount "$work/tiny" "$work/disk" 2> /dev/null || true; rm -rf "$work"' EXIT
+for name in x.h5 x.csv; do
+  rc=0
+  "$lockstep" predict roomy --data garments.h5 --group train --proba --out tiny/$name > run.txt 2>&1 || rc=$?
+  [ $rc = 1 ] || fail "exit code $rc of predict to $name on a full disk, expected 1"
+  grep -q "tiny/$name.*No space left on device" run.txt || fail "predict to $name does not say what is wrong"
+  ! grep -qi 'infinite loop' run.txt || fail "HDF5 cannot close"
+  [ -z "$(ls -A tiny)" ] || fail "left behind: $(ls tiny)"
+done
 echo "full disk: all passed"

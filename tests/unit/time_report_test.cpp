@@ -113,6 +113,16 @@ TEST(Advice, OtherProgramsOnTheCores) {
   EXPECT_EQ(knob({.compute = 60, .communication = 40, .cpu = 50}, facts_of(8, 2, 16)), "mpirun -np") << "they are our own";
 }
 
+TEST(Advice, ThreadsThatWaitForOneWithoutACore) {
+  RunFacts facts = facts_of(1, 2, 16);
+  const TimeReport report = report_of(1, {.compute = 100, .cpu = 50});
+  EXPECT_EQ(advise(report, facts).text.find("--threads 1"), std::string::npos) << "it has one thread";
+  facts.places[0].threads = 2;
+  const Advice advice = advise(report, facts);
+  EXPECT_EQ(advice.knob, "other programs");
+  EXPECT_NE(advice.text.find("--threads 1"), std::string::npos) << advice.text;
+}
+
 TEST(Advice, RowsStream) {
   RunFacts facts = facts_of(2, 2, 16);
   facts.streams = true;

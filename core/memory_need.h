@@ -1,0 +1,38 @@
+#pragma once
+#include <cstdint>
+#include <new>
+#include <stdexcept>
+
+namespace lockstep {
+
+class Network;
+
+/// About what a model needs on one rank, counted before it is allocated.
+struct MemoryNeed {
+  std::int64_t parameters = 0;
+  std::int64_t batch = 0;  ///< rows of the global batch; 0: the weights alone
+  double weights = 0;      ///< bytes of weights and optimizer state, once a host
+  double rows = 0;         ///< bytes of this rank's rows between the layers
+
+  /// Of `own` rows on this rank, with `slots` floats of optimizer state a weight; `backward`: with the deltas of training. Built networks.
+  static MemoryNeed of(Network& network, std::size_t slots, std::int64_t own, std::int64_t truth_width, bool backward);
+
+  /// An Error if `ranks` such ranks need more than this host has, memory and swap together.
+  void check(int ranks) const;
+  /// "a model of N parameters and batch B needs about X GiB on this rank", as an Error.
+  [[noreturn]] void fail() const;
+
+  /// Runs `make`; memory that it does not get is the Error of fail().
+  template <class Make>
+  auto allocating(const Make& make) const {
+    try {
+      return make();
+    } catch (const std::bad_alloc&) {
+      fail();
+    } catch (const std::length_error&) {  // of a vector longer than any memory
+      fail();
+    }
+  }
+};
+
+}  // namespace lockstep

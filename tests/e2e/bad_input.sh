@@ -1,0 +1,60 @@
+# Numbers that are too large, names that are no text, labels that are no classes, rows that give nan: told in one line that names key, file or row.
+set -euo pipefail
+lockstep=$LOCKSTEP_BIN/lockstep
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+on() { timeout 100 mpirun --oversubscribe -np "$1" "$lockstep" "${@:2}"; }
+# refuse CODE TEXT COMMAND ...: the command must end with this exit code and say this.
+refuse() {
+  local code=$1 text=$2 rc=0
+  shift 2
+  "$@" > refused.txt 2>&1 || rc=$?
+  [ "$rc" = "$code" ] || { cat refused.txt; fail "exit code $rc, expected $code: $*"; }
+  grep -qF -- "$text" refused.txt || { cat refused.txt; fail "no '$text' from: $*"; }
+}
+
+"$lockstep" data make garments data/garments.h5 --train 600 --test 70 > /dev/null
+sed -e 's/rows: \[0, 55000\]/rows: [0, 500]/; s/rows: \[55000, 60000\]/rows: [500, 600]/' "$LOCKSTEP_SOURCE/configs/quickstart.yaml" > small.yaml
+"$lockstep" train small.yaml --epochs 1 --run-dir runs/good > train.txt 2>&1 || { cat train.txt; fail "train"; }
+
+# --- more memory than there is ---
+refuse 1 'parameters and batch 1073741824 needs about' on 2 train small.yaml --epochs 1 --run-dir runs/batch --set training.batch_size=1073741824
+[ "$(grep -c 'needs about' refused.txt)" = 1 ] || { cat refused.txt; fail "told more than once"; }
+refuse 1 'GiB on this rank' "$lockstep" train small.yaml --epochs 1 --run-dir runs/units --set model.3.Dense.units=1000000000
+if [ -z "${LOCKSTEP_SANITIZE:-}" ]; then  # whose own memory is beyond such a limit
+  scarce() { (ulimit -v 3000000; "$@"); }  # KiB
+  refuse 1 'a model of 885001110 parameters needs about 3.3 GiB on this rank' scarce "$lockstep" train small.yaml --epochs 1 --run-dir runs/scarce --set model.3.Dense.units=1000000
+fi
+
+# --- labels ---
+refuse 1 'data/garments.h5: /train rows 0 to 500: row ' on 2 train small.yaml --epochs 1 --run-dir runs/labels --set model.5.Dense.units=9
+grep -q 'of these: label 9 is not a class index from 0 to 8' refused.txt || { cat refused.txt; fail "the label"; }
+
+# --- a file whose name is no text: JSON stays JSON ---
+bytes=$(printf 'g\377.h5')
+cp data/garments.h5 "$bytes"
+"$lockstep" evaluate runs/good --data "$bytes" --group test --json > evaluate.json || fail "evaluate of a file with such a name"
+jq -e '.rows == 70 and (.data | test("^g.\\.h5: "))' evaluate.json > /dev/null || { cat evaluate.json; fail "no JSON"; }
+refuse 2 'is no UTF-8' "$lockstep" train small.yaml --set "$(printf 'name=a\377')"
+
+# --- outputs that are no numbers ---
+"$lockstep" predict runs/good > predicted.txt 2>&1
+! grep -q warning predicted.txt || { cat predicted.txt; fail "a warning of nothing"; }
+"$lockstep" train small.yaml --epochs 1 --run-dir runs/nan --set training.on_nan=continue --set model.1.Rescaling.scale=3e38 > nan.txt 2>&1 || { cat nan.txt; fail "train with nan"; }
+on 2 predict runs/nan --rows 5:25 > predicted.txt 2> warned.txt || { cat warned.txt; fail "predict with nan ends in an error"; }
+grep -q "warning: the model's output is nan for 20 of 20 rows, the first is row 5:" warned.txt || { cat warned.txt; fail "no warning of nan"; }
+[ "$(grep -c warning: warned.txt)" = 1 ] || { cat warned.txt; fail "told more than once"; }
+
+# --- options ---
+refuse 2 "--timeout: must be a number of seconds above 0, found '-3'" "$lockstep" train small.yaml --timeout -3
+refuse 2 "--timeout: must be a number of seconds above 0, found 'nan'" "$lockstep" train small.yaml --timeout nan
+refuse 2 '7 bytes are no whole number of floats' "$lockstep" bench allreduce --sizes 7
+refuse 2 "--seconds: must be a number of seconds above 0, found 'nan'" "$lockstep" bench allreduce --seconds nan
+refuse 2 "'cluster.allreduce' cannot be chosen with exchange: factors" "$lockstep" train small.yaml --exchange factors --allreduce ring
+for command in evaluate predict; do
+  "$lockstep" $command --help | tr -s ' \n' ' ' | grep -q 'of a run without test rows, its validation or else its training rows' || fail "$command --help"
+done
+echo "bad input: all passed"
