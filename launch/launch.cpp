@@ -165,7 +165,7 @@ bool Supervisor::may_run_again(int code) {
     return false;
   }
   const bool other_hosts = drop_dead_hosts();
-  if (!started_ && !other_hosts && (code < 128 || !can_start())) {  // a crash while ranks connect may not come again
+  if (!started_ && !now && !other_hosts && (code < 128 || !can_start())) {  // a crash while ranks connect may not come again
     say("no rank has come to train (see the messages above): running it again would not help");
     return false;
   }

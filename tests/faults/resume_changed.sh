@@ -60,8 +60,11 @@ on 2 --resume r --epochs 2 || fail "once more"
 run ended
 on 2 --resume r --epochs 2 --data others.h5 || fail "other data between epochs"
 on 2 --resume r --epochs 3 --set 'training.metrics=[accuracy, {SparseTopKCategoricalAccuracy: {k: 3, name: top3}}]' || fail "another metric between epochs"
+header=$'epoch,accuracy,loss,top3,val_accuracy,val_loss,val_top3\r'
+[ "$(head -1 r/history.csv)" = "$header" ] || { cat r/history.csv; fail "the header of history.csv"; }
+[ "$(cut -d, -f4 r/history.csv | sed -n '2,3p' | sort -u)" = NA ] || { cat r/history.csv; fail "top3 of the epochs before"; }
 on 2 --resume r --epochs 4 || fail "nothing changed"
-[ "$(head -1 r/history.csv)" = $'epoch,accuracy,loss,top3,val_accuracy,val_loss,val_top3\r' ] || { cat r/history.csv; fail "the header of history.csv"; }
+[ "$(head -1 r/history.csv)" = "$header" ] || { cat r/history.csv; fail "the header of history.csv after one more resume"; }
 [ "$(awk -F, '{ print NF }' r/history.csv | sort -u)" = 7 ] && [ "$(tail -n +2 r/history.csv | cut -d, -f1 | paste -sd' ')" = '0 1 2 3' ] || { cat r/history.csv; fail "the rows of history.csv"; }
 [ "$(cut -d, -f4 r/history.csv | sed -n '2,3p' | sort -u)" = nan ] && cut -d, -f4 r/history.csv | sed -n '4,5p' | grep -cq '^[01]\.' || { cat r/history.csv; fail "top3"; }
 jq -e '.best.train.top3.epoch >= 3 and .final.train.top3 > 0' r/result.json > /dev/null || { cat r/result.json; fail "the best top3"; }
