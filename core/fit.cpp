@@ -20,13 +20,16 @@
 namespace lockstep {
 namespace {
 
-/// Makes all ranks start from rank 0's weights and optimizer state, whatever each has loaded. Collective.
+/// Makes all ranks start from rank 0's weights, optimizer state and learning rate, whatever each has loaded. Collective.
 void share_start(Sequential& model, const World& world) {
   for (const WeightView& weight : model.weights()) world.broadcast(std::as_writable_bytes(weight.values));
   for (OptimizerSlot& slot : model.optimizer()->slots()) world.broadcast(std::as_writable_bytes(slot.values.span()));
   std::int64_t iterations = model.optimizer()->iterations();
   world.broadcast(std::as_writable_bytes(std::span(&iterations, 1)));
   model.optimizer()->set_iterations(iterations);
+  float rate = model.optimizer()->learning_rate();
+  world.broadcast(std::as_writable_bytes(std::span(&rate, 1)));
+  model.optimizer()->set_learning_rate(rate);
 }
 
 using Clock = std::chrono::steady_clock;

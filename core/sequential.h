@@ -31,24 +31,24 @@ struct CompileOptions {
 };
 
 struct FitOptions {
-  std::int64_t epochs = 1;       ///< index of the last epoch + 1, as in Keras
-  std::int64_t batch_size = 32;  ///< of all ranks together
+  std::int64_t epochs = 1;       ///< index of the last epoch + 1, as in Keras; this or an initial_ one below 0: Error (kUsage)
+  std::int64_t batch_size = 32;  ///< of all ranks together; below 1: Error (kUsage)
   const Dataset* validation_data = nullptr;
-  double validation_split = 0;  ///< this fraction of the rows, the last ones, validates; ignored when validation_data is given
-  bool shuffle = true;
+  double validation_split = 0;  ///< this fraction of the rows, the last ones, validates, ignored with validation_data; leaves no row: Error (kUsage)
+  bool shuffle = true;  ///< anew in every epoch, within logical shards; false: in the order of the file, and `shards` is ignored
   std::int64_t initial_epoch = 0;
   // To go on in the middle of an epoch: the step of the initial epoch that is next, its sums so far and what callbacks remembered, by name.
-  std::int64_t initial_step = 0;
+  std::int64_t initial_step = 0;  ///< beyond the steps of an epoch, or sums that are not of this model's metrics: Error (kUsage)
   const EpochSums* initial_sums = nullptr;
   std::map<std::string, std::string> callback_states = {};
   std::map<std::int64_t, float> class_weight = {};  ///< class -> weight of its rows in the training loss; 1 where missing
-  std::int64_t shards = 0;                          ///< logical shards V; 0: batch_size, at most 1024 (sampler.h)
+  std::int64_t shards = 0;                          ///< logical shards V; 0: batch_size, at most 1024 (sampler.h); below 0: Error (kUsage)
   int threads = 0;                                  ///< OpenMP threads of this rank; 0: OMP_NUM_THREADS, else a fair share of the cores (placement.h)
   AllreduceAlgorithm allreduce = AllreduceAlgorithm::automatic;
   AllreduceTable allreduce_table = {};  ///< for `automatic`, from measure_allreduce(); empty: fit() measures where it needs to
   ExchangeKind exchange = ExchangeKind::automatic;
   /// The same bits of weights and metrics at every number of ranks on any hosts, by factors and, where those of a batch are larger than a kernel,
-  /// by gradients summed in one tree over grains. Not with a forced allreduce or exchange of gradients.
+  /// by gradients summed in one tree over grains. With a forced allreduce or exchange of gradients, or CPUs that compute otherwise: Error (kUsage).
   bool reproducible = false;
   ExchangeProgress progress = ExchangeProgress::automatic;  ///< of sums of gradients, beside backward
   /// A loss that is not finite, on any rank, ends fit() with an AgreedError that names rank and step (Keras: TerminateOnNaN).
@@ -105,7 +105,7 @@ class Sequential {
   /// takes, truth that does not fit its loss and metrics. Reads no rows; builds the model if it is not built.
   void check(const Dataset& data);
 
-  /// Trains. Collective. Each step's loss and gradient are sums over the global batch divided by its number of rows, however they lie on ranks.
+  /// Trains; a step's loss and gradient are means over the rows of the global batch. Collective, and so are its Errors: see check() and FitOptions.
   History fit(const Dataset& train, const FitOptions& options, const World& world = World());
   /// What fit() exchanges of a layer with these options and `rows` training rows: "factors", "tree" (sums of gradients over grains) or
   /// "gradients" (summed by an allreduce; then it is so for all layers). Layers with weights, first to last. For a model that is built; not

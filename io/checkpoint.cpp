@@ -106,14 +106,6 @@ void check_files(const std::string& path) {
   }
 }
 
-void load_all_weights(Sequential& model, const std::string& path) {
-  const std::string place = path + "/" + kWeights;
-  if (!load_weights(model, place)) {
-    throw Error(place + ": holds no state of the optimizer that the model is compiled with (" + class_name(model.compile_options().optimizer) +
-                " with its slots); resume with the settings the run was started with");
-  }
-}
-
 }  // namespace
 
 CheckpointInfo write_checkpoint(const std::string& run_dir, std::string_view weights, const std::string& config, const CheckpointState& given) {
@@ -160,14 +152,14 @@ CheckpointState verify_checkpoint(const std::string& path) {
 
 CheckpointState load_checkpoint(const std::string& path, Sequential& model) {
   CheckpointState state = verify_checkpoint(path);
-  load_all_weights(model, path);
+  load_weights_and_optimizer(model, path + "/" + kWeights);
   return state;
 }
 
 Sequential load_checkpoint_model(const std::string& path) {
   verify_checkpoint(path);
   Sequential model = model_from_config(path + "/" + kConfig, read_file(path + "/" + kConfig));
-  load_all_weights(model, path);
+  load_weights_and_optimizer(model, path + "/" + kWeights);
   return model;
 }
 

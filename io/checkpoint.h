@@ -33,6 +33,10 @@ struct CheckpointState {
   std::int64_t shards = 0;         ///< logical shards V
   std::uint64_t seed = 0;
   bool shuffle = true;
+  std::int64_t rows = 0;           ///< that are trained on; 0: not known
+  std::string data = {};           ///< which rows of which files they are; empty: not known
+  std::string loss = {};           ///< its name; empty: not known
+  std::optional<float> learning_rate = {};  ///< as configured; the weight file has what the optimizer went by
   std::vector<std::string> metric_names = {};        ///< "loss" first
   History history = {};                              ///< of the finished epochs
   EpochSums sums = {};                               ///< of the steps done in this epoch
@@ -56,15 +60,19 @@ CheckpointInfo write_checkpoint(const std::string& run_dir, Sequential& model, c
 /// Every step-* directory, oldest first, by name and state.json alone (nothing is verified). Empty if there are none.
 std::vector<CheckpointInfo> list_checkpoints(const std::string& run_dir);
 
+/// The run directory of the checkpoint with this path, RUN_DIR/checkpoints/step-00012345; empty if the path is of another form.
+std::string run_dir_of(const std::string& path);
+
 /// Verifies sizes and checksums and that the state can be read; the Error names the file, expected and found. Returns the state.
 CheckpointState verify_checkpoint(const std::string& path);
 
-/// Verifies, then puts weights and optimizer state into a built and compiled model of the same architecture. An Error leaves it as it was.
+/// Verifies, then puts weights and optimizer state into a built and compiled model of the same architecture and optimizer. An Error (another model,
+/// another optimizer) leaves it as it was.
 CheckpointState load_checkpoint(const std::string& path, Sequential& model);
 /// The model alone, from the checkpoint's own config.json.
 Sequential load_checkpoint_model(const std::string& path);
 
-/// The newest checkpoint that is whole.
+/// The newest checkpoint that is whole and healthy; where none is healthy, the newest whole one.
 struct NewestCheckpoint {
   std::optional<CheckpointInfo> found;
   std::vector<std::string> skipped;  ///< why newer ones were passed over, one message each

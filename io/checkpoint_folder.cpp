@@ -98,19 +98,32 @@ std::vector<CheckpointInfo> list_checkpoints(const std::string& run_dir) {
   return infos;
 }
 
+std::string run_dir_of(const std::string& path) {
+  fs::path place = fs::path(path).lexically_normal();
+  if (!place.has_filename()) place = place.parent_path();  // "step-00000007/"
+  if (step_of(place.filename().string()) < 0 || fs::path(checkpoint_folder("")).filename() != place.parent_path().filename()) return "";
+  const std::string run_dir = place.parent_path().parent_path().string();
+  return run_dir.empty() ? "." : run_dir;
+}
+
 NewestCheckpoint newest_checkpoint(const std::string& run_dir) {
-  NewestCheckpoint newest;
+  NewestCheckpoint newest, unhealthy;
   std::vector<CheckpointInfo> checkpoints = list_checkpoints(run_dir);
   while (!checkpoints.empty() && !newest.found) {
+    const CheckpointInfo& last = checkpoints.back();
     try {
-      verify_checkpoint(checkpoints.back().path);
-      newest.found = checkpoints.back();
+      if (verify_checkpoint(last.path).healthy) {
+        newest.found = last;
+      } else {
+        if (!unhealthy.found) unhealthy = {last, newest.skipped};
+        newest.skipped.push_back(last.path + ": its loss or weights are not finite numbers");
+      }
     } catch (const Error& error) {
       newest.skipped.emplace_back(error.what());
     }
     checkpoints.pop_back();
   }
-  return newest;
+  return newest.found || !unhealthy.found ? newest : unhealthy;
 }
 
 std::int64_t prune_checkpoints(const std::string& run_dir, const KeepCheckpoints& keep) {

@@ -72,6 +72,10 @@ std::string checkpoint_state_json(const CheckpointState& state) {
               {"shards", state.shards},
               {"seed", state.seed},
               {"shuffle", state.shuffle},
+              {"rows", state.rows},
+              {"data", state.data},
+              {"loss", state.loss},
+              {"learning_rate", state.learning_rate ? number(*state.learning_rate) : Json()},
               {"metric_names", state.metric_names},
               {"history", history_json(state.history)},
               {"sums", sums_json(state.sums)},
@@ -107,10 +111,14 @@ CheckpointState checkpoint_state_from_json(const std::string& name, std::string_
     read("healthy", state.healthy);
     read("monitor", state.monitor);
     read("facts", state.facts);
+    state.rows = json.value("rows", std::int64_t{0});  // these four are not in the first checkpoints
+    state.data = json.value("data", "");
+    state.loss = json.value("loss", "");
+    if (const Json rate = json.value("learning_rate", Json()); !rate.is_null()) state.learning_rate = static_cast<float>(number(rate));
     state.score = number(json.at("score"));
     state.history = read_history(json.at("history"));
     state.sums = read_sums(json.at("sums"));
-    for (const std::int64_t count : {state.epoch, state.step_in_epoch, state.global_step, state.epochs, state.steps_per_epoch, state.batch_size, state.shards}) {
+    for (const std::int64_t count : {state.epoch, state.step_in_epoch, state.global_step, state.epochs, state.steps_per_epoch, state.batch_size, state.shards, state.rows}) {
       if (count < 0) throw Error(name + ": a count is " + std::to_string(count) + "; expected numbers from 0 on");
     }
     return state;

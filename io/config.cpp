@@ -142,6 +142,11 @@ void read_cluster(ConfigSection section, RunConfig& config) {
     section.fail(*section.find("allreduce"), "allreduce", "cannot be chosen with exchange: factors, which sums no gradients; leave it out, or exchange: gradients");
   }
   named("progress", progress_from_name, config.fit.progress);
+  const auto not_reproducible = [&](const char* key) {
+    section.fail(*section.find(key), key, "cannot be forced in a reproducible run ('reproducible: true'), which exchanges factors and sums in one fixed order; leave it out");
+  };
+  if (config.fit.reproducible && config.fit.allreduce != AllreduceAlgorithm::automatic) not_reproducible("allreduce");
+  if (config.fit.reproducible && config.fit.exchange == ExchangeKind::gradients) not_reproducible("exchange");
   config.fit.threads = static_cast<int>(section.integer("threads", 0, 0, 4096));
   config.timeout = section.number("timeout", config.timeout);
   if (const auto node = section.find("timeout"); node && !(config.timeout > 0)) section.fail(*node, "timeout", "must be a number of seconds above 0");

@@ -91,6 +91,22 @@ std::vector<float> read_array(const Hdf5File& file, const std::string& name, con
   return values;
 }
 
+constexpr const char* kOptimizer = "/optimizer/vars";
+
+/// Keras' names of its optimizers. A file may give its optimizer any other name, which then tells nothing.
+constexpr std::array kOptimizerNames = {"sgd",       "adam",  "adamw", "rmsprop", "adadelta", "adagrad", "adamax",
+                                        "adafactor", "nadam", "ftrl",  "lion",    "lamb",     "muon",    "loss_scale_optimizer"};
+
+/// The optimizer that a file's state is of, by its attribute `name`; empty where there is none.
+std::string optimizer_name(const Hdf5File& file) {
+  return file.exists(kOptimizer) && file.has_attribute(kOptimizer, "name") ? lower(file.read_string(kOptimizer, "name")) : "";
+}
+
+bool of_another_optimizer(const Hdf5File& file, const OptimizerSpec& own) {
+  const std::string name = optimizer_name(file);
+  return name != lower(class_name(own)) && std::find(kOptimizerNames.begin(), kOptimizerNames.end(), name) != kOptimizerNames.end();
+}
+
 /// What a file says of the optimizer, checked against the model but not yet put into it.
 struct OptimizerState {
   std::int64_t iterations = 0;
@@ -100,7 +116,8 @@ struct OptimizerState {
 
 std::optional<OptimizerState> read_optimizer(Sequential& model, const Hdf5File& file, const std::vector<std::string>& datasets) {
   if (!model.compiled()) return std::nullopt;
-  const std::string group = "/optimizer/vars";
+  if (of_another_optimizer(file, model.optimizer()->spec())) return std::nullopt;
+  const std::string group = kOptimizer;
   const std::vector<SlotView> views = slot_views(model);
   const std::size_t found = members(datasets, group).size();
   const bool untrained = found == 2;  // Keras makes the slots at the first step
@@ -120,7 +137,20 @@ std::optional<OptimizerState> read_optimizer(Sequential& model, const Hdf5File& 
   return state;
 }
 
-bool read_model(Sequential& model, const Hdf5File& file) {
+[[noreturn]] void no_state(Sequential& model, const Hdf5File& file, const std::vector<std::string>& datasets) {
+  const std::size_t found = members(datasets, kOptimizer).size();
+  const std::string name = optimizer_name(file);
+  throw Error(file.path() + ": holds " +
+              (found == 0 ? "no state of an optimizer" : "the state of the optimizer " + (name.empty() ? "(no name)" : "'" + name + "'") + ", " + std::to_string(found) + " arrays") +
+              ", but the model is compiled with " + class_name(model.optimizer()->spec()) + ", whose state is " + std::to_string(slot_views(model).size() + 2) + " arrays" +
+              "; resume with the optimizer and the settings the run was started with (training.optimizer), or start a new run",
+              kUsage);
+}
+
+/// What read_model does about a file without the state of the model's optimizer.
+enum class Lacking { passed_over, error };
+
+bool read_model(Sequential& model, const Hdf5File& file, Lacking optimizer = Lacking::passed_over) {
   const std::vector<std::string> datasets = file.datasets();
   const std::vector<LayerGroup> groups = layer_groups(model);
   std::vector<std::vector<float>> values;
@@ -139,6 +169,7 @@ bool read_model(Sequential& model, const Hdf5File& file) {
     if (name.starts_with("/layers/") && !known) throw Error(file.path() + ": data set '" + name + "' belongs to no layer of model '" + model.name() + "'; the file belongs to another model");
   }
   const std::optional<OptimizerState> state = read_optimizer(model, file, datasets);
+  if (!state && optimizer == Lacking::error) no_state(model, file, datasets);
   model.set_weights(values);  // from here on nothing fails
   if (!state) return false;
   model.optimizer()->set_iterations(state->iterations);
@@ -163,7 +194,7 @@ void write_layer(Hdf5File& file, const LayerGroup& group) {
 
 void write_optimizer(Hdf5File& file, Sequential& model) {
   const Optimizer& optimizer = *model.optimizer();
-  const std::string group = "/optimizer/vars";
+  const std::string group = kOptimizer;
   file.create_group(group);
   file.write_string(group, "name", lower(class_name(optimizer.spec())));
   file.write<std::int64_t>(kIterations, {}, std::array{optimizer.iterations()});
@@ -183,7 +214,7 @@ std::vector<WeightArray> weight_arrays(Sequential& model) {
   }
   if (!model.compiled()) return arrays;
   const std::vector<SlotView> views = slot_views(model);
-  for (std::size_t i = 0; i < views.size(); ++i) arrays.push_back({group_name("/optimizer/vars", i + 2), views[i].values});
+  for (std::size_t i = 0; i < views.size(); ++i) arrays.push_back({group_name(kOptimizer, i + 2), views[i].values});
   return arrays;
 }
 
@@ -211,5 +242,7 @@ void save_weights(Sequential& model, const std::string& path) {
 }
 
 bool load_weights(Sequential& model, const std::string& path) { return read_model(model, Hdf5File::open(path)); }
+
+void load_weights_and_optimizer(Sequential& model, const std::string& path) { read_model(model, Hdf5File::open(path), Lacking::error); }
 
 }  // namespace lockstep

@@ -27,8 +27,11 @@ void save_weights(Sequential& model, const std::string& path);
 
 /// Reads weights into a built model of the same architecture; an Error leaves the model as it was. Returns true if the optimizer's state was
 /// read as well; false if the model is not compiled, or if the file's state is of another optimizer or missing, which Keras passes over with a
-/// warning. State with the right count but wrong shapes is an Error.
+/// warning. State with the right count but wrong shapes is an Error. Of another optimizer: the file names another one of Keras', or the number of
+/// arrays is another one.
 bool load_weights(Sequential& model, const std::string& path);
+/// The same for a compiled model, where a file without the state of its optimizer is an Error that names both optimizers.
+void load_weights_and_optimizer(Sequential& model, const std::string& path);
 
 /// The same on the bytes of a file; `name` is for messages.
 std::string weights_image(Sequential& model, const std::string& name);

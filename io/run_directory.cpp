@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
@@ -33,6 +34,15 @@ fs::path create_named(const std::string& name) {
   }
 }
 
+/// Whether it may lie in the directory of a run that has not done an epoch or a checkpoint.
+bool is_of_a_start(const fs::directory_entry& entry) {
+  const std::string name = entry.path().filename().string();
+  if (name == "logs") return entry.is_directory();
+  if (name == "checkpoints") return entry.is_directory() && fs::is_empty(entry.path());
+  const auto is = [&](const char* known) { return name == known || name.starts_with(std::string(known) + ".partial-"); };
+  return is("config.yaml") || is("coordinator.json") || is("fault.json") || name == "log.txt" || name == ".lock";
+}
+
 std::string hostname() {
   char name[256] = "";
   gethostname(name, sizeof(name) - 1);
@@ -48,16 +58,25 @@ std::string hostname() {
 RunDirectory RunDirectory::create(const std::optional<fs::path>& wanted, const std::string& name) {
   try {
     if (!wanted) return RunDirectory(create_named(name));
-    if (fs::exists(*wanted) && (!fs::is_directory(*wanted) || !fs::is_empty(*wanted))) {
-      throw Error("run directory " + wanted->string() + " exists and is not empty; go on with that run by --resume " + wanted->string() +
-                      ", or give another --run-dir",
-                  kUsage);
-    }
+    const RunDirectory directory(*wanted);
+    directory.expect_untrained();
     fs::create_directories(*wanted);
-    return RunDirectory(*wanted);
+    return directory;
   } catch (const fs::filesystem_error& error) {
     throw Error("cannot make the run directory " + error.path1().string() + ": " + error.code().message());
   }
+}
+
+bool RunDirectory::untrained() const {
+  if (!fs::exists(path_)) return true;
+  if (!fs::is_directory(path_)) return false;
+  const fs::directory_iterator entries(path_);
+  return fs::is_empty(path_) || (fs::exists(path_ / ".lock") && std::all_of(begin(entries), end(entries), is_of_a_start));
+}
+
+void RunDirectory::expect_untrained() const {
+  if (untrained()) return;
+  throw Error("run directory " + path_.string() + " exists and is not empty; go on with that run by --resume " + path_.string() + ", or give another --run-dir", kUsage);
 }
 
 RunDirectory RunDirectory::enter(const fs::path& path) {
@@ -145,27 +164,32 @@ void HistoryCsv::on_train_begin(const FitState&) {
   if (!text_.empty() || fs::exists(path_)) write_text_file(path_, text_);
 }
 
+std::string HistoryCsv::row(std::int64_t epoch, const Logs& logs) const {
+  std::string text = std::to_string(epoch);
+  for (const std::string& key : keys_) text += "," + (logs.count(key) > 0 ? python_number(logs.at(key)) : "NA");
+  return text + "\r\n";
+}
+
 void HistoryCsv::add(std::int64_t epoch, const Logs& logs) {
-  std::ostringstream rows;
-  if (keys_.empty()) {
-    rows << "epoch";
-    for (const auto& [key, value] : logs) {
-      keys_.push_back(key);
-      rows << "," << key;
-    }
-    rows << "\r\n";
+  const std::size_t before = keys_.size();
+  for (const auto& [key, value] : logs) keys_.insert(key);
+  rows_.emplace_back(epoch, logs);
+  if (keys_.size() == before) {
+    text_ += row(epoch, logs);
+    return;
   }
-  rows << epoch;
-  for (const std::string& key : keys_) rows << "," << (logs.count(key) > 0 ? python_number(logs.at(key)) : "NA");
-  rows << "\r\n";
-  text_ += rows.str();
+  text_ = "epoch";
+  for (const std::string& key : keys_) text_ += "," + key;
+  text_ += "\r\n";
+  for (const auto& [done, values] : rows_) text_ += row(done, values);
 }
 
 void HistoryCsv::on_epoch_end(const FitState& state, Logs& logs) {
-  const std::size_t before = text_.size();
+  const std::size_t columns = keys_.size(), before = text_.size();
   add(state.epoch, logs);
   try {
-    if (behind_) {
+    if (behind_ || (keys_.size() > columns && columns > 0)) {
+      behind_ = true;
       write();
       return;
     }

@@ -3,7 +3,9 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/callbacks.h"
@@ -13,8 +15,8 @@ namespace lockstep {
 /// The directory of a run: config.yaml, history.csv, log.txt, result.json, coordinator.json, checkpoints/. Used by rank 0 alone.
 class RunDirectory {
  public:
-  /// A new directory: `wanted`, which must not exist or be empty (else Error kUsage), or runs/NAME-DATE-TIME, with a number behind it when two
-  /// jobs start in the same second.
+  /// A new directory: `wanted`, which must not exist or hold nothing but what a start leaves that never came to train (else Error kUsage), or
+  /// runs/NAME-DATE-TIME, with a number behind it when two jobs start in the same second.
   static RunDirectory create(const std::optional<std::filesystem::path>& wanted, const std::string& name);
   /// `path`, made if it does not exist; an earlier attempt at the same run may have left files there.
   static RunDirectory enter(const std::filesystem::path& path);
@@ -30,6 +32,11 @@ class RunDirectory {
   /// A run whose last process is still on its way out is waited for, up to `patience`; then an Error that names it.
   void lock(std::chrono::milliseconds patience = std::chrono::seconds(20));
 
+  /// Whether it holds nothing but what a start of ours leaves that never came to an epoch's end or a checkpoint; so does one that is not there.
+  bool untrained() const;
+  /// Otherwise the Error (kUsage) of create().
+  void expect_untrained() const;
+
   /// A line with date and time at the end of log.txt.
   void log(const std::string& line) const;
 
@@ -43,7 +50,8 @@ class RunDirectory {
 void write_text_file(const std::filesystem::path& path, const std::string& text);
 
 /// history.csv in the form of Keras' CSVLogger: "epoch" (0-based) and the logs' keys, sorted; CRLF; numbers as Python prints them; a column that
-/// an epoch lacks is NA. A row that cannot be written (a full disk) is a warning and comes with the next one, or at finish().
+/// an epoch lacks is NA. With the first epoch that has a new column the whole file is written anew, beside and renamed. A row that cannot be written
+/// (a full disk) is a warning and comes with the next one, or at finish().
 class HistoryCsv final : public Callback {
  public:
   /// The file begins with the epochs of `before` (a resumed run), whatever stands in it.
@@ -55,11 +63,13 @@ class HistoryCsv final : public Callback {
 
  private:
   void add(std::int64_t epoch, const Logs& logs);
+  std::string row(std::int64_t epoch, const Logs& logs) const;
   void write();
 
   std::filesystem::path path_;
   std::string text_;  // of the whole file
-  std::vector<std::string> keys_;
+  std::set<std::string> keys_;
+  std::vector<std::pair<std::int64_t, Logs>> rows_;
   bool behind_ = false;  // the file lacks rows: the disk was full
 };
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 namespace lockstep {
@@ -20,9 +20,11 @@ void add_history(const History& history, Json& final_values, Json& best) {
     if (values.empty()) continue;
     const auto [split, metric] = split_of(key);
     final_values[split][metric] = values.back();
-    const auto found = larger_is_better(metric) ? std::max_element(values.begin(), values.end()) : std::min_element(values.begin(), values.end());
-    const auto at = static_cast<std::size_t>(found - values.begin());
-    best[split][metric] = {{"value", *found}, {"epoch", at < history.epoch.size() ? history.epoch[at] + 1 : 0}};
+    std::size_t at = 0;  // a NaN is never best
+    for (std::size_t i = 1; i < values.size(); ++i) {
+      if (std::isnan(values[at]) || (larger_is_better(metric) ? values[i] > values[at] : values[i] < values[at])) at = i;
+    }
+    best[split][metric] = {{"value", values[at]}, {"epoch", at < history.epoch.size() ? history.epoch[at] + 1 : 0}};
   }
 }
 

@@ -15,7 +15,7 @@ namespace lockstep {
 /// What result.json tells of a run that has ended.
 struct RunResult {
   std::string name;
-  std::string ended;  ///< "all 30 epochs done", "stopped on request", "failed: ..."
+  std::string ended;  ///< "all 30 epochs done", "stopped on request", "all 30 epochs done, but not all of it is on disk: ..."
   std::uint64_t seed = 0;
   std::int64_t batch_size = 0, epochs_done = 0, steps = 0;  ///< steps of this run, without those before a resume
   std::int64_t samples = 0;                                 ///< rows trained on, all ranks

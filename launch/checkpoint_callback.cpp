@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 #include "io/run_result.h"
-#include "io/versions.h"
 #include "launch/train_callbacks.h"
 
 namespace lockstep {
@@ -35,8 +35,8 @@ bool finite_loss(const FitState& state) {
 }  // namespace
 
 CheckpointCallback::CheckpointCallback(const RunConfig& config, const RunDirectory& directory, StatusBoard& board, const History& before,
-                                       std::map<std::string, std::string> facts)
-    : config_(config), directory_(directory), board_(board), before_(before), facts_(std::move(facts)), keep_(keep_of(config)) {}
+                                       CheckpointState constant)
+    : config_(config), directory_(directory), board_(board), before_(before), constant_(std::move(constant)), keep_(keep_of(config)) {}
 
 bool CheckpointCallback::scheduled() const {
   return config_.checkpoint.every_epochs > 0 || config_.checkpoint.every_steps > 0 || config_.checkpoint.every_seconds > 0;
@@ -102,7 +102,8 @@ void CheckpointCallback::on_epoch_end(const FitState& state, Logs& logs) {
   }
   for (const auto& [name, value] : logs) {  // what callbacks have added comes into the history only after this
     std::vector<double>& values = saved.history.history[name];
-    if (values.size() < saved.history.epoch.size()) values.push_back(value);
+    values.resize(saved.history.epoch.size(), std::numeric_limits<double>::quiet_NaN());
+    values.back() = value;
   }
   save(state, std::move(saved));
 }
@@ -112,18 +113,12 @@ void CheckpointCallback::on_train_end(const FitState&, const Logs&) {
 }
 
 CheckpointState CheckpointCallback::describe(const FitState& state) const {
-  CheckpointState saved;
+  CheckpointState saved = constant_;
   saved.global_step = state.global_step;
   saved.epochs = state.epochs;
   saved.steps_per_epoch = state.steps_per_epoch;
   saved.metric_names = state.metric_names;
-  saved.versions = all_versions();
-  saved.seed = config_.seed;
-  saved.shards = config_.fit.shards;
-  saved.batch_size = config_.fit.batch_size;
-  saved.shuffle = config_.fit.shuffle;
   saved.history = joined(before_, *state.history);
-  saved.facts = facts_;
   for (const Callback* callback : *state.callbacks) {
     if (!callback->name().empty()) saved.callbacks[callback->name()] = callback->save_state();
   }

@@ -1,6 +1,5 @@
 #pragma once
 #include <chrono>
-#include <map>
 #include <memory>
 #include <string>
 
@@ -19,9 +18,9 @@ namespace lockstep {
 /// is free. At the end of an epoch, at a stop and at the end training waits for the writer instead: these states are not passed over.
 class CheckpointCallback final : public Callback {
  public:
-  /// `before`: history of the run that this one resumes; `facts`: CheckpointState::facts.
+  /// `before`: history of the run that this one resumes; `constant`: what all checkpoints of the run say alike of bits, rows and data.
   CheckpointCallback(const RunConfig& config, const RunDirectory& directory, StatusBoard& board, const History& before,
-                     std::map<std::string, std::string> facts);
+                     CheckpointState constant);
   void on_train_begin(const FitState& state) override;
   void on_train_batch_end(const FitState& state) override { global_step_ = state.global_step; }
   Request request() noexcept override;
@@ -45,7 +44,7 @@ class CheckpointCallback final : public Callback {
   const RunDirectory& directory_;
   StatusBoard& board_;
   const History& before_;
-  const std::map<std::string, std::string> facts_;
+  const CheckpointState constant_;
   KeepCheckpoints keep_;
   std::unique_ptr<CheckpointWriter> writer_;  // from the first checkpoint that can be foreseen
   std::int64_t global_step_ = 0;

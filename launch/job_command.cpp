@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "cluster/error.h"
+#include "io/checkpoint.h"
 
 namespace lockstep {
 namespace {
@@ -93,6 +94,8 @@ void JobCommand::read_hostfile(const std::string& file) {
 void JobCommand::read_train() {
   for (std::size_t i = 2; i < program_.size(); ++i) {
     if (const auto directory = value_of(program_, i, {"--run-dir", "--resume"})) run_dir_ = *directory;
+    if (run_dir_of(run_dir_).empty()) continue;
+    throw Error("launch: " + run_dir_ + " is a checkpoint, which every start would begin from again; give the run directory, " + run_dir_of(run_dir_), kUsage);
   }
 }
 
@@ -134,6 +137,14 @@ Words JobCommand::words() const {
   }
   if (ranks_) all.insert(all.end(), {"-np", std::to_string(*ranks_)});
   all.insert(all.end(), program_.begin(), program_.end());
+  return all;
+}
+
+Words JobCommand::version_probe() const {
+  if (!hosts_.empty()) return probe(hosts_.front().name, {program_.front(), "--version"});
+  Words all = launcher_;
+  if (ranks_) all.insert(all.end(), {"-np", "1"});
+  all.insert(all.end(), {program_.front(), "--version"});
   return all;
 }
 

@@ -31,6 +31,8 @@ class JobCommand {
 
   /// To be run: the command.
   std::vector<std::string> words() const;
+  /// To be run: the program's --version, as one process started as the job is.
+  std::vector<std::string> version_probe() const;
   /// To be run: one process of `program` on one host, started as the job is.
   std::vector<std::string> probe(const std::string& host, const std::vector<std::string>& program) const;
 

@@ -58,13 +58,16 @@ class Supervisor {
   std::optional<Fault> fault() const;
   fs::path fault_file() const { return fs::path(job_.run_dir()) / "fault.json"; }
   bool may_run_again(int code);
-  void drop_dead_hosts();
+  bool drop_dead_hosts();
+  std::uintmax_t logged() const;
+  bool can_start() const;
 
   const LaunchOptions& options_;
   JobCommand job_;
   StopSignals signals_;
   int passed_on_ = 0;  // how many signals
   int restarts_ = 0;
+  bool started_ = false;  // once, that a rank could write its log
   std::optional<Fault> last_;
 };
 
@@ -89,13 +92,25 @@ void Supervisor::pass_on_signals(ChildProcess& child) {
   child.signal(SIGUSR1);
 }
 
+/// Bytes in the logs of the ranks.
+std::uintmax_t Supervisor::logged() const {
+  std::error_code none;
+  std::uintmax_t bytes = 0;
+  for (const fs::directory_entry& file : fs::directory_iterator(fs::path(job_.run_dir()) / "logs", none)) bytes += file.is_regular_file(none) ? file.file_size(none) : 0;
+  return bytes;
+}
+
 int Supervisor::run_once() {
   std::error_code none;
   fs::remove(fault_file(), none);
+  const std::uintmax_t before = logged();
   ChildProcess child(job_.words());
   std::optional<Clock::time_point> told;
   for (;;) {
-    if (const std::optional<int> code = child.exit_code()) return *code;
+    if (const std::optional<int> code = child.exit_code()) {
+      started_ = started_ || logged() > before;
+      return *code;
+    }
     pass_on_signals(child);
     if (!told && fs::exists(fault_file(), none)) told = Clock::now();
     if (told && Clock::now() - *told > kToEnd) {
@@ -106,9 +121,17 @@ int Supervisor::run_once() {
   }
 }
 
-/// Where the launcher can start no process any more.
-void Supervisor::drop_dead_hosts() {
-  if (job_.hosts().size() < 2) return;
+/// Whether the launcher finds the program and runs it at all, which an exit code does not tell: mpirun's own ones are those of signals, too.
+bool Supervisor::can_start() const {
+  ChildProcess probe(job_.version_probe(), true);
+  const Clock::time_point end = Clock::now() + kProbe;
+  while (!probe.exit_code() && Clock::now() < end) std::this_thread::sleep_for(kLook);
+  return probe.exit_code() == kOk;
+}
+
+/// Where the launcher can start no process any more. Returns whether the job has changed by it, or may find other hosts the next time.
+bool Supervisor::drop_dead_hosts() {
+  if (job_.hosts().size() < 2) return false;
   std::vector<std::unique_ptr<ChildProcess>> probes;
   for (const JobCommand::Host& host : job_.hosts()) probes.push_back(std::make_unique<ChildProcess>(job_.probe(host.name, {"true"}), true));
   std::vector<std::string> dead;
@@ -117,10 +140,14 @@ void Supervisor::drop_dead_hosts() {
     while (!probes[i]->exit_code() && Clock::now() < end) std::this_thread::sleep_for(kLook);
     if (probes[i]->exit_code() != kOk) dead.push_back(job_.hosts()[i].name);
   }
-  if (dead.empty()) return;
-  if (dead.size() == job_.hosts().size()) return say("no host answers; trying all of them again");
+  if (dead.empty()) return false;
+  if (dead.size() == job_.hosts().size()) {
+    say("no host answers; trying all of them again");
+    return true;
+  }
   const std::optional<int> ranks = job_.drop(dead);
   say("{} can start no process any more; going on with {} ranks", text_of(dead), ranks.value_or(0));
+  return true;
 }
 
 bool Supervisor::may_run_again(int code) {
@@ -137,7 +164,11 @@ bool Supervisor::may_run_again(int code) {
     say("it has been started again {} times, which is --max-restarts", restarts_);
     return false;
   }
-  drop_dead_hosts();
+  const bool other_hosts = drop_dead_hosts();
+  if (!started_ && !now && !other_hosts && (code < 128 || !can_start())) {  // a crash while ranks connect may not come again
+    say("no rank has come to train (see the messages above): running it again would not help");
+    return false;
+  }
   if (job_.ranks() && *job_.ranks() < options_.min_ranks) {
     say("{} ranks are left, fewer than --min-ranks {}", *job_.ranks(), options_.min_ranks);
     return false;

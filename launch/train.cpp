@@ -12,7 +12,8 @@ void add_train(CLI::App& app) {
   auto arguments = std::make_shared<TrainArguments>();
   CLI::App* train = app.add_subcommand("train", "Train a model as a configuration describes it, alone or on the ranks of mpirun or srun");
   train->add_option("config", arguments->config, "Configuration (YAML); configs/ has examples with every key explained");
-  train->add_option("--resume", arguments->resume, "Go on with the run in this directory from its newest checkpoint, on any number of ranks");
+  train->add_option("--resume", arguments->resume, "Go on with the run in this directory from its newest checkpoint that is whole and without NaN, on any\nnumber of ranks; or "
+                    "from its checkpoint with this path (RUN_DIR/checkpoints/step-...)");
   train->add_option("--set", arguments->sets, "Override a key of the configuration: --set training.epochs=3")->type_name("KEY=VALUE")->take_all();
   train->add_option("--data", arguments->data, "Data file for training, validation and test instead of the configuration's");
   train->add_option("--epochs", arguments->epochs, "Number of epochs")->check(at_least(1));

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace lockstep {
 namespace {
 
+constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 constexpr std::chrono::milliseconds kPublishEvery{100};  // running metrics; counters are published every step
 
 }  // namespace
@@ -66,9 +68,15 @@ History joined(const History& before, const History& after) {
   while (kept < before.epoch.size() && before.epoch[kept] < first) ++kept;
   whole.epoch.insert(whole.epoch.begin(), before.epoch.begin(), before.epoch.begin() + static_cast<std::ptrdiff_t>(kept));
   whole.digests.insert(whole.digests.begin(), before.digests.begin(), before.digests.begin() + static_cast<std::ptrdiff_t>(std::min(kept, before.digests.size())));
-  for (const auto& [name, values] : before.history) {
-    std::vector<double>& all = whole.history[name];
-    all.insert(all.begin(), values.begin(), values.begin() + static_cast<std::ptrdiff_t>(std::min(kept, values.size())));
+  for (const auto& [name, values] : before.history) whole.history.try_emplace(name);
+  for (auto& [name, all] : whole.history) {
+    std::vector<double> first_values(kept, kMissing);
+    if (const auto found = before.history.find(name); found != before.history.end()) {
+      std::copy_n(found->second.begin(), std::min(kept, found->second.size()), first_values.begin());
+    }
+    const bool ended = all.empty() && !after.epoch.empty();
+    all.insert(all.begin(), first_values.begin(), first_values.end());
+    if (ended) all.resize(whole.epoch.size(), kMissing);
   }
   return whole;
 }

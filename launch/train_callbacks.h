@@ -47,7 +47,8 @@ class RankLogCallback final : public Callback {
   const RankLog& log_;
 };
 
-/// The history of a run that was resumed: `before`, cut to the epochs before those of `after`, and `after`.
+/// The history of a run that was resumed: `before`, cut to the epochs before those of `after`, and `after`. A value that only one of them has is NaN
+/// in the epochs of the other.
 History joined(const History& before, const History& after);
 
 }  // namespace lockstep

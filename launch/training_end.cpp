@@ -94,8 +94,8 @@ void TrainingRun::finish(const History& history, double seconds) {
   board_.finish(Phase::finished, result.ended);
 }
 
-/// All that can be written is; returns what could not.
-std::string TrainingRun::write_results(const RunResult& result) {
+/// All that can be written is; returns what could not. result.json comes last: where it says that all epochs are done, the rest is there.
+std::string TrainingRun::write_results(RunResult result) {
   std::string failures = checkpoints_->failure();
   const auto attempt = [&](const std::function<void()>& work) {
     try {
@@ -105,8 +105,9 @@ std::string TrainingRun::write_results(const RunResult& result) {
     }
   };
   attempt([&] { csv_->finish(); });
-  attempt([&] { write_text_file(directory_->result(), result_json(result)); });
   attempt([&] { save_model(*model_, (path_ / "model.keras").string()); });
+  if (!failures.empty()) result.ended += ", but not all of it is on disk: " + failures;
+  attempt([&] { write_text_file(directory_->result(), result_json(result)); });
   return failures;
 }
 

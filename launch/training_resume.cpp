@@ -12,9 +12,11 @@
 namespace lockstep {
 namespace {
 
-/// Of --continue: what is in the directory must be an attempt at this very run.
-void check_same_run(const std::string& directory, const std::string& yaml) {
-  const std::filesystem::path path = directory, config = path / "config.yaml";
+/// Of --continue: what is in the directory must be an attempt at this very run, or one at any that never came to train.
+void check_same_run(const RunDirectory& run, const std::string& yaml) {
+  if (run.untrained()) return;
+  const std::filesystem::path &path = run.path(), config = run.config();
+  const std::string directory = path.string();
   if (!std::filesystem::exists(config)) {
     for (const char* name : {"history.csv", "result.json", "model.keras", "checkpoints"}) {
       if (std::filesystem::exists(path / name)) throw Error((path / name).string() + " is there, but no config.yaml: " + directory + " is no run directory; give another --run-dir", kUsage);
@@ -25,6 +27,24 @@ void check_same_run(const std::string& directory, const std::string& yaml) {
   if (!change.empty()) throw Error(directory + " belongs to a run of another configuration (" + change + "); --continue goes on with the same one only, so give another --run-dir", kUsage);
 }
 
+/// Of --resume with a checkpoint's path, which may be one that is not healthy. With newer ones beside it the next resume would go on with those.
+CheckpointInfo named_checkpoint(const std::string& path, const std::string& run_dir, const NewestCheckpoint& newest) {
+  for (const CheckpointInfo& one : list_checkpoints(run_dir)) {
+    if (std::error_code none; !std::filesystem::equivalent(one.path, path, none)) continue;
+    if (!newest.found || newest.found->step <= one.step) return one;
+    throw Error(fmt::format("{} is not the newest checkpoint of {}: to go back to it, move the newer ones away, such as {}", path, run_dir, newest.found->path), kUsage);
+  }
+  throw Error("there is no checkpoint " + path, kUsage);
+}
+
+template <class Value>
+void expect_same(const char* key, const Value& before, const Value& now, const char* remedy) {
+  if (before == now) return;
+  throw Error(fmt::format("the checkpoint was made with {} {}, but now it is {}; {}", key, before, now, remedy), kUsage);
+}
+
+std::string list_of(const std::vector<std::string>& names) { return fmt::format("'{}'", fmt::join(names, ", ")); }
+
 }  // namespace
 
 std::string all_epochs_done(std::int64_t epochs) { return fmt::format("all {} epochs done", epochs); }
@@ -34,13 +54,19 @@ void TrainingRun::find_checkpoint() {
   if (arguments_.resume.empty() && !arguments_.goes_on) return;
   world_.agree([&] {
     if (!leads()) return;
-    const std::string directory = arguments_.goes_on ? arguments_.run_dir : arguments_.resume;
-    if (arguments_.goes_on) check_same_run(directory, config_.yaml);
-    if (std::filesystem::exists(directory)) {  // nobody changes what is looked at from here on
+    const std::string of_checkpoint = run_dir_of(arguments_.resume);
+    const std::string directory = arguments_.goes_on ? arguments_.run_dir : of_checkpoint.empty() ? arguments_.resume : of_checkpoint;
+    if (std::filesystem::exists(directory)) {
       directory_.emplace(arguments_.goes_on ? RunDirectory::enter(directory) : RunDirectory::open(directory));
-      directory_->lock();
+      if (arguments_.goes_on) check_same_run(*directory_, config_.yaml);
+      directory_->lock();  // nobody changes what is looked at from here on
+      if (arguments_.goes_on) check_same_run(*directory_, config_.yaml);
     }
     const NewestCheckpoint newest = newest_checkpoint(directory);
+    if (!of_checkpoint.empty()) {
+      from_ = named_checkpoint(arguments_.resume, directory, newest);
+      return;
+    }
     for (const std::string& why : newest.skipped) fmt::print(stderr, "warning: skipped a checkpoint: {}\n", why);
     if (!newest.found && !newest.skipped.empty()) {
       throw Error(directory + ": every checkpoint is damaged (see the warnings above); start again in another directory");
@@ -51,13 +77,14 @@ void TrainingRun::find_checkpoint() {
   resumes_ = world_.broadcast(from_ ? "resumes" : "") == "resumes";
 }
 
-/// Of --continue: whether all epochs were done and told before. Collective.
+/// Of --continue: whether all epochs were done before and everything of them is on disk. Collective.
 bool TrainingRun::done_before() {
   std::string ended;
   const std::filesystem::path result = std::filesystem::path(arguments_.run_dir) / "result.json";
   if (leads() && arguments_.goes_on && std::filesystem::exists(result)) {
     const auto json = nlohmann::json::parse(read_config_file(result), nullptr, false);
-    if (json.is_object() && json.value("ended", "") == all_epochs_done(config_.fit.epochs)) ended = json.value("ended", "");
+    const bool kept = std::filesystem::exists(std::filesystem::path(arguments_.run_dir) / "model.keras");
+    if (json.is_object() && json.value("ended", "") == all_epochs_done(config_.fit.epochs) && kept) ended = json.value("ended", "");
   }
   ended = world_.broadcast(ended);
   if (leads() && !ended.empty()) fmt::print("{} before; see {}\n", ended, result.string());
@@ -72,12 +99,14 @@ void TrainingRun::resume() {
     if (!leads()) return;
     const CheckpointState state = load_checkpoint(from_->path, *model_);
     check_same_batches(state);
+    if (state.step_in_epoch > 0) check_same_epoch(state);
     if (state.epoch >= config_.fit.epochs && !arguments_.goes_on) {
       throw Error("all " + std::to_string(config_.fit.epochs) + " epochs of " + path_.string() + " are done; ask for more by --epochs", kUsage);
     }
     if (!state.healthy) fmt::print(stderr, "warning: its loss or weights are not finite numbers; what is trained from here on will not be either\n");
     check_same_bits(state);
     fmt::print("resuming from {} (epoch {}, step {})\n", from_->path, state.epoch + 1, state.step_in_epoch);
+    choose_learning_rate(state);
     text = checkpoint_state_json(state);
   });
   const CheckpointState state = checkpoint_state_from_json("state.json", world_.broadcast(text));
@@ -102,6 +131,28 @@ std::map<std::string, std::string> TrainingRun::bit_facts() const {
           {"exchange", carrier == "factors" ? exchange_text() : fmt::format("gradients by {} on {} ranks", carrier, world_.size())}};
 }
 
+/// What every checkpoint of this run says alike.
+CheckpointState TrainingRun::constant_state() const {
+  const RowRange rows = config_.train.options.rows;
+  CheckpointState state{.batch_size = config_.fit.batch_size, .shards = config_.fit.shards, .seed = config_.seed, .shuffle = config_.fit.shuffle};
+  state.rows = training_rows();
+  state.data = fmt::format("{}; from row {} of group '{}', x '{}', y '{}', weight '{}'", data_, rows.first, config_.train.group, config_.train.options.features,
+                           config_.train.options.truth, config_.train.options.weight);
+  state.loss = name_of(config_.compile.loss);
+  state.learning_rate = lockstep::learning_rate(config_.compile.optimizer);
+  state.facts = bit_facts();
+  state.versions = all_versions();
+  return state;
+}
+
+/// The configured rate replaces the checkpoint's only if another one was configured then: a callback may have changed it since.
+void TrainingRun::choose_learning_rate(const CheckpointState& state) {
+  const float configured = lockstep::learning_rate(config_.compile.optimizer), kept = model_->optimizer()->learning_rate();
+  if (configured == state.learning_rate.value_or(kept)) return;
+  model_->optimizer()->set_learning_rate(configured);
+  fmt::print("learning rate  {} as it is configured now, instead of the checkpoint's {}\n", configured, kept);
+}
+
 /// A difference is an error in reproducible mode and a warning otherwise.
 void TrainingRun::check_same_bits(const CheckpointState& state) const {
   const std::map<std::string, std::string> now = bit_facts();
@@ -121,14 +172,24 @@ void TrainingRun::check_same_bits(const CheckpointState& state) const {
 
 /// The batches that come next are those of the checkpoint only if these have stayed.
 void TrainingRun::check_same_batches(const CheckpointState& state) const {
-  const auto same = [&](const char* key, auto before, auto now) {
-    if (before == now) return;
-    throw Error(fmt::format("the checkpoint was made with {} {}, but now it is {}; resume with the same, or start a new run", key, before, now), kUsage);
-  };
-  same("training.batch_size", state.batch_size, config_.fit.batch_size);
-  same("training.shards", state.shards, config_.fit.shards);
-  same("seed", state.seed, config_.seed);
-  same("training.shuffle", state.shuffle, config_.fit.shuffle);
+  const char* const remedy = "resume with the same, or start a new run";
+  expect_same("training.batch_size", state.batch_size, config_.fit.batch_size, remedy);
+  expect_same("training.shards", state.shards, config_.fit.shards, remedy);
+  expect_same("seed", state.seed, config_.seed, remedy);
+  expect_same("training.shuffle", state.shuffle, config_.fit.shuffle, remedy);
+}
+
+/// In the middle of an epoch its other steps must be of the same rows, and their loss and metrics are added to those of the steps before.
+void TrainingRun::check_same_epoch(const CheckpointState& state) const {
+  const char* const remedy = "it stands in the middle of an epoch, so resume with the same; between epochs this may change";
+  const CheckpointState now = constant_state();
+  std::vector<std::string> metrics = {"loss"};
+  for (const MetricSpec& metric : model_->compile_options().metrics) metrics.push_back(metric.name);
+  expect_same("training.metrics", list_of(state.metric_names), list_of(metrics), remedy);
+  if (!state.loss.empty()) expect_same("training.loss", state.loss, now.loss, remedy);
+  expect_same("steps per epoch", state.steps_per_epoch, sampler()->steps(), remedy);
+  if (state.rows > 0) expect_same("training rows", state.rows, now.rows, remedy);
+  if (!state.data.empty()) expect_same("training data", state.data, now.data, remedy);
 }
 
 }  // namespace lockstep

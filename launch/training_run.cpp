@@ -41,11 +41,12 @@ std::vector<std::string> overrides(const TrainArguments& arguments, const RunCon
 
 /// Read by rank 0 alone, so that all ranks train the same model even where their file systems differ. Collective.
 RunConfig load_config(const TrainArguments& arguments, const World& world) {
-  const std::string file = arguments.resume.empty() ? arguments.config : arguments.resume + "/config.yaml";
+  const std::string of_checkpoint = run_dir_of(arguments.resume), run_dir = of_checkpoint.empty() ? arguments.resume : of_checkpoint;
+  const std::string file = run_dir.empty() ? arguments.config : run_dir + "/config.yaml";
   std::string text;
   world.agree([&] {
     if (world.rank() != 0) return;
-    text = read_config_file(arguments.resume.empty() ? std::filesystem::path(file) : RunDirectory::open(arguments.resume).config());
+    text = read_config_file(run_dir.empty() ? std::filesystem::path(file) : RunDirectory::open(run_dir).config());
   });
   text = world.broadcast(text);
   RunConfig config;
@@ -126,8 +127,9 @@ void TrainingRun::make_directory() {
       const std::optional<std::filesystem::path> wanted = arguments_.run_dir.empty() ? std::nullopt : std::optional<std::filesystem::path>(arguments_.run_dir);
       directory_.emplace(arguments_.goes_on ? RunDirectory::enter(*wanted) : RunDirectory::create(wanted, config_.name));
       directory_->lock();
+      if (!arguments_.goes_on) directory_->expect_untrained();
     }
-    write_text_file(directory_->config(), config_.yaml);
+    if (!resumes_) write_text_file(directory_->config(), config_.yaml);
   });
   path_ = world_.broadcast(leads() ? directory_->path().string() : "");
 }
@@ -161,7 +163,7 @@ void TrainingRun::train() {
   config_.fit.callbacks = {&publisher, &last, &logger};
   if (leads()) {
     csv_.emplace(directory_->history(), before_);
-    checkpoints_.emplace(config_, *directory_, board_, before_, bit_facts());
+    checkpoints_.emplace(config_, *directory_, board_, before_, constant_state());
     config_.fit.callbacks.insert(config_.fit.callbacks.end(), {&*csv_, &*checkpoints_});
   }
   config_.fit.callbacks.insert(config_.fit.callbacks.end(), arguments_.callbacks.begin(), arguments_.callbacks.end());
@@ -216,6 +218,9 @@ void TrainingRun::run() {
     std::fflush(stdout);
   }
   arguments_.coordinator_up();
+  world_.agree([&] {  // only now: a configuration that a resume has refused must not stay
+    if (leads() && resumes_) write_text_file(directory_->config(), config_.yaml);
+  });
   try {
     train();
   } catch (const std::exception& error) {
@@ -229,12 +234,13 @@ void TrainingRun::run() {
 void TrainingRun::compare_ranks() {
   agree_on(world_, "Lockstep's version", all_versions().at("lockstep"));
   const auto compare = [&](const char* what, const std::optional<Hdf5Dataset>& data) {
-    if (!data) return;
     std::string digest;
+    if (!data) return digest;
     world_.agree([&] { digest = data_digest(*data); });
     agree_on(world_, what, digest);
+    return digest;
   };
-  compare("the training data", train_);
+  data_ = compare("the training data", train_);
   compare("the validation data", validation_);
   compare("the test data", test_);
 }

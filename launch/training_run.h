@@ -60,7 +60,10 @@ class TrainingRun {
   void make_model();
   void make_directory();
   void resume();
+  CheckpointState constant_state() const;
   void check_same_batches(const CheckpointState& state) const;
+  void check_same_epoch(const CheckpointState& state) const;
+  void choose_learning_rate(const CheckpointState& state);
   std::map<std::string, std::string> bit_facts() const;
   void check_same_bits(const CheckpointState& state) const;
   void announce(int threads);
@@ -69,7 +72,7 @@ class TrainingRun {
   void begin_trace();
   void train();
   void finish(const History& history, double seconds);
-  std::string write_results(const RunResult& result);
+  std::string write_results(RunResult result);
   bool leads() const { return world_.rank() == 0; }
   std::string how_it_ended() const;
   std::string allreduce_name() const;
@@ -85,6 +88,7 @@ class TrainingRun {
   std::optional<CrashReport> crash_report_;
   std::optional<Watchdog> watchdog_;
   std::optional<Hdf5Dataset> train_, validation_, test_;
+  std::string data_;  // which rows train_ has
   std::optional<RunDirectory> directory_;  // rank 0
   std::filesystem::path path_;
   std::optional<CheckpointInfo> from_;  // rank 0: the checkpoint to go on from

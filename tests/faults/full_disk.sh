@@ -20,6 +20,8 @@ sed -e 's#data/garments.h5#garments.h5#; s/rows: \[0, 55000\]/rows: [0, 1200]/; 
   "$LOCKSTEP_SOURCE/configs/quickstart.yaml" > small.yaml
 train() { on 2 small.yaml --epochs 6 --set checkpoint.keep=10 --run-dir "$1" --continue > run.txt 2>&1; }  # 1.07 MB a checkpoint: three find room
 
+launched() { timeout 200 "$lockstep" launch -- mpirun --oversubscribe -np 2 "$lockstep" train small.yaml --epochs 6 --set checkpoint.keep=10 --run-dir "$1" > run.txt 2>&1; }
+
 train roomy || fail "with room"
 rc=0
 train disk/run || rc=$?
@@ -29,8 +31,15 @@ grep -q 'warning: no checkpoint of step [0-9]*: disk/run/checkpoints.*: No space
 grep -q '\[rank 0 on .*\] training is over (all 6 epochs done), but not all of it is on disk: no checkpoint of step [0-9]*: disk/run.*needs [0-9]* bytes, [0-9]* are free' run.txt ||
   fail "no error at the end"
 [ "$(grep -c 'not all of it is on disk' run.txt)" = 1 ] || fail "the error is told more than once"
+# Told again by whoever starts it again, by hand or by lockstep launch: a run whose model is on no disk is not done.
+for again in train launched; do
+  rc=0
+  $again disk/run || rc=$?
+  [ $rc = 1 ] || fail "exit code $rc of a run that has lost its result, started again by $again, expected 1"
+  ! grep -q 'done before' run.txt || fail "a lost result is taken for one, by $again"
+done
+[ ! -e disk/run/model.keras ] && jq -e '.ended | startswith("all 6 epochs done, but not all of it is on disk: ")' disk/run/result.json > /dev/null || fail "what result.json says"
 mount -o remount,size=40m disk
-rm -f disk/run/result.json
 train disk/run || fail "with room again"
 grep -q 'resuming from disk/run/checkpoints/step-' run.txt || fail "nothing was left to resume from"
 ! grep -q 'skipped a checkpoint' run.txt || fail "a damaged checkpoint was left"
@@ -49,4 +58,14 @@ for name in x.h5 x.csv; do
   ! grep -qi 'infinite loop' run.txt || fail "HDF5 cannot close"
   [ -z "$(ls -A tiny)" ] || fail "left behind: $(ls tiny)"
 done
+# --- a kill before the model was saved, with the result of an earlier Lockstep that wrote it first; and one between model and result ---
+for lost in model.keras result.json; do
+  cp roomy/$lost before
+  rm roomy/$lost
+  train roomy || fail "without $lost"
+  ! grep -q 'done before' run.txt && [ -s roomy/$lost ] || fail "$lost is lost for ever"
+  [ "$lost" = result.json ] || [ "$(unzip -p roomy/model.keras model.weights.h5 | sha256sum)" = "$(unzip -p before model.weights.h5 | sha256sum)" ] || fail "another model"
+done
+[ "$(jq -r .weights_digest before)" = "$(jq -r .weights_digest roomy/result.json)" ] || fail "another result"
+train roomy && grep -q 'all 6 epochs done before' run.txt || fail "a whole run is not left alone"
 echo "full disk: all passed"

@@ -134,6 +134,28 @@ TEST_P(ResumeTest, AfterAnyStepHasTheBitsOfTheUndisturbedRun) {
 
 INSTANTIATE_TEST_SUITE_P(Optimizers, ResumeTest, testing::Values(true, false), [](const auto& instance) { return instance.param ? "plain" : "adam"; });
 
+// Rank 0 alone has read the checkpoint, whose rate a callback may have changed.
+TEST(Resume, AllRanksGoOnWithTheLearningRateOfRank0) {
+  const ArrayDataset data = labelled_rows(90, 9, 5);
+  const World alone;
+  std::vector<std::vector<std::vector<float>>> weights;
+  for (const World* on : {&alone, &world()}) {
+    Sequential model = classifier(true);
+    if (on->rank() == 0) model.optimizer()->set_learning_rate(0.3F);
+    model.fit(data, {.epochs = 2, .batch_size = 40, .threads = 1, .verbose = 0}, *on);
+    EXPECT_EQ(model.optimizer()->learning_rate(), 0.3F);
+    weights.push_back(model.get_weights());
+  }
+  EXPECT_EQ(weights[0], weights[1]);
+}
+
+TEST(Resume, SumsOfOtherMetricsAreRefused) {
+  const ArrayDataset data = labelled_rows(90, 9, 5);
+  Sequential model = classifier(true);
+  const EpochSums sums{{1, 40, 2, 40, 3, 40}, 0, 40};  // of a loss and two metrics; the model has one
+  EXPECT_THROW(model.fit(data, {.batch_size = 40, .initial_step = 1, .initial_sums = &sums, .verbose = 0}, world()), Error);
+}
+
 TEST(Resume, BeyondTheEndOfAnEpochIsRefused) {
   const ArrayDataset data = labelled_rows(90, 9, 5);
   Sequential model = classifier(true);

@@ -37,6 +37,10 @@ CheckpointState state_at(std::int64_t step) {
   state.sums = {{0.1, 3, std::nan(""), 1e-300}, 1.0 / 7, 24};
   state.callbacks = {{"counter", "five \"5\""}};
   state.facts = {{"ISA", "AVX512"}};
+  state.rows = 22;
+  state.data = "rows";
+  state.loss = "mse";
+  state.learning_rate = 0.1F;
   return state;
 }
 
@@ -85,6 +89,10 @@ TEST(Checkpoint, EverythingComesBack) {
   EXPECT_EQ(state.sums.rows, 24);
   EXPECT_EQ(state.callbacks, expected.callbacks);
   EXPECT_EQ(state.facts, expected.facts);
+  EXPECT_EQ(state.rows, 22);
+  EXPECT_EQ(state.data, "rows");
+  EXPECT_EQ(state.loss, "mse");
+  EXPECT_EQ(state.learning_rate, 0.1F);
   EXPECT_TRUE(state.healthy);
   Sequential alone = load_checkpoint_model(info.path);
   EXPECT_EQ(alone.predict(small_data(5)), model.predict(small_data(5)));
@@ -119,6 +127,40 @@ TEST(Checkpoint, TheNewestWholeOneIsFoundAndTheOthersAreExplained) {
   EXPECT_EQ(list_checkpoints(dir.path()).size(), 5U);
 }
 
+TEST(Checkpoint, AHealthyOneIsTakenBeforeNewerOnesOfNaN) {
+  TempDir dir;
+  Sequential model = trained_model(Sgd{});
+  for (const std::int64_t step : {1, 2, 3, 4}) {
+    CheckpointState state = state_at(step);
+    state.healthy = step < 3;
+    write_checkpoint(dir.path(), model, state);
+  }
+  fs::remove(dir / "checkpoints/step-00000002/manifest.json");
+  NewestCheckpoint newest = newest_checkpoint(dir.path());
+  ASSERT_TRUE(newest.found);
+  EXPECT_EQ(newest.found->step, 1);
+  ASSERT_EQ(newest.skipped.size(), 3U);
+  EXPECT_NE(newest.skipped[0].find("step-00000004: its loss or weights are not finite"), std::string::npos) << newest.skipped[0];
+  EXPECT_NE(newest.skipped[1].find("step-00000003: its loss or weights are not finite"), std::string::npos) << newest.skipped[1];
+  fs::remove(dir / "checkpoints/step-00000001/manifest.json");
+  fs::remove(dir / "checkpoints/step-00000004/manifest.json");
+  newest = newest_checkpoint(dir.path());
+  ASSERT_TRUE(newest.found) << "better than none";
+  EXPECT_EQ(newest.found->step, 3);
+  ASSERT_EQ(newest.skipped.size(), 1U);
+  EXPECT_NE(newest.skipped[0].find("step-00000004/manifest.json"), std::string::npos) << newest.skipped[0];
+}
+
+TEST(Checkpoint, TheRunOfACheckpointIsToldByItsPath) {
+  EXPECT_EQ(run_dir_of("runs/a/checkpoints/step-00000007"), "runs/a");
+  EXPECT_EQ(run_dir_of("/runs/a/checkpoints/step-900000000/"), "/runs/a");
+  EXPECT_EQ(run_dir_of("checkpoints/step-00000007"), ".");
+  EXPECT_EQ(run_dir_of("runs/a/step-00000007"), "");
+  EXPECT_EQ(run_dir_of("runs/a/checkpoints/step-7"), "");
+  EXPECT_EQ(run_dir_of("runs/a"), "");
+  EXPECT_EQ(run_dir_of(""), "");
+}
+
 TEST(Checkpoint, EveryDamageOfEveryFileIsFound) {
   TempDir dir;
   Sequential model = trained_model(Sgd{});
@@ -138,7 +180,8 @@ TEST(Checkpoint, EveryDamageOfEveryFileIsFound) {
   verify_checkpoint(path);
   Sequential adam = small_model(Adam{});
   const std::vector<std::vector<float>> before = adam.get_weights();
-  expect_error([&] { load_checkpoint(path, adam); }, {"model.weights.h5", "Adam"});
+  expect_error([&] { load_checkpoint(path, adam); }, {"model.weights.h5", "'sgd'", "Adam"});
+  EXPECT_EQ(adam.get_weights(), before);
   expect_error([] { checkpoint_state_from_json("s.json", R"({"epoch": 1})"); }, {"s.json", "step_in_epoch"});
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <zip.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -46,6 +47,19 @@ std::vector<float> read(const Hdf5File& file, const std::string& name) {
   std::vector<float> values(static_cast<std::size_t>(info.rows() * info.row_elements()));
   file.read_rows<float>(name, 0, info.rows(), values);
   return values;
+}
+
+/// The weights of a model that is not compiled, and a state of zero iterations with slots full of 0.5 that calls its optimizer so ("": not at all).
+void write_with_optimizer(const std::string& path, Sequential& model, const std::string& name, const std::vector<Shape>& slots) {
+  Hdf5File file = Hdf5File::create(path);
+  write_weights(file, model);
+  file.create_group("/optimizer/vars");
+  if (!name.empty()) file.write_string("/optimizer/vars", "name", name);
+  file.write<std::int64_t>(kIterations, {}, std::array{std::int64_t{0}});
+  file.write<float>(kLearningRate, {}, std::array{0.25F});
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    file.write<float>("/optimizer/vars/" + std::to_string(i + 2), slots[i], std::vector<float>(static_cast<std::size_t>(elements(slots[i])), 0.5F));
+  }
 }
 
 TEST(KerasFile, AModelComesBackAndTrainsOnTheSame) {
@@ -244,9 +258,28 @@ TEST(KerasFile, OptimizerStateIsTakenWhereItFits) {
   save_weights(plain, dir / "p.weights.h5");
   EXPECT_FALSE(Hdf5File::open(dir / "p.weights.h5").exists("/optimizer"));
   EXPECT_FALSE(load_weights(adam, dir / "p.weights.h5"));
-  save_weights(sgd, dir / "s.weights.h5");  // iteration 0 and learning_rate only: what Keras writes of an Adam that never stepped
+  write_with_optimizer(dir / "s.weights.h5", plain, "adam", {});  // iteration and learning_rate only: what Keras writes of an Adam that never stepped
   EXPECT_TRUE(load_weights(fresh, dir / "s.weights.h5"));
   EXPECT_EQ(fresh.optimizer()->iterations(), 0);
+}
+
+TEST(KerasFile, OptimizerStateOfAnotherOptimizerWithAsManyArraysIsNotTaken) {
+  TempDir dir;
+  Sequential momentum = trained_model(Sgd{.momentum = 0.9F}), rmsprop = small_model(RMSprop{}), plain = small_model(Sgd{}, false);
+  save_weights(momentum, dir / "m.weights.h5");
+  const std::vector<std::vector<float>> before = rmsprop.get_weights();
+  expect_error([&] { load_weights_and_optimizer(rmsprop, dir / "m.weights.h5"); }, {"m.weights.h5", "'sgd'", "RMSprop", "training.optimizer"});
+  EXPECT_EQ(rmsprop.get_weights(), before) << "an error leaves the model as it was";
+  EXPECT_FALSE(load_weights(rmsprop, dir / "m.weights.h5"));
+  EXPECT_EQ(rmsprop.optimizer()->iterations(), 0);
+  EXPECT_EQ(rmsprop.optimizer_view(0, 0)[0], 0.0F);
+  plain.set_weights(momentum.get_weights());
+  for (const auto& [name, taken] : {std::pair("SGD", true), std::pair("my_optimizer", true), std::pair("", true), std::pair("adagrad", false)}) {  // Keras 3 says "SGD"
+    Sequential sgd = small_model(Sgd{.momentum = 0.9F});
+    write_with_optimizer(dir / "k.weights.h5", plain, name, {{6, 4}, {4}, {4, 3}});
+    EXPECT_EQ(load_weights(sgd, dir / "k.weights.h5"), taken) << name;
+    EXPECT_EQ(sgd.optimizer_view(0, 1)[0], taken ? 0.5F : 0.0F) << name;
+  }
 }
 
 }  // namespace
