@@ -196,7 +196,8 @@ void add_launch(CLI::App& app) {
   launch->footer(
       "Example:\n"
       "  lockstep launch --max-restarts 5 -- mpirun --host a:4,b:4 lockstep train configs/fashion_mnist.yaml --run-dir runs/long\n"
-      "\nHosts of --host or --hostfile on which nothing can be started any more are left out. Two failures at the same step end it. SIGUSR1, SIGTERM and Ctrl-C\n"
+      "\nHosts of --host or --hostfile on which nothing can be started any more are left out. Two failures at the same step end it, and one\n"
+      "before any rank has come to train: a wrong program, option or file. SIGUSR1, SIGTERM and Ctrl-C\n"
       "ask the job for a checkpoint and its end. Exit code: the job's; 75, after a signal, is passed on.");
   launch->callback([options] { throw Exit{Supervisor(*options)()}; });
 }

@@ -19,7 +19,7 @@ void add_train(CLI::App& app) {
   train->add_option("--epochs", arguments->epochs, "Number of epochs")->check(at_least(1));
   train->add_option("--batch-size", arguments->batch_size, "Rows in a step, of all ranks together")->check(at_least(1));
   train->add_option("--seed", arguments->seed, "Seed of initial weights, shuffling and dropout")->check(at_least(0));
-  train->add_option("--run-dir", arguments->run_dir, "Directory for the run's files; must not exist or be empty (default: runs/NAME-DATE)");
+  train->add_option("--run-dir", arguments->run_dir, "Directory for the run's files; must not exist or not hold a training yet (default: runs/NAME-DATE)");
   train->add_flag("--continue", arguments->goes_on,
                   "Go on with the run in --run-dir from its newest whole checkpoint; start it there if it has none yet. The same command starts a run and "
                   "resumes it after whatever ended it");

@@ -43,6 +43,13 @@ void expect_same(const char* key, const Value& before, const Value& now, const c
   throw Error(fmt::format("the checkpoint was made with {} {}, but now it is {}; {}", key, before, now, remedy), kUsage);
 }
 
+/// Whether all epochs are done and all of their result is on disk: result.json comes last.
+bool result_is_kept(const std::filesystem::path& run_dir, std::int64_t epochs) {
+  if (!std::filesystem::exists(run_dir / "result.json") || !std::filesystem::exists(run_dir / "model.keras")) return false;
+  const auto json = nlohmann::json::parse(read_config_file(run_dir / "result.json"), nullptr, false);
+  return json.is_object() && json.value("ended", "") == all_epochs_done(epochs);
+}
+
 std::string list_of(const std::vector<std::string>& names) { return fmt::format("'{}'", fmt::join(names, ", ")); }
 
 }  // namespace
@@ -79,16 +86,9 @@ void TrainingRun::find_checkpoint() {
 
 /// Of --continue: whether all epochs were done before and everything of them is on disk. Collective.
 bool TrainingRun::done_before() {
-  std::string ended;
-  const std::filesystem::path result = std::filesystem::path(arguments_.run_dir) / "result.json";
-  if (leads() && arguments_.goes_on && std::filesystem::exists(result)) {
-    const auto json = nlohmann::json::parse(read_config_file(result), nullptr, false);
-    const bool kept = std::filesystem::exists(std::filesystem::path(arguments_.run_dir) / "model.keras");
-    if (json.is_object() && json.value("ended", "") == all_epochs_done(config_.fit.epochs) && kept) ended = json.value("ended", "");
-  }
-  ended = world_.broadcast(ended);
-  if (leads() && !ended.empty()) fmt::print("{} before; see {}\n", ended, result.string());
-  return !ended.empty();
+  const bool done = leads() && arguments_.goes_on && result_is_kept(arguments_.run_dir, config_.fit.epochs);
+  if (done) fmt::print("{} before; see {}\n", all_epochs_done(config_.fit.epochs), (std::filesystem::path(arguments_.run_dir) / "result.json").string());
+  return world_.broadcast(done ? "done" : "") == "done";
 }
 
 /// Rank 0 reads the checkpoint; fit() hands its weights to all ranks. Collective.
@@ -100,7 +100,8 @@ void TrainingRun::resume() {
     const CheckpointState state = load_checkpoint(from_->path, *model_);
     check_same_batches(state);
     if (state.step_in_epoch > 0) check_same_epoch(state);
-    if (state.epoch >= config_.fit.epochs && !arguments_.goes_on) {
+    const bool lost = state.epoch == config_.fit.epochs && !result_is_kept(path_, config_.fit.epochs);  // then only the end is done once more
+    if (state.epoch >= config_.fit.epochs && !arguments_.goes_on && !lost) {
       throw Error("all " + std::to_string(config_.fit.epochs) + " epochs of " + path_.string() + " are done; ask for more by --epochs", kUsage);
     }
     if (!state.healthy) fmt::print(stderr, "warning: its loss or weights are not finite numbers; what is trained from here on will not be either\n");

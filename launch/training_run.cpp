@@ -218,10 +218,10 @@ void TrainingRun::run() {
     std::fflush(stdout);
   }
   arguments_.coordinator_up();
-  world_.agree([&] {  // only now: a configuration that a resume has refused must not stay
-    if (leads() && resumes_) write_text_file(directory_->config(), config_.yaml);
-  });
   try {
+    world_.agree([&] {  // only now: a configuration that a resume has refused must not stay
+      if (leads() && resumes_) write_text_file(directory_->config(), config_.yaml);
+    });
     train();
   } catch (const std::exception& error) {
     board_.finish(Phase::failed, error.what());

@@ -67,5 +67,10 @@ for lost in model.keras result.json; do
   [ "$lost" = result.json ] || [ "$(unzip -p roomy/model.keras model.weights.h5 | sha256sum)" = "$(unzip -p before model.weights.h5 | sha256sum)" ] || fail "another model"
 done
 [ "$(jq -r .weights_digest before)" = "$(jq -r .weights_digest roomy/result.json)" ] || fail "another result"
+rm roomy/model.keras
+on 2 --resume roomy > run.txt 2>&1 && [ -s roomy/model.keras ] || fail "--resume does not bring a lost model back"
+rc=0
+on 2 --resume roomy > run.txt 2>&1 || rc=$?
+[ $rc = 2 ] && grep -q 'all 6 epochs of roomy are done' run.txt || fail "exit code $rc of --resume of a whole run"
 train roomy && grep -q 'all 6 epochs done before' run.txt || fail "a whole run is not left alone"
 echo "full disk: all passed"
