@@ -106,7 +106,6 @@ double sum_of_squares(const float* flat, VariableRange range) {
   for (std::int64_t group = range.offset / kOptimizerBlock; group < block_end; group += kGroup) {
     const std::int64_t blocks = std::min(kGroup, block_end - group);
     double block_sum[kGroup];
-#pragma omp parallel for schedule(static) if (blocks >= kThreadedBlocks)
     for (std::int64_t b = 0; b < blocks; ++b) {
       const std::int64_t first = std::max(range.offset, (group + b) * kOptimizerBlock);
       block_sum[b] = block_sum_of_squares(flat + first, std::min(last, (group + b + 1) * kOptimizerBlock) - first);

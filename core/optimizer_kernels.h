@@ -44,17 +44,10 @@ double sum_of_squares(const float* flat, VariableRange range);
 /// Floats per block: what one thread takes at a time.
 inline constexpr std::int64_t kOptimizerBlock = 65'536;
 
-#ifdef LOCKSTEP_SANITIZE
-inline constexpr std::int64_t kThreadedBlocks = INT64_MAX;  // ThreadSanitizer does not see the barriers of GCC's OpenMP
-#else
-inline constexpr std::int64_t kThreadedBlocks = 4;  ///< fewer blocks than this are not worth waking threads
-#endif
-
-/// f(first, count) for each block of [0, total), on the OpenMP threads of this rank.
+/// f(first, count) for each block of [0, total).
 template <typename Function>
 void for_blocks(std::int64_t total, Function f) {
   const std::int64_t blocks = (total + kOptimizerBlock - 1) / kOptimizerBlock;
-#pragma omp parallel for schedule(static) if (blocks >= kThreadedBlocks)
   for (std::int64_t b = 0; b < blocks; ++b) {
     const std::int64_t first = b * kOptimizerBlock;
     f(first, total - first < kOptimizerBlock ? total - first : kOptimizerBlock);

@@ -1,12 +1,8 @@
 #include "core/pass.h"
 
-#include <omp.h>
-
 #include <algorithm>
 
 namespace lockstep {
-
-int grain_thread() { return omp_get_thread_num(); }
 
 Pass::Pass(Network& network, const Options& options)
     : network_(network),

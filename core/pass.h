@@ -1,6 +1,5 @@
 #pragma once
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <vector>
 
@@ -8,31 +7,9 @@
 #include "cluster/trace.h"
 #include "core/dataset.h"
 #include "core/network.h"
+#include "core/thread_team.h"
 
 namespace lockstep {
-
-/// Calls work(i) for i in [0, count), spread over `threads` threads; the first exception is thrown again here.
-template <class Work>
-void for_each_grain(int threads, std::int64_t count, const Work& work) {
-  if (threads <= 1 || count <= 1) {
-    for (std::int64_t i = 0; i < count; ++i) work(i);
-    return;
-  }
-  std::exception_ptr error;
-#pragma omp parallel for num_threads(threads) schedule(static)
-  for (std::int64_t i = 0; i < count; ++i) {
-    try {
-      work(i);
-    } catch (...) {
-#pragma omp critical
-      if (!error) error = std::current_exception();
-    }
-  }
-  if (error) std::rethrow_exception(error);
-}
-
-/// Number of the calling thread inside for_each_grain.
-int grain_thread();
 
 /// The buffers between a network's ops for a number of grains, and the way through them: op by op, so that a layer's weights stay in the
 /// cache for all grains. values(i) is the input of op i, values(ops) the output of the network, each (grains * rows, width), row-major.

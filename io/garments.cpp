@@ -4,6 +4,8 @@
 #include <array>
 
 #include "cluster/error.h"
+#include "cluster/placement.h"
+#include "core/thread_team.h"
 #include "io/canvas.h"
 #include "io/data_file.h"
 #include "io/garment_figures.h"
@@ -90,18 +92,19 @@ void make_garments(Hdf5File& file, const GarmentOptions& options, const WorkProg
   constexpr std::int64_t kPixels = Canvas::kSide * Canvas::kSide, kBlock = 2'000;
   const std::int64_t total = options.train + options.test;
   if (options.train < 1 || options.test < 0) throw Error("garments: expected at least one training image and no negative count", kUsage);
+  const int threads = threads_for_rank(World(), 0);
   std::int64_t done = 0;
   for (std::uint32_t split = 0; split < 2; ++split) {
     const std::int64_t rows = split == 0 ? options.train : options.test;
     std::vector<std::uint8_t> images(static_cast<std::size_t>(rows * kPixels)), labels(static_cast<std::size_t>(rows));
     for (std::int64_t lo = 0; lo < rows; lo += kBlock) {
       const std::int64_t hi = std::min(lo + kBlock, rows);
-#pragma omp parallel for schedule(dynamic, 50)
-      for (std::int64_t i = lo; i < hi; ++i) {
+      for_each_grain(threads, hi - lo, [&](std::int64_t at) {
+        const std::int64_t i = lo + at;
         const int label = garment_label(options.seed, split, i);
         labels[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(label);
         draw_garment(label, options.seed, split, i, std::span(images).subspan(static_cast<std::size_t>(i * kPixels), kPixels));
-      }
+      });
       done += hi - lo;
       if (progress) progress(static_cast<double>(done) / static_cast<double>(total));
     }
