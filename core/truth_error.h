@@ -1,6 +1,4 @@
 #pragma once
-#include <fmt/format.h>
-
 #include <cstdint>
 #include <span>
 #include <string>
@@ -13,7 +11,7 @@ namespace lockstep {
 /// Truth that the loss cannot take, in a row of the block that it was given.
 class TruthError : public Error {
  public:
-  TruthError(std::int64_t row, const std::string& what) : Error(fmt::format("row {} of the batch: {}", row, what)), row_(row), what_(what) {}
+  TruthError(std::int64_t row, const std::string& what) : Error("row " + std::to_string(row) + " of the batch: " + what), row_(row), what_(what) {}
   std::int64_t row() const { return row_; }
   const std::string& reason() const { return what_; }
 
@@ -28,7 +26,7 @@ void naming_rows(const Dataset& data, std::span<const std::int64_t> rows, const 
   try {
     score();
   } catch (const TruthError& error) {
-    throw Error(fmt::format("{}: row {} of these: {}", data.description(), rows[static_cast<std::size_t>(error.row())], error.reason()));
+    throw Error(data.description() + ": row " + std::to_string(rows[static_cast<std::size_t>(error.row())]) + " of these: " + error.reason());
   }
 }
 
