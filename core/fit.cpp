@@ -1,4 +1,4 @@
-// Sequential::fit, evaluate and predict: the loops around Trainer and Evaluator.
+// Sequential::fit: the loop around Trainer.
 #include <time.h>
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 
 #include "cluster/placement.h"
 #include "core/bfloat16.h"
+#include "core/evaluator.h"
 #include "core/evaluator.h"
 #include "core/memory_need.h"
 #include "core/model_state.h"
@@ -45,17 +46,6 @@ double thread_cpu_seconds() {
 struct Split {
   RowRange train, validation;
 };
-
-/// Rows of the global batch from which `auto` takes bfloat16. Below, rounding the weights anew in every step weighs: on AMD Zen 4 the gain is
-/// 1.07 at 8 rows and 2.0 at 32 with 20 million weights, 1.4 and 1.7 with 266,610. A rule and not a measurement, so that a run has one outcome.
-constexpr std::int64_t kBfloat16Rows = 32;
-
-/// The same on all ranks. Collective.
-bool every_rank_has_bfloat16(const World& world) {
-  std::array<std::int64_t, 1> without{has_bfloat16() ? 0 : 1};
-  world.sum(without);
-  return without[0] == 0;
-}
 
 /// Keras: the last rows validate; floor(rows * (1 - split)) in double.
 Split split_rows(const Dataset& data, double fraction) {
@@ -101,10 +91,6 @@ MemoryNeed checked_need(ModelState& state, const Dataset& data, const FitOptions
   need.batch = options.batch_size;
   need.check(world.local_size());
   return need;
-}
-
-MemoryNeed evaluation_need(const ModelState& state, const Dataset& data) {
-  return MemoryNeed::of(*state.network, 0, kEvaluationRows, data.truth_width(), false);
 }
 
 /// One call of fit: the state that its parts share.
@@ -317,83 +303,6 @@ History Sequential::fit(const Dataset& train, const FitOptions& options, const W
   std::optional<Fit> fit;
   need.allocating([&] { fit.emplace(*this, *state_, data, validation, options, world, threads_for_rank(world, options.threads)); });
   return fit->run();
-}
-
-void ModelState::choose_ops(const World& world) {
-  network->set_bfloat16(policy == DtypePolicy::mixed_bfloat16 && every_rank_has_bfloat16(world));
-}
-
-DtypePolicy Sequential::decide_dtype(const FitOptions& options, const World& world) {
-  DtypePolicy& policy = state_->policy;
-  if (policy == DtypePolicy::automatic) {
-    const bool gains = options.batch_size >= kBfloat16Rows;
-    policy = every_rank_has_bfloat16(world) && gains ? DtypePolicy::mixed_bfloat16 : DtypePolicy::float32;
-  }
-  world.agree([&] {
-    if (policy != DtypePolicy::mixed_bfloat16 || has_bfloat16()) return;
-    throw Error("model '" + name() + "' has the dtype policy mixed_bfloat16, but this CPU has no AVX512_BF16 (it computes with " + onednn_isa() +
-                    "); train with mixed_precision: float32, or auto, which takes bfloat16 only where every rank has it",
-                kUsage);
-  });
-  return policy;
-}
-
-std::vector<Sequential::LayerExchange> Sequential::exchanges(const FitOptions& options, std::int64_t rows, const World& world) const {
-  const Sampler sampler(rows, options.batch_size, options.shards, state_->seed, options.shuffle);
-  const Network& network = state_->built();
-  const Grains grains = cut_grains(sampler.slots(), world.rank(), world.size());
-  const bool factors = exchanges_factors(options, network, grains, world);
-  const std::size_t skipped = state_->has_input() ? 1 : 0;  // the network's layers are those without Input
-  std::vector<LayerExchange> result;
-  for (const auto& op : network.ops()) {
-    if (op->weights() == nullptr) continue;
-    const std::string& name = layer_name(layers()[static_cast<std::size_t>(op->weights()->layer) + skipped]);
-    result.push_back({name, !factors ? "gradients" : sums_in_tree(options, *op->weights(), grains) ? "tree" : "factors"});
-  }
-  return result;
-}
-
-Scores Sequential::evaluate(const Dataset& data, const World& world) {
-  world.agree([&] { check(data); });
-  state_->choose_ops(world);
-  const ThreadScope one(1);
-  std::optional<Evaluator> evaluator;
-  evaluation_need(*state_, data).allocating([&] { evaluator.emplace(*state_, data, world, threads_for_rank(world, 0)); });
-  const std::vector<double> results = evaluator->score();
-  Scores scores{{{"loss", results[0]}}};
-  for (std::size_t m = 0; m < state_->options->metrics.size(); ++m) scores.values.emplace_back(state_->options->metrics[m].name, results[1 + m]);
-  return scores;
-}
-
-std::vector<float> Sequential::predict(const Dataset& data, const World& world) {
-  world.agree([&] { state_->need_input(*this, data); });
-  state_->choose_ops(world);
-  const ThreadScope one(1);
-  std::optional<Evaluator> evaluator;
-  evaluation_need(*state_, data).allocating([&] { evaluator.emplace(*state_, data, world, threads_for_rank(world, 0)); });
-  std::vector<float> own;
-  world.agree([&] { own = evaluator->predict(); });
-  return world.all_gather(own);
-}
-
-std::vector<std::int64_t> Sequential::predict_classes(const Dataset& data, const World& world) {
-  const std::vector<float> outputs = predict(data, world);
-  const auto width = static_cast<std::size_t>(output_width());
-  std::vector<std::int64_t> classes;
-  for (std::size_t i = 0; i < outputs.size(); i += width) {
-    const auto first = outputs.begin() + static_cast<std::ptrdiff_t>(i), last = first + static_cast<std::ptrdiff_t>(width);
-    classes.push_back(width == 1 ? (*first > 0.5F ? 1 : 0) : std::max_element(first, last) - first);
-  }
-  return classes;
-}
-
-double Scores::operator[](const std::string& name) const {
-  std::string names;
-  for (const auto& [key, value] : values) {
-    if (key == name) return value;
-    names += (names.empty() ? "" : ", ") + key;
-  }
-  throw Error("no score named '" + name + "'; there are: " + names, kUsage);
 }
 
 }  // namespace lockstep
