@@ -8,8 +8,6 @@
 #include <optional>
 
 #include "cluster/placement.h"
-#include "core/bfloat16.h"
-#include "core/evaluator.h"
 #include "core/evaluator.h"
 #include "core/memory_need.h"
 #include "core/model_state.h"

@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "cluster/fingerprint.h"
-#include "core/ops.h"
 #include "core/regularizers.h"
 #include "core/step_flags.h"
 #include "core/truth_error.h"
