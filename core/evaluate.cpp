@@ -8,6 +8,7 @@
 #include "core/model_state.h"
 #include "core/ops.h"
 #include "core/sequential.h"
+#include "core/subnormals.h"
 
 namespace lockstep {
 namespace {
@@ -22,6 +23,7 @@ Scores Sequential::evaluate(const Dataset& data, const World& world) {
   world.agree([&] { check(data); });
   state_->choose_ops(world);
   const ThreadScope one(1);
+  const NoSubnormals none;
   std::optional<Evaluator> evaluator;
   evaluation_need(*state_, data).allocating([&] { evaluator.emplace(*state_, data, world, threads_for_rank(world, 0)); });
   const std::vector<double> results = evaluator->score();
@@ -34,6 +36,7 @@ std::vector<float> Sequential::predict(const Dataset& data, const World& world) 
   world.agree([&] { state_->need_input(*this, data); });
   state_->choose_ops(world);
   const ThreadScope one(1);
+  const NoSubnormals none;
   std::optional<Evaluator> evaluator;
   evaluation_need(*state_, data).allocating([&] { evaluator.emplace(*state_, data, world, threads_for_rank(world, 0)); });
   std::vector<float> own;

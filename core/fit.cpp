@@ -14,6 +14,7 @@
 #include "core/ops.h"
 #include "core/progress.h"
 #include "core/sequential.h"
+#include "core/subnormals.h"
 #include "core/trainer.h"
 
 namespace lockstep {
@@ -296,6 +297,7 @@ History Sequential::fit(const Dataset& train, const FitOptions& options, const W
   state_->choose_ops(world);
   if (options.reproducible) check_equal_arithmetic(world);
   const ThreadScope one(1);  // oneDNN sees one thread; grains are what is spread over threads
+  const NoSubnormals none;
   share_start(*this, world);
   const Dataset& data = train_slice ? static_cast<const Dataset&>(*train_slice) : train;
   std::optional<Fit> fit;

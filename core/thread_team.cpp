@@ -1,6 +1,7 @@
 #include "core/thread_team.h"
 
 #include "core/ops.h"
+#include "core/subnormals.h"
 
 namespace lockstep {
 namespace {
@@ -69,6 +70,7 @@ void ThreadTeam::run(int threads, void (*task)(void*, int), void* context) {
 void ThreadTeam::serve(int thread, std::uint32_t seen) {
   number = thread;
   const ThreadScope one(1);  // for oneDNN, which would start threads of its own
+  const NoSubnormals none;
   for (;;) {
     seen = round_.changed(seen);
     if (ending_) return;
