@@ -73,11 +73,12 @@ void about_cores(const TimeReport& report, const RunFacts& facts, std::vector<Ad
     return host.ranks > host.cores || host.threads > host.cores;
   });
   const bool threaded = std::any_of(facts.places.begin(), facts.places.end(), [](const RankPlace& place) { return place.threads > 1; });
-  // Ranks that wait for each other keep their cores busy: what a training thread does not get, somebody else has.
-  if (const double taken = 1 - report.cpu - mean.checkpoint - mean.input; !crowded && taken > kWorthwhile) {
+  // Ranks of a host that wait for each other keep their cores busy: what a training thread does not get, somebody else has. Between hosts it may sleep.
+  const double asleep = hosts_of(facts.places).size() > 1 ? mean.communication : 0;
+  if (const double taken = 1 - report.cpu - mean.checkpoint - mean.input - asleep; !crowded && taken > kWorthwhile) {
     rules.push_back({"other programs", taken,
                      fmt::format("other programs on these cores: ranks had a core for {:.0f} % of the time only; end those, or train elsewhere{}", report.cpu * 100,
-                                 threaded ? ", or with --threads 1: a rank's threads spin while they wait for one that has no core" : "")});
+                                 threaded ? ", or with --threads 1: a step waits for the last of its threads" : "")});
   }
   if (facts.far_cores) {
     rules.push_back({"mpirun --map-by", mean.communication,

@@ -113,6 +113,12 @@ TEST(Advice, OtherProgramsOnTheCores) {
   EXPECT_EQ(knob({.compute = 60, .communication = 40, .cpu = 50}, facts_of(8, 2, 16)), "mpirun -np") << "they are our own";
 }
 
+TEST(Advice, RanksThatSleepWhileTheNetworkIsBusyLackNoCore) {
+  RunFacts facts = facts_of(2, 1, 16);
+  facts.places[1].host = "node2";
+  EXPECT_EQ(knob({.compute = 5, .communication = 95, .cpu = 5}, facts), "training.batch_size");
+}
+
 TEST(Advice, ThreadsThatWaitForOneWithoutACore) {
   RunFacts facts = facts_of(1, 2, 16);
   const TimeReport report = report_of(1, {.compute = 100, .cpu = 50});
