@@ -1,23 +1,7 @@
 # Numbers that are too large, names that are no text, labels that are no classes, rows that give nan: told in one line that names key, file or row.
-set -euo pipefail
-lockstep=$LOCKSTEP_BIN/lockstep
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$LOCKSTEP_SOURCE/tests/support/command.sh"
 
-fail() { echo "FAILED: $*" >&2; exit 1; }
-on() { timeout 100 mpirun --oversubscribe -np "$1" "$lockstep" "${@:2}"; }
-# refuse CODE TEXT COMMAND ...: the command must end with this exit code and say this.
-refuse() {
-  local code=$1 text=$2 rc=0
-  shift 2
-  "$@" > refused.txt 2>&1 || rc=$?
-  [ "$rc" = "$code" ] || { cat refused.txt; fail "exit code $rc, expected $code: $*"; }
-  grep -qF -- "$text" refused.txt || { cat refused.txt; fail "no '$text' from: $*"; }
-}
-
-"$lockstep" data make garments data/garments.h5 --train 600 --test 70 > /dev/null
-sed -e 's/rows: \[0, 55000\]/rows: [0, 500]/; s/rows: \[55000, 60000\]/rows: [500, 600]/' "$LOCKSTEP_SOURCE/configs/quickstart.yaml" > small.yaml
+garments 500 100 70
 "$lockstep" train small.yaml --epochs 1 --run-dir runs/good > train.txt 2>&1 || { cat train.txt; fail "train"; }
 
 # --- more memory than there is ---

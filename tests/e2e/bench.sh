@@ -1,24 +1,14 @@
 #!/usr/bin/env bash
 # Every `lockstep bench` command in a short form: the documented keys of its JSON and figures that can be. Nothing here depends on how fast the machine is.
-set -euo pipefail
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$LOCKSTEP_SOURCE/tests/support/command.sh"
 mkdir tmp
 export TMPDIR=$work/tmp
 export PATH=$LOCKSTEP_BIN:$PATH
 
-fail() { echo "FAILED: $*" >&2; exit 1; }
-on() { timeout 100 mpirun --oversubscribe -np "$1" lockstep "${@:2}"; }
 # holds FILTER FILE: the jq filter, which may use spread(x), is true of the document.
 holds() {
   jq -e "def spread(x): x | (.min <= .lower_quartile and .lower_quartile <= .median and .median <= .upper_quartile and .upper_quartile <= .max and .samples > 0);
     def timed(x): spread(x) and x.min > 0; def near(a; b): (a / b - 1 | fabs) < 1e-6; $1" "$2" > /dev/null || { cat "$2"; fail "not true of $2: $1"; }
-}
-refuse() {
-  local rc=0
-  "${@:2}" > refused.txt 2>&1 || rc=$?
-  [ "$rc" = 2 ] && grep -qF -- "$1" refused.txt || { cat refused.txt; fail "exit code $rc or no '$1' from: ${*:2}"; }
 }
 setting='.setting | (keys | sort) == (["date", "machine", "isa", "versions", "host", "hosts", "ranks", "cores", "threads", "round_trip"] | sort) and .versions.oneDNN != null'
 trip='.setting.round_trip == null or (.setting.round_trip | .ns > 0 and ([.cores] | inside(["near", "far"])))'
@@ -32,8 +22,7 @@ holds '.setting.ranks == 1 and .setting.threads == 1 and .step_with_mpi_allreduc
 holds 'timed(.step.us) and .step.us.samples == 2 and timed(.step.floor_us.total) and near(.step.ratio_to_floor; .step.us.median / .step.floor_us.total.median)' step1.json
 holds '.step.floor_us | [.forward, .backward_data, .backward_weights, .optimizer] | all(. > 0)' step1.json
 holds '.forward | .rows == 203 and timed(.floor_us_per_row) and near(.predict.ratio_to_floor; .predict.us.median / .floor_us_per_row.median)' step1.json
-lockstep data make garments data/garments.h5 --train 120 --test 11 > /dev/null
-sed -e 's/rows: \[0, 55000\]/rows: [0, 100]/; s/rows: \[55000, 60000\]/rows: [100, 120]/' "$LOCKSTEP_SOURCE/configs/quickstart.yaml" > small.yaml
+garments 100 20 11
 on 2 bench step --config small.yaml --optimizer adam --epochs 1 --json > step2.json
 holds '.optimizer == "Adam" and .setting.ranks == 2 and .step.exchange == "factors" and .step_with_mpi_allreduce.exchange == "gradients"' step2.json
 holds '(.data | test("garments.h5")) and .rows == 100 and timed(.step_with_mpi_allreduce.us)' step2.json
@@ -41,8 +30,8 @@ on 3 bench step --config small.yaml --epochs 1 > step3.txt
 for what in '^3 ranks on 1 host' '^step, exchange factors' '^floor, one core' '^step, gradients by MPI_Allreduce' '^evaluate, a row' '^predict, a row'; do
   grep -q -- "$what" step3.txt || { cat step3.txt; fail "no '$what'"; }
 done
-refuse 'unknown optimizer' lockstep bench step --optimizer adma
-refuse 'cannot read the configuration' lockstep bench step --config none.yaml
+refuse 2 'unknown optimizer' lockstep bench step --optimizer adma
+refuse 2 'cannot read the configuration' lockstep bench step --config none.yaml
 
 # --- allreduce ---
 for ranks in 1 2 3; do
@@ -56,9 +45,9 @@ on 2 bench allreduce --sizes 4 --algorithms ring --seconds 0.01 --json > ring.js
 holds '.sizes[0].algorithms | keys == ["mpi", "ring"]' ring.json
 on 2 bench allreduce --sizes 64 --seconds 0.01 > sum.txt
 grep -q '64 B auto' sum.txt && grep -q 'MPI_Allreduce' sum.txt || { cat sum.txt; fail 'the table of bench allreduce'; }
-refuse 'mpirun -np 2' lockstep bench allreduce
-refuse 'unknown allreduce' on 2 bench allreduce --algorithms rong
-refuse 'must be a whole number of at least 4' on 2 bench allreduce --sizes 1
+refuse 2 'mpirun -np 2' lockstep bench allreduce
+refuse 2 'unknown allreduce' on 2 bench allreduce --algorithms rong
+refuse 2 'must be a whole number of at least 4' on 2 bench allreduce --sizes 1
 
 # --- input ---
 lockstep bench input --epochs 2 --json > input1.json
@@ -83,9 +72,9 @@ holds '([.parts[].median] | add) as $sum | near($sum; .first_step_done.median) a
 lockstep bench startup --config small.yaml --ranks 3 --rounds 1 > start.txt
 grep -q '^first step done, beyond' start.txt || { cat start.txt; fail 'the table of bench startup'; }
 [ ! -e runs ] && [ -z "$(ls "${TMPDIR:-/tmp}" | grep lockstep-bench-)" ] || fail 'bench startup left something behind'
-refuse 'run it alone' on 2 bench startup
+refuse 2 'run it alone' on 2 bench startup
 rc=0
 lockstep bench startup --config small.yaml --set data.train.file=none.h5 > refused.txt 2>&1 || rc=$?
 [ $rc = 1 ] && grep -q 'none.h5' refused.txt || { cat refused.txt; fail 'a job that fails is not told'; }
-refuse 'which command' lockstep bench
+refuse 2 'which command' lockstep bench
 echo 'bench: all passed'

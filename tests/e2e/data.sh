@@ -1,25 +1,12 @@
 #!/usr/bin/env bash
 # lockstep data make, import, show and fetch as a user types them.
-set -euo pipefail
-lockstep=$LOCKSTEP_BIN/lockstep
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+. "$LOCKSTEP_SOURCE/tests/support/command.sh"
 
-fail() { echo "FAILED: $*" >&2; exit 1; }
 # expect TEXT COMMAND...: succeeds and prints TEXT
 expect() {
   local text=$1 out; shift
   out=$("$@" 2>&1) || fail "$* said: $out"
   grep -qF -- "$text" <<<"$out" || fail "'$text' is missing in the output of $*: $out"
-}
-# refuse CODE TEXT COMMAND...: ends with CODE, says TEXT, prints nothing of HDF5's own
-refuse() {
-  local code=$1 text=$2 out status=0; shift 2
-  out=$("$@" 2>&1) || status=$?
-  [ "$status" = "$code" ] || fail "$* ended with $status, expected $code: $out"
-  grep -qF -- "$text" <<<"$out" || fail "'$text' is missing in the output of $*: $out"
-  ! grep -q HDF5-DIAG <<<"$out" || fail "$* let HDF5 print: $out"
 }
 nothing_left() { [ -z "$(find . -name "$1*")" ] || fail "left behind: $(find . -name "$1*")"; }
 
@@ -88,7 +75,7 @@ nothing_left x.h5
 mkdir fake
 head -c 100 /dev/zero >fake/train-images-idx3-ubyte.gz
 refuse 1 'cut short' "$lockstep" data fetch fashion_mnist x.h5 --from fake
-refuse 1 'cut short' "$lockstep" data fetch fashion_mnist x.h5 --from "file://$dir/fake"
+refuse 1 'cut short' "$lockstep" data fetch fashion_mnist x.h5 --from "file://$work/fake"
 refuse 1 'found none of' "$lockstep" data fetch california_housing x.h5 --from fake
 refuse 2 'no such directory' "$lockstep" data fetch fashion_mnist x.h5 --from nowhere
 refuse 2 'fashion_mnist' "$lockstep" data fetch mnist x.h5

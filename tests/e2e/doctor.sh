@@ -1,15 +1,10 @@
 #!/usr/bin/env bash
 # lockstep doctor: a sound job is told so; each thing it looks for is brought about once and found, with its ranks and its severity.
-set -euo pipefail
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-lockstep=$LOCKSTEP_BIN/lockstep
+. "$LOCKSTEP_SOURCE/tests/support/command.sh"
 . "$LOCKSTEP_SOURCE/launch/mpi_environment"
 # LD_PRELOAD below; the limit on core dumps is looked at
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0:disable_coredump=0 TSAN_OPTIONS=${TSAN_OPTIONS:-}:disable_coredump=0
 
-fail() { echo "FAILED: $*" >&2; exit 1; }
 # examined NAME CODE COMMAND...: runs a `lockstep doctor --json`, COMMAND being a program or an exported function; what it says goes to NAME.json
 examined() {
   local name=$1 code=$2 seen=0
@@ -38,8 +33,7 @@ one_of_two() {
 export -f two one_of_two
 export lockstep
 
-"$lockstep" data make garments data/garments.h5 --train 1203 --test 211 > made.txt
-sed -e 's/rows: \[0, 55000\]/rows: [0, 1100]/; s/rows: \[55000, 60000\]/rows: [1100, 1203]/' "$LOCKSTEP_SOURCE/configs/quickstart.yaml" > small.yaml
+garments 1100 103 211
 cc -shared -fPIC -o faulty.so "$LOCKSTEP_SOURCE/tests/e2e/faulty_calls.c" -ldl
 faulty() { echo "LD_PRELOAD=$PWD/faulty.so FAULT=$1"; }
 

@@ -1,19 +1,11 @@
 #!/usr/bin/env bash
 # training.mixed_precision as a user meets it: bfloat16 at several numbers of ranks, with a resume, and what is said about it.
-set -euo pipefail
-lockstep=$LOCKSTEP_BIN/lockstep
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-
-fail() { echo "FAILED: $*" >&2; exit 1; }
-holds() { jq -es "$1" "${@:2}" > /dev/null || { cat "${@:2}"; fail "not true of ${*:2}: $1"; }; }
+. "$LOCKSTEP_SOURCE/tests/support/command.sh"
 # train RANKS DIRECTORY ARGUMENTS...
 train() { timeout 100 mpirun --oversubscribe -np "$1" "$lockstep" train "${@:3}" --run-dir "runs/$2" > "$2.txt" 2>&1; }
 has_bfloat16() { grep -qw avx512_bf16 /proc/cpuinfo; }
 
-"$lockstep" data make garments data/garments.h5 --train 1203 --test 211 > /dev/null
-sed -e 's/rows: \[0, 55000\]/rows: [0, 1100]/; s/rows: \[55000, 60000\]/rows: [1100, 1203]/' "$LOCKSTEP_SOURCE/configs/quickstart.yaml" > small.yaml
+garments 1100 103 211
 
 rc=0
 train 1 wrong small.yaml --set training.mixed_precision=float16 || rc=$?

@@ -1,15 +1,8 @@
 #!/usr/bin/env bash
 # The seed's two models on the real Fashion-MNIST and California housing, short forms; LOCKSTEP_DATA names the folder that holds both.
-set -euo pipefail
-lockstep=$LOCKSTEP_BIN/lockstep
 [ -n "${LOCKSTEP_DATA:-}" ] || { echo 'SKIPPED: LOCKSTEP_DATA is not set; nothing was tested on the real data'; exit 77; }
 data=$(cd "$LOCKSTEP_SOURCE" && readlink -f "$LOCKSTEP_DATA")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-
-fail() { echo "FAILED: $*" >&2; exit 1; }
-holds() { jq -es "$1" "${@:2}" > /dev/null || { cat "${@:2}"; fail "not true of ${*:2}: $1"; }; }
+. "$LOCKSTEP_SOURCE/tests/support/command.sh"
 # train RANKS DIRECTORY ARGUMENTS...
 train() { timeout 200 mpirun --oversubscribe -np "$1" "$lockstep" train "${@:3}" --run-dir "runs/$2" > "$2.txt" 2>&1 || { cat "$2.txt"; fail "train $*"; }; }
 

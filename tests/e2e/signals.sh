@@ -1,18 +1,11 @@
 #!/usr/bin/env bash
 # SIGUSR1, SIGTERM and SIGINT, to mpirun or to a rank, at any time: a checkpoint, exit code 75, and the resumed run ends with the weights of the one that
 # was not interrupted. A second signal: gone at once.
-set -euo pipefail
-lockstep=$LOCKSTEP_BIN/lockstep
-work=$(mktemp -d)
+. "$LOCKSTEP_SOURCE/tests/support/command.sh"
 job=
 trap '[ -z "$job" ] || kill -KILL $job 2> /dev/null || true; rm -rf "$work"' EXIT
-cd "$work"
 
-fail() { echo "FAILED: $*" >&2; exit 1; }
-holds() { jq -es "$1" "${@:2}" > /dev/null || { cat "${@:2}"; fail "not true of ${*:2}: $1"; }; }
-
-"$lockstep" data make garments data/garments.h5 --train 6000 --test 211 > made.txt
-sed -e 's/rows: \[0, 55000\]/rows: [0, 320]/; s/rows: \[55000, 60000\]/rows: [320, 6000]/' "$LOCKSTEP_SOURCE/configs/quickstart.yaml" > small.yaml
+garments 320 5680 211
 forever=(train small.yaml --epochs 1000000 --set checkpoint.every_epochs=0)
 
 # start NAME RANKS: a job in the background that nothing but a signal ends

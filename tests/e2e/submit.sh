@@ -1,14 +1,9 @@
 #!/usr/bin/env bash
 # lockstep submit and the batch script it writes, without Slurm: sbatch, scontrol, mpirun and srun are small scripts that tell what they were asked.
 # (tests/faults/slurm.sh has the real ones.)
-set -euo pipefail
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-lockstep=$LOCKSTEP_BIN/lockstep
+. "$LOCKSTEP_SOURCE/tests/support/command.sh"
 config=$LOCKSTEP_SOURCE/configs/quickstart.yaml
 
-fail() { echo "FAILED: $*" >&2; exit 1; }
 has() { grep -qxF -- "$2" "$1" || { cat "$1"; fail "$1 has no line '$2'"; }; }
 says() { grep -qE -- "$2" "$1" || { cat "$1"; fail "$1 does not say '$2'"; }; }
 # refused CODE PATTERN COMMAND...

@@ -1,29 +1,20 @@
 #!/usr/bin/env bash
 # lockstep train --trace: what every rank did when, on one clock; also of a run that is stopped; a wrong path is told before anything is trained.
-set -euo pipefail
-lockstep=$LOCKSTEP_BIN/lockstep
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-
-fail() { echo "FAILED: $*" >&2; exit 1; }
-holds() { jq -e "$1" "$2" > /dev/null || fail "not true of $2: $1"; }
-"$lockstep" data make garments data/garments.h5 --train 1203 --test 211 > /dev/null
-sed -e 's/rows: \[0, 55000\]/rows: [0, 1100]/; s/rows: \[55000, 60000\]/rows: [1100, 1203]/' "$LOCKSTEP_SOURCE/configs/quickstart.yaml" > small.yaml
-on() { timeout 100 mpirun --oversubscribe -np "$1" "$lockstep" "${@:2}"; }
+. "$LOCKSTEP_SOURCE/tests/support/command.sh"
+garments 1100 103 211
 
 for exchange in factors gradients; do
   on 2 train small.yaml --epochs 2 --run-dir "runs/$exchange" --exchange $exchange --trace $exchange.json > $exchange.txt 2>&1 || { cat $exchange.txt; fail "train --trace"; }
   grep -q "^trace .*$exchange.json" $exchange.txt || fail "the file is not told"
-  holds '[.traceEvents[] | select(.ph == "X") | .pid] | unique == [0, 1]' $exchange.json
-  holds '[.traceEvents[] | select(.name == "step" and .pid == 1) | .args.step] == [range(70)]' $exchange.json
+  holds '.[0] | [.traceEvents[] | select(.ph == "X") | .pid] | unique == [0, 1]' $exchange.json
+  holds '.[0] | [.traceEvents[] | select(.name == "step" and .pid == 1) | .args.step] == [range(70)]' $exchange.json
   for name in input forward loss "backward dense" "backward dense_1" "backward dense_2" gradient exchange update callbacks; do
-    holds "[.traceEvents[] | select(.name == \"$name\" and .pid == 1)] | length >= 70" $exchange.json
+    holds ".[0] | [.traceEvents[] | select(.name == \"$name\" and .pid == 1)] | length >= 70" $exchange.json
   done
-  holds '[.traceEvents[] | select(.name == "checkpoint") | .pid] | unique == [0]' $exchange.json
-  holds '[.traceEvents[] | select(.name == "validation")] | length == 4' $exchange.json
+  holds '.[0] | [.traceEvents[] | select(.name == "checkpoint") | .pid] | unique == [0]' $exchange.json
+  holds '.[0] | [.traceEvents[] | select(.name == "validation")] | length == 4' $exchange.json
   # On one clock no rank ends a step before the other has begun it.
-  holds '[.traceEvents[] | select(.name == "step")] | group_by(.args.step) | all(([.[].ts] | max) < ([.[] | .ts + .dur] | min))' $exchange.json
+  holds '.[0] | [.traceEvents[] | select(.name == "step")] | group_by(.args.step) | all(([.[].ts] | max) < ([.[] | .ts + .dur] | min))' $exchange.json
 done
 
 # --- a run that is stopped; of a small model, since sanitizers make every step a long one ---
@@ -35,8 +26,8 @@ until "$lockstep" status runs/stopped --json > status.json 2> status.txt && jq -
 done
 "$lockstep" stop runs/stopped > now.txt
 wait $job || { cat stopped.txt; fail "a stopped job is no failure"; }
-holds '[.traceEvents[] | select(.ph == "X")] | length == 2 * 65536' stopped.json
-holds '[.traceEvents[] | select(.name == "step" and .pid == 0) | .args.step] | .[0] == 0 and .[-1] > 12000' stopped.json
+holds '.[0] | [.traceEvents[] | select(.ph == "X")] | length == 2 * 65536' stopped.json
+holds '.[0] | [.traceEvents[] | select(.name == "step" and .pid == 0) | .args.step] | .[0] == 0 and .[-1] > 12000' stopped.json
 [ "$(stat -c %s stopped.json)" -lt 26000000 ] || fail "the file of a long run is too large: $(stat -c %s stopped.json)"
 
 # --- a wrong path ---

@@ -1,26 +1,8 @@
 # What a user types: train at several numbers of ranks, watch, stop, resume, evaluate, predict, summary, and the errors on the way.
-set -euo pipefail
-lockstep=$LOCKSTEP_BIN/lockstep
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-
-fail() { echo "FAILED: $*" >&2; exit 1; }
-on() { timeout 100 mpirun --oversubscribe -np "$1" "$lockstep" "${@:2}"; }
-# refuse CODE TEXT COMMAND ...: the command must end with this exit code and say this.
-refuse() {
-  local code=$1 text=$2 rc=0
-  shift 2
-  "$@" > refused.txt 2>&1 || rc=$?
-  [ "$rc" = "$code" ] || { cat refused.txt; fail "exit code $rc, expected $code: $*"; }
-  grep -qF -- "$text" refused.txt || { cat refused.txt; fail "no '$text' from: $*"; }
-}
-# holds FILTER FILE...: the jq filter is true of all the files' documents, as an array.
-holds() { jq -es "$1" "${@:2}" > /dev/null || { cat "${@:2}"; fail "not true of ${*:2}: $1"; }; }
+. "$LOCKSTEP_SOURCE/tests/support/command.sh"
 near='def near($a; $b): ($a - $b | fabs) <= 1e-4 * ($a | fabs);'
 
-"$lockstep" data make garments data/garments.h5 --train 1203 --test 211 > /dev/null
-sed -e 's/rows: \[0, 55000\]/rows: [0, 1100]/; s/rows: \[55000, 60000\]/rows: [1100, 1203]/' "$LOCKSTEP_SOURCE/configs/quickstart.yaml" > small.yaml
+garments 1100 103 211
 
 # --- the same curve at 1, 2, 3 and 5 ranks ---
 for ranks in 1 2 3 5; do

@@ -1,20 +1,14 @@
 #!/usr/bin/env bash
 # Four ranks on two hosts: the same curve as one rank, the same evaluation, and rank 0 hears the ranks of the other host, over TLS.
-set -euo pipefail
-lockstep=$LOCKSTEP_BIN/lockstep
 . "$LOCKSTEP_SOURCE/tests/support/virtual_hosts.sh"
 why=$(hosts_possible) || { echo "SKIPPED: $why; nothing was tested on two hosts"; exit 77; }
-work=$(mktemp -d)
+. "$LOCKSTEP_SOURCE/tests/support/command.sh"
 trap 'hosts_down; rm -rf "$work"' EXIT
-cd "$work"
 
-fail() { echo "FAILED: $*" >&2; exit 1; }
 two_hosts() { mpirun_hosts --host h1:2,h2:2 -np 4 -x OMP_NUM_THREADS=1 "$@"; }
-holds() { jq -es "$1" "${@:2}" > /dev/null || { cat "${@:2}"; fail "not true of ${*:2}: $1"; }; }
 
 hosts_up "$work/hosts" 2
-"$lockstep" data make garments data/garments.h5 --train 1203 --test 211 > made.txt
-sed -e 's/rows: \[0, 55000\]/rows: [0, 1100]/; s/rows: \[55000, 60000\]/rows: [1100, 1203]/' "$LOCKSTEP_SOURCE/configs/quickstart.yaml" > small.yaml
+garments 1100 103 211
 
 # --- the curve of one rank, whatever carries the gradients ---
 "$lockstep" train small.yaml --epochs 3 --run-dir runs/one > one.txt

@@ -1,23 +1,18 @@
 #!/usr/bin/env bash
 # A disk that becomes full while a run trains: a warning, then the run goes on to its last epoch and ends with exit code 1, naming path, needed and
 # free bytes; what was saved before is whole, and with room again the run goes on from there. The disk is a small tmpfs in a mount namespace.
-set -euo pipefail
 if [ "${1:-}" != inside ]; then
   unshare -m true 2> /dev/null || { echo "no mount namespaces here (needs root)"; exit 77; }
   exec unshare -m bash "$0" inside
 fi
-lockstep=$LOCKSTEP_BIN/lockstep
-work=$(mktemp -d)
+. "$LOCKSTEP_SOURCE/tests/support/command.sh"
 trap 'umount "$work/disk" 2> /dev/null || true; rm -rf "$work"' EXIT
-cd "$work"
 fail() { echo "FAILED: $*" >&2; cat run.txt >&2; exit 1; }
 on() { timeout 200 mpirun --oversubscribe -np "$1" "$lockstep" train "${@:2}"; }
 
 mkdir disk
 mount -t tmpfs -o size=4m tmpfs disk
-"$lockstep" data make garments garments.h5 --train 1300 --test 100 > /dev/null
-sed -e 's#data/garments.h5#garments.h5#; s/rows: \[0, 55000\]/rows: [0, 1200]/; s/rows: \[55000, 60000\]/rows: [1200, 1300]/' \
-  "$LOCKSTEP_SOURCE/configs/quickstart.yaml" > small.yaml
+garments 1200 100 100
 train() { on 2 small.yaml --epochs 6 --set checkpoint.keep=10 --run-dir "$1" --continue > run.txt 2>&1; }  # 1.07 MB a checkpoint: three find room
 
 launched() { timeout 200 "$lockstep" launch -- mpirun --oversubscribe -np 2 "$lockstep" train small.yaml --epochs 6 --set checkpoint.keep=10 --run-dir "$1" > run.txt 2>&1; }
@@ -52,7 +47,7 @@ mount -t tmpfs -o size=16k tmpfs tiny
 trap 'umount "$work/tiny" "$work/disk" 2> /dev/null || true; rm -rf "$work"' EXIT
 for name in x.h5 x.csv; do
   rc=0
-  "$lockstep" predict roomy --data garments.h5 --group train --proba --out tiny/$name > run.txt 2>&1 || rc=$?
+  "$lockstep" predict roomy --data data/garments.h5 --group train --proba --out tiny/$name > run.txt 2>&1 || rc=$?
   [ $rc = 1 ] || fail "exit code $rc of predict to $name on a full disk, expected 1"
   grep -q "tiny/$name.*No space left on device" run.txt || fail "predict to $name does not say what is wrong"
   ! grep -qi 'infinite loop' run.txt || fail "HDF5 cannot close"

@@ -1,11 +1,8 @@
 #!/usr/bin/env bash
 # What changes between a run and its resume: taken where it may change, and said; refused where it would give a wrong number. What was refused leaves the
 # run as it was, and a run directory in which nothing was trained can be used again.
-set -euo pipefail
-lockstep=$LOCKSTEP_BIN/lockstep
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$LOCKSTEP_SOURCE/tests/support/command.sh"
+
 fail() { echo "FAILED: $*" >&2; [ ! -e out.txt ] || cat out.txt >&2; exit 1; }
 on() { timeout 100 mpirun --oversubscribe -np "$1" "$lockstep" train "${@:2}" > out.txt 2>&1; }
 says() { grep -q -- "$1" out.txt || fail "no '$1'"; }
@@ -20,10 +17,8 @@ refuse() {
 }
 run() { rm -rf r; cp -r "$1" r; }
 
-"$lockstep" data make garments garments.h5 --train 1300 --test 100 > /dev/null
+garments 1200 100 100
 "$lockstep" data make garments others.h5 --train 1300 --test 100 --seed 7 > /dev/null
-sed -e 's#data/garments.h5#garments.h5#; s/rows: \[0, 55000\]/rows: [0, 1200]/; s/rows: \[55000, 60000\]/rows: [1200, 1300]/' \
-  "$LOCKSTEP_SOURCE/configs/quickstart.yaml" > small.yaml
 common=(small.yaml --batch-size 50 --set 'training.optimizer={SGD: {learning_rate: 0.02, momentum: 0.9}}')
 on 2 "${common[@]}" --epochs 1 --set checkpoint.every_steps=13 --run-dir ended || fail "a run"
 cp -r ended middle  # as if it had been killed after step 13 of 24

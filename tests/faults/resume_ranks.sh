@@ -1,18 +1,10 @@
 #!/usr/bin/env bash
 # One run on 4, then 3, then 5, then 1 ranks, stopped each time in the middle of an epoch: the digest and history of the run on two ranks that went
 # through. Then what a resume says about damaged checkpoints and about what would change the last bits.
-set -euo pipefail
-lockstep=$LOCKSTEP_BIN/lockstep
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-fail() { echo "FAILED: $*" >&2; exit 1; }
-on() { timeout 200 mpirun --oversubscribe -np "$1" "$lockstep" train "${@:2}"; }
+. "$LOCKSTEP_SOURCE/tests/support/command.sh"
 
-"$lockstep" data make garments garments.h5 --train 1300 --test 100 > /dev/null
-sed -e 's#data/garments.h5#garments.h5#; s/rows: \[0, 55000\]/rows: [0, 1200]/; s/rows: \[55000, 60000\]/rows: [1200, 1300]/' \
-  "$LOCKSTEP_SOURCE/configs/quickstart.yaml" > small.yaml
-common=(small.yaml --set checkpoint.keep=100 --batch-size 50 --epochs 4 --set 'training.optimizer={SGD: {learning_rate: 0.02, momentum: 0.9}}')
+garments 1200 100 100
+common=(train small.yaml --set checkpoint.keep=100 --batch-size 50 --epochs 4 --set 'training.optimizer={SGD: {learning_rate: 0.02, momentum: 0.9}}')
 on 2 "${common[@]}" --run-dir straight > straight.txt || fail "the run that goes through"
 digest=$(jq -r .weights_digest straight/result.json)
 

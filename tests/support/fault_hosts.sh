@@ -6,21 +6,17 @@
 #   happened                        the fault has: the clock starts
 #   all_gone SECONDS                every process of the job ends within; prints after how many seconds it had
 #   says TEXT                       the job's output holds it; says_once: in exactly one line of ours
-set -euo pipefail
-lockstep=$LOCKSTEP_BIN/lockstep
 . "$LOCKSTEP_SOURCE/tests/support/virtual_hosts.sh"
 [ "$(id -u)" = 0 ] || { echo 'SKIPPED: network namespaces need root; nothing was tested'; exit 77; }
 why=$(hosts_possible) || { echo "FAILED: $why; nothing was tested." >&2; exit 1; }
-work=$(mktemp -d)
+. "$LOCKSTEP_SOURCE/tests/support/command.sh"
 trap 'hosts_down; rm -rf "$work"' EXIT
-cd "$work"
 fail() { echo "FAILED: $*" >&2; [ ! -e "$name.txt" ] || tail -40 "$name.txt" >&2; tail -n 5 runs/"$name"/logs/* >&2 || true; exit 1; }
 name=none timeout=3
 
 fault_hosts() {
   hosts_up "$work/hosts" "$1"
-  "$lockstep" data make garments data/garments.h5 --train 1203 --test 211 > made.txt
-  sed -e 's/rows: \[0, 55000\]/rows: [0, 1100]/; s/rows: \[55000, 60000\]/rows: [1100, 1203]/' "$LOCKSTEP_SOURCE/configs/quickstart.yaml" > small.yaml
+  garments 1100 103 211
 }
 
 job() {
