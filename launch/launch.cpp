@@ -58,6 +58,10 @@ class Supervisor {
   std::optional<Fault> fault() const;
   fs::path fault_file() const { return fs::path(job_.run_dir()) / "fault.json"; }
   bool may_run_again(int code);
+  struct Probed {
+    std::vector<std::string> failed, silent;
+  };
+  Probed probe(const std::vector<std::string>& hosts) const;
   bool drop_dead_hosts();
   std::uintmax_t logged() const;
   bool can_start() const;
@@ -129,16 +133,31 @@ bool Supervisor::can_start() const {
   return probe.exit_code() == kOk;
 }
 
-/// Where the launcher can start no process any more. Returns whether the job has changed by it, or may find other hosts the next time.
-bool Supervisor::drop_dead_hosts() {
-  if (job_.hosts().size() < 2) return false;
+/// Of these hosts those where the launcher starts no process: `failed` ended with an error, `silent` not at all.
+Supervisor::Probed Supervisor::probe(const std::vector<std::string>& hosts) const {
   std::vector<std::unique_ptr<ChildProcess>> probes;
-  for (const JobCommand::Host& host : job_.hosts()) probes.push_back(std::make_unique<ChildProcess>(job_.probe(host.name, {"true"}), true));
-  std::vector<std::string> dead;
+  for (const std::string& host : hosts) probes.push_back(std::make_unique<ChildProcess>(job_.probe(host, {"true"}), true));
+  Probed probed;
   const Clock::time_point end = Clock::now() + kProbe;
   for (std::size_t i = 0; i < probes.size(); ++i) {
     while (!probes[i]->exit_code() && Clock::now() < end) std::this_thread::sleep_for(kLook);
-    if (probes[i]->exit_code() != kOk) dead.push_back(job_.hosts()[i].name);
+    if (!probes[i]->exit_code()) probed.silent.push_back(hosts[i]);
+    else if (probes[i]->exit_code() != kOk) probed.failed.push_back(hosts[i]);
+  }
+  return probed;
+}
+
+/// Where the launcher can start no process any more. Returns whether the job has changed by it, or may find other hosts the next time.
+bool Supervisor::drop_dead_hosts() {
+  if (job_.hosts().size() < 2) return false;
+  std::vector<std::string> names;
+  for (const JobCommand::Host& host : job_.hosts()) names.push_back(host.name);
+  Probed probed = probe(names);
+  std::vector<std::string> dead = std::move(probed.silent);
+  if (!probed.failed.empty()) {  // once more: Open MPI's mpiruns that start and end beside each other clear away each other's directories
+    const Probed again = probe(probed.failed);
+    dead.insert(dead.end(), again.failed.begin(), again.failed.end());
+    dead.insert(dead.end(), again.silent.begin(), again.silent.end());
   }
   if (dead.empty()) return false;
   if (dead.size() == job_.hosts().size()) {
