@@ -8,7 +8,7 @@ namespace lockstep {
 enum ExitCode : int {
   kOk = 0,
   kFailed = 1,    ///< an error while running: the message says rank, host, cause
-  kUsage = 2,     ///< wrong command line or configuration: nothing was started
+  kUsage = 2,     ///< wrong command line or configuration: nothing was trained
   kRunAgain = 75  ///< interrupted by a signal after a checkpoint: run it again with --resume (EX_TEMPFAIL)
 };
 

@@ -28,6 +28,13 @@ Deadline init_deadline() {
           "way, looks for the cause"};
 }
 
+/// MPI_Finalize waits for all ranks, too, one of which may still be writing what it has computed.
+Deadline finalize_deadline(const World& world) {
+  constexpr double kPatience = 60, kEnd = 1800;
+  return {world.rank() <= 1 ? kPatience + world.rank() : kEnd, kEnd, "[rank " + std::to_string(world.rank()) + " on " + world.hostname() +
+          "] this rank is done, but MPI_Finalize has not returned for a minute or more: another rank is still at work, has been stopped, or cannot be reached"};
+}
+
 bool started_by_launcher() {
   for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS"}) {
     if (std::getenv(name) != nullptr) return true;
@@ -93,8 +100,13 @@ Session::Session(int& argc, char**& argv) {
 }
 
 Session::~Session() {
+  if (!initialised_here_ || mpi_finalized()) {
+    world_ = World();
+    return;
+  }
+  const Deadline deadline = finalize_deadline(world_);
   world_ = World();
-  if (initialised_here_ && !mpi_finalized()) MPI_Finalize();
+  MPI_Finalize();
 }
 
 void Session::abort(ExitCode code) {

@@ -188,7 +188,7 @@ void TrainingRun::watch() {
 void TrainingRun::record_fault(const Diagnosis& diagnosis) const {
   const nlohmann::json fault = {{"rank", diagnosis.rank}, {"host", diagnosis.host}, {"step", diagnosis.step}, {"message", diagnosis.text}};
   try {
-    write_text_file(path_ / "fault.json", fault.dump(2) + "\n");
+    write_text_file(path_ / "fault.json", fault.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
     if (leads()) directory_->log("failed: [rank " + std::to_string(diagnosis.rank) + " on " + diagnosis.host + "] " + diagnosis.text);
   } catch (const std::exception& error) {
     log_->line(std::string("fault.json: ") + error.what());
