@@ -20,7 +20,7 @@ struct AllreduceArguments {
   std::vector<std::int64_t> sizes = {8, 64, 512, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20};
   std::vector<std::string> algorithms;
   double seconds = 1;
-  bool json = false;
+  bool private_memory = false, json = false;
 };
 
 /// An algorithm under test with its own memory; or why it cannot run here.
@@ -28,6 +28,7 @@ struct Candidate {
   std::string name, skipped;
   std::unique_ptr<Allreduce> allreduce;
   std::span<float> memory;
+  std::vector<float> own;  // the memory, if it is to be private
 };
 
 /// All of one run.
@@ -64,10 +65,15 @@ AllreduceBench::AllreduceBench(const AllreduceArguments& arguments, const World&
 }
 
 void AllreduceBench::add(const std::string& name, std::size_t floats) {
-  Candidate candidate{name, "", nullptr, {}};
+  Candidate candidate{name, "", nullptr, {}, {}};
   try {
     candidate.allreduce = make_allreduce(world_, allreduce_from_name(name));
-    candidate.memory = candidate.allreduce->allocate(floats);
+    if (arguments_.private_memory) {
+      candidate.own.resize(floats);
+      candidate.memory = candidate.own;
+    } else {
+      candidate.memory = candidate.allreduce->allocate(floats);
+    }
   } catch (const AgreedError& error) {  // on all ranks: this algorithm does not work in this job
     if (error.exit_code() != kUsage) throw;
     candidate.skipped = error.what();
@@ -224,6 +230,8 @@ void add_bench_allreduce(CLI::App& bench, const CLI::App& app) {
       ->check(whole_floats);
   command->add_option("--algorithms", arguments->algorithms, "Only these, e.g. shared,ring; MPI_Allreduce always runs (default: all)")->delimiter(',');
   command->add_option("--seconds", arguments->seconds, "Time for each size, roughly")->capture_default_str()->check(above_zero("seconds"));
+  command->add_flag("--private-memory", arguments->private_memory,
+                    "Of buffers that other ranks cannot see, instead of those that the algorithm allocates, as training does");
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->footer(
       "Buffers are written anew between timed calls: a buffer that is already equal and in the cache flatters. A call's time is that of the\n"
