@@ -17,7 +17,7 @@
 namespace lockstep {
 namespace {
 
-constexpr std::uint32_t kRounds = 2000;  // of a sample
+constexpr std::uint32_t kRounds = 500;  // of a sample
 constexpr std::uint32_t kSamples = 7;
 constexpr std::size_t kApart = 256;  // bytes: no two flags in lines that are fetched together
 
@@ -118,6 +118,11 @@ std::optional<CoreRoundTrip> core_round_trip(const World& world) {
   const float nanoseconds = slowest(static_cast<float>(world.size() > 1 ? between_ranks(world) : between_threads()));
   if (nanoseconds <= 0) return {};
   return CoreRoundTrip{nanoseconds};
+}
+
+bool ranks_are_near(const World& world) {
+  const std::optional<CoreRoundTrip> trip = core_round_trip(world);
+  return !trip || trip->near();
 }
 
 }  // namespace lockstep

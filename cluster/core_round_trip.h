@@ -18,4 +18,8 @@ struct CoreRoundTrip {
 /// core or more ranks than cores. Collective; takes some milliseconds.
 std::optional<CoreRoundTrip> core_round_trip(const World& world);
 
+/// Whether the ranks of a host get at what another has just written fast enough to share it in place; else a bulk copy is better. Also where ranks take turns
+/// on their cores: copies would only add to their work. Collective; all ranks get the same answer.
+bool ranks_are_near(const World& world);
+
 }  // namespace lockstep

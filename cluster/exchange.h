@@ -41,6 +41,7 @@ struct GradientBlock {
   bool bias = false;
   std::int64_t offset = 0, count = 0;
   std::int64_t column = 0, columns = 0, stride = 0;
+  bool stays = false;  ///< columns whose owner also computes their outputs for the whole batch, so that no other rank needs them; all ranks on one host
   bool joins = false;  ///< one call may form it together with those beside it: no element's sum depends on that
 };
 
@@ -85,9 +86,9 @@ class Exchange {
   virtual std::span<const GradientBlock> own() const = 0;
   /// Collective, between finish() and publish(): what ranks wrote to shared memory before is seen by all after it.
   virtual void synchronize() = 0;
-  /// Collective: the update is done. On return every rank's weights are those of all blocks, save columns where columns_stay().
+  /// Collective: the update is done. On return every rank's weights are those of all blocks, save those that stay.
   virtual void publish() = 0;
-  /// Whether blocks of columns stay with their ranks, which then have to compute these columns' outputs for the whole batch.
+  /// Whether there are blocks of columns that stay with their ranks.
   virtual bool columns_stay() const { return false; }
   /// Zeroed floats of which every rank has a copy of its own and fills a part, [offset, offset + own), once. Only with columns_stay().
   /// Collective, and so is collect(), which brings every rank's part into all copies.

@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -10,6 +8,7 @@
 #include <numeric>
 #include <sstream>
 
+#include "cluster/core_round_trip.h"
 #include "cluster/exchange.h"
 #include "cluster/host_messages.h"
 #include "cluster/shared_memory.h"
@@ -19,8 +18,12 @@ namespace {
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-/// Work that goes with a block: columns that stay with a rank are also computed forward there.
-std::int64_t work_of(const GradientBlock& block) { return block.columns > 0 ? 2 * block.count : block.count; }
+/// Work that goes with a block, a few columns taking as long as a whole vector.
+std::int64_t work_of(const GradientBlock& block) {
+  constexpr std::int64_t kVector = 16;
+  if (block.columns == 0) return block.count;
+  return (block.last - block.first) * ((block.columns + kVector - 1) / kVector * kVector);
+}
 
 /// Whose block it is, so that every rank has nearly the same work: the largest block left goes to the rank that has least. Blocks of one layer
 /// and size can stand for each other: each rank takes as many, but side by side.
@@ -47,7 +50,7 @@ std::vector<std::size_t> owners_of(const std::vector<GradientBlock>& blocks, std
 
 /// Whether block `next` goes on where `block` ends, in the kernel's rows or in its columns.
 bool adjoins(const GradientBlock& block, const GradientBlock& next) {
-  if (!block.joins || !next.joins || block.layer != next.layer || block.bias || (block.columns > 0) != (next.columns > 0)) return false;
+  if (!block.joins || !next.joins || block.layer != next.layer || block.bias || (block.columns > 0) != (next.columns > 0) || block.stays != next.stays) return false;
   if (block.columns > 0) return next.column == block.column + block.columns;
   return next.first == block.last && next.first < next.last && next.offset == block.offset + block.count;
 }
@@ -79,41 +82,12 @@ void copy_block(const GradientBlock& block, const float* from, float* to) {
   }
 }
 
-/// Whether the ranks of this host get at what another has just written fast enough to share weights in place: cores under one cache read each
-/// other's lines at some 95 GB/s, others at 25 to 35, and the misses then stall every product. Measured, since no table tells where a virtual
-/// machine's cores are. Collective; all ranks get the same answer.
-bool weights_in_place(const World& world) {
-  constexpr double kFastEnough = 60e9;  // bytes/s
-  constexpr std::size_t kBytes = 256U << 10U;
-  constexpr int kTimes = 9;
-  const bool crowded = world.local_size() > sysconf(_SC_NPROCESSORS_ONLN);  // they take turns: copies would only add to the work
-  SharedMemory memory(world, kBytes);
-  SpinBarrier barrier(world);
-  std::array<double, kTimes> seconds{};
-  std::byte* const own = memory.segment(world.local_rank());
-  const std::byte* const neighbour = memory.segment((world.local_rank() + 1) % world.local_size());
-  std::vector<std::byte> copy(kBytes);
-  for (int i = 0; i < kTimes; ++i) {
-    std::memset(own, i, kBytes);
-    barrier.wait();
-    const double start = now();
-    std::memcpy(copy.data(), neighbour, kBytes);
-    seconds[static_cast<std::size_t>(i)] = now() - start;
-    barrier.wait();
-  }
-  std::sort(seconds.begin(), seconds.end());
-  const double slow = world.local_size() > 1 && !crowded && kBytes / seconds[kTimes / 2] < kFastEnough ? 1 : 0;
-  std::array<double, 1> slow_ranks{slow};
-  world.sum(slow_ranks);
-  return slow_ranks[0] == 0;
-}
-
 class FactorExchange final : public Exchange {
  public:
   FactorExchange(const World& world, const std::vector<GradientBlock>& blocks, Form form)
       : world_(world),
-        columns_stay_(world.hosts() == 1 && std::any_of(blocks.begin(), blocks.end(), [](const GradientBlock& block) { return block.columns > 0; })),
-        in_place_(!columns_stay_ && weights_in_place(world)),
+        columns_stay_(std::any_of(blocks.begin(), blocks.end(), [](const GradientBlock& block) { return block.stays; })),
+        in_place_(!columns_stay_ && ranks_are_near(world)),
         shares_(shares_of(blocks, world.local_size())),
         form_(std::move(form)),
         barrier_(world),
@@ -180,7 +154,7 @@ class FactorExchange final : public Exchange {
     if (!replicas_) return;
     const double start = now();
     // No barrier behind the copies: a rank changes its blocks again only after the next finish().
-    copy_others([this](const GradientBlock& block) { return block.columns == 0 || !columns_stay_; });
+    copy_others([](const GradientBlock& block) { return !block.stays; });
     seconds_ += now() - start;
   }
 
@@ -208,7 +182,7 @@ class FactorExchange final : public Exchange {
   void complete(Whole whole) override {
     if (!columns_stay_ || !replicas_) return;
     wait();
-    if (whole == Whole::everywhere || world_.rank() == 0) copy_others([](const GradientBlock& block) { return block.columns > 0; });
+    if (whole == Whole::everywhere || world_.rank() == 0) copy_others([](const GradientBlock& block) { return block.stays; });
     if (whole == Whole::everywhere) wait();  // else nobody changes a column before rank 0 has come to the barrier of the next finish()
   }
 

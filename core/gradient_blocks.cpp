@@ -66,6 +66,24 @@ std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<
   return blocks;
 }
 
+void let_columns_stay(std::vector<GradientBlock>& blocks, const Grains& grains, int ranks, bool near) {
+  constexpr std::int64_t kWorth = 10;  // multiplications that take as long as the way of a float from rank to rank
+  std::int64_t whole = 0, width = 0, all = 0;
+  for (GradientBlock& block : blocks) {
+    block.stays = block.columns > 0;
+    width = std::max(width, block.columns);
+    all += block.columns;
+  }
+  for (const GradientBlock& block : blocks) whole += block.columns == width && width > 0 ? 1 : 0;
+  const std::int64_t each = whole / ranks, left = all - each * ranks * width;  // blocks of a rank; columns beyond them
+  if (ranks == 1 || !near || each == 0 || left == 0) return;
+  const std::int64_t rows = grains.count * grains.rows, most_rows = ratio(grains.count, ranks) * grains.rows;
+  const std::int64_t uneven = (whole % ranks == 0 ? left : width) * rows, even = left * most_rows;  // of the slowest rank, beyond its `each`
+  if (uneven - even <= kWorth * left) return;
+  std::int64_t staying = each * ranks;
+  for (GradientBlock& block : blocks) block.stays = block.stays && block.columns == width && staying-- > 0;
+}
+
 bool exchanges_factors(const FitOptions& options, const Network& network, const Grains& grains, const World& world) {
   if (options.exchange != ExchangeKind::automatic) return options.exchange == ExchangeKind::factors;
   if (options.reproducible) return true;

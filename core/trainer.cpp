@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "cluster/core_round_trip.h"
 #include "cluster/fingerprint.h"
 #include "core/regularizers.h"
 #include "core/step_flags.h"
@@ -75,7 +76,10 @@ Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& optio
   columns_.clear();  // all at once, or this rank's
   if (!exchange_->columns_stay()) return;
   for (const GradientBlock& block : exchange_->own()) {
-    if (block.columns > 0) columns_.push_back({block.column, block.columns});
+    if (block.stays) columns_.push_back({block.column, block.columns});
+  }
+  for (const GradientBlock& block : blocks_) {
+    if (block.columns > 0 && !block.stays) columns_of_all_.push_back({block.column, block.columns});
   }
 }
 
@@ -92,6 +96,7 @@ std::unique_ptr<Exchange> Trainer::make_exchange(int threads) {
   const bool columns = cuts_columns(*model_.network, dense_, in_place_) && !sums_in_tree(dense_.size() - 1);
   // Several threads share the blocks; a gradient that is written and then read again had better stay in the cache in between.
   blocks_ = cut_blocks(*model_.network, dense_, columns, in_place_ && threads == 1);
+  if (columns && world_.hosts() == 1) let_columns_stay(blocks_, grains_, world_.size(), ranks_are_near(world_));
   for (GradientBlock& block : blocks_) {
     block.joins = block.joins && !sums_in_tree(block.layer);  // whose sums are kept block by block
     if (block.columns > 0) columns_.push_back({block.column, block.columns});
@@ -260,6 +265,7 @@ void Trainer::forward(const Block& block) {
     const std::size_t first = dense_.back();
     pass_.forward(block, grains_.own(), 0, first);
     if (exchange_->columns_stay()) {
+      if (!columns_of_all_.empty()) pass_.multiply(first, grains_.first, grains_.last, columns_of_all_);
       in_exchange([this] { exchange_->collect(); });
       pass_.multiply(first, 0, grains_.count, columns_);
       in_exchange([this] { exchange_->synchronize(); });

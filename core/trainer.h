@@ -90,6 +90,7 @@ class Trainer {
   TreeGradients trees_;
   std::vector<GradientBlock> blocks_;    // of all layers
   std::vector<Pass::Columns> columns_;   // of the first layer's output that this rank computes; empty: all at once
+  std::vector<Pass::Columns> columns_of_all_;  // those that every rank computes for its own rows, where others stay
   std::unique_ptr<Allreduce> allreduce_;
   std::unique_ptr<Exchange> exchange_;
   bool at_once_ = false;                 // a block is updated as soon as its gradient is formed

@@ -102,6 +102,27 @@ INSTANTIATE_TEST_SUITE_P(Optimizers, SameBits,
                                          Case{"rmsprop", RMSprop{.momentum = 0.5F, .centered = true, .options = {.global_clipnorm = 0.1F}}}),
                          [](const auto& instance) { return instance.param.name; });
 
+// Plain SGD cuts the first layer into columns: 4 x 48 and a rest, 6 x 48 and a rest, and blocks that oneDNN computes. Which of them stay with a rank
+// differs with the number of ranks, the batch, and how far the cores are from one another.
+TEST(SameBits, OfAFirstLayerThatIsSharedByColumns) {
+  const ArrayDataset data = labelled_rows(203, 157, 5);
+  for (const std::int64_t units : {205, 300, 1800}) {
+    const auto make = [&] {
+      Sequential model{Dense{.units = units, .activation = relu}, Dense{5, softmax}};
+      model.set_seed(11);
+      model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = Sgd{}, .metrics = {accuracy}});
+      return model;
+    };
+    for (const std::int64_t batch : {3, 32, 203}) {
+      const Trained alone = train(make(), data, batch, 1, World());
+      for (const int threads : {1, 2}) {
+        expect_same_bits(train(make(), data, batch, threads, world()), alone,
+                         std::to_string(units) + " units, batch " + std::to_string(batch) + ", " + std::to_string(threads) + " threads");
+      }
+    }
+  }
+}
+
 TEST(SameBits, OfALayerThatIsAppliedToEveryVectorOfARow) {
   const auto make = [] {
     Sequential model{Input{{6, 60}}, Dense{7, tanh_}, Flatten{}, Dense{2}};
