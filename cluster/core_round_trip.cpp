@@ -2,23 +2,29 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <limits>
 #include <thread>
 #include <vector>
 
+#include "cluster/placement.h"
 #include "cluster/shared_memory.h"
 
 namespace lockstep {
 namespace {
 
-constexpr std::uint32_t kRounds = 500;  // of a sample
-constexpr std::uint32_t kSamples = 7;
+using Clock = std::chrono::steady_clock;
+using Nanoseconds = std::chrono::duration<double, std::nano>;
+
+constexpr std::uint32_t kRounds = 50;  // of a sample
+constexpr std::uint32_t kOver = std::numeric_limits<std::uint32_t>::max();  // instead of a round: there are no more
+constexpr Nanoseconds kTime{2e6};
+constexpr double kSlowest = 3000;    // ns; beyond it a side had no core
 constexpr std::size_t kApart = 256;  // bytes: no two flags in lines that are fetched together
 
 /// Two flags, one for each side.
@@ -36,25 +42,28 @@ void wait_for(std::atomic_ref<std::uint32_t> flag, std::uint32_t value) {
   }
 }
 
-/// Nanoseconds of a round trip: the median of the samples.
+/// Nanoseconds of a round trip: of the fastest sample, since other programs only make it slower. 0 if even that one was disturbed.
 double serve(const Table& table) {
-  std::array<double, kSamples> samples{};
+  double fastest = std::numeric_limits<double>::infinity();
   std::uint32_t round = 0;
-  for (double& sample : samples) {
-    const auto start = std::chrono::steady_clock::now();
+  const auto begin = Clock::now();
+  for (auto start = begin; start - begin < kTime;) {
     for (std::uint32_t i = 0; i < kRounds; ++i) {
       table.flag(0).store(++round, std::memory_order_release);
       wait_for(table.flag(1), round);
     }
-    sample = std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count() / kRounds;
+    const auto end = Clock::now();
+    fastest = std::min(fastest, Nanoseconds(end - start).count() / kRounds);
+    start = end;
   }
-  std::sort(samples.begin(), samples.end());
-  return samples[kSamples / 2];
+  table.flag(0).store(kOver, std::memory_order_release);
+  return fastest <= kSlowest ? fastest : 0;
 }
 
 void answer(const Table& table) {
-  for (std::uint32_t round = 1; round <= kRounds * kSamples; ++round) {
+  for (std::uint32_t round = 1;; ++round) {
     wait_for(table.flag(0), round);
+    if (table.flag(0).load(std::memory_order_relaxed) == kOver) return;
     table.flag(1).store(round, std::memory_order_release);
   }
 }
@@ -113,16 +122,17 @@ std::optional<CoreRoundTrip> core_round_trip(const World& world) {
     const std::vector<float> all = world.all_gather(std::span<const float>(&own, 1));
     return *std::max_element(all.begin(), all.end());
   };
-  const bool crowded = world.local_size() > sysconf(_SC_NPROCESSORS_ONLN);
+  const bool crowded = world.local_size() > host_cores(world);
   if (slowest(crowded ? 1 : 0) > 0) return {};
   const float nanoseconds = slowest(static_cast<float>(world.size() > 1 ? between_ranks(world) : between_threads()));
   if (nanoseconds <= 0) return {};
   return CoreRoundTrip{nanoseconds};
 }
 
-bool ranks_are_near(const World& world) {
+bool ranks_are_far(const World& world) {
+  if (world.size() == 1) return false;
   const std::optional<CoreRoundTrip> trip = core_round_trip(world);
-  return !trip || trip->near();
+  return trip && !trip->near();
 }
 
 }  // namespace lockstep

@@ -18,7 +18,7 @@ void say(const std::string& message, const char* more) {
 
 }  // namespace
 
-Deadline::Deadline(double patience, double end, std::string message)
+Deadline::Deadline(double patience, std::optional<double> end, std::string message)
     : thread_([this, patience, end, message = std::move(message)] {
         using Seconds = std::chrono::duration<double>;
         const auto start = std::chrono::steady_clock::now();
@@ -26,7 +26,8 @@ Deadline::Deadline(double patience, double end, std::string message)
         std::unique_lock lock(mutex_);
         if (changed_.wait_until(lock, start + Seconds(patience), met)) return;
         say(message, "; waiting");
-        if (changed_.wait_until(lock, start + Seconds(end), met)) return;
+        if (!end) return;
+        if (changed_.wait_until(lock, start + Seconds(*end), met)) return;
         say(message, "; ending");
         _exit(kFailed);
       }) {}

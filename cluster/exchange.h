@@ -31,7 +31,7 @@ ExchangeProgress progress_from_name(std::string_view name);
 ExchangeProgress choose_progress(const World& world, ExchangeProgress wanted, int threads);
 
 /// What one call forms: the gradient of kernel rows [first, last) of a layer and, with `bias`, of its bias; `offset`, `count`: its slice of the
-/// flat buffers. Blocks depend on the model alone, never on the number of ranks, so an element is always summed by the same call.
+/// flat buffers. Save `stays`, blocks depend on the model alone, never on the number of ranks, so an element is always summed by the same call.
 ///
 /// With `columns` > 0 it is the kernel's columns [column, column + columns) in all rows instead, no slice: `offset` is that of the first
 /// element, rows are `stride` floats apart, and `count` is the number of elements.

@@ -7,6 +7,7 @@
 #include <map>
 #include <numeric>
 #include <sstream>
+#include <tuple>
 
 #include "cluster/core_round_trip.h"
 #include "cluster/exchange.h"
@@ -25,23 +26,26 @@ std::int64_t work_of(const GradientBlock& block) {
   return (block.last - block.first) * ((block.columns + kVector - 1) / kVector * kVector);
 }
 
-/// Whose block it is, so that every rank has nearly the same work: the largest block left goes to the rank that has least. Blocks of one layer
-/// and size can stand for each other: each rank takes as many, but side by side.
+/// Whose block it is, so that every rank has nearly the same work: the largest block left goes to the rank that has least. Blocks of one kind can stand
+/// for each other: each rank takes as many, but side by side.
 std::vector<std::size_t> owners_of(const std::vector<GradientBlock>& blocks, std::size_t ranks) {
   std::vector<std::size_t> order(blocks.size()), owners(blocks.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return work_of(blocks[a]) > work_of(blocks[b]); });
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {  // those that stay first: no rank may have more of them than it must
+    return std::pair(blocks[a].stays, work_of(blocks[a])) > std::pair(blocks[b].stays, work_of(blocks[b]));
+  });
   std::vector<std::int64_t> load(ranks);
   for (const std::size_t b : order) {
     const auto least = static_cast<std::size_t>(std::min_element(load.begin(), load.end()) - load.begin());
     owners[b] = least;
     load[least] += work_of(blocks[b]);
   }
-  std::map<std::pair<std::size_t, std::int64_t>, std::vector<std::size_t>> alike;  // owners of the blocks of a layer and size
-  for (std::size_t b = 0; b < blocks.size(); ++b) alike[{blocks[b].layer, blocks[b].count}].push_back(owners[b]);
-  for (auto& [kind, of] : alike) std::sort(of.begin(), of.end(), std::greater<>());  // taken from the back
+  const auto kind = [&](std::size_t b) { return std::tuple(blocks[b].layer, blocks[b].count, blocks[b].stays); };
+  std::map<std::tuple<std::size_t, std::int64_t, bool>, std::vector<std::size_t>> alike;  // owners of the blocks of a kind
+  for (std::size_t b = 0; b < blocks.size(); ++b) alike[kind(b)].push_back(owners[b]);
+  for (auto& [same, of] : alike) std::sort(of.begin(), of.end(), std::greater<>());  // taken from the back
   for (std::size_t b = 0; b < blocks.size(); ++b) {
-    std::vector<std::size_t>& of = alike[{blocks[b].layer, blocks[b].count}];
+    std::vector<std::size_t>& of = alike[kind(b)];
     owners[b] = of.back();
     of.pop_back();
   }
@@ -87,7 +91,7 @@ class FactorExchange final : public Exchange {
   FactorExchange(const World& world, const std::vector<GradientBlock>& blocks, Form form)
       : world_(world),
         columns_stay_(std::any_of(blocks.begin(), blocks.end(), [](const GradientBlock& block) { return block.stays; })),
-        in_place_(!columns_stay_ && ranks_are_near(world)),
+        in_place_(!columns_stay_ && !ranks_are_far(world)),
         shares_(shares_of(blocks, world.local_size())),
         form_(std::move(form)),
         barrier_(world),

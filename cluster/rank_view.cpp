@@ -132,10 +132,11 @@ std::vector<Standing> RankView::silent(Clock::time_point now, const RankLog* log
 }
 
 std::string RankView::note_on(int rank, const RankLog* log) const {
-  if (const auto now = out_of_memory_kills(); kills_ && now && *now > *kills_) {
+  const std::string crash = log == nullptr ? "" : last_words(log->path().parent_path() / fmt::format("rank-{:04}.log", rank));
+  if (const auto now = out_of_memory_kills(); crash.empty() && kills_ && now && *now > *kills_) {
     return fmt::format("killed by signal 9, most likely because its host ran out of memory (out-of-memory kills of this job's cgroup: {}, {} when it started)", *now, *kills_);
   }
-  return log == nullptr ? "" : last_words(log->path().parent_path() / fmt::format("rank-{:04}.log", rank));
+  return crash;
 }
 
 bool RankView::in_charge(Clock::time_point now, double patience) const {

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 #include "cluster/deadline.h"
 #include "cluster/mpi_call.h"
@@ -26,13 +27,6 @@ Deadline init_deadline() {
   return {patience, kEnd + kLater * std::clamp(rank, 0, 60), "[rank " + std::to_string(rank) + " on " + host +
           "] MPI_Init has not returned for a minute or more: a rank was not started, is stopped, or cannot be reached; lockstep doctor, started in the same "
           "way, looks for the cause"};
-}
-
-/// MPI_Finalize waits for all ranks, too, one of which may still be writing what it has computed.
-Deadline finalize_deadline(const World& world) {
-  constexpr double kPatience = 60, kEnd = 1800;
-  return {world.rank() <= 1 ? kPatience + world.rank() : kEnd, kEnd, "[rank " + std::to_string(world.rank()) + " on " + world.hostname() +
-          "] this rank is done, but MPI_Finalize has not returned for a minute or more: another rank is still at work, has been stopped, or cannot be reached"};
 }
 
 bool started_by_launcher() {
@@ -104,7 +98,11 @@ Session::~Session() {
     world_ = World();
     return;
   }
-  const Deadline deadline = finalize_deadline(world_);
+  std::optional<Deadline> deadline;  // MPI_Finalize waits for all ranks, too, but one of them may still be at work: nothing is ended
+  if (const int rank = world_.rank(); rank <= 1) {
+    deadline.emplace(60 + rank, std::nullopt, "[rank " + std::to_string(rank) + " on " + world_.hostname() +
+                     "] this rank is done, but MPI_Finalize has not returned for a minute: another rank is still at work, has been stopped, or cannot be reached");
+  }
   world_ = World();
   MPI_Finalize();
 }

@@ -26,10 +26,10 @@ bool cuts_columns(const Network& network, const std::vector<std::size_t>& dense,
 /// joined where no sum depends on that.
 std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<std::size_t>& dense, bool columns, bool join);
 
-/// Which of the blocks of columns stay with their ranks on one host: all; or as many as every rank gets the same number of, where the forward pass gains
-/// more by that than it costs to bring the others to all ranks, which compute those for their own rows: a few floats of every row of the kernel, which come
-/// line by line, so that it is only worth it with `near` (ranks_are_near).
-void let_columns_stay(std::vector<GradientBlock>& blocks, const Grains& grains, int ranks, bool near);
+/// Which of the blocks of columns stay with their ranks on one host: all; or, of those of the full width, as many as every rank gets the same number of,
+/// where the forward pass gains more by that than it costs to bring the others to all ranks, which compute those for their own rows: a few floats of every
+/// row of the kernel, which come line by line, so that it is not worth it with `far` (ranks_are_far).
+void let_columns_stay(std::vector<GradientBlock>& blocks, const Grains& grains, int ranks, bool far);
 
 /// Whether factors are exchanged, where the options leave it open: on one host, and between hosts where all ranks' rows of them are a smaller
 /// message than the gradient, which a ring sends and receives once. Not collective, and the same on all ranks.

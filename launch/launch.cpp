@@ -154,10 +154,10 @@ bool Supervisor::drop_dead_hosts() {
   for (const JobCommand::Host& host : job_.hosts()) names.push_back(host.name);
   Probed probed = probe(names);
   std::vector<std::string> dead = std::move(probed.silent);
-  if (!probed.failed.empty()) {  // once more: Open MPI's mpiruns that start and end beside each other clear away each other's directories
-    const Probed again = probe(probed.failed);
-    dead.insert(dead.end(), again.failed.begin(), again.failed.end());
-    dead.insert(dead.end(), again.silent.begin(), again.silent.end());
+  // Once more, one by one: Open MPI's mpiruns that start and end beside each other clear away each other's directories.
+  for (const std::string& host : probed.failed) {
+    const Probed again = probe({host});
+    if (!again.failed.empty() || !again.silent.empty()) dead.push_back(host);
   }
   if (dead.empty()) return false;
   if (dead.size() == job_.hosts().size()) {

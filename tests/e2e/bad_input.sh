@@ -1,4 +1,5 @@
 # Numbers that are too large, names that are no text, labels that are no classes, rows that give nan: told in one line that names key, file or row.
+set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/command.sh"
 
 garments 500 100 70

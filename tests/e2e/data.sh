@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # lockstep data make, import, show and fetch as a user types them.
+set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/command.sh"
 
 # expect TEXT COMMAND...: succeeds and prints TEXT

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # lockstep doctor: a sound job is told so; each thing it looks for is brought about once and found, with its ranks and its severity.
+set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/command.sh"
 . "$LOCKSTEP_SOURCE/launch/mpi_environment"
 # LD_PRELOAD below; the limit on core dumps is looked at

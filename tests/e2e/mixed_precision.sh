@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # training.mixed_precision as a user meets it: bfloat16 at several numbers of ranks, with a resume, and what is said about it.
+set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/command.sh"
 # train RANKS DIRECTORY ARGUMENTS...
 train() { timeout 100 mpirun --oversubscribe -np "$1" "$lockstep" train "${@:3}" --run-dir "runs/$2" > "$2.txt" 2>&1; }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The seed's two models on the real Fashion-MNIST and California housing, short forms; LOCKSTEP_DATA names the folder that holds both.
+set -euo pipefail
 [ -n "${LOCKSTEP_DATA:-}" ] || { echo 'SKIPPED: LOCKSTEP_DATA is not set; nothing was tested on the real data'; exit 77; }
 data=$(cd "$LOCKSTEP_SOURCE" && readlink -f "$LOCKSTEP_DATA")
 . "$LOCKSTEP_SOURCE/tests/support/command.sh"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SIGUSR1, SIGTERM and SIGINT, to mpirun or to a rank, at any time: a checkpoint, exit code 75, and the resumed run ends with the weights of the one that
 # was not interrupted. A second signal: gone at once.
+set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/command.sh"
 job=
 trap '[ -z "$job" ] || kill -KILL $job 2> /dev/null || true; rm -rf "$work"' EXIT

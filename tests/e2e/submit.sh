@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # lockstep submit and the batch script it writes, without Slurm: sbatch, scontrol, mpirun and srun are small scripts that tell what they were asked.
 # (tests/faults/slurm.sh has the real ones.)
+set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/command.sh"
 config=$LOCKSTEP_SOURCE/configs/quickstart.yaml
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # lockstep train --trace: what every rank did when, on one clock; also of a run that is stopped; a wrong path is told before anything is trained.
+set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/command.sh"
 garments 1100 103 211
 

@@ -1,4 +1,5 @@
 # What a user types: train at several numbers of ranks, watch, stop, resume, evaluate, predict, summary, and the errors on the way.
+set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/command.sh"
 near='def near($a; $b): ($a - $b | fabs) <= 1e-4 * ($a | fabs);'
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Four ranks on two hosts: the same curve as one rank, the same evaluation, and rank 0 hears the ranks of the other host, over TLS.
+set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/virtual_hosts.sh"
 why=$(hosts_possible) || { echo "SKIPPED: $why; nothing was tested on two hosts"; exit 77; }
 . "$LOCKSTEP_SOURCE/tests/support/command.sh"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Hosts that see different files under the same name: refused before the first step, and both sides named.
+set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/fault_hosts.sh"
 fault_hosts 2
 name=different

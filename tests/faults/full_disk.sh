@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A disk that becomes full while a run trains: a warning, then the run goes on to its last epoch and ends with exit code 1, naming path, needed and
 # free bytes; what was saved before is whole, and with room again the run goes on from there. The disk is a small tmpfs in a mount namespace.
+set -euo pipefail
 if [ "${1:-}" != inside ]; then
   unshare -m true 2> /dev/null || { echo "no mount namespaces here (needs root)"; exit 77; }
   exec unshare -m bash "$0" inside

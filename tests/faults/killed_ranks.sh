@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # kill -9 of each rank in turn, one on each of three hosts: one message that names it, and nothing is left.
+set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/fault_hosts.sh"
 fault_hosts 3
 for victim in 0 1 2; do

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # lockstep launch: a rank that is killed, a host that is lost, a failure that comes back at the same step, a signal.
+set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/fault_hosts.sh"
 fault_hosts 3
 launch() {  # launch NAME OPTIONS -- TRAIN ARGUMENTS: in the background, on h1 with ranks on all three hosts

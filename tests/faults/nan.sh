@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A loss that overflows in the rows of one rank: all ranks end after the same step with one message that names it, and the checkpoint before stays as it is.
+set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/fault_hosts.sh"
 fault_hosts 3
 name=nan

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A rank that the kernel kills because its cgroup has no memory left, as on a node of a batch system: the message says that, too.
+set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/fault_hosts.sh"
 name=memory
 if [ -d /sys/fs/cgroup/memory ]; then  # version 1
@@ -8,7 +9,8 @@ else
   group=/sys/fs/cgroup/lockstep-$$ limit=memory.max usage=memory.current
 fi
 mkdir "$group" 2> refused.txt && [ -w "$group/$limit" ] || { rmdir "$group" 2> /dev/null || true; echo "SKIPPED: no cgroup with a memory limit can be made here: $(cat refused.txt)"; exit 77; }
-trap 'hosts_down; rmdir "$group"; rm -rf "$work"' EXIT
+[ ! -e "$group/memory.swap.max" ] || echo 0 > "$group/memory.swap.max"
+trap 'hosts_down; rmdir "$group" || true; rm -rf "$work"' EXIT
 fault_hosts 1
 
 ( echo $BASHPID > "$group/cgroup.procs"

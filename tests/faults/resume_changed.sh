@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What changes between a run and its resume: taken where it may change, and said; refused where it would give a wrong number. What was refused leaves the
 # run as it was, and a run directory in which nothing was trained can be used again.
+set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/command.sh"
 
 fail() { echo "FAILED: $*" >&2; [ ! -e out.txt ] || cat out.txt >&2; exit 1; }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # One run on 4, then 3, then 5, then 1 ranks, stopped each time in the middle of an epoch: the digest and history of the run on two ranks that went
 # through. Then what a resume says about damaged checkpoints and about what would change the last bits.
+set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/command.sh"
 
 garments 1200 100 100

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Ranks that are silent, which MPI never notices: stopped, and behind a link that is cut. The deadline is three seconds beyond the slowest recent step.
+set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/fault_hosts.sh"
 fault_hosts 2
 
