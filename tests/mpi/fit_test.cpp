@@ -154,6 +154,40 @@ TEST(Adapt, HasTheBitsOfOneRankAndReachesTheModel) {
 }
 
 /// Asks for a stop on one rank only.
+/// One rank believes that it has made a step more than the others.
+class SkipAhead final : public Callback {
+ public:
+  SkipAhead(Sequential& model, int rank) : model_(model), rank_(rank) {}
+  void on_train_batch_end(const FitState& state) override {
+    if (world().rank() == rank_ && state.epoch == 1 && state.step == 2) model_.optimizer()->count_step();
+  }
+
+ private:
+  Sequential& model_;
+  int rank_;
+};
+
+TEST(Fit, EndsOnAllRanksWhereOneIsAtAnotherStep) {
+  if (world().size() == 1) return;
+  const ArrayDataset data = labelled_rows(57, 20, 5);
+  const int other = world().size() - 1;
+  for (const ExchangeKind exchange : {ExchangeKind::factors, ExchangeKind::gradients}) {
+    Sequential model = classifier(5);
+    SkipAhead skip(model, other);
+    try {
+      model.fit(data, {.epochs = 3, .batch_size = 10, .threads = 1, .exchange = exchange, .callbacks = {&skip}, .verbose = 0}, world());
+      FAIL() << "nobody has noticed";
+    } catch (const AgreedError& error) {
+      EXPECT_EQ(error.failing_rank(), other);
+      const std::string text = error.what(), start = "the step differs: rank " + std::to_string(other) + " on ";
+      EXPECT_EQ(text.substr(0, start.size()), start);
+      EXPECT_NE(text.find("10 updates"), std::string::npos) << text;  // 6 of the first epoch, 3 of the second, and one that never was
+      EXPECT_NE(text.find(", but rank 0 on "), std::string::npos) << text;
+      EXPECT_NE(text.find(" 9 updates"), std::string::npos) << text;
+    }
+  }
+}
+
 class StopOnRank final : public Callback {
  public:
   StopOnRank(int rank, std::int64_t step) : rank_(rank), step_(step) {}
