@@ -66,9 +66,11 @@ Diagnosis diagnose(const std::vector<Standing>& ranks, double unreachable, const
     return sign_a == 2 ? a.unheard > b.unheard : a.quiet > b.quiet;
   };
   const Standing& found = *std::min_element(ranks.begin(), ranks.end(), surer);
-  Diagnosis diagnosis{found.rank, found.host, found.step, ""};
+  const auto furthest = std::max_element(ranks.begin(), ranks.end(), [](const Standing& a, const Standing& b) { return a.step < b.step; });
+  Diagnosis diagnosis{found.rank, found.host, furthest->step, ""};
+  const char* const last = sign(found, unreachable) == 2 ? ". The last step that was heard of was " : ". Its last step was ";
   diagnosis.text = "rank " + std::to_string(found.rank) + " on " + found.host + " (pid " + std::to_string(found.pid) + ")" + cause(found, unreachable) +
-                   ". Its last step was " + std::to_string(found.step) + ", where it was " + place_name(found.place) + ".";
+                   last + std::to_string(found.step) + ", where it was " + place_name(found.place) + ".";
   if (!why.empty()) diagnosis.text += " " + why + ".";
   const std::string rest = others(ranks, found.rank);
   if (!rest.empty()) diagnosis.text += " The others: " + rest + ".";

@@ -29,7 +29,7 @@ inline bool is_stopped(const Standing& rank) { return rank.state == 'T' || rank.
 struct Diagnosis {
   int rank = 0;
   std::string host;
-  std::int64_t step = 0;
+  std::int64_t step = 0;  ///< of the job: what the furthest rank has done; the last that was heard of this one may be old
   std::string text;
 };
 

@@ -42,13 +42,22 @@ TEST(Diagnosis, NamesRankHostPidStepPlaceAndTheOthers) {
   std::vector<Standing> ranks{standing(0, Place::host_flags, 11), standing(1, Place::computing, 11), standing(2, Place::messages, 12)};
   ranks[1].state = 'X';
   const Diagnosis found = of(ranks);
-  EXPECT_EQ(found.step, 11);
+  EXPECT_EQ(found.step, 12) << "that of the job, by which launch tells one failure from another";
   EXPECT_TRUE(says(found, "rank 1 on h1 (pid 101) has died")) << found.text;
   EXPECT_TRUE(says(found, "signal 9"));
   EXPECT_TRUE(says(found, "last step was 11, where it was computing"));
   EXPECT_TRUE(says(found, "why"));
   EXPECT_TRUE(says(found, "rank 0 on h0 waiting for the ranks of its host after step 11"));
   EXPECT_TRUE(says(found, "rank 2 on h2 waiting for messages of other hosts after step 12"));
+}
+
+TEST(Diagnosis, SaysThatWhatIsKnownOfAnUnheardRankIsWhatWasHeardLast) {
+  std::vector<Standing> ranks{standing(0, Place::messages, 42), standing(1, Place::agreement, 0)};
+  ranks[1].unheard = 6;
+  const Diagnosis found = of(ranks);
+  EXPECT_EQ(found.rank, 1);
+  EXPECT_EQ(found.step, 42);
+  EXPECT_TRUE(says(found, "The last step that was heard of was 0, where it was waiting for all ranks to agree")) << found.text;
 }
 
 TEST(Diagnosis, SaysWhatIsKnownOfTheCause) {
