@@ -94,17 +94,14 @@ Session::Session(int& argc, char**& argv) {
 }
 
 Session::~Session() {
-  if (!initialised_here_ || mpi_finalized()) {
-    world_ = World();
-    return;
-  }
+  const bool finalizes = initialised_here_ && !mpi_finalized();
   std::optional<Deadline> deadline;  // MPI_Finalize waits for all ranks, too, but one of them may still be at work: nothing is ended
-  if (const int rank = world_.rank(); rank <= 1) {
+  if (const int rank = world_.rank(); finalizes && rank <= 1) {
     deadline.emplace(60 + rank, std::nullopt, "[rank " + std::to_string(rank) + " on " + world_.hostname() +
                      "] this rank is done, but MPI_Finalize has not returned for a minute: another rank is still at work, has been stopped, or cannot be reached");
   }
   world_ = World();
-  MPI_Finalize();
+  if (finalizes) MPI_Finalize();
 }
 
 void Session::abort(ExitCode code) {

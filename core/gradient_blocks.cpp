@@ -66,7 +66,7 @@ std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<
   return blocks;
 }
 
-void let_columns_stay(std::vector<GradientBlock>& blocks, const Grains& grains, int ranks, bool far) {
+void let_columns_stay(std::vector<GradientBlock>& blocks, const Grains& grains, int ranks, const std::function<bool()>& far) {
   constexpr std::int64_t kWorth = 10;  // multiplications that take as long as the way of a float from rank to rank
   std::int64_t whole = 0, width = 0, all = 0;
   for (GradientBlock& block : blocks) {
@@ -76,10 +76,10 @@ void let_columns_stay(std::vector<GradientBlock>& blocks, const Grains& grains, 
   }
   for (const GradientBlock& block : blocks) whole += block.columns == width && width > 0 ? 1 : 0;
   const std::int64_t each = whole / ranks, left = all - each * ranks * width;  // blocks of a rank; columns beyond them
-  if (ranks == 1 || far || each == 0 || left == 0) return;
+  if (ranks == 1 || each == 0 || left == 0) return;
   const std::int64_t rows = grains.count * grains.rows, most_rows = ratio(grains.count, ranks) * grains.rows;
   const std::int64_t uneven = (whole % ranks == 0 ? left : width) * rows, even = left * most_rows;  // of the slowest rank, beyond its `each`
-  if (uneven - even <= kWorth * left) return;
+  if (uneven - even <= kWorth * left || far()) return;
   std::int64_t staying = each * ranks;
   for (GradientBlock& block : blocks) block.stays = block.stays && block.columns == width && staying-- > 0;
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 #include "cluster/exchange.h"
@@ -28,8 +29,8 @@ std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<
 
 /// Which of the blocks of columns stay with their ranks on one host: all; or, of those of the full width, as many as every rank gets the same number of,
 /// where the forward pass gains more by that than it costs to bring the others to all ranks, which compute those for their own rows: a few floats of every
-/// row of the kernel, which come line by line, so that it is not worth it with `far` (ranks_are_far).
-void let_columns_stay(std::vector<GradientBlock>& blocks, const Grains& grains, int ranks, bool far);
+/// row of the kernel, which come line by line, so that it is not worth it where `far` (ranks_are_far) says true, which is asked only if it matters, on all ranks or on none.
+void let_columns_stay(std::vector<GradientBlock>& blocks, const Grains& grains, int ranks, const std::function<bool()>& far);
 
 /// Whether factors are exchanged, where the options leave it open: on one host, and between hosts where all ranks' rows of them are a smaller
 /// message than the gradient, which a ring sends and receives once. Not collective, and the same on all ranks.

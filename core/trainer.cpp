@@ -96,7 +96,7 @@ std::unique_ptr<Exchange> Trainer::make_exchange(int threads) {
   const bool columns = cuts_columns(*model_.network, dense_, in_place_) && !sums_in_tree(dense_.size() - 1);
   // Several threads share the blocks; a gradient that is written and then read again had better stay in the cache in between.
   blocks_ = cut_blocks(*model_.network, dense_, columns, in_place_ && threads == 1);
-  if (columns && world_.hosts() == 1) let_columns_stay(blocks_, grains_, world_.size(), ranks_are_far(world_));
+  if (columns && world_.hosts() == 1) let_columns_stay(blocks_, grains_, world_.size(), [&] { return ranks_are_far(world_); });
   for (GradientBlock& block : blocks_) {
     block.joins = block.joins && !sums_in_tree(block.layer);  // whose sums are kept block by block
     if (block.columns > 0) columns_.push_back({block.column, block.columns});

@@ -58,10 +58,6 @@ class Supervisor {
   std::optional<Fault> fault() const;
   fs::path fault_file() const { return fs::path(job_.run_dir()) / "fault.json"; }
   bool may_run_again(int code);
-  struct Probed {
-    std::vector<std::string> failed, silent;
-  };
-  Probed probe(const std::vector<std::string>& hosts) const;
   bool drop_dead_hosts();
   std::uintmax_t logged() const;
   bool can_start() const;
@@ -125,39 +121,34 @@ int Supervisor::run_once() {
   }
 }
 
-/// Whether the launcher finds the program and runs it at all, which an exit code does not tell: mpirun's own ones are those of signals, too.
-bool Supervisor::can_start() const {
-  ChildProcess probe(job_.version_probe(), true);
+/// Starts all of these beside each other; the exit codes of those that end in time.
+std::vector<std::optional<int>> exit_codes(const std::vector<std::vector<std::string>>& commands) {
+  std::vector<std::unique_ptr<ChildProcess>> children;
+  for (const auto& words : commands) children.push_back(std::make_unique<ChildProcess>(words, true));
+  std::vector<std::optional<int>> codes;
   const Clock::time_point end = Clock::now() + kProbe;
-  while (!probe.exit_code() && Clock::now() < end) std::this_thread::sleep_for(kLook);
-  return probe.exit_code() == kOk;
+  for (const auto& child : children) {
+    while (!child->exit_code() && Clock::now() < end) std::this_thread::sleep_for(kLook);
+    codes.push_back(child->exit_code());
+  }
+  return codes;
 }
 
-/// Of these hosts those where the launcher starts no process: `failed` ended with an error, `silent` not at all.
-Supervisor::Probed Supervisor::probe(const std::vector<std::string>& hosts) const {
-  std::vector<std::unique_ptr<ChildProcess>> probes;
-  for (const std::string& host : hosts) probes.push_back(std::make_unique<ChildProcess>(job_.probe(host, {"true"}), true));
-  Probed probed;
-  const Clock::time_point end = Clock::now() + kProbe;
-  for (std::size_t i = 0; i < probes.size(); ++i) {
-    while (!probes[i]->exit_code() && Clock::now() < end) std::this_thread::sleep_for(kLook);
-    if (!probes[i]->exit_code()) probed.silent.push_back(hosts[i]);
-    else if (probes[i]->exit_code() != kOk) probed.failed.push_back(hosts[i]);
-  }
-  return probed;
-}
+/// Whether the launcher finds the program and runs it at all, which an exit code does not tell: mpirun's own ones are those of signals, too.
+bool Supervisor::can_start() const { return exit_codes({job_.version_probe()}).front() == kOk; }
 
 /// Where the launcher can start no process any more. Returns whether the job has changed by it, or may find other hosts the next time.
 bool Supervisor::drop_dead_hosts() {
   if (job_.hosts().size() < 2) return false;
-  std::vector<std::string> names;
-  for (const JobCommand::Host& host : job_.hosts()) names.push_back(host.name);
-  Probed probed = probe(names);
-  std::vector<std::string> dead = std::move(probed.silent);
-  // Once more, one by one: Open MPI's mpiruns that start and end beside each other clear away each other's directories.
-  for (const std::string& host : probed.failed) {
-    const Probed again = probe({host});
-    if (!again.failed.empty() || !again.silent.empty()) dead.push_back(host);
+  std::vector<std::vector<std::string>> probes;
+  for (const JobCommand::Host& host : job_.hosts()) probes.push_back(job_.probe(host.name, {"true"}));
+  const std::vector<std::optional<int>> codes = exit_codes(probes);
+  std::vector<std::string> dead;
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    if (codes[i] == kOk) continue;
+    // One that has failed is asked once more, alone: Open MPI's mpiruns that start and end beside each other clear away each other's directories.
+    if (codes[i] && exit_codes({probes[i]}).front() == kOk) continue;
+    dead.push_back(job_.hosts()[i].name);
   }
   if (dead.empty()) return false;
   if (dead.size() == job_.hosts().size()) {

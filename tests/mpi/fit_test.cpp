@@ -153,7 +153,6 @@ TEST(Adapt, HasTheBitsOfOneRankAndReachesTheModel) {
   EXPECT_EQ(model.get_weights()[0], alone.statistics->mean) << "the layer had been added before adapt";
 }
 
-/// Asks for a stop on one rank only.
 /// One rank believes that it has made a step more than the others.
 class SkipAhead final : public Callback {
  public:
@@ -188,6 +187,7 @@ TEST(Fit, EndsOnAllRanksWhereOneIsAtAnotherStep) {
   }
 }
 
+/// Asks for a stop on one rank only.
 class StopOnRank final : public Callback {
  public:
   StopOnRank(int rank, std::int64_t step) : rank_(rank), step_(step) {}

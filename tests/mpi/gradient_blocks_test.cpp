@@ -31,7 +31,7 @@ TEST(GradientBlocks, EveryBlockHasOneOwnerAndColumnsThatStayAreSharedEvenly) {
   const int ranks = world().size();
   for (const std::int64_t columns : {192, 205, 300, 512, 1024}) {
     std::vector<GradientBlock> blocks = blocks_of(columns);
-    let_columns_stay(blocks, cut_grains(256, world().rank(), ranks), ranks, false);
+    let_columns_stay(blocks, cut_grains(256, world().rank(), ranks), ranks, [] { return false; });
     const bool some_travel = std::any_of(blocks.begin(), blocks.end(), [](const GradientBlock& block) { return block.columns > 0 && !block.stays; });
     const auto exchange = make_factor_exchange(world(), blocks, [](std::span<const GradientBlock>) {});
     float staying = 0;
