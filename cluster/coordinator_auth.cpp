@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "cluster/credentials.h"
@@ -30,11 +31,15 @@ class TokenProcessor final : public grpc::AuthMetadataProcessor {
 }  // namespace
 
 bool carries_token(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata, const std::string& token) {
-  constexpr std::string_view scheme = "Bearer ";
+  constexpr std::string_view scheme = "bearer";  // in any case and followed by spaces, by RFC 7235
   const auto found = metadata.find("authorization");
   if (found == metadata.end()) return false;
   const std::string_view value = view(found->second);
-  return value.starts_with(scheme) && tokens_equal(value.substr(scheme.size()), token);
+  const std::string_view given = value.substr(0, scheme.size());
+  const auto same = [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b); };
+  if (!std::equal(scheme.begin(), scheme.end(), given.begin(), given.end(), same)) return false;
+  const std::size_t begin = value.find_first_not_of(' ', scheme.size());
+  return begin != std::string_view::npos && begin > scheme.size() && tokens_equal(value.substr(begin), token);
 }
 
 std::shared_ptr<grpc::AuthMetadataProcessor> make_token_processor(const std::string& token) {

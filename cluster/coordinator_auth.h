@@ -10,7 +10,7 @@ class string_ref;
 
 namespace lockstep {
 
-/// Whether the metadata of a call hold "authorization: Bearer TOKEN".
+/// Whether the metadata of a call hold "authorization: Bearer TOKEN"; the scheme in any case.
 bool carries_token(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata, const std::string& token);
 
 /// Refuses every call without the token, those to server reflection included, with UNAUTHENTICATED; health checks pass. Not for

@@ -4,7 +4,9 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
+#include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <utility>
 
@@ -46,6 +48,15 @@ std::shared_ptr<grpc::ServerCredentials> tls(const Certificate& certificate) {
   return grpc::SslServerCredentials(options);
 }
 
+// What clients may call this host: its name, all its addresses, and what the user called the address to listen on.
+std::vector<std::string> names_of_host(const std::string& listen) {
+  std::vector<std::string> names = interface_addresses();
+  names.push_back(listen);
+  std::array<char, 256> host{};
+  if (gethostname(host.data(), host.size() - 1) == 0) names.emplace_back(host.data());
+  return names;
+}
+
 }  // namespace
 
 CoordinatorServer::CoordinatorServer(StatusBoard& board, int ranks, bool several_hosts, const CoordinatorOptions& options)
@@ -57,11 +68,14 @@ CoordinatorServer::CoordinatorServer(StatusBoard& board, int ranks, bool several
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // else a second server on the port silently takes half of the calls
+  // Keepalive pings, which clients may send every ten seconds, between calls as well. gRPC would take them for an attack.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1000);
   builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 2);
   builder.SetResourceQuota(grpc::ResourceQuota("coordinator").SetMaxThreads(kThreadsMost));
-  listen(builder, listeners, options.insecure);
+  listen(builder, listeners, options);
   builder.RegisterService(service_.get());
   server_ = builder.BuildAndStart();
   if (!server_) throw Error("coordinator: the gRPC server did not start on " + join_host_port(listeners[0].host, options.port));
@@ -95,7 +109,7 @@ std::vector<CoordinatorServer::Listener> CoordinatorServer::plan(bool several_ho
   return listeners;
 }
 
-void CoordinatorServer::listen(grpc::ServerBuilder& builder, std::vector<Listener>& listeners, bool insecure) {
+void CoordinatorServer::listen(grpc::ServerBuilder& builder, std::vector<Listener>& listeners, const CoordinatorOptions& options) {
   std::shared_ptr<grpc::ServerCredentials> secure;
   bool open = false;
   for (Listener& listener : listeners) {
@@ -103,12 +117,12 @@ void CoordinatorServer::listen(grpc::ServerBuilder& builder, std::vector<Listene
     if (listener.use == Listener::Use::loopback) {
       // Local credentials put nothing on the wire, so that any plaintext client works; unlike insecure ones they take a processor.
       builder.AddListeningPort(target, with_token(grpc::experimental::LocalServerCredentials(LOCAL_TCP), token_), &listener.port);
-    } else if (listener.use == Listener::Use::user && insecure) {
+    } else if (listener.use == Listener::Use::user && options.insecure) {
       builder.AddListeningPort(target, grpc::InsecureServerCredentials(), &listener.port);
       open = true;
     } else {
       if (!secure) {
-        const Certificate certificate = make_certificate(kCertificateName);
+        const Certificate certificate = make_certificate(kCertificateName, names_of_host(options.listen));
         certificate_ = certificate.certificate;
         secure = with_token(tls(certificate), token_);
       }

@@ -43,7 +43,7 @@ class CoordinatorServer {
     enum class Use { loopback, user, ranks } use;
   };
   std::vector<Listener> plan(bool several_hosts, const CoordinatorOptions& options) const;
-  void listen(grpc::ServerBuilder& builder, std::vector<Listener>& listeners, bool insecure);
+  void listen(grpc::ServerBuilder& builder, std::vector<Listener>& listeners, const CoordinatorOptions& options);
   void note_addresses(const std::vector<Listener>& listeners);
 
   const std::string token_;

@@ -1,5 +1,7 @@
 #include "cluster/credentials.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
@@ -51,6 +53,25 @@ void add_extension(X509* certificate, int kind, const std::string& value) {
   check(extension && X509_add_ext(certificate, extension.get(), -1) == 1, "add a certificate extension");
 }
 
+bool is_address(const std::string& text) {
+  std::array<unsigned char, sizeof(in6_addr)> ignored{};
+  return inet_pton(AF_INET, text.c_str(), ignored.data()) == 1 || inet_pton(AF_INET6, text.c_str(), ignored.data()) == 1;
+}
+
+// In OpenSSL's syntax. A name with a character that host names do not have is left out: it could mean something else there.
+std::string alternative_names(const std::string& name, const std::vector<std::string>& others) {
+  constexpr const char* letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+  std::string names = "DNS:" + name + ",DNS:localhost,IP:127.0.0.1,IP:::1";
+  for (const std::string& other : others) {
+    if (is_address(other)) {
+      names += ",IP:" + other;
+    } else if (!other.empty() && other.find_first_not_of(letters) == std::string::npos) {
+      names += ",DNS:" + other;
+    }
+  }
+  return names;
+}
+
 std::string text_of(const Memory& memory) {
   char* data = nullptr;
   const long size = BIO_get_mem_data(memory.get(), &data);
@@ -73,7 +94,7 @@ bool tokens_equal(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-Certificate make_certificate(const std::string& name) {
+Certificate make_certificate(const std::string& name, const std::vector<std::string>& others) {
   const Key key(EVP_EC_gen("P-256"));
   const X509Certificate x509(X509_new());
   check(key && x509, "make a key");
@@ -89,7 +110,7 @@ Certificate make_certificate(const std::string& name) {
   check(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, common_name, -1, -1, 0) == 1, "name a certificate");
   check(X509_set_issuer_name(certificate, subject) == 1, "name the issuer of a certificate");
   add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE");
-  add_extension(certificate, NID_subject_alt_name, "DNS:" + name);
+  add_extension(certificate, NID_subject_alt_name, alternative_names(name, others));
   check(X509_sign(certificate, key.get(), EVP_sha256()) > 0, "sign a certificate");
 
   const Memory certificate_pem(BIO_new(BIO_s_mem()));

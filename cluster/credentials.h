@@ -1,6 +1,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace lockstep {
 
@@ -16,10 +17,11 @@ struct Certificate {
   std::string key;
 };
 
-/// A new key (EC P-256) with a certificate signed by itself, good for a year, made out to `name` (common name and DNS alternative name).
-Certificate make_certificate(const std::string& name);
+/// A new key (EC P-256) with a certificate signed by itself, good for a year. It is made out to `name`, to the host names and numeric
+/// addresses `others`, and to this host's loopback.
+Certificate make_certificate(const std::string& name, const std::vector<std::string>& others = {});
 
-/// The name in every run's certificate. Clients check it instead of a host name: the certificate itself is what they trust.
+/// The name in every run's certificate. Our clients check it instead of a host name: the certificate itself is what they trust.
 inline constexpr const char* kCertificateName = "lockstep";
 
 }  // namespace lockstep

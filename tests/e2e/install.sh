@@ -21,6 +21,10 @@ version=$(cd / && "$prefix/bin/lockstep" --version)
 (cd / && "$prefix/bin/lockstep" submit "$prefix/share/lockstep/configs/quickstart.yaml" --nodes 4 --dry-run) > "$work/script"
 grep -qx '#SBATCH --nodes=4' "$work/script" || fail 'no batch script'
 
+# A client in another language finds what it is generated from, and needs no other file for that.
+mkdir "$work/stubs"
+protoc -I "$prefix/share/lockstep" --python_out="$work/stubs" coordinator.proto || fail 'coordinator.proto is not installed or not complete'
+
 # --- the example is the README's, word for word ---
 block cpp > "$work/readme.cpp"
 sed -n '/^#include/,$p' "$LOCKSTEP_SOURCE/launch/examples/fashion_mnist.cpp" | cmp - "$work/readme.cpp" || fail "launch/examples/fashion_mnist.cpp is not the README's program"
