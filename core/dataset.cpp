@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "cluster/error.h"
 #include "core/elementwise.h"
@@ -10,6 +11,23 @@ namespace lockstep {
 
 void RowTarget::rescale(float* values, std::int64_t count) const {
   if (scale != 1 || offset != 0) affine(values, values, count, scale, offset);
+}
+
+std::string Dataset::where(std::int64_t row, RowPart) const { return description() + ", row " + std::to_string(row); }
+
+void Dataset::each_truth(RowRange rows, const TruthVisitor& visit) const {
+  constexpr std::int64_t kRows = 4096;
+  if (rows.size() == 0) return;
+  std::vector<std::int64_t> order(static_cast<std::size_t>(rows.size()));
+  std::iota(order.begin(), order.end(), rows.first);
+  const std::unique_ptr<RowReader> reader = open({rows});
+  reader->begin(order);
+  std::vector<float> truth(static_cast<std::size_t>(kRows * truth_width())), weight(static_cast<std::size_t>(kRows));
+  for (std::int64_t first = rows.first; first < rows.last; first += kRows) {
+    const std::int64_t count = std::min(kRows, rows.last - first);
+    reader->read(count, {nullptr, truth.data(), weight.data()});
+    visit(first, std::span(truth).first(static_cast<std::size_t>(count * truth_width())), std::span(weight).first(static_cast<std::size_t>(count)));
+  }
 }
 
 namespace {
@@ -101,6 +119,12 @@ RowSlice::RowSlice(const Dataset& whole, RowRange rows) : whole_(whole), rows_(r
 
 std::string RowSlice::description() const {
   return whole_.description() + " rows " + std::to_string(rows_.first) + " to " + std::to_string(rows_.last);
+}
+
+void RowSlice::each_truth(RowRange rows, const TruthVisitor& visit) const {
+  whole_.each_truth({rows.first + rows_.first, rows.last + rows_.first}, [&](std::int64_t first, std::span<const float> truth, std::span<const float> weight) {
+    visit(first - rows_.first, truth, weight);
+  });
 }
 
 std::unique_ptr<RowReader> RowSlice::open(std::vector<RowRange> ranges) const {

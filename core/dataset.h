@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -39,6 +40,12 @@ class RowReader {
   virtual void read(std::int64_t count, const RowTarget& target) = 0;
 };
 
+/// What a row consists of.
+enum class RowPart { features, truth, weight };
+
+/// Takes consecutive rows, the first of which is row `first`: truth (rows, truth_width) and weight (rows).
+using TruthVisitor = std::function<void(std::int64_t first, std::span<const float> truth, std::span<const float> weight)>;
+
 /// Rows with features, and usually a truth and a weight each. A description of data: it holds no rank's state and may be shared.
 class Dataset {
  public:
@@ -50,6 +57,10 @@ class Dataset {
   virtual std::int64_t truth_width() const = 0;
   /// For messages: file and data set.
   virtual std::string description() const = 0;
+  /// For messages: where this part of a row stands, by the row's number there ("data.h5: data set '/train/y', row 7").
+  virtual std::string where(std::int64_t row, RowPart part) const;
+  /// Calls `visit` for the rows of this range, some at a time, in order. Reads no features.
+  virtual void each_truth(RowRange rows, const TruthVisitor& visit) const;
   /// A reader for the rows of these ranges (sorted, not overlapping), which this rank keeps in memory if they fit.
   virtual std::unique_ptr<RowReader> open(std::vector<RowRange> ranges) const = 0;
 };
@@ -83,6 +94,8 @@ class RowSlice final : public Dataset {
   Shape sample_shape() const override { return whole_.sample_shape(); }
   std::int64_t truth_width() const override { return whole_.truth_width(); }
   std::string description() const override;
+  std::string where(std::int64_t row, RowPart part) const override { return whole_.where(rows_.first + row, part); }
+  void each_truth(RowRange rows, const TruthVisitor& visit) const override;
   std::unique_ptr<RowReader> open(std::vector<RowRange> ranges) const override;
 
  private:

@@ -293,13 +293,17 @@ History Sequential::fit(const Dataset& train, const FitOptions& options, const W
     if (validation != nullptr) check(*validation);
     need = checked_need(*state_, train_slice ? static_cast<const Dataset&>(*train_slice) : train, options, world);
   });
+  const Dataset& data = train_slice ? static_cast<const Dataset&>(*train_slice) : train;
+  if (!options.rows_checked) {
+    check_rows(data, world, options.class_weight);
+    if (validation != nullptr) check_rows(*validation, world);
+  }
   decide_dtype(options, world);
   state_->choose_ops(world);
   if (options.reproducible) check_equal_arithmetic(world);
   const ThreadScope one(1);  // oneDNN sees one thread; grains are what is spread over threads
   const NoSubnormals none;
   share_start(*this, world);
-  const Dataset& data = train_slice ? static_cast<const Dataset&>(*train_slice) : train;
   std::optional<Fit> fit;
   need.allocating([&] { fit.emplace(*this, *state_, data, validation, options, world, threads_for_rank(world, options.threads)); });
   return fit->run();

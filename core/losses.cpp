@@ -118,22 +118,17 @@ LOCKSTEP_CLONES void binary_from_logits(const LossRows& rows, double smoothing) 
       [target](double y, double x) { return logistic(x) - target(y); });
 }
 
-// Outside [0, 1] the loss has no lower bound: training would run away from the data.
-void check_probabilities(const LossRows& rows) {
-  for (std::int64_t r = 0; r < rows.rows; ++r) {
-    if (rows.weight[r] == 0) continue;
-    for (const float* y = rows.truth + r * rows.truth_width; y < rows.truth + (r + 1) * rows.truth_width; ++y) {
-      if (*y >= 0 && *y <= 1) continue;
-      throw TruthError(r, fmt::format("truth {} is no probability; binary_crossentropy takes numbers between 0 and 1", *y));
-    }
-  }
+bool is_label(float value, std::int64_t classes) { return value >= 0 && value < static_cast<float>(classes) && value == std::floor(value); }
+
+std::string label_flaw(float label, std::int64_t classes) {
+  return fmt::format("label {} is not a class index from 0 to {}; sparse_categorical_crossentropy takes whole numbers below the width of the output, which is {}", label,
+                     classes - 1, classes);
 }
 
+// A file may have changed since its labels were looked at, and a label is an index.
 std::int64_t checked_label(float label, std::int64_t row, std::int64_t classes) {
-  if (label >= 0 && label < static_cast<float>(classes) && label == std::floor(label)) return static_cast<std::int64_t>(label);
-  throw TruthError(row, fmt::format("label {} is not a class index from 0 to {}; sparse_categorical_crossentropy takes whole "
-                                    "numbers below the width of the output, which is {}",
-                                    label, classes - 1, classes));
+  if (is_label(label, classes)) return static_cast<std::int64_t>(label);
+  throw TruthError(row, label_flaw(label, classes));
 }
 
 // softmax of a row's logits into the output, else into delta where that will be the gradient; returns log sum_k e^(x_k - max x).
@@ -223,7 +218,6 @@ struct Kernel {
                               : categorical_from_probabilities(rows, loss.label_smoothing);
   }
   void operator()(const BinaryCrossentropy& loss) const {
-    check_probabilities(rows);
     fused || loss.from_logits ? binary_from_logits(rows, loss.label_smoothing) : binary_from_probabilities(rows, loss.label_smoothing);
   }
   void operator()(const MeanSquaredError&) const { squared_error(rows); }
@@ -232,6 +226,20 @@ struct Kernel {
 };
 
 }  // namespace
+
+std::int64_t class_of(std::span<const float> truth) {
+  return truth.size() == 1 ? std::llround(truth.front()) : std::max_element(truth.begin(), truth.end()) - truth.begin();
+}
+
+std::string truth_flaw(const LossSpec& loss, std::span<const float> truth, std::int64_t classes) {
+  if (std::holds_alternative<SparseCategoricalCrossentropy>(loss)) return is_label(truth.front(), classes) ? "" : label_flaw(truth.front(), classes);
+  const bool probabilities = std::holds_alternative<BinaryCrossentropy>(loss);  // outside [0, 1] the loss has no lower bound
+  const auto wrong = std::find_if(truth.begin(), truth.end(), [&](float y) { return probabilities ? !(y >= 0 && y <= 1) : !std::isfinite(y); });
+  if (wrong == truth.end()) return "";
+  const std::string column = truth.size() > 1 ? fmt::format(" in column {}", wrong - truth.begin()) : "";
+  if (probabilities) return fmt::format("truth {}{} is no probability; binary_crossentropy takes numbers between 0 and 1", *wrong, column);
+  return fmt::format("truth {}{} is not a finite number", *wrong, column);
+}
 
 void loss_rows(const LossSpec& loss, bool fused, const LossRows& rows) {
   if (fused && !fuses_softmax(loss) && !fuses_sigmoid(loss)) throw Error(name_of(loss) + " has no form from logits", kUsage);

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -58,10 +59,16 @@ bool fuses_softmax(const LossSpec& loss);
 bool fuses_sigmoid(const LossSpec& loss);
 
 /// Values and gradient of a block of rows. `fused`: input holds the logits of the last layer's softmax or sigmoid.
-/// A label outside 0..K-1 or not an integer, and truth of a binary_crossentropy outside [0, 1], is a TruthError (truth_error.h). Rows of weight 0
+/// A label outside 0..K-1 or not an integer is a TruthError (truth_error.h); other truth is taken as it is (truth_flaw). Rows of weight 0
 /// get value and delta 0 whatever they hold. The other forms take probabilities as Keras does: normalised to sum 1 (categorical), clipped to
 /// [1e-7, 1 - 1e-7], no gradient where clipped.
 void loss_rows(const LossSpec& loss, bool fused, const LossRows& rows);
+
+/// What is wrong with a row's truth: a label outside 0..K-1, with `classes` = K, or not an integer; truth of a binary_crossentropy outside
+/// [0, 1]; NaN or inf. Empty: nothing.
+std::string truth_flaw(const LossSpec& loss, std::span<const float> truth, std::int64_t classes);
+/// The class of a row's truth: the label, or the largest element of a one-hot row.
+std::int64_t class_of(std::span<const float> truth);
 
 /// Checks the loss's own numbers and that truth of this width fits an output of this width; else an Error (kUsage) saying what is expected.
 void check_loss_shapes(const LossSpec& loss, std::int64_t truth_width, std::int64_t output_width);

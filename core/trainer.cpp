@@ -226,13 +226,10 @@ void Trainer::read() {
   if (!options_.class_weight.empty()) weigh_classes();
 }
 
-/// Keras: the class is the label, or the largest element of a one-hot row.
 void Trainer::weigh_classes() {
   const auto width = static_cast<std::size_t>(data_.truth_width());
   for (std::size_t i = 0; i < weight_.size(); ++i) {
-    const float* truth = &truth_[i * width];
-    const std::int64_t label = width == 1 ? std::llround(*truth) : std::max_element(truth, truth + width) - truth;
-    const auto found = options_.class_weight.find(label);
+    const auto found = options_.class_weight.find(class_of(std::span<const float>(truth_).subspan(i * width, width)));
     if (found != options_.class_weight.end()) weight_[i] *= found->second;
   }
 }

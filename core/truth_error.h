@@ -8,7 +8,7 @@
 
 namespace lockstep {
 
-/// Truth that the loss cannot take, in a row of the block that it was given.
+/// Truth that the loss cannot take (truth_flaw), in a row of the block that it was given.
 class TruthError : public Error {
  public:
   TruthError(std::int64_t row, const std::string& what) : Error("row " + std::to_string(row) + " of the batch: " + what), row_(row), what_(what) {}
@@ -26,7 +26,7 @@ void naming_rows(const Dataset& data, std::span<const std::int64_t> rows, const 
   try {
     score();
   } catch (const TruthError& error) {
-    throw Error(data.description() + ": row " + std::to_string(rows[static_cast<std::size_t>(error.row())]) + " of these: " + error.reason());
+    throw Error(data.where(rows[static_cast<std::size_t>(error.row())], RowPart::truth) + ": " + error.reason());
   }
 }
 

@@ -1,5 +1,7 @@
 #include "io/hdf5_dataset.h"
 
+#include <algorithm>
+
 #include "cluster/error.h"
 #include "io/hdf5_arrays.h"
 
@@ -14,6 +16,7 @@ Hdf5Dataset::Hdf5Dataset(const std::filesystem::path& file, const std::string& g
                     " (end excluded) and at least one, found rows " + std::to_string(rows_.first) + " to " + std::to_string(rows_.last),
                 kUsage);
   }
+  expect_written(arrays_->arrays, rows_);
   if (memory_budget_ < 0) throw Error("memory_budget must not be negative, found " + std::to_string(memory_budget_), kUsage);
 }
 
@@ -30,6 +33,31 @@ std::string Hdf5Dataset::description() const {
   const bool all = rows_.first == 0 && rows_.last == arrays_->arrays.features.rows;
   return arrays_->pattern + ": " + (arrays_->group.empty() ? "/" : arrays_->group) +
          (all ? "" : " rows " + std::to_string(rows_.first) + " to " + std::to_string(rows_.last));
+}
+
+std::string Hdf5Dataset::where(std::int64_t row, RowPart part) const {
+  const RowArrays& arrays = arrays_->arrays;
+  const std::optional<RowArray>& beside = part == RowPart::truth ? arrays.truth : arrays.weight;
+  return (part != RowPart::features && beside ? *beside : arrays.features).where(row + rows_.first);
+}
+
+void Hdf5Dataset::each_truth(RowRange rows, const TruthVisitor& visit) const {
+  constexpr std::int64_t kBytes = std::int64_t{8} << 20;  // of a block; a compressed chunk is decoded once for each that has a part of it
+  const RowArrays& arrays = arrays_->arrays;
+  const std::int64_t width = truth_width(), row_bytes = arrays.row_bytes() - arrays.features.row_bytes();
+  const std::int64_t block = std::clamp<std::int64_t>(kBytes / std::max<std::int64_t>(1, row_bytes), 1, std::max<std::int64_t>(1, rows.size()));
+  std::vector<float> truth(static_cast<std::size_t>(block * width)), weight(static_cast<std::size_t>(block), 1.F);
+  const auto read = [&](const RowArray& array, std::int64_t first, std::int64_t count, std::vector<float>& out) {
+    std::vector<std::byte> bytes(static_cast<std::size_t>(count * array.row_bytes()));
+    RowFile(array).read(first, first + count, bytes.data());
+    to_float(array.type)(bytes.data(), out.data(), count * array.width);
+  };
+  for (std::int64_t first = rows.first; first < rows.last; first += block) {
+    const std::int64_t count = std::min(block, rows.last - first);
+    if (arrays.truth) read(*arrays.truth, first + rows_.first, count, truth);
+    if (arrays.weight) read(*arrays.weight, first + rows_.first, count, weight);
+    visit(first, std::span(truth).first(static_cast<std::size_t>(count * width)), std::span(weight).first(static_cast<std::size_t>(count)));
+  }
 }
 
 std::unique_ptr<RowReader> Hdf5Dataset::open(std::vector<RowRange> ranges) const {

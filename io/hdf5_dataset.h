@@ -35,6 +35,8 @@ class Hdf5Dataset final : public Dataset {
   Shape sample_shape() const override;
   std::int64_t truth_width() const override;
   std::string description() const override;
+  std::string where(std::int64_t row, RowPart part) const override;
+  void each_truth(RowRange rows, const TruthVisitor& visit) const override;
   std::unique_ptr<RowReader> open(std::vector<RowRange> ranges) const override;
 
   /// NumPy's name of the features' type in the file: "uint8".

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <type_traits>
 #include <utility>
@@ -117,6 +118,7 @@ void read_block(hid_t file, const std::string& path, const ArrayInfo& info, std:
   const hsize_t elements = capacity;
   Hdf5Handle memory(H5Screate_simple(1, &elements, nullptr), H5Sclose);
   Hdf5Handle type = hdf5_memory_type(target);
+  std::memset(out, 0, capacity * static_cast<std::size_t>(type_bytes(target)));  // HDF5 may leave out what the file does not have
   hdf5_check(H5Dread(dataset.get(), type.get(), memory.get(), space.get(), H5P_DEFAULT, out), place,
              "cannot read rows " + std::to_string(lo) + " to " + std::to_string(hi) + "; the file may be damaged or cut short");
 }

@@ -82,6 +82,7 @@ std::vector<float> read_array(const Hdf5File& file, const std::string& name, con
     throw Error(file.path() + ": data set '" + name + "' (" + what + "): expected shape " + to_string(shape) + ", found " + to_string(info.shape) +
                 "; the file belongs to another model");
   }
+  if (!shape.empty()) file.expect_written(info, 0, shape.front());
   std::vector<float> values(static_cast<std::size_t>(elements(shape)));
   if (shape.empty()) {
     values[0] = static_cast<float>(file.read_scalar(name));

@@ -59,6 +59,7 @@ std::vector<Picture> read_pictures(const Hdf5File& file, const std::string& data
   if (!holds_images(info)) {
     throw Error(fmt::format("{}: data set '{}' of shape ({}) holds no images", file.path(), dataset, fmt::join(info.shape, ", ")));
   }
+  file.expect_written(info, lo, hi);
   std::vector<float> values(static_cast<std::size_t>((hi - lo) * info.row_elements()));
   file.read_rows<float>(dataset, lo, hi, values);
   const auto channels = static_cast<std::size_t>(info.shape.size() == 4 ? info.shape[3] : 1);

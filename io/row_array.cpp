@@ -31,6 +31,12 @@ bool RowArray::direct() const {
   return std::all_of(parts.begin(), parts.end(), [](const Part& part) { return plain(part.info); });
 }
 
+std::string RowArray::where(std::int64_t row) const {
+  const auto behind = std::find_if(parts.begin() + 1, parts.end(), [row](const Part& part) { return part.first > row; });
+  const Part& part = *(behind - 1);
+  return part.path + ": data set '" + part.info.name + "', row " + std::to_string(row - part.first);
+}
+
 /// A part's open file: a descriptor for pread, or HDF5's.
 struct RowFile::Open {
   Open() = default;

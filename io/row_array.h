@@ -24,6 +24,8 @@ struct RowArray {
   std::int64_t row_bytes() const { return width * type_bytes(type); }
   /// Every row can be read by itself at the cost of its own bytes (pread).
   bool direct() const;
+  /// For messages: file, data set and row in it.
+  std::string where(std::int64_t row) const;
 };
 
 /// Reads rows of a RowArray in their own type and this machine's byte order. Contiguous data of this byte order are read by pread, beside

@@ -62,7 +62,7 @@ Json probe_data(const Examination& examination) {
       if (examination.world.rank() != 0) continue;
       Sequential model = examination.config->make_model();
       model.compile(examination.config->compile);
-      model.check(data);
+      model.check_rows(data, World(), use == "training" ? examination.config->fit.class_weight : std::map<std::int64_t, float>{});
       if (use != "training") continue;
       facts["rows"] = data.rows();
       facts["reading"] = reading(data, *config, examination);
@@ -105,7 +105,7 @@ Verdict judge_data(const Case& facts) {
   }
   Verdict verdict{"every rank can read the configuration's data, in the order it will"};
   for (const auto& [why, ranks] : failed) {
-    verdict.problem(ranks, why, "lockstep train ends with this message.", "data.*.file in the configuration, or --data: a path that every host sees; the message says what is there");
+    verdict.problem(ranks, why, "lockstep train ends with this message.", "what the message says; data.*.file in the configuration, or --data, is a path that every host sees");
   }
   if (!facts.of(0).contains("rows")) return verdict;
   judge_chunks(facts.of(0)["reading"], facts.ranks(), verdict);

@@ -48,8 +48,6 @@ void TrainingRun::finish(const History& history, double seconds) {
   const At here(world_.activity(), Place::finishing);
   stopped_ = history.epoch.empty() || history.epoch.back() + 1 < last_.epochs;
   RunResult result;
-  if (test_ && !stopped_) result.test = model_->evaluate(*test_, world_);
-  if (trace_) write_trace(arguments_.trace, *trace_, clock_, world_);
   result.name = config_.name;
   result.ended = how_it_ended();
   result.seed = config_.seed;
@@ -72,8 +70,13 @@ void TrainingRun::finish(const History& history, double seconds) {
   result.ranks = places_;
   result.versions = all_versions();
   std::string failures;
+  if (leads()) failures = write_results(result);
+  if (test_ && !stopped_) {
+    result.test = test_scores();
+    if (leads()) failures = write_result(result, failures);
+  }
+  if (trace_) write_trace(arguments_.trace, *trace_, clock_, world_);
   if (leads()) {
-    failures = write_results(result);
     directory_->log("ended: " + result.ended);
     if (result.test) {
       std::string scores;
@@ -94,8 +97,29 @@ void TrainingRun::finish(const History& history, double seconds) {
   board_.finish(Phase::finished, result.ended);
 }
 
+/// When the training is on disk already. Collective.
+Scores TrainingRun::test_scores() {
+  try {
+    return model_->evaluate(*test_, world_);
+  } catch (const AgreedError& error) {
+    throw AgreedError("training is over, " + (path_ / "model.keras").string() + " and result.json are written, but the test data cannot be scored: " + error.what(),
+                      error.exit_code(), error.failing_rank(), error.failing_host());
+  }
+}
+
+/// result.json, which tells of what could not be written before it; returns that and what went wrong here.
+std::string TrainingRun::write_result(RunResult result, const std::string& failures) const {
+  if (!failures.empty()) result.ended += ", but not all of it is on disk: " + failures;
+  try {
+    write_text_file(directory_->result(), result_json(result));
+  } catch (const std::exception& error) {
+    return failures + (failures.empty() ? "" : "; ") + error.what();
+  }
+  return failures;
+}
+
 /// All that can be written is; returns what could not. result.json comes last: where it says that all epochs are done, the rest is there.
-std::string TrainingRun::write_results(RunResult result) {
+std::string TrainingRun::write_results(const RunResult& result) {
   std::string failures = checkpoints_->failure();
   const auto attempt = [&](const std::function<void()>& work) {
     try {
@@ -106,9 +130,7 @@ std::string TrainingRun::write_results(RunResult result) {
   };
   attempt([&] { csv_->finish(); });
   attempt([&] { save_model(*model_, (path_ / "model.keras").string()); });
-  if (!failures.empty()) result.ended += ", but not all of it is on disk: " + failures;
-  attempt([&] { write_text_file(directory_->result(), result_json(result)); });
-  return failures;
+  return write_result(result, failures);
 }
 
 }  // namespace lockstep

@@ -99,6 +99,21 @@ void TrainingRun::open_data_sets() {
   });
 }
 
+/// All truth and weights, before a run directory is made: bad ones must not be told at the end of a long run. Collective.
+void TrainingRun::check_rows() {
+  const At here(world_.activity(), Place::opening_data);
+  const std::int64_t rows = train_->rows(), trains = training_rows();
+  if (trains == rows) {
+    model_->check_rows(*train_, world_, config_.fit.class_weight);
+  } else {
+    if (trains > 0) model_->check_rows(RowSlice(*train_, {0, trains}), world_, config_.fit.class_weight);
+    model_->check_rows(RowSlice(*train_, {trains, rows}), world_);
+  }
+  if (validation_) model_->check_rows(*validation_, world_);
+  if (test_) model_->check_rows(*test_, world_);
+  config_.fit.rows_checked = true;
+}
+
 void TrainingRun::make_model() {
   world_.agree([&] {
     model_.emplace(config_.make_model());
@@ -107,6 +122,7 @@ void TrainingRun::make_model() {
     if (validation_) model_->check(*validation_);
     if (test_) model_->check(*test_);
   });
+  check_rows();
   model_->decide_dtype(config_.fit, world_);
   if (resumes_) return;  // the checkpoint has the statistics
   const RowSlice rows(*train_, {0, training_rows()});

@@ -58,6 +58,7 @@ class TrainingRun {
   void compare_ranks();
   void open_data_sets();
   void make_model();
+  void check_rows();
   void make_directory();
   void resume();
   CheckpointState constant_state() const;
@@ -72,7 +73,9 @@ class TrainingRun {
   void begin_trace();
   void train();
   void finish(const History& history, double seconds);
-  std::string write_results(RunResult result);
+  Scores test_scores();
+  std::string write_results(const RunResult& result);
+  std::string write_result(RunResult result, const std::string& failures) const;
   bool leads() const { return world_.rank() == 0; }
   std::string how_it_ended() const;
   std::string allreduce_name() const;

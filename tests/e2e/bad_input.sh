@@ -15,8 +15,32 @@ if [ -z "${LOCKSTEP_SANITIZE:-}" ]; then  # whose own memory is beyond such a li
 fi
 
 # --- labels ---
-refuse 1 'data/garments.h5: /train rows 0 to 500: row ' on 2 train small.yaml --epochs 1 --run-dir runs/labels --set model.5.Dense.units=9
-grep -q 'of these: label 9 is not a class index from 0 to 8' refused.txt || { cat refused.txt; fail "the label"; }
+refuse 1 "data/garments.h5: data set '/train/y', row " on 2 train small.yaml --epochs 1 --run-dir runs/labels --set model.5.Dense.units=9
+grep -Eq 'row [0-9]+: label 9 is not a class index from 0 to 8' refused.txt || { cat refused.txt; fail "the label"; }
+[ "$(grep -c 'label 9' refused.txt)" = 1 ] || { cat refused.txt; fail "told more than once"; }
+
+# --- labels, targets and weights of training, validation and test: before there is a run directory ---
+table() { # FILE HEADER: rows 0 to 99, of which row 70 is the arguments'
+  awk -v header="$2" -v odd="$3" 'BEGIN { print header; for (i = 0; i < 100; ++i) print (i == 70 ? odd : i / 100 ",1," i % 2) }' > rows.csv
+  "$lockstep" data import csv rows.csv --target y "data/$1.h5" > made.txt
+}
+table good a,b,y 0.7,1,0
+table label a,b,y 0.7,1,2
+cat > rows.yaml <<'YAML'
+data:
+  train: {file: data/good.h5, group: train}
+  validation: {file: data/good.h5, group: train}
+  test: {file: data/good.h5, group: train}
+model:
+  - Dense: {units: 2, activation: softmax}
+training: {loss: sparse_categorical_crossentropy, optimizer: {SGD: {learning_rate: 0.1}}, epochs: 1, batch_size: 10}
+YAML
+for use in train validation test; do
+  refuse 1 "data/label.h5: data set '/train/y', row 70: label 2 is not a class index from 0 to 1" on 2 train rows.yaml --run-dir runs/rows --set "data.$use.file=data/label.h5"
+  [ "$(grep -c 'label 2' refused.txt)" = 1 ] || { cat refused.txt; fail "told more than once"; }
+  [ ! -e runs/rows ] || fail "a run directory although the labels of $use are wrong"
+done
+refuse 1 "row 70: label 2 is not a class" "$lockstep" doctor rows.yaml --set data.test.file=data/label.h5
 
 # --- a file whose name is no text: JSON stays JSON ---
 bytes=$(printf 'g\377.h5')
