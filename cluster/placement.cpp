@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
 #include <map>
 #include <set>
+#include <optional>
 #include <sstream>
+
+#include "cluster/cgroup.h"
 
 namespace lockstep {
 namespace {
@@ -25,15 +27,10 @@ std::vector<int> own_mask() {
   return cores;
 }
 
-/// Cores that the container's quota is worth; 0: no quota. cgroup v2, then v1.
+/// Cores that the quota of this process's cgroup is worth; 0: no quota.
 double quota() {
-  std::string limit;
-  double period = 0;
-  if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); v2 >> limit >> period) return limit == "max" || period <= 0 ? 0 : std::atof(limit.c_str()) / period;
-  std::ifstream used("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), of("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  double microseconds = 0;
-  if (used >> microseconds && of >> period && microseconds > 0 && period > 0) return microseconds / period;
-  return 0;
+  const std::optional<CpuQuota> quota = cpu_quota();
+  return quota ? quota->cores : 0;
 }
 
 std::string join(const std::vector<int>& numbers) {

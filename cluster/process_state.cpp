@@ -6,22 +6,12 @@
 
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 
+#include "cluster/cgroup.h"
+
 namespace lockstep {
-namespace {
-
-std::optional<std::int64_t> count_in(const std::string& path) {
-  std::ifstream file(path);
-  std::string key;
-  for (std::int64_t value = 0; file >> key >> value;) {
-    if (key == "oom_kill") return value;
-  }
-  return std::nullopt;
-}
-
-}  // namespace
-
 char process_state(std::int64_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   std::string line;
@@ -38,17 +28,10 @@ std::string process_name(std::int64_t pid) {
 }
 
 std::optional<std::int64_t> out_of_memory_kills() {
-  std::ifstream file("/proc/self/cgroup");
-  for (std::string line; std::getline(file, line);) {  // "0::/path" (v2), "4:memory:/path" (v1)
-    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1), path = line.substr(second + 1);
-    const bool unified = controllers.empty();
-    if (!unified && ("," + controllers + ",").find(",memory,") == std::string::npos) continue;
-    const std::string root = unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory", name = unified ? "/memory.events" : "/memory.oom_control";
-    // Inside a container the path is that of the host: the container's own group is then the root.
-    if (const auto count = count_in(root + path + name)) return count;
-    if (const auto count = count_in(root + name)) return count;
+  for (const std::filesystem::path& folder : cgroup_folders("memory")) {
+    for (const char* file : {"memory.events", "memory.oom_control"}) {
+      if (const auto kills = cgroup_value(folder / file, "oom_kill")) return static_cast<std::int64_t>(*kills);
+    }
   }
   return std::nullopt;
 }

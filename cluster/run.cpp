@@ -12,6 +12,7 @@
 
 #include "cluster/deadline.h"
 #include "cluster/mpi_call.h"
+#include "cluster/process_limits.h"
 #include "cluster/world.h"
 
 namespace lockstep {
@@ -136,7 +137,7 @@ int run_in(Session& session, const std::function<void(World&)>& program) {
   } catch (const Error& error) {
     return fail(error.what(), error.exit_code() == kOk ? kFailed : error.exit_code());
   } catch (const std::exception& error) {
-    return fail(error.what(), kFailed);
+    return fail(error_text(error).c_str(), kFailed);
   } catch (...) {
     return fail("an exception of unknown type", kFailed);
   }

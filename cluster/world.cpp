@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "cluster/mpi_call.h"
+#include "cluster/process_limits.h"
 
 namespace lockstep {
 
@@ -192,7 +193,7 @@ void World::agree(const std::function<void()>& work) const {
     message = error.what();
     code = error.exit_code() == kOk ? kFailed : error.exit_code();
   } catch (const std::exception& error) {
-    message = error.what();
+    message = error_text(error);
     code = kFailed;
   } catch (...) {
     message = "an exception of unknown type";

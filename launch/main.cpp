@@ -5,6 +5,7 @@
 #include <exception>
 #include <string>
 
+#include "cluster/process_limits.h"
 #include "cluster/world.h"
 #include "io/data_file.h"
 #include "launch/arguments.h"
@@ -53,7 +54,7 @@ int main(int argc, char** argv) {
     if (tells) std::fprintf(stderr, "lockstep: %s\n", e.what());
     return e.exit_code();
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "lockstep: %s\n", e.what());
+    std::fprintf(stderr, "lockstep: %s\n", lockstep::error_text(e).c_str());
     return lockstep::kFailed;
   }
 }
