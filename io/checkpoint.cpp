@@ -25,6 +25,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kWeights = "model.weights.h5";
 constexpr const char* kConfig = "config.json";
+constexpr const char* kRunConfig = "config.yaml";
 constexpr const char* kState = "state.json";
 constexpr const char* kManifest = "manifest.json";
 
@@ -87,15 +88,16 @@ std::string room(const std::string& parent, std::uint64_t needed) {
   return fmt::format("; a checkpoint needs {} bytes, {} are free (a quota may leave less)", needed, reason ? "unknown" : std::to_string(free));
 }
 
-/// Checks sizes and checksums of the three files against the manifest.
+/// Checks sizes and checksums of all files against the manifest.
 void check_files(const std::string& path) {
   const std::string place = path + "/" + kManifest;
   const Json manifest = Json::parse(read_file(place), nullptr, false);
   if (manifest.is_discarded() || !manifest.is_object() || manifest.value("format", 0) != 1 || !manifest.value("files", Json()).is_object()) {
     throw Error(place + ": damaged, or of a newer Lockstep: expected format 1 and a list of files");
   }
-  for (const char* name : {kWeights, kConfig, kState}) {
+  for (const char* name : {kWeights, kConfig, kRunConfig, kState}) {
     const Json entry = manifest["files"].value(name, Json());
+    if (name == kRunConfig && entry.is_null()) continue;  // not in the first checkpoints
     if (!entry.is_object() || !entry.value("bytes", Json()).is_number_unsigned() || !entry.value("sha256", Json()).is_string()) {
       throw Error(place + ": says nothing about " + name);
     }
@@ -114,7 +116,7 @@ CheckpointInfo write_checkpoint(const std::string& run_dir, std::string_view wei
   const std::string text = checkpoint_state_json(state);
   const std::string parent = checkpoint_folder(run_dir), name = checkpoint_name(state.global_step), path = parent + "/" + name;
   const std::string partial = parent + "/" + std::string(kPartialCheckpoint) + name;
-  const std::uint64_t needed = weights.size() + config.size() + text.size() + (16U << 10U);  // manifest, directories
+  const std::uint64_t needed = weights.size() + config.size() + state.run_config.size() + text.size() + (16U << 10U);  // manifest, directories
   std::error_code reason;
   fs::create_directories(parent, reason);
   if (reason) fail(parent, "cannot create it", reason);
@@ -123,7 +125,9 @@ CheckpointInfo write_checkpoint(const std::string& run_dir, std::string_view wei
     check_room(parent, needed);
     fs::create_directory(partial, reason);
     if (reason) fail(partial, "cannot create it", reason);
-    write_files(partial, {{kWeights, weights}, {kConfig, config}, {kState, text}});
+    Files files{{kWeights, weights}, {kConfig, config}, {kState, text}};
+    if (!state.run_config.empty()) files.emplace_back(kRunConfig, state.run_config);
+    write_files(partial, files);
     take_place(partial, path);
     sync_directory(parent);
   } catch (const SystemError& error) {
@@ -138,6 +142,14 @@ CheckpointInfo write_checkpoint(const std::string& run_dir, std::string_view wei
 CheckpointInfo write_checkpoint(const std::string& run_dir, Sequential& model, const CheckpointState& state) {
   if (!model.compiled() || !model.built()) throw Error("a checkpoint needs a compiled model with weights", kUsage);
   return write_checkpoint(run_dir, weights_image(model, "checkpoint"), model_config(model), state);
+}
+
+bool is_checkpoint(const std::string& path) { return path_exists(path + "/" + kManifest); }
+
+std::string checkpoint_run_config(const std::string& path) {
+  const std::string file = path + "/" + kRunConfig;
+  if (path_exists(file)) return file;
+  throw Error(path + " holds no config.yaml (an earlier Lockstep wrote it), so it cannot be resumed without its run directory; give that one, RUN_DIR/checkpoints/step-...", kUsage);
 }
 
 CheckpointState read_checkpoint_state(const std::string& path) {

@@ -14,8 +14,9 @@
 //
 //   model.weights.h5   weights and optimizer state in Keras 3's layout
 //   config.json        the model in Keras 3's form, so that the checkpoint can be loaded alone
+//   config.yaml        the run's configuration, so that the checkpoint can be resumed alone (not in those of version 0.1.0)
 //   state.json         CheckpointState
-//   manifest.json      size and SHA-256 of each of the three; written last
+//   manifest.json      size and SHA-256 of each of them; written last
 //
 // A checkpoint is written as .partial-step-..., synced and renamed, and the parent is synced: a directory named step-* is whole, or somebody
 // damaged it, which the manifest shows. All functions are called on one rank (writing: rank 0; reading: every rank may); none is collective.
@@ -48,6 +49,7 @@ struct CheckpointState {
   std::map<std::string, std::string> facts = {};
   std::map<std::string, std::string> versions = {};  ///< "lockstep" -> "0.1.0", ...
   double time = 0;                               ///< seconds since 1970 (UTC) when it was written; set by write_checkpoint
+  std::string run_config = {};  ///< config.yaml, which is not read back with the rest: checkpoint_run_config; empty: none is written
 };
 
 /// Writes a checkpoint and returns its place; `weights`: the bytes of its weight file, `config`: its config.json. One of the same step is
@@ -62,6 +64,15 @@ std::vector<CheckpointInfo> list_checkpoints(const std::string& run_dir);
 
 /// The run directory of the checkpoint with this path, RUN_DIR/checkpoints/step-00012345; empty if the path is of another form.
 std::string run_dir_of(const std::string& path);
+
+/// Whether this is the directory of a checkpoint, wherever it lies: it holds a manifest.json.
+bool is_checkpoint(const std::string& path);
+
+/// The file with the configuration of the run that wrote the checkpoint. An Error (kUsage) where there is none beside it.
+std::string checkpoint_run_config(const std::string& path);
+
+/// state.json, not verified.
+CheckpointState read_checkpoint_state(const std::string& path);
 
 /// Verifies sizes and checksums and that the state can be read; the Error names the file, expected and found. Returns the state.
 CheckpointState verify_checkpoint(const std::string& path);

@@ -14,7 +14,5 @@ std::string checkpoint_folder(const std::string& run_dir);
 std::string checkpoint_name(std::int64_t step);  ///< "step-00012345"
 /// Bytes of all files of a checkpoint, as far as they can be seen.
 std::int64_t checkpoint_bytes(const std::string& path);
-/// state.json, not verified.
-CheckpointState read_checkpoint_state(const std::string& path);
 
 }  // namespace lockstep

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "core/limits.h"
@@ -48,6 +49,19 @@ void apply_override(YAML::Node& root, const std::string& assignment, const std::
     node = without_line(YAML::Load(assignment.substr(equals + 1)));
   } catch (const YAML::Exception& error) {
     throw Error("--set " + assignment + ": the value is no YAML: " + error.msg, kUsage);
+  }
+}
+
+/// A key that is given two values: which of them counts is anybody's guess.
+void expect_one_value(const std::vector<std::string>& overrides) {
+  std::map<std::string, std::string> values;
+  for (const std::string& assignment : overrides) {
+    const std::size_t equals = assignment.find('=');
+    if (equals == std::string::npos) continue;
+    const std::string key = assignment.substr(0, equals), value = assignment.substr(equals + 1);
+    const auto [before, first] = values.try_emplace(key, value);
+    if (first || before->second == value) continue;
+    throw Error("--set: '" + key + "' is given twice, as " + before->second + " and as " + value + "; give one of them (options such as --epochs set their key, too)", kUsage);
   }
 }
 
@@ -223,6 +237,7 @@ RunConfig parse_config(const std::string& text, const std::string& file, const s
   try {
     YAML::Node root = YAML::Load(text);
     if (root.IsNull()) throw Error(file + " holds no configuration; configs/ has examples", kUsage);
+    expect_one_value(overrides);
     for (const std::string& assignment : overrides) apply_override(root, assignment, file);
     RunConfig config = read(root, file);
     config.yaml = YAML::Dump(root) + "\n";

@@ -52,6 +52,13 @@ bool SystemError::full() const { return reason_ == ENOSPC || reason_ == EDQUOT |
 
 bool SystemError::transient() const { return !full() && reason_ != EACCES && reason_ != EPERM && reason_ != EROFS; }
 
+bool path_exists(const std::string& path) {
+  std::error_code reason;
+  const std::filesystem::file_status status = std::filesystem::status(path, reason);
+  if (status.type() == std::filesystem::file_type::none) throw SystemError(path, "cannot look at it", reason.value());
+  return status.type() != std::filesystem::file_type::not_found;
+}
+
 void write_synced(const std::string& path, std::string_view bytes) {
   Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC);
   file.write(bytes);

@@ -22,6 +22,9 @@ class SystemError : public Error {
   int reason_;
 };
 
+/// Whether there is anything under this path. A SystemError where that cannot be told (permission, a stale handle).
+bool path_exists(const std::string& path);
+
 /// Creates (or empties) the file, writes the bytes and syncs them to disk. The name itself is durable after sync_directory.
 void write_synced(const std::string& path, std::string_view bytes);
 /// Makes names created in, renamed into and removed from a directory durable.

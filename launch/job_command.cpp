@@ -92,10 +92,18 @@ void JobCommand::read_hostfile(const std::string& file) {
 }
 
 void JobCommand::read_train() {
+  std::string resume;
   for (std::size_t i = 2; i < program_.size(); ++i) {
-    if (const auto directory = value_of(program_, i, {"--run-dir", "--resume"})) run_dir_ = *directory;
-    if (run_dir_of(run_dir_).empty()) continue;
-    throw Error("launch: " + run_dir_ + " is a checkpoint, which every start would begin from again; give the run directory, " + run_dir_of(run_dir_), kUsage);
+    if (const auto directory = value_of(program_, i, {"--run-dir"})) {
+      run_dir_ = *directory;
+    } else if (const auto source = value_of(program_, i, {"--resume"})) {
+      resume = *source;
+    }
+  }
+  if (!run_dir_.empty() || resume.empty()) return;
+  run_dir_ = resume;
+  if (!run_dir_of(resume).empty() || is_checkpoint(resume)) {
+    throw Error("launch: " + resume + " is a checkpoint, which every start would begin from again; give its run directory, or --run-dir DIR for a run that goes on from it", kUsage);
   }
 }
 
@@ -111,7 +119,7 @@ void JobCommand::go_on_in(const std::string& directory) {
   const auto has = [&](const std::string& option) {
     return std::any_of(program_.begin(), program_.end(), [&](const std::string& word) { return word == option || word.rfind(option + "=", 0) == 0; });
   };
-  if (has("--resume")) return;
+  if (has("--resume") && !has("--run-dir")) return;
   if (run_dir_.empty()) {
     run_dir_ = directory;
     program_.insert(program_.end(), {"--run-dir", directory});

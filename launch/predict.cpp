@@ -175,7 +175,7 @@ void predict(const PredictArguments& arguments, const World& world) {
 void add_predict(CLI::App& app) {
   auto arguments = std::make_shared<PredictArguments>();
   CLI::App* command = app.add_subcommand("predict", "A trained model's answers for the rows of a data set");
-  command->add_option("model", arguments->model, "RUN_DIR (its newest checkpoint) or MODEL.keras")->required();
+  command->add_option("model", arguments->model, "RUN_DIR (its newest checkpoint), a checkpoint (RUN_DIR/checkpoints/step-...) or MODEL.keras")->required();
   command->add_option("--data", arguments->data, "Data file (default: the run's; see --group)");
   command->add_option("--group", arguments->group, "Group of the data file (default: test; of a run without test rows, its validation or else its training rows)");
   command->add_option("--rows", arguments->rows, "Only rows FIRST:LAST, e.g. 0:3");
@@ -186,7 +186,10 @@ void add_predict(CLI::App& app) {
       "Class names come from the data file's attribute class_names.\n\n"
       "Examples:\n  lockstep predict runs/fashion_mnist-20260101-120000 --rows 0:3 --proba\n"
       "  mpirun -np 4 lockstep predict model.keras --data data/fashion_mnist.h5 --group test --out answers.csv");
-  command->callback([arguments, &app] { run_on_ranks(app, [&](World& world) { predict(*arguments, world); }); });
+  command->callback([arguments, &app] {
+    if (arguments->force && arguments->out.empty()) throw Error("predict: --force replaces the file of --out; give that, too", kUsage);
+    run_on_ranks(app, [&](World& world) { predict(*arguments, world); });
+  });
 }
 
 }  // namespace lockstep

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "io/checkpoint.h"
+#include "io/durable_file.h"
 #include "io/keras_file.h"
 #include "io/run_directory.h"
 
@@ -13,6 +14,12 @@ SavedModel load_saved_model(const std::string& source, const World& world) {
   world.agree([&] {
     if (!std::filesystem::is_directory(source)) {
       saved.emplace(SavedModel{load_model(source), {}});
+      return;
+    }
+    if (is_checkpoint(source)) {
+      const std::string config = source + "/config.yaml";
+      saved.emplace(SavedModel{load_checkpoint_model(source), {}});
+      if (path_exists(config)) saved->config = parse_config(read_config_file(config), config);
       return;
     }
     const RunDirectory directory = RunDirectory::open(source);

@@ -6,6 +6,7 @@
 
 #include "io/checkpoint_state.h"
 #include "io/config_change.h"
+#include "io/durable_file.h"
 #include "io/versions.h"
 #include "launch/training_run.h"
 
@@ -54,34 +55,89 @@ std::string list_of(const std::vector<std::string>& names) { return fmt::format(
 
 }  // namespace
 
+ResumeSource::ResumeSource(const TrainArguments& arguments) : run_dir(run_dir_of(arguments.resume)) {
+  if (!run_dir.empty()) {
+    checkpoint = arguments.resume;
+  } else if (is_checkpoint(arguments.resume)) {
+    checkpoint = arguments.resume;
+    if (arguments.run_dir.empty()) throw Error(checkpoint + " is a checkpoint outside a run directory; give --run-dir DIR for the run that goes on from it", kUsage);
+  } else {
+    run_dir = arguments.resume;
+  }
+  std::error_code neither_is_there;
+  branches = !arguments.run_dir.empty() && (run_dir.empty() || !std::filesystem::equivalent(run_dir, arguments.run_dir, neither_is_there));
+}
+
+std::filesystem::path ResumeSource::config() const {
+  const bool run_is_there = !run_dir.empty() && path_exists(run_dir + "/config.yaml");
+  if (branches && !checkpoint.empty() && (!run_is_there || path_exists(checkpoint + "/config.yaml"))) return checkpoint_run_config(checkpoint);
+  return RunDirectory::open(run_dir).config();
+}
+
 std::string all_epochs_done(std::int64_t epochs) { return fmt::format("all {} epochs done", epochs); }
 
-/// Rank 0 looks for the newest whole checkpoint of the run to resume. With --continue there may be none. Collective.
+/// Takes a directory to go on in.
+void TrainingRun::enter(const std::string& directory) {
+  directory_.emplace(arguments_.goes_on ? RunDirectory::enter(directory) : RunDirectory::open(directory));
+  if (arguments_.goes_on) check_same_run(*directory_, config_.yaml);
+  directory_->lock();  // nobody changes what is looked at from here on
+  if (arguments_.goes_on) check_same_run(*directory_, config_.yaml);
+}
+
+/// The newest one of a run that is whole; a warning for each that is passed over. None if there is none and none is needed.
+std::optional<CheckpointInfo> TrainingRun::own_checkpoint(const std::string& directory, bool needed) const {
+  const NewestCheckpoint newest = newest_checkpoint(directory);
+  for (const std::string& why : newest.skipped) fmt::print(stderr, "warning: skipped a checkpoint: {}\n", why);
+  if (!newest.found && !newest.skipped.empty()) {
+    throw Error(directory + ": every checkpoint is damaged (see the warnings above); start again in another directory");
+  }
+  if (!newest.found && needed) throw Error("no checkpoint in " + directory + " to resume from; start it again without --resume", kUsage);
+  return newest.found;
+}
+
+/// What --resume names: in the run's own directory, or to branch off from, which may be any.
+CheckpointInfo TrainingRun::source_checkpoint(const ResumeSource& source) {
+  if (source.checkpoint.empty()) return *own_checkpoint(source.run_dir, true);
+  if (!source.branches) return named_checkpoint(source.checkpoint, source.run_dir, newest_checkpoint(source.run_dir));
+  if (!is_checkpoint(source.checkpoint)) throw Error("there is no checkpoint " + source.checkpoint, kUsage);
+  const CheckpointState state = verify_checkpoint(source.checkpoint);
+  return {source.checkpoint, state.epoch + 1, state.global_step, state.time, 0};
+}
+
+/// Rank 0 looks for the checkpoint to go on from. With --continue there may be none. Collective.
 void TrainingRun::find_checkpoint() {
   if (arguments_.resume.empty() && !arguments_.goes_on) return;
   world_.agree([&] {
     if (!leads()) return;
-    const std::string of_checkpoint = run_dir_of(arguments_.resume);
-    const std::string directory = arguments_.goes_on ? arguments_.run_dir : of_checkpoint.empty() ? arguments_.resume : of_checkpoint;
-    if (std::filesystem::exists(directory)) {
-      directory_.emplace(arguments_.goes_on ? RunDirectory::enter(directory) : RunDirectory::open(directory));
-      if (arguments_.goes_on) check_same_run(*directory_, config_.yaml);
-      directory_->lock();  // nobody changes what is looked at from here on
-      if (arguments_.goes_on) check_same_run(*directory_, config_.yaml);
+    if (arguments_.goes_on && path_exists(arguments_.run_dir)) {
+      enter(arguments_.run_dir);
+      from_ = own_checkpoint(arguments_.run_dir, false);
     }
-    const NewestCheckpoint newest = newest_checkpoint(directory);
-    if (!of_checkpoint.empty()) {
-      from_ = named_checkpoint(arguments_.resume, directory, newest);
-      return;
+    if (!from_ && !arguments_.resume.empty()) {
+      const ResumeSource source(arguments_);
+      if (!source.branches && !directory_) enter(source.run_dir);
+      from_ = source_checkpoint(source);
+      expect_epochs_left(source.branches);
+    } else if (from_) {
+      expect_epochs_left(false);
     }
-    for (const std::string& why : newest.skipped) fmt::print(stderr, "warning: skipped a checkpoint: {}\n", why);
-    if (!newest.found && !newest.skipped.empty()) {
-      throw Error(directory + ": every checkpoint is damaged (see the warnings above); start again in another directory");
-    }
-    if (!newest.found && !arguments_.goes_on) throw Error("no checkpoint in " + directory + " to resume from; start it again without --resume", kUsage);
-    from_ = newest.found;
   });
   resumes_ = world_.broadcast(from_ ? "resumes" : "") == "resumes";
+}
+
+/// A run that has done what is asked for, or more, is left as it is; one that has lost the result of its last epoch does its end once more.
+void TrainingRun::expect_epochs_left(bool branches) const {
+  const CheckpointState state = read_checkpoint_state(from_->path);
+  const std::int64_t asked = config_.fit.epochs;
+  if (state.epoch < asked) return;
+  if (state.epoch > asked || state.step_in_epoch > 0) {
+    throw Error(fmt::format("{} is beyond the {} epochs that are asked for: it has done {}{}; ask for more by --epochs, or start a run of {} in another directory", from_->path,
+                            asked, state.epoch, state.step_in_epoch > 0 ? fmt::format(" and {} steps of the next", state.step_in_epoch) : "", asked),
+                kUsage);
+  }
+  if (!branches && (arguments_.goes_on || !result_is_kept(directory_->path(), asked))) return;
+  const std::string run = run_dir_of(from_->path);
+  throw Error(fmt::format("all {} epochs of {} are done; ask for more by --epochs", asked, run.empty() ? from_->path : run), kUsage);
 }
 
 /// Of --continue: whether all epochs were done before and everything of them is on disk. Collective.
@@ -100,10 +156,6 @@ void TrainingRun::resume() {
     const CheckpointState state = load_checkpoint(from_->path, *model_);
     check_same_batches(state);
     if (state.step_in_epoch > 0) check_same_epoch(state);
-    const bool lost = state.epoch == config_.fit.epochs && !result_is_kept(path_, config_.fit.epochs);  // then only the end is done once more
-    if (state.epoch >= config_.fit.epochs && !arguments_.goes_on && !lost) {
-      throw Error("all " + std::to_string(config_.fit.epochs) + " epochs of " + path_.string() + " are done; ask for more by --epochs", kUsage);
-    }
     if (!state.healthy) fmt::print(stderr, "warning: its loss or weights are not finite numbers; what is trained from here on will not be either\n");
     check_same_bits(state);
     fmt::print("resuming from {} (epoch {}, step {})\n", from_->path, state.epoch + 1, state.step_in_epoch);
@@ -142,6 +194,7 @@ CheckpointState TrainingRun::constant_state() const {
   state.loss = name_of(config_.compile.loss);
   state.learning_rate = lockstep::learning_rate(config_.compile.optimizer);
   state.facts = bit_facts();
+  state.run_config = config_.yaml;
   state.versions = all_versions();
   return state;
 }

@@ -41,13 +41,13 @@ std::vector<std::string> overrides(const TrainArguments& arguments, const RunCon
 
 /// Read by rank 0 alone, so that all ranks train the same model even where their file systems differ. Collective.
 RunConfig load_config(const TrainArguments& arguments, const World& world) {
-  const std::string of_checkpoint = run_dir_of(arguments.resume), run_dir = of_checkpoint.empty() ? arguments.resume : of_checkpoint;
-  const std::string file = run_dir.empty() ? arguments.config : run_dir + "/config.yaml";
-  std::string text;
+  std::string file, text;
   world.agree([&] {
     if (world.rank() != 0) return;
-    text = read_config_file(run_dir.empty() ? std::filesystem::path(file) : RunDirectory::open(run_dir).config());
+    file = arguments.resume.empty() ? arguments.config : ResumeSource(arguments).config().string();
+    text = read_config_file(file);
   });
+  file = world.broadcast(file);
   text = world.broadcast(text);
   RunConfig config;
   world.agree([&] {

@@ -42,6 +42,17 @@ struct TrainArguments {
   double timeout = 0;
 };
 
+/// What --resume names, and whether --run-dir makes another run of it. Looks at files: for rank 0.
+struct ResumeSource {
+  explicit ResumeSource(const TrainArguments& arguments);
+  /// The configuration to go on with: the run's, or a named checkpoint's own where the run branches off.
+  std::filesystem::path config() const;
+
+  std::string run_dir;     ///< empty: a checkpoint outside any run directory
+  std::string checkpoint;  ///< empty: the newest one
+  bool branches = false;   ///< the run goes on in the directory of --run-dir; this one is only read
+};
+
 /// A training run from its configuration (or the run directory to resume) to result.json, on all ranks; the members in the order in which
 /// they come to life. Collective.
 class TrainingRun {
@@ -51,6 +62,10 @@ class TrainingRun {
 
  private:
   void find_checkpoint();
+  CheckpointInfo source_checkpoint(const ResumeSource& source);
+  std::optional<CheckpointInfo> own_checkpoint(const std::string& directory, bool needed) const;
+  void enter(const std::string& directory);
+  void expect_epochs_left(bool branches) const;
   bool done_before();
   void run();
   void watch();

@@ -41,6 +41,7 @@ CheckpointState state_at(std::int64_t step) {
   state.data = "rows";
   state.loss = "mse";
   state.learning_rate = 0.1F;
+  state.run_config = "name: run\n";
   return state;
 }
 
@@ -58,7 +59,7 @@ TEST(Checkpoint, EverythingComesBack) {
   EXPECT_EQ(info.path, dir / "checkpoints/step-00012345");
   EXPECT_EQ(info.step, 12345);
   EXPECT_EQ(info.epoch, 3);
-  EXPECT_EQ(entries(info.path), (std::vector<std::string>{"config.json", "manifest.json", "model.weights.h5", "state.json"}));
+  EXPECT_EQ(entries(info.path), (std::vector<std::string>{"config.json", "config.yaml", "manifest.json", "model.weights.h5", "state.json"}));
   Sequential again = small_model(Adam{});
   const CheckpointState state = load_checkpoint(info.path, again), expected = state_at(12345);
   EXPECT_EQ(again.get_weights(), model.get_weights());
@@ -94,6 +95,9 @@ TEST(Checkpoint, EverythingComesBack) {
   EXPECT_EQ(state.loss, "mse");
   EXPECT_EQ(state.learning_rate, 0.1F);
   EXPECT_TRUE(state.healthy);
+  EXPECT_TRUE(is_checkpoint(info.path));
+  EXPECT_FALSE(is_checkpoint(dir.path()));
+  EXPECT_EQ(read_file(checkpoint_run_config(info.path)), expected.run_config);
   Sequential alone = load_checkpoint_model(info.path);
   EXPECT_EQ(alone.predict(small_data(5)), model.predict(small_data(5)));
   for (Sequential* one : {&model, &again, &alone}) one->fit(small_data(22), {.epochs = 1, .batch_size = 8, .verbose = 0});
