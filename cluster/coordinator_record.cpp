@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/error.h"
+#include "cluster/regular_file.h"
 
 namespace lockstep {
 namespace {
@@ -102,6 +103,7 @@ CoordinatorRecord read_record(const fs::path& run_dir) {
   if (!fs::exists(path, ignored)) {
     throw Error("no coordinator.json in " + run_dir.string() + "; it is no run directory, or its run has not started its coordinator yet");
   }
+  expect_regular_file(path.string());
   std::ifstream file(path);
   if (!file) throw Error(path.string() + ": cannot be read (" + std::strerror(errno) + "); only the user who started the run may");
   try {

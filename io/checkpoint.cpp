@@ -51,18 +51,6 @@ void take_place(const std::string& partial, const std::string& path) {
   rename(partial, path);
 }
 
-/// What killed writers left behind; nobody else writes into this run.
-void remove_leftovers(const std::string& directory) {
-  std::vector<std::string> leftovers;
-  std::error_code reason;
-  const fs::directory_iterator entries(directory, reason);
-  if (reason) fail(directory, "cannot look into it", reason);
-  for (const fs::directory_entry& entry : entries) {
-    if (entry.path().filename().string().starts_with(kPartialCheckpoint)) leftovers.push_back(entry.path().string());
-  }
-  for (const std::string& path : leftovers) remove_tree(path);
-}
-
 using Files = std::vector<std::pair<const char*, std::string_view>>;
 
 void write_files(const std::string& directory, const Files& files) {
@@ -92,13 +80,14 @@ std::string room(const std::string& parent, std::uint64_t needed) {
 void check_files(const std::string& path) {
   const std::string place = path + "/" + kManifest;
   const Json manifest = Json::parse(read_file(place), nullptr, false);
-  if (manifest.is_discarded() || !manifest.is_object() || manifest.value("format", 0) != 1 || !manifest.value("files", Json()).is_object()) {
+  const auto part = [](const Json& json, const char* key) { return json.is_object() && json.contains(key) ? json[key] : Json(); };  // of any type
+  if (part(manifest, "format") != 1 || !part(manifest, "files").is_object()) {
     throw Error(place + ": damaged, or of a newer Lockstep: expected format 1 and a list of files");
   }
   for (const char* name : {kWeights, kConfig, kRunConfig, kState}) {
-    const Json entry = manifest["files"].value(name, Json());
+    const Json entry = part(manifest["files"], name);
     if (name == kRunConfig && entry.is_null()) continue;  // not in the first checkpoints
-    if (!entry.is_object() || !entry.value("bytes", Json()).is_number_unsigned() || !entry.value("sha256", Json()).is_string()) {
+    if (!entry.is_object() || !part(entry, "bytes").is_number_unsigned() || !part(entry, "sha256").is_string()) {
       throw Error(place + ": says nothing about " + name);
     }
     const std::string file = path + "/" + name;
@@ -121,7 +110,7 @@ CheckpointInfo write_checkpoint(const std::string& run_dir, std::string_view wei
   fs::create_directories(parent, reason);
   if (reason) fail(parent, "cannot create it", reason);
   try {
-    remove_leftovers(parent);
+    remove_partial_checkpoints(parent);
     check_room(parent, needed);
     fs::create_directory(partial, reason);
     if (reason) fail(partial, "cannot create it", reason);
@@ -154,7 +143,12 @@ std::string checkpoint_run_config(const std::string& path) {
 
 CheckpointState read_checkpoint_state(const std::string& path) {
   const std::string file = path + "/" + kState;
-  return checkpoint_state_from_json(file, read_file(file));
+  CheckpointState state = checkpoint_state_from_json(file, read_file(file));
+  fs::path place(path);
+  if (!place.has_filename()) place = place.parent_path();  // "step-00000007/"
+  const std::int64_t step = checkpoint_step(place.filename().string());
+  if (step >= 0 && step != state.global_step) throw Error(fmt::format("{}: is the state of step {}, but its directory is named for step {}; was it renamed?", file, state.global_step, step));
+  return state;
 }
 
 CheckpointState verify_checkpoint(const std::string& path) {

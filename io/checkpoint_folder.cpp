@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -19,13 +21,10 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "step-";
 
-/// Step of a directory's name, -1 if it is no checkpoint's.
-std::int64_t step_of(const std::string& name) {
-  if (!name.starts_with(kPrefix)) return -1;
-  std::int64_t step = -1;
-  const char* end = name.data() + name.size();
-  const auto [stopped, failure] = std::from_chars(name.data() + kPrefix.size(), end, step);
-  return failure == std::errc() && stopped == end && name == checkpoint_name(step) ? step : -1;
+/// Whether the files of one checkpoint are not what they were, which says nothing of the others. Else the file system is at fault.
+bool tells_damage(const SystemError& error) {
+  const std::array reasons{ENOENT, ENOTDIR, EISDIR, ELOOP, EIO};
+  return std::find(reasons.begin(), reasons.end(), error.reason()) != reasons.end();
 }
 
 struct Listed {
@@ -38,11 +37,16 @@ struct Listed {
 
 std::vector<Listed> list(const std::string& run_dir) {
   std::vector<Listed> checkpoints;
-  std::error_code reason;
-  for (const fs::directory_entry& entry : fs::directory_iterator(checkpoint_folder(run_dir), reason)) {
-    const std::int64_t step = step_of(entry.path().filename().string());
-    if (step < 0 || !entry.is_directory(reason)) continue;
-    const std::string path = entry.path().string();
+  const std::string folder = checkpoint_folder(run_dir);
+  if (!path_exists(folder)) return checkpoints;
+  for (const std::string& name : directory_names(folder)) {
+    const std::int64_t step = checkpoint_step(name);
+    const std::string path = folder + "/" + name;
+    std::error_code reason;
+    if (step < 0 || !fs::is_directory(path, reason)) {
+      if (step >= 0 && reason && reason != std::errc::no_such_file_or_directory) throw SystemError(path, "cannot look at it", reason.value());
+      continue;
+    }
     Listed listed{.info = {path, 0, step, 0, checkpoint_bytes(path)}};
     try {
       const CheckpointState state = read_checkpoint_state(path);
@@ -52,6 +56,8 @@ std::vector<Listed> list(const std::string& run_dir) {
       listed.healthy = state.healthy;
       listed.monitor = state.monitor;
       listed.score = state.score;
+    } catch (const SystemError& error) {
+      if (!tells_damage(error)) throw;
     } catch (const Error&) {  // a damaged one is listed, too: its name says the step
     }
     checkpoints.push_back(std::move(listed));
@@ -82,6 +88,23 @@ std::string checkpoint_folder(const std::string& run_dir) { return run_dir + "/c
 
 std::string checkpoint_name(std::int64_t step) { return fmt::format("step-{:08}", step); }
 
+std::int64_t checkpoint_step(const std::string& name) {
+  if (!name.starts_with(kPrefix)) return -1;
+  std::int64_t step = -1;
+  const char* end = name.data() + name.size();
+  const auto [stopped, failure] = std::from_chars(name.data() + kPrefix.size(), end, step);
+  return failure == std::errc() && stopped == end && name == checkpoint_name(step) ? step : -1;
+}
+
+void remove_partial_checkpoints(const std::string& folder) {
+  for (const std::string& name : directory_names(folder)) {
+    if (!name.starts_with(kPartialCheckpoint)) continue;
+    std::error_code reason;
+    fs::remove_all(folder + "/" + name, reason);
+    if (reason) throw SystemError(folder + "/" + name, "cannot remove it", reason.value());
+  }
+}
+
 std::int64_t checkpoint_bytes(const std::string& path) {
   std::error_code reason;
   std::int64_t bytes = 0;
@@ -101,7 +124,7 @@ std::vector<CheckpointInfo> list_checkpoints(const std::string& run_dir) {
 std::string run_dir_of(const std::string& path) {
   fs::path place = fs::path(path).lexically_normal();
   if (!place.has_filename()) place = place.parent_path();  // "step-00000007/"
-  if (step_of(place.filename().string()) < 0 || fs::path(checkpoint_folder("")).filename() != place.parent_path().filename()) return "";
+  if (checkpoint_step(place.filename().string()) < 0 || fs::path(checkpoint_folder("")).filename() != place.parent_path().filename()) return "";
   const std::string run_dir = place.parent_path().parent_path().string();
   return run_dir.empty() ? "." : run_dir;
 }
@@ -118,6 +141,9 @@ NewestCheckpoint newest_checkpoint(const std::string& run_dir) {
         if (!unhealthy.found) unhealthy = {last, newest.skipped};
         newest.skipped.push_back(last.path + ": its loss or weights are not finite numbers");
       }
+    } catch (const SystemError& error) {
+      if (!tells_damage(error)) throw;
+      newest.skipped.emplace_back(error.what());
     } catch (const Error& error) {
       newest.skipped.emplace_back(error.what());
     }

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -50,13 +52,24 @@ SystemError::SystemError(const SystemError& error, const std::string& more) : Er
 
 bool SystemError::full() const { return reason_ == ENOSPC || reason_ == EDQUOT || reason_ == EFBIG; }
 
-bool SystemError::transient() const { return !full() && reason_ != EACCES && reason_ != EPERM && reason_ != EROFS; }
+bool SystemError::transient() const {
+  const std::array lasting{EACCES, EPERM, EROFS, ENOTDIR, EISDIR, ELOOP, ENAMETOOLONG};
+  return !full() && std::find(lasting.begin(), lasting.end(), reason_) == lasting.end();
+}
 
 bool path_exists(const std::string& path) {
   std::error_code reason;
   const std::filesystem::file_status status = std::filesystem::status(path, reason);
   if (status.type() == std::filesystem::file_type::none) throw SystemError(path, "cannot look at it", reason.value());
   return status.type() != std::filesystem::file_type::not_found;
+}
+
+std::vector<std::string> directory_names(const std::string& path) {
+  std::vector<std::string> names;
+  std::error_code reason;
+  for (std::filesystem::directory_iterator entry(path, reason), end; !reason && entry != end; entry.increment(reason)) names.push_back(entry->path().filename().string());
+  if (reason) throw SystemError(path, "cannot list it", reason.value());
+  return names;
 }
 
 void write_synced(const std::string& path, std::string_view bytes) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cluster/error.h"
 
@@ -15,7 +16,7 @@ class SystemError : public Error {
   int reason() const { return reason_; }  ///< errno
   /// No room: a full disk, a quota, a file that may not grow.
   bool full() const;
-  /// May be gone at the next try: not a lack of room or of permission.
+  /// May be gone at the next try: not a lack of room or of permission, nor a path that cannot be.
   bool transient() const;
 
  private:
@@ -24,6 +25,9 @@ class SystemError : public Error {
 
 /// Whether there is anything under this path. A SystemError where that cannot be told (permission, a stale handle).
 bool path_exists(const std::string& path);
+
+/// Names of all that is in a directory. A SystemError where it cannot be listed to its end.
+std::vector<std::string> directory_names(const std::string& path);
 
 /// Creates (or empties) the file, writes the bytes and syncs them to disk. The name itself is durable after sync_directory.
 void write_synced(const std::string& path, std::string_view bytes);

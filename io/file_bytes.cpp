@@ -13,6 +13,8 @@
 #include <memory>
 
 #include "cluster/error.h"
+#include "cluster/regular_file.h"
+#include "io/durable_file.h"
 
 namespace lockstep {
 namespace {
@@ -36,11 +38,12 @@ class Inflater {
 
 template <class Use>
 void for_each_piece(const std::string& path, const Use& use) {
+  expect_regular_file(path);
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), [](std::FILE* f) { return std::fclose(f); });
-  if (!file) throw Error(fmt::format("{}: cannot open it: {}", path, std::strerror(errno)));
+  if (!file) throw SystemError(path, "cannot open it", errno);
   std::array<char, 1 << 16> buffer{};
   while (const std::size_t count = std::fread(buffer.data(), 1, buffer.size(), file.get())) use(std::string_view(buffer.data(), count));
-  if (std::ferror(file.get()) != 0) throw Error(fmt::format("{}: cannot read it: {}", path, std::strerror(errno)));
+  if (std::ferror(file.get()) != 0) throw SystemError(path, "cannot read it", errno);
 }
 
 std::uint64_t tar_number(std::string_view field, const std::string& name) {

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "cluster/error.h"
+#include "cluster/regular_file.h"
 #include "io/hdf5_handle.h"
 
 namespace lockstep {
@@ -136,6 +137,7 @@ std::int64_t ArrayInfo::row_elements() const {
 }
 
 Hdf5File Hdf5File::open(const std::string& path) {
+  expect_regular_file(path);
   Hdf5Silence silence;
   Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   H5Pset_file_locking(access.get(), true, true);  // file systems without locks (Lustre, some NFS) are read all the same

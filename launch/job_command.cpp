@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "cluster/error.h"
+#include "cluster/regular_file.h"
 #include "io/checkpoint.h"
 
 namespace lockstep {
@@ -78,6 +79,7 @@ void JobCommand::read_launcher() {
 }
 
 void JobCommand::read_hostfile(const std::string& file) {
+  expect_regular_file(file);
   std::ifstream lines(file);
   if (!lines) throw Error("launch: cannot read the hostfile " + file, kUsage);
   for (std::string line; std::getline(lines, line);) {

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "cluster/error.h"
+#include "cluster/regular_file.h"
 #include "cluster/signals.h"
 #include "launch/arguments.h"
 #include "launch/child_process.h"
@@ -78,10 +79,14 @@ std::string text_of(const std::vector<std::string>& words) {
 }
 
 std::optional<Fault> Supervisor::fault() const {
-  std::ifstream file(fault_file());
-  const nlohmann::json json = nlohmann::json::parse(file, nullptr, false);
-  if (!json.is_object()) return std::nullopt;
-  return Fault{json.value("step", std::int64_t{-1}), fmt::format("[rank {} on {}] {}", json.value("rank", 0), json.value("host", ""), json.value("message", ""))};
+  try {
+    expect_regular_file(fault_file().string());
+    std::ifstream file(fault_file());
+    const nlohmann::json json = nlohmann::json::parse(file);
+    return Fault{json.value("step", std::int64_t{-1}), fmt::format("[rank {} on {}] {}", json.value("rank", 0), json.value("host", ""), json.value("message", ""))};
+  } catch (const std::exception&) {  // there is none, or what stands there is none
+    return std::nullopt;
+  }
 }
 
 /// SIGUSR1 leaves the ranks the time for a checkpoint that mpirun does not grant after SIGTERM or SIGINT.

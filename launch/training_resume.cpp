@@ -1,12 +1,15 @@
 // The part of a training run that looks at what there is in its directory: --resume and --continue.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <sstream>
 #include <nlohmann/json.hpp>
 
 #include "io/checkpoint_state.h"
 #include "io/config_change.h"
 #include "io/durable_file.h"
+#include "io/file_bytes.h"
 #include "io/versions.h"
 #include "launch/training_run.h"
 
@@ -38,6 +41,29 @@ CheckpointInfo named_checkpoint(const std::string& path, const std::string& run_
   throw Error("there is no checkpoint " + path, kUsage);
 }
 
+/// A run in which no checkpoint is found must not have had one: to start it anew would overwrite it.
+void expect_never_saved(const std::string& run_dir, std::int64_t every_epochs) {
+  std::string evidence;
+  if (const std::string file = run_dir + "/history.csv"; path_exists(file)) {
+    const std::string text = read_file(file);
+    const std::int64_t epochs = std::count(text.begin(), text.end(), '\n') - 1;
+    if (every_epochs > 0 && epochs > 2 * every_epochs) evidence = fmt::format("history.csv tells of {} epochs", epochs);  // the second waits for the first
+  }
+  for (const char* name : {"model.keras", "result.json"}) {
+    if (path_exists(run_dir + "/" + name)) evidence = std::string(name) + " is there";
+  }
+  if (const std::string file = run_dir + "/log.txt"; path_exists(file)) {
+    std::istringstream log(read_file(file));
+    for (std::string line; std::getline(log, line);) {
+      if (line.find(" checkpoint ") != std::string::npos && line.find(" written: ") != std::string::npos) evidence = "log.txt tells of one";
+    }
+  }
+  if (evidence.empty()) return;
+  throw Error(fmt::format("{0} holds no checkpoint to go on from, although it has trained ({1}); is {0}/checkpoints on a file system that is not mounted? Bring it back, "
+                          "or start anew in another directory",
+                          run_dir, evidence));
+}
+
 template <class Value>
 void expect_same(const char* key, const Value& before, const Value& now, const char* remedy) {
   if (before == now) return;
@@ -48,7 +74,7 @@ void expect_same(const char* key, const Value& before, const Value& now, const c
 bool result_is_kept(const std::filesystem::path& run_dir, std::int64_t epochs) {
   if (!std::filesystem::exists(run_dir / "result.json") || !std::filesystem::exists(run_dir / "model.keras")) return false;
   const auto json = nlohmann::json::parse(read_config_file(run_dir / "result.json"), nullptr, false);
-  return json.is_object() && json.value("ended", "") == all_epochs_done(epochs);
+  return json.is_object() && json.contains("ended") && json["ended"] == all_epochs_done(epochs);
 }
 
 std::string list_of(const std::vector<std::string>& names) { return fmt::format("'{}'", fmt::join(names, ", ")); }
@@ -91,6 +117,7 @@ std::optional<CheckpointInfo> TrainingRun::own_checkpoint(const std::string& dir
   if (!newest.found && !newest.skipped.empty()) {
     throw Error(directory + ": every checkpoint is damaged (see the warnings above); start again in another directory");
   }
+  if (!newest.found && !result_is_kept(directory, config_.fit.epochs)) expect_never_saved(directory, config_.checkpoint.every_epochs);
   if (!newest.found && needed) throw Error("no checkpoint in " + directory + " to resume from; start it again without --resume", kUsage);
   return newest.found;
 }

@@ -1,5 +1,6 @@
-/* For LD_PRELOAD: the system calls and library functions of a sick machine. FAULT names what is wrong with it. tests/e2e/doctor.sh compiles it. */
+/* For LD_PRELOAD: the system calls and library functions of a sick machine. FAULT names what is wrong with it. Tests compile it. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -66,6 +67,24 @@ int rename(const char* from, const char* to) {
     wait_ms(1);
   }
   return ((int (*)(const char*, const char*))next("rename"))(from, to);
+}
+
+/* A directory of checkpoints that cannot be listed, as after a server's restart. */
+static int stale(const char* path) {
+  const size_t length = strlen(path);
+  return fault("stale_listing") && length > 12 && strcmp(path + length - 12, "/checkpoints") == 0;
+}
+DIR* opendir(const char* path) {
+  if (stale(path)) return errno = ESTALE, NULL;
+  return ((DIR * (*)(const char*)) next("opendir"))(path);
+}
+DIR* fdopendir(int file) {
+  char link[64], path[4096];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+  const ssize_t length = readlink(link, path, sizeof path - 1);
+  path[length < 0 ? 0 : length] = 0;
+  if (stale(path)) return errno = ESTALE, NULL;
+  return ((DIR * (*)(int)) next("fdopendir"))(file);
 }
 
 /* Another rank's new file is seen late. */

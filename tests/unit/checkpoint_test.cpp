@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +10,7 @@
 #include <filesystem>
 
 #include "io/checkpoint_state.h"
+#include "io/durable_file.h"
 #include "io/file_bytes.h"
 #include "support/small_model.h"
 #include "support/temp_dir.h"
@@ -245,6 +247,53 @@ TEST(Checkpoint, AStateThatCannotBeReadIsPassedOver) {
   EXPECT_EQ(newest.found->step, 1);
   ASSERT_EQ(newest.skipped.size(), 1U);
   EXPECT_NE(newest.skipped[0].find("state.json: is not the state of a checkpoint"), std::string::npos) << newest.skipped[0];
+}
+
+TEST(Checkpoint, WhatIsNoneIsPassedOver) {
+  TempDir dir;
+  Sequential model = trained_model(Sgd{});
+  const std::string whole = write_checkpoint(dir.path(), model, state_at(1)).path;
+  const std::string path = write_checkpoint(dir.path(), model, state_at(2)).path, manifest = path + "/manifest.json";
+  const auto passed_over = [&](const std::string& why) {
+    const NewestCheckpoint newest = newest_checkpoint(dir.path());
+    ASSERT_TRUE(newest.found);
+    EXPECT_EQ(newest.found->path, whole);
+    ASSERT_EQ(newest.skipped.size(), 1U);
+    EXPECT_NE(newest.skipped[0].find(why), std::string::npos) << newest.skipped[0];
+  };
+  for (const char* text : {R"({"format": "1", "files": {}})", R"({"format": 1, "files": []})", R"({"format": [1], "files": {}})", R"([1])", "7"}) {
+    write_file(manifest, text);
+    passed_over("expected format 1 and a list of files");
+  }
+  for (const char* text : {R"(7)", R"({"bytes": "1", "sha256": "x"})", R"({"bytes": 1, "sha256": 1})", R"(["bytes"])"}) {
+    write_file(manifest, R"({"format": 1, "files": {"model.weights.h5": )" + std::string(text) + "}}");
+    passed_over("says nothing about model.weights.h5");
+  }
+  fs::remove(manifest);
+  ASSERT_EQ(mkfifo(manifest.c_str(), 0600), 0);
+  passed_over("manifest.json: is a FIFO");
+  fs::remove_all(path);
+  fs::copy(whole, dir / "checkpoints/step-00000003");
+  passed_over("state.json: is the state of step 1, but its directory is named for step 3");
+  expect_error([&] { verify_checkpoint(dir / "checkpoints/step-00000003/"); }, {"is named for step 3"});
+  fs::rename(dir / "checkpoints/step-00000003", dir / "best");
+  EXPECT_EQ(verify_checkpoint(dir / "best").global_step, 1) << "a copy may have any other name";
+}
+
+TEST(Checkpoint, AListingThatFailsIsNoEmptyRun) {
+  TempDir dir;
+  fs::create_symlink("checkpoints", dir / "checkpoints");  // to itself
+  expect_error([&] { newest_checkpoint(dir.path()); }, {"checkpoints: cannot look at it", "Too many levels"});
+  fs::remove(dir / "checkpoints");
+  write_file(dir / "checkpoints", "no directory");
+  expect_error([&] { list_checkpoints(dir.path()); }, {"checkpoints: cannot list it: Not a directory"});
+  Sequential model = trained_model(Sgd{});
+  try {
+    write_checkpoint(dir.path(), model, state_at(1));
+    ADD_FAILURE() << "written into a file";
+  } catch (const SystemError& error) {
+    EXPECT_FALSE(error.transient()) << error.what();
+  }
 }
 
 struct Score {
