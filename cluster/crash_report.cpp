@@ -52,6 +52,7 @@ extern "C" void on_crash(int number, siginfo_t*, void*) {
     line.add(static_cast<std::uint64_t>(activity->cell().step.load()));
     line.add(", ");
     line.add(place_name(activity->place()));
+    if (number == SIGBUS) line.add(" (no room for memory that ranks share, df /dev/shm; or a mapped file that became shorter)");
     line.add("\n");
     line.write_to(log_descriptor.load());
   }

@@ -85,6 +85,21 @@ bool is_loopback(const std::string& numeric_address) { return numeric_address.st
 
 bool is_wildcard(const std::string& numeric_address) { return numeric_address == "0.0.0.0" || numeric_address == "::"; }
 
+namespace {
+
+/// Whether a connection to this listening socket comes about; else errno says why not.
+bool answers(const Socket& listening) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  getsockname(listening.fd(), reinterpret_cast<sockaddr*>(&address), &length);
+  const Socket socket(address.ss_family);
+  const timeval patience{2, 0};  // a filter may swallow it
+  setsockopt(socket.fd(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  return connect(socket.fd(), reinterpret_cast<const sockaddr*>(&address), length) == 0;
+}
+
+}  // namespace
+
 void check_can_listen(const std::string& numeric_address, int port) {
   const AddressList list = look_up(numeric_address, AI_NUMERICHOST);
   sockaddr_storage address{};
@@ -98,10 +113,14 @@ void check_can_listen(const std::string& numeric_address, int port) {
   const Socket socket(address.ss_family);
   const int on = 1;
   setsockopt(socket.fd(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // as gRPC does: connections of an earlier server may linger
-  if (bind(socket.fd(), reinterpret_cast<const sockaddr*>(&address), list->ai_addrlen) == 0 && listen(socket.fd(), 1) == 0) return;
+  if (bind(socket.fd(), reinterpret_cast<const sockaddr*>(&address), list->ai_addrlen) == 0 && listen(socket.fd(), 1) == 0) {
+    if (!is_loopback(numeric_address) || answers(socket)) return;
+    throw Error("coordinator: nothing can connect to " + numeric_address + ": " + std::strerror(errno) +
+                "; the loopback interface is down or filtered: ip link set lo up, or go without: --set coordinator.enabled=false", kUsage);
+  }
   const int error = errno;
   const std::string hint = error == EADDRINUSE      ? "; choose another port, or 0 for a free one"
-                           : error == EADDRNOTAVAIL ? "; it is not an address of this host"
+                           : error == EADDRNOTAVAIL ? "; it is not an address of this host (ip addr shows them); --set coordinator.enabled=false goes without"
                            : error == EACCES        ? "; ports below 1024 are for root"
                                                     : "";
   throw Error("coordinator: cannot listen on " + join_host_port(numeric_address, port) + ": " + std::strerror(error) + hint, kUsage);

@@ -2,17 +2,27 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <mutex>
 #include <new>
 #include <optional>
 #include <system_error>
+#include <thread>
+#include <vector>
 
 #include "cluster/cgroup.h"
+#include "cluster/world.h"
 
 namespace lockstep {
 namespace {
@@ -86,27 +96,115 @@ std::string out_of_memory_text() {
   return "cannot get memory: " + room.limit + ", of which " + gib(room.bytes) + " are left; " + room.option + ", a smaller batch or model, or fewer threads (--threads)";
 }
 
-std::string out_of_threads_text() {
-  const std::string fewer = ", or fewer threads: --threads 1, --set coordinator.enabled=false";
+namespace {
+
+std::string thread_limits() {
+  std::vector<std::string> limits;  // those that may be the cause
   for (const std::filesystem::path& folder : cgroup_folders("pids")) {
     const std::optional<double> most = cgroup_number(folder / "pids.max"), used = cgroup_number(folder / "pids.current");
-    if (!most || !used || *used + 8 < *most) continue;
-    return fmt::format("cannot start a thread: cgroup {} allows {:.0f} processes and threads (pids.max), {:.0f} are in use; raise pids.max (docker run --pids-limit){}",
-                       folder.string(), *most, *used, fewer);
+    if (!most || !used) continue;
+    limits.push_back(fmt::format("cgroup {} allows {:.0f} processes and threads (pids.max; docker run --pids-limit), {:.0f} are in use", folder.string(), *most, *used));
   }
-  const MemoryRoom room = memory_room();
-  if (room.bytes < 64 * (1 << 20)) return "cannot start a thread, for its stack: " + room.limit + "; " + room.option + fewer;
-  const std::optional<double> most = soft_limit(RLIMIT_NPROC);
-  if (!most) return "cannot start a thread: the kernel gives no more (kernel.threads-max, kernel.pid_max)" + fewer;
-  return fmt::format("cannot start a thread: ulimit -u allows this user {:.0f} processes and threads; a higher ulimit -u{}", *most, fewer);
+  if (const auto most = soft_limit(RLIMIT_AS)) limits.push_back("ulimit -v allows " + gib(*most) + " of address space, also for the stacks of threads");
+  if (const auto most = soft_limit(RLIMIT_NPROC); most && geteuid() != 0) {  // root is exempt
+    limits.push_back(fmt::format("ulimit -u allows this user {:.0f} processes and threads", *most));
+  }
+  if (limits.empty()) limits.emplace_back("the host gives no more (kernel.threads-max, kernel.pid_max)");
+  return fmt::format("{}; raise {}, or start fewer threads: --threads 1, --set coordinator.enabled=false", fmt::join(limits, "; "),
+                     limits.size() == 1 ? "that limit" : "the one that is reached");
 }
+
+/// "; ulimit -f allows files of 1.0 MiB ..." where the text tells of such an error.
+std::string limit_hint(const std::string& text) {
+  if (text.find("ulimit") != std::string::npos) return "";
+  const auto says = [&](int error) { return text.find(std::strerror(error)) != std::string::npos; };
+  if (const auto most = soft_limit(RLIMIT_FSIZE); most && says(EFBIG)) return "; ulimit -f allows files of " + gib(*most) + ": ulimit -f unlimited";
+  if (says(EMFILE)) return fmt::format("; ulimit -n allows {:.0f} open files: ulimit -n 4096", open_files_allowed());
+  return "";
+}
+
+}  // namespace
+
+std::string out_of_threads_text() { return "cannot start a thread: " + thread_limits(); }
 
 std::string error_text(const std::exception& error) {
   if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return out_of_memory_text();
   const auto* system = dynamic_cast<const std::system_error*>(&error);
   const bool filesystem = dynamic_cast<const std::filesystem::filesystem_error*>(&error) != nullptr;
   if (system != nullptr && !filesystem && system->code() == std::errc::resource_unavailable_try_again) return out_of_threads_text();
-  return error.what();
+  return error.what() + limit_hint(error.what());
 }
+
+void check_threads(int count) {
+  std::mutex mutex;
+  std::unique_lock held(mutex);
+  std::vector<std::thread> threads;
+  const auto end = [&] {
+    held.unlock();
+    for (std::thread& thread : threads) thread.join();
+  };
+  try {
+    while (static_cast<int>(threads.size()) < count) threads.emplace_back([&mutex] { const std::lock_guard all_are_there(mutex); });
+  } catch (const std::system_error&) {
+    const std::string limits = thread_limits();  // while the threads are there
+    end();
+    throw Error(fmt::format("only {} of the {} threads that are needed can be started: {}", threads.size(), count, limits));
+  }
+  end();
+}
+
+int open_files_needed(int ranks) { return 32 + 4 * ranks; }
+
+double open_files_allowed() { return soft_limit(RLIMIT_NOFILE).value_or(std::numeric_limits<double>::infinity()); }
+
+void check_open_files(int ranks) {
+  if (open_files_allowed() >= open_files_needed(ranks)) return;
+  throw Error(fmt::format("ulimit -n allows {:.0f} open files, about {} are needed; ulimit -n 4096", open_files_allowed(), open_files_needed(ranks)));
+}
+
+void check_address_space(double bytes, const std::string& what) {
+  MemoryRoom room{std::numeric_limits<double>::infinity(), "", ""};
+  limit_by_process(room);
+  if (room.bytes < bytes) throw Error(fmt::format("{}, of which {} are left; {} needs about {}; {}", room.limit, gib(room.bytes), what, gib(bytes), room.option));
+}
+
+void check_before_mpi() {
+  constexpr int kThreads = 6;                             // that MPI starts
+  constexpr double kAddressSpace = 160.0 * (1 << 20);     // its libraries and buffers
+  constexpr double kSegment = 4.5 * (1 << 20);            // of each rank, in /dev/shm
+  const auto number = [](const char* name) {
+    const char* const text = std::getenv(name);
+    return text == nullptr ? 0 : std::atoi(text);
+  };
+  try {
+    check_open_files(std::max(1, number("OMPI_COMM_WORLD_SIZE")));
+    check_threads(kThreads);
+    check_address_space(kAddressSpace, "MPI");
+    if (number("OMPI_COMM_WORLD_LOCAL_SIZE") > 1) check_shared_memory(kSegment, "MPI");
+  } catch (const Error&) {
+    if (launcher_rank() > 0) std::this_thread::sleep_for(std::chrono::seconds(5));  // the launcher ends this process when rank 0 has told it
+    throw;
+  }
+}
+
+double shared_memory_free() {
+  struct statvfs shm{};
+  return statvfs("/dev/shm", &shm) == 0 ? static_cast<double>(shm.f_bavail) * static_cast<double>(shm.f_frsize) : -1;
+}
+
+void check_shared_memory(double bytes, const std::string& what) {
+  const double free = shared_memory_free();
+  if (free < 0) throw Error("there is no /dev/shm, where ranks of a host share memory; mount -t tmpfs tmpfs /dev/shm");
+  if (free < bytes) throw Error("/dev/shm has " + gib(free) + " free, " + what + " needs about " + gib(bytes) + " of it; " + shared_memory_option(std::max(2 * bytes, 64.0 * (1 << 20))));
+  if (const auto most = soft_limit(RLIMIT_FSIZE); most && *most < bytes) {
+    throw Error("ulimit -f allows files of " + gib(*most) + ", " + what + " needs one of about " + gib(bytes) + " in /dev/shm; ulimit -f unlimited");
+  }
+}
+
+std::string shared_memory_option(double bytes) {
+  return fmt::format("mount -o remount,size={0:.0f}M /dev/shm; containers: docker run --shm-size={0:.0f}m, or --ipc=host", bytes / (1 << 20));
+}
+
+void survive_file_size_limit() noexcept { std::signal(SIGXFSZ, SIG_IGN); }
 
 }  // namespace lockstep

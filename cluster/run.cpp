@@ -132,10 +132,10 @@ int run_in(Session& session, const std::function<void(World&)>& program) {
   } catch (const AgreedExit& exit) {
     return exit.code;
   } catch (const AgreedError& error) {  // every rank is here: leave in good order
-    if (world.rank() == error.failing_rank()) report(error.failing_rank(), error.failing_host(), error.what());
+    if (world.rank() == error.failing_rank()) report(error.failing_rank(), error.failing_host(), error_text(error).c_str());
     return error.exit_code();
   } catch (const Error& error) {
-    return fail(error.what(), error.exit_code() == kOk ? kFailed : error.exit_code());
+    return fail(error_text(error).c_str(), error.exit_code() == kOk ? kFailed : error.exit_code());
   } catch (const std::exception& error) {
     return fail(error_text(error).c_str(), kFailed);
   } catch (...) {
@@ -146,11 +146,13 @@ int run_in(Session& session, const std::function<void(World&)>& program) {
 }  // namespace
 
 int run(int argc, char** argv, const std::function<void(World&)>& program) {
+  survive_file_size_limit();
   try {
+    if (started_by_launcher() && !mpi_initialized()) check_before_mpi();
     Session session(argc, argv);
     return run_in(session, program);
   } catch (const Error& error) {  // there is no session
-    report(0, World().hostname(), error.what());
+    report(launcher_rank(), World().hostname(), error_text(error).c_str());
     return error.exit_code();
   }
 }

@@ -190,7 +190,7 @@ void World::agree(const std::function<void()>& work) const {
   try {
     work();
   } catch (const Error& error) {
-    message = error.what();
+    message = error_text(error);
     code = error.exit_code() == kOk ? kFailed : error.exit_code();
   } catch (const std::exception& error) {
     message = error_text(error);

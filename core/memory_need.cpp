@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cluster/error.h"
+#include "cluster/process_limits.h"
 #include "core/network.h"
 
 namespace lockstep {
@@ -39,14 +40,14 @@ MemoryNeed MemoryNeed::of(Network& network, std::size_t slots, std::int64_t own,
 
 void MemoryNeed::check(int ranks) const {
   const HostMemory host = host_memory();
-  if (host.memory > 0 && weights + rows * ranks > host.memory + host.swap) fail();
+  if ((host.memory > 0 && weights + rows * ranks > host.memory + host.swap) || weights + rows > memory_room().bytes) fail();
 }
 
 void MemoryNeed::fail() const {
-  const HostMemory host = host_memory();
-  throw Error(fmt::format("a model of {} parameters{} needs about {:.1f} GiB on this rank; its host has {:.1f} GiB of memory and {:.1f} GiB of swap, and other "
-                          "programs and limits (ulimit -v, cgroups) may leave less. Make the model smaller{}",
-                          parameters, batch > 0 ? fmt::format(" and batch {}", batch) : "", (weights + rows) / kGiB, host.memory / kGiB, host.swap / kGiB,
+  const MemoryRoom room = memory_room();
+  const std::string limit = room.limit.empty() ? "more than there is" : fmt::format("{}, of which {:.1f} GiB are left ({})", room.limit, room.bytes / kGiB, room.option);
+  throw Error(fmt::format("a model of {} parameters{} needs about {:.1f} GiB on this rank; {}. Make the model smaller{}", parameters,
+                          batch > 0 ? fmt::format(" and batch {}", batch) : "", (weights + rows) / kGiB, limit,
                           batch > 0 ? " or the batch, or train on more hosts" : ""));
 }
 

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "cluster/process_limits.h"
 #include "io/durable_file.h"
 #include "io/keras_config.h"
 
@@ -74,7 +75,7 @@ void CheckpointWriter::write(CheckpointState state) {
     state.healthy = state.healthy && snapshot_.finite();
     try_to_write(state);
   } catch (const std::exception& error) {
-    failure = fmt::format("no checkpoint of step {}: {}", state.global_step, error.what());
+    failure = fmt::format("no checkpoint of step {}: {}", state.global_step, error_text(error));
     events_.failed(failure);
   }
   finished(failure);
@@ -89,7 +90,7 @@ void CheckpointWriter::try_to_write(const CheckpointState& state) {
       break;
     } catch (const SystemError& error) {
       if (!error.transient() || tries == options_.retry_after.size()) throw;
-      events_.warning(fmt::format("checkpoint of step {}: {}; trying again in {:.1f} s", state.global_step, error.what(),
+      events_.warning(fmt::format("checkpoint of step {}: {}; trying again in {:.1f} s", state.global_step, error_text(error),
                                   std::chrono::duration<double>(options_.retry_after[tries]).count()));
       std::this_thread::sleep_for(options_.retry_after[tries]);
     }
@@ -97,7 +98,7 @@ void CheckpointWriter::try_to_write(const CheckpointState& state) {
   try {
     prune_checkpoints(run_dir_, options_.keep);
   } catch (const std::exception& error) {
-    events_.warning(std::string("an old checkpoint stays: ") + error.what());
+    events_.warning(std::string("an old checkpoint stays: ") + error_text(error));
   }
 }
 

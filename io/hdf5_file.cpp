@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -124,6 +125,29 @@ void read_block(hid_t file, const std::string& path, const ArrayInfo& info, std:
              "cannot read rows " + std::to_string(lo) + " to " + std::to_string(hi) + "; the file may be damaged or cut short");
 }
 
+/// What H5Fopen or H5Fcreate returned, and HDF5's message.
+struct Opened {
+  hid_t id;
+  std::string message;
+
+  bool locked_out() const { return id < 0 && message.find("unable to lock file") != std::string::npos; }
+  bool held_elsewhere() const { return locked_out() && message.find(fmt::format("errno = {},", EWOULDBLOCK)) != std::string::npos; }
+};
+
+/// Opens with HDF5's locks, or without them where the file system has none (Lustre, some NFS).
+template <class Open>
+Opened open_locked(const Open& open) {
+  Opened opened{-1, ""};
+  for (const bool locks : {true, false}) {
+    Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+    H5Pset_file_locking(access.get(), locks, true);
+    opened.id = open(access.get());
+    if (opened.id < 0) opened.message = hdf5_message();  // before the next call clears it
+    if (!opened.locked_out() || opened.held_elsewhere()) break;
+  }
+  return opened;
+}
+
 [[noreturn]] void refuse_value(const std::string& place, std::int64_t row, const std::string& value) {
   throw Error(place + ", row " + std::to_string(row) + ": expected a whole number of 64 bits, found " + value);
 }
@@ -139,21 +163,23 @@ std::int64_t ArrayInfo::row_elements() const {
 Hdf5File Hdf5File::open(const std::string& path) {
   expect_regular_file(path);
   Hdf5Silence silence;
-  Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  H5Pset_file_locking(access.get(), true, true);  // file systems without locks (Lustre, some NFS) are read all the same
-  const hid_t id = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get());
-  if (id < 0) {
-    const std::string message = hdf5_message();  // before the next call clears it
-    if (H5Fis_hdf5(path.c_str()) == 0) throw Error(path + ": not an HDF5 file (make one with 'lockstep data import')");
-    throw Error(path + ": cannot open it" + message);
+  const Opened opened = open_locked([&](hid_t access) { return H5Fopen(path.c_str(), H5F_ACC_RDONLY, access); });
+  if (opened.held_elsewhere()) {
+    throw Error(path + ": another process has it open for writing and has locked it; let that process close it, or, where nobody writes it: "
+                       "export HDF5_USE_FILE_LOCKING=FALSE");
   }
-  return Hdf5File(path, id);
+  if (opened.id < 0) {
+    if (H5Fis_hdf5(path.c_str()) == 0) throw Error(path + ": not an HDF5 file (make one with 'lockstep data import')");
+    throw Error(path + ": cannot open it" + opened.message);
+  }
+  return Hdf5File(path, opened.id);
 }
 
 Hdf5File Hdf5File::create(const std::string& path) {
   Hdf5Silence silence;
-  const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-  return Hdf5File(path, hdf5_check(id, path, "cannot create it"));
+  const Opened opened = open_locked([&](hid_t access) { return H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access); });
+  if (opened.id < 0) throw Error(path + ": cannot create it" + opened.message);
+  return Hdf5File(path, opened.id);
 }
 
 Hdf5File::Hdf5File(Hdf5File&& other) noexcept : path_(std::move(other.path_)), id_(std::exchange(other.id_, -1)) {}

@@ -1,7 +1,6 @@
 // Memory that the ranks of a host share, cross-memory attach, and limits of the process.
 #include <fmt/format.h>
 #include <sys/resource.h>
-#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -15,7 +14,10 @@
 #include <set>
 
 #include "cluster/mpi_variables.h"
+#include "cluster/placement.h"
+#include "cluster/process_limits.h"
 #include "launch/doctor.h"
+#include "launch/run_limits.h"
 
 namespace lockstep {
 namespace {
@@ -102,12 +104,7 @@ Json stale_shared_memory() {
 
 Json probe_shared(const Examination& examination) {
   Json facts;
-  struct statvfs shm{};
-  if (statvfs(kShm, &shm) != 0) {
-    facts["missing"] = std::strerror(errno);
-  } else {
-    facts["free"] = static_cast<double>(shm.f_bavail) * static_cast<double>(shm.f_frsize);
-  }
+  facts["free"] = shared_memory_free();
   if (examination.leads_host()) facts["stale"] = stale_shared_memory();
   return facts;
 }
@@ -117,26 +114,22 @@ double shared_bytes(const Examination& examination, std::size_t ranks) {
   const double copies = static_cast<double>(ranks);
   double bytes = copies * 4.5 * kMiB;
   if (examination.model == nullptr || ranks < 2) return bytes;
-  Sequential& model = *examination.model;
-  double parameters = 0, widths = static_cast<double>(elements(model.input_shape()));
-  for (const WeightView& weight : model.weights()) parameters += static_cast<double>(weight.values.size());
-  for (std::size_t layer = 0; layer < model.layers().size(); ++layer) widths += 2 * static_cast<double>(elements(model.output_shape(layer)));
-  return bytes + 4 * (parameters * (copies + 1) + widths * static_cast<double>(examination.config->fit.batch_size));
+  return bytes + shared_model_bytes(*examination.model, examination.config->fit.batch_size, ranks);
 }
 
 Verdict judge_shared(const Case& facts) {
   Verdict verdict{"room in /dev/shm, nothing left over in it"};
   for (const std::vector<int>& ranks : facts.hosts()) {
     const Json& fact = facts.of(ranks.front());
-    if (fact.contains("missing")) {
-      verdict.problem(ranks, std::string("no /dev/shm: ") + fact["missing"].get<std::string>(), "Ranks of one host cannot share memory.", "mount -t tmpfs tmpfs /dev/shm");
+    if (fact["free"] < 0) {
+      verdict.problem(ranks, "no /dev/shm", "Ranks of one host cannot share memory.", "mount -t tmpfs tmpfs /dev/shm");
       continue;
     }
     const double need = shared_bytes(facts.examination, ranks.size()), free = fact["free"];
     if (ranks.size() > 1 && free < need) {
       verdict.problem(ranks, fmt::format("{:.0f} MiB free in /dev/shm, where {} ranks need about {:.0f} MiB", free / kMiB, ranks.size(), need / kMiB),
                       "A rank ends with SIGBUS or 'No space left on device' when it touches memory that is not there.",
-                      fmt::format("mount -o remount,size={:.0f}M /dev/shm; containers: docker run --shm-size={:.0f}m, or --ipc=host", 2 * need / kMiB, 2 * need / kMiB));
+                      shared_memory_option(2 * need));
     }
     if (fact["stale"]["names"].empty()) continue;
     verdict.warning({ranks.front()}, fmt::format("{} files of dead MPI jobs in /dev/shm, {:.0f} MiB: {}", fact["stale"]["names"].size(),
@@ -152,30 +145,39 @@ double limit(int resource) {
   return value.rlim_cur == RLIM_INFINITY ? -1 : static_cast<double>(value.rlim_cur);
 }
 
-Json probe_limits(const Examination&) {
+/// "" or what a run of this rank would end with.
+std::string denied(const Examination& examination) {
+  const RunConfig* const config = examination.config;
+  const int threads = threads_for_rank(examination.world, config == nullptr ? 0 : config->fit.threads);
+  try {
+    check_rank_limits(examination.world.size(), threads, config == nullptr || config->coordinator);
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+Json probe_limits(const Examination& examination) {
   std::ifstream pattern("/proc/sys/kernel/core_pattern");
   std::string core;
   std::getline(pattern, core);
   std::error_code ignored;
-  return {{"files", limit(RLIMIT_NOFILE)},
+  return {{"denied", denied(examination)},
           {"locked", limit(RLIMIT_MEMLOCK)},
           {"dumps", limit(RLIMIT_CORE) != 0 && !core.starts_with('|')},
           {"rdma", fs::exists("/sys/class/infiniband", ignored) && !fs::is_empty("/sys/class/infiniband", ignored)}};
 }
 
 Verdict judge_limits(const Case& facts) {
-  Verdict verdict{"open files, locked memory, core dumps"};
-  const double need = 64 + 4.0 * facts.ranks();  // a connection to each rank over each of a few networks
-  std::vector<int> few, locked, dumps;
+  Verdict verdict{"open files, threads, address space, locked memory, core dumps"};
+  for (const auto& [text, ranks] : facts.by("denied")) {
+    if (!text.empty()) verdict.problem(ranks, text, "A run ends with this message before its first step.", "what the message says; before the launcher");
+  }
+  std::vector<int> locked, dumps;
   for (int rank = 0; rank < facts.ranks(); ++rank) {
     const Json& fact = facts.of(rank);
-    if (fact["files"] >= 0 && fact["files"] < need) few.push_back(rank);
     if (fact["rdma"].get<bool>() && fact["locked"] >= 0) locked.push_back(rank);
     if (fact["dumps"].get<bool>()) dumps.push_back(rank);
-  }
-  if (!few.empty()) {
-    verdict.problem(few, fmt::format("{:.0f} open files are allowed (ulimit -n), about {:.0f} are needed", facts.of(few.front())["files"].get<double>(), need),
-                    "Connections between ranks, or data files, fail to open.", "ulimit -n 4096 before the launcher; for good: nofile in /etc/security/limits.conf");
   }
   if (!locked.empty()) {
     verdict.warning(locked, fmt::format("{:.0f} KiB of memory may be locked (ulimit -l), and there is an InfiniBand or RoCE card", facts.of(locked.front())["locked"].get<double>() / 1024),

@@ -23,6 +23,7 @@ void run_on_ranks(const CLI::App& app, const std::function<void(World&)>& progra
 
 int main(int argc, char** argv) {
   lockstep::leave_files_at_exit();
+  lockstep::survive_file_size_limit();
   CLI::App app{"Lockstep: distributed data-parallel training on CPU clusters (Keras models, oneDNN, HDF5, MPI, gRPC)"};
   app.name("lockstep");
   app.set_version_flag("--version", LOCKSTEP_VERSION);
@@ -51,7 +52,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return (tells ? app.exit(e) : e.get_exit_code()) == 0 ? lockstep::kOk : lockstep::kUsage;
   } catch (const lockstep::Error& e) {
-    if (tells) std::fprintf(stderr, "lockstep: %s\n", e.what());
+    if (tells) std::fprintf(stderr, "lockstep: %s\n", lockstep::error_text(e).c_str());
     return e.exit_code();
   } catch (const std::exception& e) {
     std::fprintf(stderr, "lockstep: %s\n", lockstep::error_text(e).c_str());

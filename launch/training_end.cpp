@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "cluster/core_round_trip.h"
+#include "cluster/process_limits.h"
 #include "cluster/process_usage.h"
 #include "io/keras_file.h"
 #include "io/trace_file.h"
@@ -113,7 +114,7 @@ std::string TrainingRun::write_result(RunResult result, const std::string& failu
   try {
     write_text_file(directory_->result(), result_json(result));
   } catch (const std::exception& error) {
-    return failures + (failures.empty() ? "" : "; ") + error.what();
+    return failures + (failures.empty() ? "" : "; ") + error_text(error);
   }
   return failures;
 }
@@ -125,7 +126,7 @@ std::string TrainingRun::write_results(const RunResult& result) {
     try {
       work();
     } catch (const std::exception& error) {
-      failures += (failures.empty() ? "" : "; ") + std::string(error.what());
+      failures += (failures.empty() ? "" : "; ") + error_text(error);
     }
   };
   attempt([&] { csv_->finish(); });

@@ -9,10 +9,12 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/fingerprint.h"
+#include "cluster/process_limits.h"
 #include "cluster/process_usage.h"
 #include "io/data_digest.h"
 #include "io/trace_file.h"
 #include "io/versions.h"
+#include "launch/run_limits.h"
 #include "launch/train_callbacks.h"
 
 namespace lockstep {
@@ -217,12 +219,13 @@ void TrainingRun::run() {
   open_data_sets();
   compare_ranks();
   make_model();
+  const int threads = threads_for_rank(world_, config_.fit.threads);
+  config_.fit.threads = threads;
+  check_limits();
   begin_trace();
   make_directory();
   watch();
   resume();
-  const int threads = threads_for_rank(world_, config_.fit.threads);
-  config_.fit.threads = threads;
   announce(threads);
   board_.start(info(threads));
   arguments_.directory_made();
@@ -244,6 +247,15 @@ void TrainingRun::run() {
     if (leads()) directory_->log(std::string("failed: ") + error.what());
     throw;
   }
+}
+
+/// Limits that would stop the run later, and not with a message of ours. Collective.
+void TrainingRun::check_limits() {
+  world_.agree([&] {
+    check_rank_limits(world_.size(), config_.fit.threads, config_.coordinator);
+    const int ranks = world_.local_size();
+    if (ranks > 1) check_shared_memory(shared_model_bytes(*model_, config_.fit.batch_size, static_cast<std::size_t>(ranks)), fmt::format("a model on {} ranks of a host", ranks));
+  });
 }
 
 /// What a file system or an installation that is not the same on all hosts would silently spoil. Collective.

@@ -74,6 +74,7 @@ class TrainingRun {
   void open_data_sets();
   void make_model();
   void check_rows();
+  void check_limits();
   void make_directory();
   void resume();
   CheckpointState constant_state() const;

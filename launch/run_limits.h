@@ -1,0 +1,16 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "core/sequential.h"
+
+// Limits of the process and its host that would stop a run: what lockstep doctor reports and lockstep train refuses to start with.
+namespace lockstep {
+
+/// An Error that names the limit and the option, if this rank cannot open the files, start the threads or map the memory that a run needs.
+void check_rank_limits(int ranks, int threads, bool coordinator);
+
+/// Bytes of /dev/shm that `ranks` ranks of a host share for a model: weights, gradients, activations and deltas. Built models.
+double shared_model_bytes(Sequential& model, std::int64_t batch_size, std::size_t ranks);
+
+}  // namespace lockstep
