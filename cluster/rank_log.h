@@ -4,7 +4,6 @@
 
 namespace lockstep {
 
-class Activity;
 class World;
 
 /// The log of one rank: what it did and how it ended, since the output of a dying rank is lost. A line is one write(2), so that nothing that was said is
@@ -33,15 +32,5 @@ class RankLog {
 
 /// The last line of a log that tells how its process ended ("crashed: ...", "second signal ..."); "" if there is none or it cannot be read.
 std::string last_words(const std::filesystem::path& log);
-
-/// While it lives, a crash (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT) puts a line with signal, place and step into the log before it takes its course.
-/// One object at a time in a process.
-class CrashReport {
- public:
-  CrashReport(const RankLog& log, const Activity& activity);
-  ~CrashReport();
-  CrashReport(const CrashReport&) = delete;
-  CrashReport& operator=(const CrashReport&) = delete;
-};
 
 }  // namespace lockstep

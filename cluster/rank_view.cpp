@@ -7,6 +7,7 @@
 #include <new>
 #include <sstream>
 
+#include "cluster/crash_report.h"
 #include "cluster/rank_log.h"
 
 namespace lockstep {
@@ -23,6 +24,7 @@ RankView::RankView(const World& world)
       kills_(out_of_memory_kills()),
       answered_(Clock::now()) {
   world.activity().move_to(cell_);
+  mark_told_crash(&cell_->leaving);
   world.barrier();  // every cell is there
   const std::vector<std::string> names = world.all_gather(fmt::format("{} {} {}", getpid(), world.local_rank(), world.hostname()));
   const std::vector<std::string> hosts = world.all_gather(fmt::format("{}", host_number()));
@@ -41,7 +43,10 @@ RankView::RankView(const World& world)
   }
 }
 
-RankView::~RankView() { world_.activity().move_to(nullptr); }
+RankView::~RankView() {
+  mark_told_crash(nullptr);
+  world_.activity().move_to(nullptr);
+}
 
 /// The lowest rank of this host, told through the host's memory: names need not be unique. Collective.
 int RankView::host_number() {

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <optional>
 
+#include "cluster/crash_report.h"
 #include "cluster/deadline.h"
 #include "cluster/mpi_call.h"
 #include "cluster/process_limits.h"
@@ -69,6 +70,8 @@ bool mpi_finalized() {
   return finalized != 0;
 }
 
+std::string speaker(int rank, const std::string& host) { return "[rank " + std::to_string(rank) + " on " + host + "] "; }
+
 }  // namespace
 
 int launcher_rank() {
@@ -80,6 +83,7 @@ int launcher_rank() {
 
 Session::Session(int& argc, char**& argv) {
   const bool embedded = mpi_initialized();
+  mark_told_crash(nullptr);  // looks at the environment as the launcher has left it
   if (!embedded && started_by_launcher()) {
     int provided = 0;
     const Deadline deadline = init_deadline();
@@ -92,6 +96,7 @@ Session::Session(int& argc, char**& argv) {
     world_ = World::over(&all);
   }
   if (!embedded) check_launcher(world_.size());
+  report_crashes(speaker(world_.rank(), world_.hostname()), world_.rank());
 }
 
 Session::~Session() {
@@ -115,7 +120,7 @@ namespace {
 
 void report(int rank, const std::string& host, const char* what) {
   std::fflush(stdout);
-  std::fprintf(stderr, "[rank %d on %s] %s\n", rank, host.c_str(), what);
+  std::fprintf(stderr, "%s%s\n", speaker(rank, host).c_str(), what);
   std::fflush(stderr);
 }
 

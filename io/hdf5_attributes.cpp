@@ -52,15 +52,6 @@ OpenAttribute open_attribute(hid_t file, const std::string& path, const std::str
   return {std::move(owner), std::move(attribute), std::move(type), std::move(space), count};
 }
 
-std::vector<std::string> read_variable_strings(const OpenAttribute& open, const std::string& place) {
-  std::vector<char*> pointers(static_cast<std::size_t>(open.count), nullptr);
-  hdf5_check(H5Aread(open.attribute.get(), open.type.get(), pointers.data()), place, "cannot read it");
-  std::vector<std::string> values;
-  for (const char* pointer : pointers) values.emplace_back(pointer == nullptr ? "" : pointer);
-  H5Dvlen_reclaim(open.type.get(), open.space.get(), H5P_DEFAULT, pointers.data());
-  return values;
-}
-
 std::vector<std::string> read_fixed_strings(const OpenAttribute& open, const std::string& place) {
   const std::size_t width = H5Tget_size(open.type.get());
   std::string bytes(width * static_cast<std::size_t>(open.count), '\0');
@@ -106,7 +97,7 @@ extern "C" herr_t collect_attribute(hid_t, const char* name, const H5A_info_t*, 
 
 }  // namespace
 
-Hdf5Silence::Hdf5Silence() {
+Hdf5Silence::Hdf5Silence(std::string_view file, std::string_view kind, std::string_view name, std::string_view owner) : reading_(file, kind, name, owner) {
   H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }
@@ -138,13 +129,13 @@ Hdf5Handle hdf5_open_object(std::int64_t file, const std::string& path, const st
 }
 
 bool Hdf5File::has_attribute(const std::string& object, const std::string& name) const {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_, "attribute", name, object);
   const Hdf5Handle owner = hdf5_open_object(id_, path_, object);
   return H5Aexists(owner.get(), name.c_str()) > 0;
 }
 
 std::vector<std::string> Hdf5File::attributes(const std::string& object) const {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_, "the attributes", {}, object);
   const Hdf5Handle owner = hdf5_open_object(id_, path_, object);
   std::vector<std::string> names;
   hdf5_check(H5Aiterate2(owner.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, collect_attribute, &names), path_,
@@ -154,12 +145,12 @@ std::vector<std::string> Hdf5File::attributes(const std::string& object) const {
 }
 
 std::vector<std::string> Hdf5File::read_strings(const std::string& object, const std::string& name) const {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_, "attribute", name, object);
   const std::string place = attribute_place(path_, object, name);
   const OpenAttribute open = open_attribute(id_, path_, object, name);
   if (H5Tget_class(open.type.get()) != H5T_STRING) throw Error(place + ": expected strings");
   if (open.count <= 0) return {};
-  return H5Tis_variable_str(open.type.get()) > 0 ? read_variable_strings(open, place) : read_fixed_strings(open, place);
+  return H5Tis_variable_str(open.type.get()) > 0 ? hdf5_heap_strings(id_, open.attribute.get(), static_cast<std::size_t>(open.count), place) : read_fixed_strings(open, place);
 }
 
 std::string Hdf5File::read_string(const std::string& object, const std::string& name) const {
@@ -171,28 +162,28 @@ std::string Hdf5File::read_string(const std::string& object, const std::string& 
 }
 
 std::int64_t Hdf5File::read_int(const std::string& object, const std::string& name) const {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_, "attribute", name, object);
   std::int64_t value = 0;
   read_number(id_, path_, object, name, H5T_NATIVE_INT64, &value);
   return value;
 }
 
 double Hdf5File::read_double(const std::string& object, const std::string& name) const {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_, "attribute", name, object);
   double value = 0;
   read_number(id_, path_, object, name, H5T_NATIVE_DOUBLE, &value);
   return value;
 }
 
 void Hdf5File::write_string(const std::string& object, const std::string& name, const std::string& value) {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_, "attribute", name, object);
   const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
   const char* pointer = value.c_str();
   write_attribute(id_, path_, object, name, utf8_string_type(), space, &pointer);
 }
 
 void Hdf5File::write_strings(const std::string& object, const std::string& name, const std::vector<std::string>& values) {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_, "attribute", name, object);
   const hsize_t count = values.size();
   const Hdf5Handle space(H5Screate_simple(1, &count, nullptr), H5Sclose);
   std::vector<const char*> pointers;
@@ -202,14 +193,14 @@ void Hdf5File::write_strings(const std::string& object, const std::string& name,
 }
 
 void Hdf5File::write_int(const std::string& object, const std::string& name, std::int64_t value) {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_, "attribute", name, object);
   const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
   const Hdf5Handle type(H5Tcopy(H5T_STD_I64LE), H5Tclose);
   write_attribute(id_, path_, object, name, type, space, &value);
 }
 
 void Hdf5File::write_double(const std::string& object, const std::string& name, double value) {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_, "attribute", name, object);
   const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
   const Hdf5Handle type(H5Tcopy(H5T_IEEE_F64LE), H5Tclose);
   write_attribute(id_, path_, object, name, type, space, &value);

@@ -86,7 +86,7 @@ extern "C" herr_t collect_object(hid_t, const char* name, const H5O_info_t* info
 }
 
 std::vector<std::string> list_objects(hid_t file, const std::string& path, H5O_type_t kind) {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path, "the list of its objects");
   std::vector<std::string> names;
   ListRequest request{kind, &names};
   hdf5_check(H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_INC, collect_object, &request, H5O_INFO_BASIC), path, "cannot list its contents");
@@ -162,7 +162,7 @@ std::int64_t ArrayInfo::row_elements() const {
 
 Hdf5File Hdf5File::open(const std::string& path) {
   expect_regular_file(path);
-  Hdf5Silence silence;
+  Hdf5Silence silence(path);
   const Opened opened = open_locked([&](hid_t access) { return H5Fopen(path.c_str(), H5F_ACC_RDONLY, access); });
   if (opened.held_elsewhere()) {
     throw Error(path + ": another process has it open for writing and has locked it; let that process close it, or, where nobody writes it: "
@@ -176,7 +176,7 @@ Hdf5File Hdf5File::open(const std::string& path) {
 }
 
 Hdf5File Hdf5File::create(const std::string& path) {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path);
   const Opened opened = open_locked([&](hid_t access) { return H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access); });
   if (opened.id < 0) throw Error(path + ": cannot create it" + opened.message);
   return Hdf5File(path, opened.id);
@@ -191,12 +191,12 @@ Hdf5File& Hdf5File::operator=(Hdf5File&& other) noexcept {
 }
 
 Hdf5File::~Hdf5File() {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_);
   if (id_ >= 0) H5Fclose(id_);
 }
 
 void Hdf5File::close() {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_);
   const hid_t id = std::exchange(id_, -1);
   if (id >= 0) hdf5_check(H5Fclose(id), path_, "cannot finish writing it (is the disk full?)");
 }
@@ -205,7 +205,7 @@ std::vector<std::string> Hdf5File::groups() const { return list_objects(id_, pat
 std::vector<std::string> Hdf5File::datasets() const { return list_objects(id_, path_, H5O_TYPE_DATASET); }
 
 bool Hdf5File::exists(const std::string& name) const {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_, "the link", name);
   for (std::size_t end = name.find('/', 1); true; end = name.find('/', end + 1)) {  // H5Lexists wants every step of the way to exist
     const std::string part = name.substr(0, end);
     if (part != "/" && H5Lexists(id_, part.c_str(), H5P_DEFAULT) <= 0) return false;
@@ -215,7 +215,7 @@ bool Hdf5File::exists(const std::string& name) const {
 }
 
 ArrayInfo Hdf5File::info(const std::string& dataset) const {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_, "the description of data set", dataset);
   Hdf5Handle object = open_dataset(id_, path_, dataset);
   Hdf5Handle plist(H5Dget_create_plist(object.get()), H5Pclose);
   const Hdf5Type type = hdf5_classify(Hdf5Handle(H5Dget_type(object.get()), H5Tclose));
@@ -243,7 +243,7 @@ ArrayInfo Hdf5File::info(const std::string& dataset) const {
 
 template <class T>
 void Hdf5File::read_rows(const std::string& dataset, std::int64_t lo, std::int64_t hi, std::span<T> out) const {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_, "data set", dataset);
   const ArrayInfo array = info(dataset);
   const std::int64_t width = array.row_elements();
   if constexpr (std::is_same_v<T, std::int64_t>) {
@@ -273,7 +273,7 @@ template void Hdf5File::read_rows(const std::string&, std::int64_t, std::int64_t
 template void Hdf5File::read_rows(const std::string&, std::int64_t, std::int64_t, std::span<std::int64_t>) const;
 
 void Hdf5File::read_raw(const std::string& dataset, std::int64_t lo, std::int64_t hi, std::span<std::byte> out) const {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_, "data set", dataset);
   const ArrayInfo array = info(dataset);
   const auto bytes = static_cast<std::size_t>(std::max<std::int64_t>(type_bytes(array.type), 1));
   if (out.size() % bytes != 0)
@@ -283,7 +283,7 @@ void Hdf5File::read_raw(const std::string& dataset, std::int64_t lo, std::int64_
 
 void Hdf5File::write_raw(const std::string& dataset, const std::vector<std::int64_t>& shape, ElementType type,
                          std::span<const std::byte> bytes) {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_, "data set", dataset);
   const std::string place = where(path_, dataset);
   std::int64_t expected = type_bytes(type);
   for (std::int64_t axis : shape) expected *= axis;
@@ -322,7 +322,7 @@ template void Hdf5File::write(const std::string&, const std::vector<std::int64_t
 template void Hdf5File::write(const std::string&, const std::vector<std::int64_t>&, std::span<const double>);
 
 void Hdf5File::create_group(const std::string& name) {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_, "group", name);
   Hdf5Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
   H5Pset_create_intermediate_group(links.get(), 1);
   Hdf5Handle group(H5Gcreate2(id_, name.c_str(), links.get(), H5P_DEFAULT, H5P_DEFAULT), H5Gclose);

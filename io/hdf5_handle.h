@@ -1,7 +1,10 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "cluster/crash_report.h"
 #include "io/hdf5_file.h"
 
 // What the files of Hdf5File share: ids with an owner, and HDF5's errors as ours. hid_t is std::int64_t and herr_t is int (asserted).
@@ -24,16 +27,17 @@ class Hdf5Handle {
   Close close_;
 };
 
-/// While one lives, HDF5 prints no errors in this thread (its error stack and its setting are per thread). First line of every function
-/// that calls HDF5, so that it outlives the handles.
+/// While one lives, HDF5 prints no errors in this thread (its error stack and its setting are per thread), and a crash in HDF5 is told as one of what is read
+/// (Reading, whose arguments it takes). First line of every function that calls HDF5, so that it outlives the handles.
 class Hdf5Silence {
  public:
-  Hdf5Silence();
+  explicit Hdf5Silence(std::string_view file, std::string_view kind = "the file", std::string_view name = {}, std::string_view owner = {});
   Hdf5Silence(const Hdf5Silence&) = delete;
   Hdf5Silence& operator=(const Hdf5Silence&) = delete;
   ~Hdf5Silence();
 
  private:
+  const Reading reading_;
   int (*function_)(std::int64_t, void*) = nullptr;
   void* data_ = nullptr;
 };
@@ -46,6 +50,9 @@ std::int64_t hdf5_check(std::int64_t result, const std::string& where, const std
 
 /// A group or data set by its absolute name; throws if there is none.
 Hdf5Handle hdf5_open_object(std::int64_t file, const std::string& path, const std::string& name);
+
+/// The `count` variable-length strings of an open attribute; `place` is for messages.
+std::vector<std::string> hdf5_heap_strings(std::int64_t file, std::int64_t attribute, std::size_t count, const std::string& place);
 
 /// HDF5's own type in this machine's order (x86: little-endian).
 Hdf5Handle hdf5_memory_type(ElementType type);

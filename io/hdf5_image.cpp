@@ -26,13 +26,13 @@ std::string image_name() {
 }  // namespace
 
 Hdf5File Hdf5File::create_image(const std::string& name) {
-  Hdf5Silence silence;
+  Hdf5Silence silence(name);
   const Hdf5Handle access = in_memory();
   return Hdf5File(name, hdf5_check(H5Fcreate(image_name().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), name, "cannot create it in memory"));
 }
 
 Hdf5File Hdf5File::open_image(const std::string& name, std::string_view bytes) {
-  Hdf5Silence silence;
+  Hdf5Silence silence(name);
   const Hdf5Handle access = in_memory();
   hdf5_check(H5Pset_file_image(access.get(), const_cast<char*>(bytes.data()), bytes.size()), name, "cannot be held in memory");
   const hid_t id = H5Fopen(image_name().c_str(), H5F_ACC_RDONLY, access.get());
@@ -40,7 +40,7 @@ Hdf5File Hdf5File::open_image(const std::string& name, std::string_view bytes) {
 }
 
 std::string Hdf5File::image() const {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_);
   hdf5_check(H5Fflush(id_, H5F_SCOPE_GLOBAL), path_, "cannot finish it");
   const ssize_t size = static_cast<ssize_t>(hdf5_check(H5Fget_file_image(id_, nullptr, 0), path_, "has no image"));
   std::string bytes(static_cast<std::size_t>(size), '\0');
@@ -49,7 +49,7 @@ std::string Hdf5File::image() const {
 }
 
 std::span<std::byte> Hdf5File::image_memory() const {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_);
   hdf5_check(H5Fflush(id_, H5F_SCOPE_GLOBAL), path_, "cannot finish it");
   const auto size = static_cast<std::size_t>(hdf5_check(H5Fget_file_image(id_, nullptr, 0), path_, "has no image"));
   void* handle = nullptr;  // of the core driver: the address of its pointer to the memory
@@ -62,7 +62,7 @@ std::span<std::byte> Hdf5File::image_memory() const {
 }
 
 double Hdf5File::read_scalar(const std::string& dataset) const {
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_, "data set", dataset);
   const std::string place = path_ + ": data set '" + dataset + "'";
   const ArrayInfo array = info(dataset);
   if (!array.shape.empty() || array.type == ElementType::other) throw Error(place + ": expected one number of shape ()");

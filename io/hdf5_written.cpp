@@ -100,7 +100,7 @@ std::string missing_text(const Written& found) {
 
 void Hdf5File::expect_written(const ArrayInfo& info, std::int64_t first, std::int64_t last) const {
   if (info.layout == StorageLayout::compact || info.file_offset >= 0 || first >= last || info.row_elements() == 0) return;
-  Hdf5Silence silence;
+  Hdf5Silence silence(path_, "the storage of data set", info.name);
   const Hdf5Handle dataset = hdf5_open_object(id_, path_, info.name);
   if (filled_by_choice(Hdf5Handle(H5Dget_create_plist(dataset.get()), H5Pclose))) return;
   Written found{.missing = {first, last}};

@@ -5,6 +5,7 @@
 #include <exception>
 #include <string>
 
+#include "cluster/crash_report.h"
 #include "cluster/process_limits.h"
 #include "cluster/world.h"
 #include "io/data_file.h"
@@ -24,6 +25,7 @@ void run_on_ranks(const CLI::App& app, const std::function<void(World&)>& progra
 int main(int argc, char** argv) {
   lockstep::leave_files_at_exit();
   lockstep::survive_file_size_limit();
+  lockstep::report_crashes("lockstep: ", lockstep::launcher_rank());
   CLI::App app{"Lockstep: distributed data-parallel training on CPU clusters (Keras models, oneDNN, HDF5, MPI, gRPC)"};
   app.name("lockstep");
   app.set_version_flag("--version", LOCKSTEP_VERSION);

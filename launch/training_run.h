@@ -10,6 +10,7 @@
 
 #include "cluster/clock_offset.h"
 #include "cluster/coordinator.h"
+#include "cluster/crash_report.h"
 #include "cluster/placement.h"
 #include "cluster/rank_log.h"
 #include "cluster/signals.h"

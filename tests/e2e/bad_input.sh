@@ -57,6 +57,23 @@ on 2 predict runs/nan --rows 5:25 > predicted.txt 2> warned.txt || { cat warned.
 grep -q "warning: the model's output is nan for 20 of 20 rows, the first is row 5:" warned.txt || { cat warned.txt; fail "no warning of nan"; }
 [ "$(grep -c warning: warned.txt)" = 1 ] || { cat warned.txt; fail "told more than once"; }
 
+# --- a damaged list of names (on which HDF5 itself crashes), and a library that crashes while it reads: one message that names the file, exit code 1 ---
+heap=$(grep -abo GCOL data/garments.h5 | head -1 | cut -d: -f1)
+cp data/garments.h5 damaged.h5
+printf '\167' | dd of=damaged.h5 bs=1 seek=$((heap + 16)) conv=notrunc status=none  # the number of its first string
+refuse 1 "damaged.h5: attribute 'class_names' of '/': damaged: string 1 is missing in its heap" "$lockstep" data show damaged.h5
+refuse 1 "damaged.h5: attribute 'class_names' of '/': damaged: string 1 is missing in its heap" on 2 train small.yaml --epochs 1 --run-dir runs/damaged --data damaged.h5
+[ "$(grep -c 'damaged.h5: ' refused.txt)" = 1 ] || { cat refused.txt; fail "told more than once"; }
+if [ -z "${LOCKSTEP_SANITIZE:-}" ]; then  # whose own report follows
+  cc -shared -fPIC -o faulty.so "$LOCKSTEP_SOURCE/tests/e2e/faulty_calls.c" -ldl
+  crash="data/garments.h5: crashed (SIGSEGV) while reading the description of data set"
+  advice='the file is most likely damaged; copy it again or make it anew'
+  refuse 1 "lockstep: $crash '/test/x': $advice" env FAULT=hdf5_crashes LD_PRELOAD="$work/faulty.so" "$lockstep" data show data/garments.h5
+  refuse 1 "[rank 0 on $(hostname)] $crash '/train/x': $advice" timeout 100 mpirun --oversubscribe -np 2 -x FAULT=hdf5_crashes -x LD_PRELOAD="$work/faulty.so" "$lockstep" train small.yaml --epochs 1 --run-dir runs/crash
+  [ "$(grep -c 'garments.h5: ' refused.txt)" = 1 ] || { cat refused.txt; fail "told more than once"; }
+  ! grep -q 'process has ended' refused.txt || { cat refused.txt; fail "the watchdog speaks, too"; }
+fi
+
 # --- options ---
 refuse 2 "--timeout: must be a number of seconds above 0, found '-3'" "$lockstep" train small.yaml --timeout -3
 refuse 2 "--timeout: must be a number of seconds above 0, found 'nan'" "$lockstep" train small.yaml --timeout nan

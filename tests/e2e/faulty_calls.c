@@ -36,6 +36,12 @@ int H5get_libversion(unsigned* major, unsigned* minor, unsigned* release) {
   return 0;
 }
 
+/* The first data set whose type is asked for. hid_t is a 64-bit integer. */
+long H5Dget_type(long dataset) {
+  if (fault("hdf5_crashes")) *(volatile int*)NULL = 0;
+  return ((long (*)(long))next("H5Dget_type"))(dataset);
+}
+
 int clock_gettime(clockid_t clock, struct timespec* time) {
   const int result = ((int (*)(clockid_t, struct timespec*))next("clock_gettime"))(clock, time);
   if (clock == CLOCK_REALTIME && fault("clock_ahead")) time->tv_sec += 100;

@@ -21,6 +21,7 @@ namespace {
 using testing::expect_error;
 using testing::TempDir;
 using testing::write_file;
+using namespace std::string_literals;
 
 template <class T>
 std::vector<T> read(const Hdf5File& file, const std::string& name, std::int64_t lo, std::int64_t hi) {
@@ -284,6 +285,65 @@ TEST(Hdf5File, ADamagedChunkIsAnError) {
   ::testing::internal::CaptureStderr();
   expect_error([&] { read<float>(file, "/a", 0, 1000); }, {"d.h5", "/a", "rows 0 to 1000", "HDF5"});
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+}
+
+/// The bytes of a data file with the class names "one", "two", "three".
+std::string named_classes(const TempDir& dir) {
+  const std::string path = dir / "named.h5";
+  Hdf5File file = Hdf5File::create(path);
+  file.write_strings("/", "class_names", {"one", "two", "three", ""});
+  EXPECT_EQ(file.read_strings("/", "class_names"), (std::vector<std::string>{"one", "two", "three", ""}));  // before it is on disk
+  EXPECT_EQ(Hdf5File::open_image("image", file.image()).read_strings("/", "class_names"), (std::vector<std::string>{"one", "two", "three", ""}));
+  file.close();
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// HDF5 1.10 itself crashes on the first, writes beyond its memory on the second and loops for ever on the third.
+TEST(Hdf5File, ADamagedHeapOfStringsIsAnError) {
+  const TempDir dir;
+  const std::string path = dir / "damaged.h5", bytes = named_classes(dir);
+  const std::size_t heap = bytes.find("GCOL"), object = heap + 16;  // its first: number, references, 4 bytes, size
+  ASSERT_NE(heap, std::string::npos);
+  const auto refused = [&](std::size_t at, std::string_view change, const std::string& part) {
+    std::string damaged = bytes;
+    damaged.replace(at, change.size(), change);
+    write_file(path, damaged);
+    expect_error([&] { Hdf5File::open(path).read_strings("/", "class_names"); }, {"damaged.h5: attribute 'class_names' of '/': damaged: ", part});
+    expect_error([&] { Hdf5File::open_image("image", damaged).read_strings("/", "class_names"); }, {"image: attribute 'class_names' of '/': damaged: ", part});
+  };
+  using namespace std::string_view_literals;
+  refused(object, "\x77"sv, "string 1 is missing in its heap");
+  refused(object + 8, "\xff\xff"sv, "a string is larger than its heap");
+  refused(object + 8, "\0"sv, "bytes, its heap has 0");
+  refused(object + 24, "\1"sv, "two strings of a heap have one number");
+  refused(heap, "X"sv, "there is no heap of strings where one should be");
+  refused(heap + 8, "\xff\xff\xff\xff\xff\xff\xff\xff"sv, "a heap of strings is larger than the file");
+  std::string address(8, '\0');
+  for (std::size_t i = 0; i < 8; ++i) address[i] = static_cast<char>(heap >> (8 * i));
+  const std::size_t reference = bytes.find("\3\0\0\0"s + address);  // length and heap of "one"
+  ASSERT_NE(reference, std::string::npos);
+  refused(reference + 9, "\x7f"sv, "an address lies beyond the file's end");
+  refused(reference, "\xff\xff"sv, "its strings are longer than the file");
+}
+
+TEST(Hdf5File, StringsBehindAUserBlockAndWithShortSizes) {
+  const TempDir dir;
+  const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
+  H5Pset_userblock(creation, 1024);
+  H5Pset_sizes(creation, 4, 4);
+  H5Fclose(H5Fcreate((dir / "f.h5").c_str(), H5F_ACC_TRUNC, creation, H5P_DEFAULT));
+  H5Pclose(creation);
+  const hid_t id = H5Fopen((dir / "f.h5").c_str(), H5F_ACC_RDWR, H5P_DEFAULT), type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
+  H5Tset_size(type, H5T_VARIABLE);
+  const hid_t attribute = H5Acreate2(id, "a", type, space, H5P_DEFAULT, H5P_DEFAULT);
+  const char* text = "text";
+  EXPECT_GE(H5Awrite(attribute, type, &text), 0);
+  H5Aclose(attribute);
+  H5Tclose(type);
+  H5Sclose(space);
+  H5Fclose(id);
+  EXPECT_EQ(Hdf5File::open(dir / "f.h5").read_string("/", "a"), "text");
 }
 
 TEST(Hdf5File, EveryThreadIsSilentAndReadsRight) {
