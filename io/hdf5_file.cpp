@@ -56,6 +56,18 @@ std::vector<std::string> filter_names(const Hdf5Handle& plist) {
   return names;
 }
 
+std::string shape_text(const std::vector<std::int64_t>& shape) { return fmt::format("({})", fmt::join(shape, ", ")); }
+
+/// Sizes are worked out with 64-bit numbers wherever a shape is used.
+void expect_countable(const ArrayInfo& info, const std::string& place) {
+  std::int64_t bytes = std::max<std::int64_t>(1, type_bytes(info.type));
+  for (const std::int64_t axis : info.shape) {
+    if (axis < 0 || __builtin_mul_overflow(bytes, std::max<std::int64_t>(1, axis), &bytes)) {
+      throw Error(place + ": shape " + shape_text(info.shape) + " is beyond any memory; the file may be damaged");
+    }
+  }
+}
+
 /// Opens a data set whose bytes are all in this file: data elsewhere could change or vanish behind the back of a job.
 Hdf5Handle open_dataset(hid_t file, const std::string& path, const std::string& name) {
   Hdf5Handle object = hdf5_open_object(file, path, name);
@@ -93,8 +105,6 @@ std::vector<std::string> list_objects(hid_t file, const std::string& path, H5O_t
   std::sort(names.begin(), names.end());
   return names;
 }
-
-std::string shape_text(const std::vector<std::int64_t>& shape) { return fmt::format("({})", fmt::join(shape, ", ")); }
 
 /// Reads rows [lo, hi) as `target`; `capacity` is the caller's room in elements.
 void read_block(hid_t file, const std::string& path, const ArrayInfo& info, std::int64_t lo, std::int64_t hi, ElementType target,
@@ -223,6 +233,7 @@ ArrayInfo Hdf5File::info(const std::string& dataset) const {
   info.name = dataset;
   info.shape = extent(object);
   info.type = type.type;
+  expect_countable(info, where(path_, dataset));
   info.native_order = type.native_order;
   info.storage_bytes = static_cast<std::int64_t>(H5Dget_storage_size(object.get()));
   const H5D_layout_t layout = H5Pget_layout(plist.get());
@@ -230,6 +241,12 @@ ArrayInfo Hdf5File::info(const std::string& dataset) const {
   if (layout == H5D_CONTIGUOUS) {
     const haddr_t offset = H5Dget_offset(object.get());
     if (offset != HADDR_UNDEF) info.file_offset = static_cast<std::int64_t>(offset);
+    hsize_t size = 0;
+    const auto bytes = static_cast<hsize_t>(info.rows() * info.row_bytes());
+    if (info.file_offset >= 0 && !info.shape.empty() && H5Fget_filesize(id_, &size) >= 0 && (offset > size || bytes > size - offset)) {
+      throw Error(where(path_, dataset) + fmt::format(": shape {} needs {} bytes from byte {} on, but the file has {}; it is damaged or cut short: copy it again", shape_text(info.shape),
+                                                      bytes, offset, size));
+    }
   }
   if (layout == H5D_CHUNKED) {
     info.layout = StorageLayout::chunked;

@@ -327,6 +327,27 @@ TEST(Hdf5File, ADamagedHeapOfStringsIsAnError) {
   refused(reference, "\xff\xff"sv, "its strings are longer than the file");
 }
 
+TEST(Hdf5File, AShapeBeyondTheFileIsAnError) {
+  const TempDir dir;
+  const std::string path = dir / "damaged.h5";
+  {
+    Hdf5File file = Hdf5File::create(path);
+    file.write<float>("/x", {3, 77}, std::vector<float>(231));
+  }
+  std::ifstream in(path, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  const std::size_t axis = bytes.find("M\0\0\0\0\0\0\0"s);  // 77
+  ASSERT_NE(axis, std::string::npos);
+  const auto refused = [&](std::size_t byte, const std::string& part) {
+    std::string damaged = bytes;
+    damaged[axis + byte] = 'M';
+    write_file(path, damaged);
+    expect_error([&] { Hdf5File::open(path).info("/x"); }, {"damaged.h5: data set '/x': shape (3, ", part});
+  };
+  refused(4, "the file has ");
+  refused(7, "is beyond any memory");
+}
+
 TEST(Hdf5File, StringsBehindAUserBlockAndWithShortSizes) {
   const TempDir dir;
   const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
