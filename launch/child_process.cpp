@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "cluster/error.h"
+#include "launch/left_overs.h"
 
 namespace lockstep {
 
@@ -34,14 +35,20 @@ ChildProcess::ChildProcess(const std::vector<std::string>& words, bool quiet) {
 }
 
 ChildProcess::~ChildProcess() {
-  if (exit_code()) return;
-  kill(-pid_, SIGKILL);
-  waitpid(pid_, nullptr, 0);
+  if (!exit_code()) {
+    kill(-pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+    killed_ = true;
+  }
+  if (killed_) clear_left_overs(pid_);
 }
 
 std::optional<int> ChildProcess::exit_code() {
   int status = 0;
-  if (!code_ && waitpid(pid_, &status, WNOHANG) == pid_) code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  if (!code_ && waitpid(pid_, &status, WNOHANG) == pid_) {
+    killed_ = WIFSIGNALED(status);
+    code_ = killed_ ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  }
   return code_;
 }
 

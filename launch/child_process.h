@@ -12,7 +12,7 @@ class ChildProcess {
  public:
   /// With `quiet` its output goes nowhere. A program that cannot be run says so and ends with kUsage.
   explicit ChildProcess(const std::vector<std::string>& words, bool quiet = false);
-  /// Kills it if it still runs.
+  /// Kills it if it still runs. One that was killed is an mpirun, whose left-overs are cleared.
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
@@ -24,6 +24,7 @@ class ChildProcess {
  private:
   pid_t pid_ = -1;
   std::optional<int> code_;
+  bool killed_ = false;
 };
 
 }  // namespace lockstep

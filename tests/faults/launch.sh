@@ -52,4 +52,23 @@ ends 1
 says 'restart 1 of 3'
 says 'it has failed at step [0-9]+ twice: running it again would not help'
 ! says_quietly 'restart 2 of 3' || fail 'it was run a third time'
+# --- its mpirun is killed: the next start finds nothing of it, and what others have left stays ---
+name=lost hosts=1
+mkdir -p "$hosts_directory/h1/ompi.h1.0/pid.1"
+on_host 1 touch /dev/shm/vader_segment.h1.0.10001.0
+with_mpi_on_hosts timeout -k 5 200 "$lockstep" launch --max-restarts 1 -- mpirun --host h1:2 -np 2 -x OMP_NUM_THREADS=1 \
+  "$lockstep" train small.yaml --epochs 1000000 --run-dir runs/lost --timeout 3 > lost.txt 2>&1 &
+launched=$!
+until_trained 1 1
+lost=$(parent_of "$(pid_of 0)")
+[ -e "$hosts_directory/h1/ompi.h1.0/pid.$lost" ] || fail 'no session folder where this test looks for it'
+[ "$(on_host 1 ls /dev/shm | grep -c '^vader_segment')" = 3 ] || fail 'no shared memory where this test looks for it'
+kill -KILL "$lost"
+until_trained 1 2
+[ ! -e "$hosts_directory/h1/ompi.h1.0/pid.$lost" ] || fail 'the session folder of the lost mpirun is left'
+[ -e "$hosts_directory/h1/ompi.h1.0/pid.1" ] || fail 'the session folder of another mpirun is gone'
+[ "$(on_host 1 ls /dev/shm | grep -c '^vader_segment')" = 3 ] || fail "not two ranks' and another's: $(on_host 1 ls /dev/shm)"
+on_host 1 test -e /dev/shm/vader_segment.h1.0.10001.0 || fail "another mpirun's shared memory is gone"
+kill -USR1 "$(supervisor)"
+ends 75
 echo 'launch: all passed'
