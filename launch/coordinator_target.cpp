@@ -54,6 +54,8 @@ void CoordinatorTarget::declare(CLI::App& command) {
   command.add_flag("--insecure", insecure, "with HOST:PORT beyond this host: no TLS, the token crosses the network in the clear");
 }
 
+std::optional<EndedRun> CoordinatorTarget::ended() const { return is_address(target) ? std::nullopt : ended_run(target); }
+
 CoordinatorClient CoordinatorTarget::connect() const {
   if (insecure && !certificate_file.empty()) throw Error("--insecure does without the certificate that --certificate gives; leave one of them out", kUsage);
   if (is_address(target)) {

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "cluster/coordinator_client.h"
+#include "launch/ended_run.h"
 
 namespace CLI {
 class App;
@@ -18,6 +19,8 @@ struct CoordinatorTarget {
 
   /// Declares the options; this object must live as long as `command`.
   void declare(CLI::App& command);
+  /// The run as its directory tells it; nothing for an address, and while its coordinator may answer.
+  std::optional<EndedRun> ended() const;
   /// Warnings go to stderr.
   CoordinatorClient connect() const;
 };

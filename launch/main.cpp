@@ -1,7 +1,9 @@
 // The lockstep command: one file per sub-command, errors printed in one place.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <string>
 
@@ -19,6 +21,21 @@ void run_on_ranks(const CLI::App& app, const std::function<void(World&)>& progra
   std::array<char*, 2> argv = {name.data(), nullptr};
   throw Exit{run(1, argv.data(), program)};
 }
+
+namespace {
+
+/// Every rank of a job reads the same command line: one of them tells what is wrong with it. All other commands tell it wherever they are started, also
+/// from a shell inside a task of a batch system, whose environment names a rank.
+bool tells_errors(const std::string& command) {
+  constexpr std::array kOnRanks{"train", "evaluate", "predict", "bench", "doctor"};
+  if (std::find(kOnRanks.begin(), kOnRanks.end(), command) == kOnRanks.end() || launcher_rank() == 0) return true;
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
+    if (const char* const text = std::getenv(name); text != nullptr && std::atoi(text) > 1) return false;
+  }
+  return true;
+}
+
+}  // namespace
 
 }  // namespace lockstep
 
@@ -44,8 +61,7 @@ int main(int argc, char** argv) {
   lockstep::add_launch(app);
   lockstep::add_data(app);
   lockstep::add_bench(app);
-  // Every rank reads the same command line: one of them tells what is wrong with it.
-  const bool tells = lockstep::launcher_rank() == 0;
+  const bool tells = lockstep::tells_errors(argc > 1 ? argv[1] : "");
   try {
     app.parse(argc, argv);
     return lockstep::kOk;

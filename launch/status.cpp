@@ -16,6 +16,7 @@ struct StatusOptions {
 };
 
 void print_status(const StatusOptions& options) {
+  if (const auto ended = options.target.ended()) throw Exit{print_ended(*ended, options.json)};
   const Status status = options.target.connect().status();
   if (options.json) {
     std::printf("%s\n", status_json(status).c_str());
@@ -28,9 +29,10 @@ void print_status(const StatusOptions& options) {
 
 void add_status(CLI::App& app) {
   auto options = std::make_shared<StatusOptions>();
-  CLI::App* command = app.add_subcommand("status", "Show how far a run is, with a row per rank");
+  CLI::App* command = app.add_subcommand("status", "Show how far a run is, or how it ended, with a row per rank");
   options->target.declare(*command);
   command->add_flag("--json", options->json, "for scripts: everything, as JSON");
+  command->footer("Exit code: 0 for a run that is on its way, has finished or was stopped; 1 for one that has failed or was killed.");
   command->callback([options] { print_status(*options); });
 }
 

@@ -11,6 +11,9 @@ namespace lockstep {
 /// row per rank, of which at most `rank_rows` (the rest in one line).
 std::vector<std::string> status_table(const Status& status, std::size_t width, std::size_t rank_rows);
 
+/// The same of a run that has ended, as far as its files tell it: without bars, estimates and heartbeats.
+std::vector<std::string> ended_table(const Status& status, std::size_t width);
+
 /// The same on one line, for terminals that cannot redraw, and for logs.
 std::string status_line(const Status& status);
 

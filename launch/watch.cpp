@@ -32,6 +32,7 @@ std::chrono::milliseconds interval(const WatchOptions& options, bool redraw) {
 }
 
 void watch(const WatchOptions& options) {
+  if (const auto ended = options.target.ended()) throw Exit{print_ended(*ended, false)};
   const CoordinatorClient client = options.target.connect();
   if (options.once) {
     RedrawnText().draw(table(client.status()));
