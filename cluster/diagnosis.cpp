@@ -17,10 +17,14 @@ int sign(const Standing& rank, double unreachable) {
   if (has_ended(rank)) return 0;
   if (is_stopped(rank)) return 1;
   if (rank.unheard > unreachable) return 2;
-  return waits(rank.place) ? 4 : 3;
+  return waits(rank.place) && rank.note.empty() ? 4 : 3;
 }
 
 std::string disk_or_processor(const Standing& rank) {
+  if (!rank.note.empty()) {
+    return "its main thread is inside MPI and waits for bytes from " + rank.note + ". A rank sends its greeting at once: look who that is, and close MPI's ports to others "
+           "(lockstep doctor names those that are open)";
+  }
   if (rank.state == 'D') return "its process waits for a disk or a network file system (state D)";
   switch (rank.place) {
     case Place::starting: return "has it come into main()? a slow file system or a module that is missing on its host";

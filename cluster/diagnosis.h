@@ -19,7 +19,7 @@ struct Standing {
   double unheard = 0;  ///< seconds since its last heartbeat, or since it was seen on this host
   char state = '?';    ///< of its process, see process_state
   bool leaving = false;
-  std::string note;  ///< what its log or its host tell of its end
+  std::string note;  ///< what its log or its host tell of its end; of a rank that runs: the connection it waits to read from, see connection_waited_for
 };
 
 inline bool has_ended(const Standing& rank) { return rank.state == 'X' || rank.state == 'Z'; }

@@ -47,16 +47,53 @@ std::string read(int index) {
   return value;
 }
 
+int settings_open = 0;  // of the main thread: how many MpiSettings there are
+
+/// Open MPI takes the level that is asked for here for that of the whole of MPI: it must be the one that MPI was, or will be, initialised with.
+bool open_settings() {
+  int initialized = 0, level = MPI_THREAD_MULTIPLE, provided = 0;
+  MPI_Initialized(&initialized);
+  if (initialized != 0) MPI_Query_thread(&level);
+  return MPI_T_init_thread(level, &provided) == MPI_SUCCESS;
+}
+
+/// Index of a setting; nothing if MPI does not know it.
+std::optional<int> index_of(const std::string& name) {
+  int index = 0;
+  return MPI_T_cvar_get_index(name.c_str(), &index) == MPI_SUCCESS ? std::optional(index) : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<std::string> mpi_variable(const std::string& name) {
-  int initialized = 0, provided = 0, index = 0;
+  int initialized = 0;
   MPI_Initialized(&initialized);
-  if (initialized == 0 || MPI_T_init_thread(MPI_THREAD_SINGLE, &provided) != MPI_SUCCESS) return std::nullopt;
+  if ((initialized == 0 && settings_open == 0) || !open_settings()) return std::nullopt;
   std::optional<std::string> value;
-  if (MPI_T_cvar_get_index(name.c_str(), &index) == MPI_SUCCESS) value = read(index);
+  if (const std::optional<int> index = index_of(name)) value = read(*index);
   MPI_T_finalize();
   return value;
+}
+
+MpiSettings::MpiSettings() {
+  if (open_settings()) ++settings_open;
+}
+
+MpiSettings::~MpiSettings() {
+  if (settings_open == 0) return;
+  --settings_open;
+  MPI_T_finalize();
+}
+
+bool MpiSettings::set(const std::string& name, const std::string& value) const {
+  const std::optional<int> index = settings_open > 0 ? index_of(name) : std::nullopt;
+  MPI_T_cvar_handle handle = MPI_T_CVAR_HANDLE_NULL;
+  int count = 0;
+  if (!index || MPI_T_cvar_handle_alloc(*index, nullptr, &handle, &count) != MPI_SUCCESS) return false;
+  // A text's count is the most that MPI reads and writes; shorter ones end with a zero.
+  const bool taken = static_cast<std::size_t>(count) > value.size() && MPI_T_cvar_write(handle, value.c_str()) == MPI_SUCCESS;
+  MPI_T_cvar_handle_free(&handle);
+  return taken;
 }
 
 }  // namespace lockstep

@@ -81,7 +81,16 @@ std::string resolve(const std::string& host) {
   return numeric(list->ai_addr);
 }
 
-bool is_loopback(const std::string& numeric_address) { return numeric_address.starts_with("127.") || numeric_address == "::1"; }
+std::pair<std::string, int> numeric_address(const sockaddr_storage& address) {
+  if (address.ss_family != AF_INET && address.ss_family != AF_INET6) return {"", 0};
+  const bool v6 = address.ss_family == AF_INET6;
+  const auto port = v6 ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port : reinterpret_cast<const sockaddr_in&>(address).sin_port;
+  return {numeric(reinterpret_cast<const sockaddr*>(&address)), ntohs(port)};
+}
+
+bool is_loopback(const std::string& numeric_address) {
+  return numeric_address.starts_with("127.") || numeric_address.starts_with("::ffff:127.") || numeric_address == "::1";
+}
 
 bool is_wildcard(const std::string& numeric_address) { return numeric_address == "0.0.0.0" || numeric_address == "::"; }
 

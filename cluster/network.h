@@ -1,6 +1,9 @@
 #pragma once
 #include <string>
+#include <utility>
 #include <vector>
+
+struct sockaddr_storage;
 
 namespace lockstep {
 
@@ -9,6 +12,9 @@ std::vector<std::string> interface_addresses();
 
 /// The first numeric address of a host name or address. An Error (kUsage) if there is none.
 std::string resolve(const std::string& host);
+
+/// Numeric address ("" if it is none of the internet) and port.
+std::pair<std::string, int> numeric_address(const sockaddr_storage& address);
 
 bool is_loopback(const std::string& numeric_address);
 /// 0.0.0.0 or ::

@@ -1,13 +1,19 @@
 #include "cluster/process_state.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <ios>
+
+#include "cluster/mpi_ports.h"
+#include "cluster/network.h"
 
 #include "cluster/cgroup.h"
 
@@ -25,6 +31,22 @@ std::string process_name(std::int64_t pid) {
   std::string name;
   std::getline(file, name);
   return name;
+}
+
+std::string connection_waited_for() {
+  const std::string thread = std::to_string(getpid());  // the main one
+  std::ifstream file("/proc/self/task/" + thread + "/syscall");
+  long call = -1, descriptor = -1;  // "45 0x1a ...", or "running"
+  if (!(file >> call >> std::hex >> descriptor) || (call != SYS_read && call != SYS_readv && call != SYS_recvfrom && call != SYS_recvmsg)) return "";
+  sockaddr_storage here{}, there{};
+  socklen_t here_size = sizeof here, there_size = sizeof there;
+  const int socket = static_cast<int>(descriptor);
+  if (getsockname(socket, reinterpret_cast<sockaddr*>(&here), &here_size) != 0 || getpeername(socket, reinterpret_cast<sockaddr*>(&there), &there_size) != 0) return "";
+  const auto [address, port] = numeric_address(there);
+  const int own_port = numeric_address(here).second;
+  const std::vector<OpenPort> open = open_ports();
+  if (address.empty() || std::none_of(open.begin(), open.end(), [&](const OpenPort& one) { return one.port == own_port; })) return "";
+  return join_host_port(address, port) + ", which has connected to its port " + std::to_string(own_port);
 }
 
 std::optional<std::int64_t> out_of_memory_kills() {

@@ -15,12 +15,15 @@ namespace {
 
 double seconds(RankView::Clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
+std::string peer_of(const RankCell& cell) { return cell.waits_for_peer.load(std::memory_order_acquire) != 0 ? cell.peer.data() : ""; }
+
 }  // namespace
 
 RankView::RankView(const World& world)
     : world_(world),
-      cells_(world, sizeof(ActivityCell) + sizeof(std::atomic<int>)),
-      cell_(new (cells_.segment(world.local_rank())) ActivityCell),
+      cells_(world, sizeof(RankCell)),
+      own_(new (cells_.segment(world.local_rank())) RankCell),
+      cell_(&own_->activity),
       kills_(out_of_memory_kills()),
       answered_(Clock::now()) {
   world.activity().move_to(cell_);
@@ -35,7 +38,7 @@ RankView::RankView(const World& world)
     entry.standing.rank = static_cast<int>(r);
     entry.changed = entry.heard = answered_;
     if (hosts[r] == hosts[static_cast<std::size_t>(world.rank())]) {
-      entry.cell = reinterpret_cast<const ActivityCell*>(cells_.segment(local));
+      entry.cell = reinterpret_cast<const RankCell*>(cells_.segment(local));
       entry.process = processes_.size();
       processes_.emplace_back(entry.standing.pid);
     }
@@ -50,7 +53,7 @@ RankView::~RankView() {
 
 /// The lowest rank of this host, told through the host's memory: names need not be unique. Collective.
 int RankView::host_number() {
-  auto* const number = reinterpret_cast<std::atomic<int>*>(cells_.segment(0) + sizeof(ActivityCell));
+  std::atomic<int>* const number = &reinterpret_cast<RankCell*>(cells_.segment(0))->host;
   if (world_.local_rank() == 0) number->store(world_.rank());
   world_.barrier();
   return number->load();
@@ -64,19 +67,32 @@ void RankView::shift(Clock::duration time) {
   answered_ += time;
 }
 
+/// Only this process may see what its thread waits for.
+void RankView::look_at_itself(Clock::time_point now) {
+  const Entry& own = table_[static_cast<std::size_t>(world_.rank())];
+  const std::string peer = seconds(now - own.changed) > 1 ? connection_waited_for() : "";
+  if (peer == peer_of(*own_)) return;
+  own_->waits_for_peer.store(0);
+  if (peer.empty()) return;
+  own_->peer[peer.copy(own_->peer.data(), own_->peer.size() - 1)] = '\0';
+  own_->waits_for_peer.store(1, std::memory_order_release);
+}
+
 bool RankView::look(Clock::time_point now) {
   bool news = false;
+  look_at_itself(now);
   for (Entry& entry : table_) {
     if (entry.cell == nullptr) continue;
     Standing& standing = entry.standing;
-    const std::uint64_t beats = entry.cell->beats.load(std::memory_order_relaxed);
+    const std::uint64_t beats = entry.cell->activity.beats.load(std::memory_order_relaxed);
     if (beats != standing.beats) entry.changed = now;
     standing.beats = beats;
-    standing.step = entry.cell->step.load(std::memory_order_relaxed);
-    standing.place = entry.cell->place.load(std::memory_order_relaxed);
-    standing.leaving = entry.cell->leaving.load() != 0;
+    standing.step = entry.cell->activity.step.load(std::memory_order_relaxed);
+    standing.place = entry.cell->activity.place.load(std::memory_order_relaxed);
+    standing.leaving = entry.cell->activity.leaving.load() != 0;
     const char before = standing.state;
     if (before != 'X') standing.state = processes_[entry.process].ended() ? 'X' : seconds(now - entry.changed) > 0.5 ? process_state(standing.pid) : 'R';
+    standing.note = has_ended(standing) ? "" : peer_of(*entry.cell);
     news = news || (standing.state != before && (has_ended(standing) || is_stopped(standing)));
     entry.heard = now;
   }
@@ -125,6 +141,7 @@ Standing RankView::own() const {
   own.step = cell_->step.load(std::memory_order_relaxed);
   own.place = cell_->place.load(std::memory_order_relaxed);
   own.leaving = cell_->leaving.load() != 0;
+  own.note = peer_of(*own_);
   return own;
 }
 

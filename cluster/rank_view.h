@@ -1,5 +1,8 @@
 #pragma once
+#include <array>
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -11,6 +14,14 @@
 namespace lockstep {
 
 class RankLog;
+
+/// What the ranks of a host know of one of them: in memory that they share.
+struct RankCell {
+  ActivityCell activity;
+  std::atomic<int> host{0};                      ///< in the first rank's: the host's number
+  std::atomic<std::uint32_t> waits_for_peer{0};  ///< `peer` is written and true
+  std::array<char, 120> peer{};                  ///< of the rank itself: connection_waited_for
+};
 
 /// The ranks of a job as one of them sees them: those of its host through the memory that they share and their process states, the others through
 /// heartbeats: rank 0 hears all, everybody hears rank 0. Not thread-safe.
@@ -56,15 +67,17 @@ class RankView {
   struct Entry {
     Standing standing;
     Clock::time_point changed, heard;
-    const ActivityCell* cell = nullptr;  // of a rank of this host
+    const RankCell* cell = nullptr;      // of a rank of this host
     std::size_t process = 0;             // of it, in processes_
   };
   int host_number();
+  void look_at_itself(Clock::time_point now);
   std::string note_on(int rank, const RankLog* log) const;
 
   const World& world_;
   SharedMemory cells_;  // a cell for each rank of this host
-  ActivityCell* cell_;
+  RankCell* own_;        // this rank's
+  ActivityCell* cell_;   // in it
   std::vector<ProcessHandle> processes_;  // ranks of this host
   std::vector<Entry> table_;
   std::optional<std::int64_t> kills_;  // for want of memory, when it started

@@ -13,6 +13,8 @@
 #include "cluster/crash_report.h"
 #include "cluster/deadline.h"
 #include "cluster/mpi_call.h"
+#include "cluster/mpi_ports.h"
+#include "cluster/mpi_variables.h"
 #include "cluster/process_limits.h"
 #include "cluster/world.h"
 
@@ -84,9 +86,12 @@ int launcher_rank() {
 Session::Session(int& argc, char**& argv) {
   const bool embedded = mpi_initialized();
   mark_told_crash(nullptr);  // looks at the environment as the launcher has left it
+  const std::vector<OpenPort> before = open_ports();
   if (!embedded && started_by_launcher()) {
     int provided = 0;
     const Deadline deadline = init_deadline();
+    std::optional<MpiSettings> settings;
+    if (all_ranks_here()) leave_out_network(settings.emplace());
     mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");
     initialised_here_ = true;
     survive_lost_connections();
@@ -95,6 +100,7 @@ Session::Session(int& argc, char**& argv) {
     const MPI_Comm all = MPI_COMM_WORLD;
     world_ = World::over(&all);
   }
+  if (initialised_here_ && world_.hosts() > 1) guard_ports(world_, before);
   if (!embedded) check_launcher(world_.size());
   report_crashes(speaker(world_.rank(), world_.hostname()), world_.rank());
 }

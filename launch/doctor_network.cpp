@@ -14,6 +14,7 @@
 #include <sstream>
 #include <thread>
 
+#include "cluster/mpi_ports.h"
 #include "cluster/mpi_variables.h"
 #include "cluster/network.h"
 #include "launch/doctor.h"
@@ -197,6 +198,29 @@ Verdict judge_network(const Case& facts) {
   return verdict;
 }
 
+Json probe_ports(const Examination&) {
+  std::string open;
+  for (const OpenPort& port : open_ports()) {
+    if (!port.guarded) open += (open.empty() ? "" : ", ") + port.address;
+  }
+  return {{"open", open}};
+}
+
+Verdict judge_ports(const Case& facts) {
+  Verdict verdict{"no port of a rank answers anybody but ranks"};
+  std::vector<int> ranks;
+  for (int rank = 0; rank < facts.ranks(); ++rank) {
+    if (!facts.of(rank)["open"].get<std::string>().empty()) ranks.push_back(rank);
+  }
+  if (ranks.empty()) return verdict;
+  const bool one_host = facts.hosts().size() == 1;
+  verdict.warning(ranks, fmt::format("MPI listens on {}", facts.of(ranks.front())["open"].get<std::string>()),
+                  "Whoever can reach these ports, other users of the host too, can stop the job with one byte: MPI waits for more of it. btl_tcp_if_include does not close them.",
+                  one_host ? "mpirun --mca btl ^tcp,ofi (srun: export OMPI_MCA_btl=^tcp,ofi): ranks of one host need no network"
+                           : "mpirun --mca btl_tcp_port_min_v4 20000 --mca btl_tcp_port_min_v6 20000, and a firewall that lets only the job's hosts reach ports from 20000 on");
+  return verdict;
+}
+
 Json probe_proxy(const Examination&) {
   std::string set;
   for (const char* name : {"grpc_proxy", "http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}) {
@@ -221,7 +245,7 @@ Verdict judge_proxy(const Case& facts) {
 }  // namespace
 
 const std::vector<Check>& doctor_network() {
-  static const std::vector<Check> checks{{"hosts", probe_hosts, judge_hosts}, {"network", probe_network, judge_network}, {"proxy", probe_proxy, judge_proxy}};
+  static const std::vector<Check> checks{{"hosts", probe_hosts, judge_hosts}, {"network", probe_network, judge_network}, {"ports", probe_ports, judge_ports}, {"proxy", probe_proxy, judge_proxy}};
   return checks;
 }
 

@@ -41,7 +41,7 @@ faulty() { echo "LD_PRELOAD=$PWD/faulty.so FAULT=$1"; }
 # --- a sound job ---
 examined sound 0 two small.yaml
 jq -e '.problems == 0 and .job.ranks == 2 and .job.hosts == 1 and ([.checks[].check] | length) >= 14' sound.json > /dev/null || { cat sound.json; fail 'a sound job'; }
-for check in launch version attach clock hosts network proxy files data stale; do finds_nothing sound $check; done
+for check in launch version attach clock hosts network ports proxy files data stale; do finds_nothing sound $check; done
 [ ! -e runs ] || fail 'the doctor left a folder'
 "$lockstep" doctor > text.txt || { cat text.txt; fail 'without a launcher'; }
 grep -q '^lockstep doctor: 1 rank on 1 host' text.txt && grep -qE '^ok +version' text.txt && grep -q '^0 problems, ' text.txt || { cat text.txt; fail 'the report'; }

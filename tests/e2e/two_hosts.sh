@@ -62,6 +62,14 @@ until on_host 1 "$lockstep" status runs/long --json > status.json 2> status.err 
 done
 for rank in 0 1 2 3; do grep -q "h$((rank / 2 + 1))" <(on_host 1 "$lockstep" status runs/long) || fail "no row of rank $rank"; done
 
+# --- MPI's own ports answer ranks of other hosts alone, whatever other users of this host send them ---
+pid=$(jq '.ranks[1].pid' status.json)
+ports=$(on_host 1 ss -ltnpH | grep -F "pid=$pid," | awk '{ print $4 }' | grep -oE '^0\.0\.0\.0:[0-9]+$' | cut -d: -f2)
+[ -n "$ports" ] || fail 'rank 1 has no port where this test looks for it'
+for address in 127.0.0.1 10.77.0.1; do
+  ! on_host 1 timeout 1 bash -c "exec 9<> /dev/tcp/$address/$ports" 2> connect.txt || fail "MPI's port $ports answers $address"
+done
+
 # --- what rank 0's host answers on its network is TLS, with the token ---
 jq -r .certificate runs/long/coordinator.json > certificate.pem
 jq -r .token runs/long/coordinator.json > token

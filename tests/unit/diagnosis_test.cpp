@@ -51,6 +51,14 @@ TEST(Diagnosis, NamesRankHostPidStepPlaceAndTheOthers) {
   EXPECT_TRUE(says(found, "rank 2 on h2 waiting for messages of other hosts after step 12"));
 }
 
+TEST(Diagnosis, NamesTheConnectionThatARankWaitsForInsideMpi) {
+  std::vector<Standing> ranks{standing(0, Place::host_flags), standing(1, Place::collective)};
+  ranks[1].note = "10.0.0.5:4711, which has connected to its port 1024";
+  const Diagnosis found = of(ranks);
+  EXPECT_EQ(found.rank, 1) << "though all wait";
+  EXPECT_TRUE(says(found, "inside MPI and waits for bytes from 10.0.0.5:4711, which has connected to its port 1024")) << found.text;
+}
+
 TEST(Diagnosis, SaysThatWhatIsKnownOfAnUnheardRankIsWhatWasHeardLast) {
   std::vector<Standing> ranks{standing(0, Place::messages, 42), standing(1, Place::agreement, 0)};
   ranks[1].unheard = 6;
