@@ -8,7 +8,7 @@ trap 'rm -rf "$folder"' EXIT
 refuses() {
   local seen=0
   env "$@" "$LOCKSTEP_BIN/failing_rank" none ring "$folder" >"$folder/output" 2>&1 || seen=$?
-  if [ "$seen" != 2 ] || ! grep -qF "[rank 0 on $(hostname)] the launcher has started 4 processes" "$folder/output"; then
+  if [ "$seen" != 2 ] || ! grep -qE "^\[rank [01] on $(hostname)\] the launcher has started 4 processes" "$folder/output"; then
     echo "FAILED: $*: exit code $seen" >&2
     cat "$folder/output" >&2
     exit 1
