@@ -3,7 +3,7 @@
 set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/command.sh"
 job=
-trap '[ -z "$job" ] || kill -KILL $job 2> /dev/null || true; rm -rf "$work"' EXIT
+trap '[ -z "$job" ] || { kill $job; wait $job; } 2> /dev/null || true; rm -rf "$work"' EXIT
 garments 1100 103 211
 export OMP_NUM_THREADS=1
 unset OMPI_MCA_btl OMPI_MCA_btl_tcp_if_include
