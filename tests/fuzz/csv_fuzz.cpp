@@ -1,5 +1,5 @@
 #include "io/csv.h"
-#include "fuzz/fuzz_target.h"
+#include "support/fuzz_target.h"
 
 namespace lockstep::testing {
 

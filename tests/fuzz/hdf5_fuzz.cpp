@@ -2,7 +2,7 @@
 #include <filesystem>
 #include <numeric>
 
-#include "fuzz/fuzz_target.h"
+#include "support/fuzz_target.h"
 #include "io/data_file.h"
 #include "io/data_summary.h"
 #include "io/file_bytes.h"

@@ -1,5 +1,5 @@
 #include "io/idx.h"
-#include "fuzz/fuzz_target.h"
+#include "support/fuzz_target.h"
 #include "io/file_bytes.h"
 #include "support/gzip.h"
 

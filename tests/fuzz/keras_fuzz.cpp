@@ -1,5 +1,5 @@
 #include "io/keras_file.h"
-#include "fuzz/fuzz_target.h"
+#include "support/fuzz_target.h"
 #include "io/file_bytes.h"
 #include "io/keras_config.h"
 #include "support/small_model.h"

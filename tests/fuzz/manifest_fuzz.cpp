@@ -1,4 +1,4 @@
-#include "fuzz/fuzz_target.h"
+#include "support/fuzz_target.h"
 #include "io/checkpoint.h"
 #include "io/file_bytes.h"
 #include "support/small_model.h"

@@ -22,7 +22,7 @@
 #include <random>
 
 #include "cluster/crash_report.h"
-#include "fuzz/fuzz_target.h"
+#include "support/fuzz_target.h"
 
 namespace lockstep::testing {
 namespace {

@@ -14,7 +14,7 @@
 #include "cluster/waiting_calls.h"
 #include "cluster/watchdog.h"
 #include "cluster/world.h"
-#include "fuzz/fuzz_target.h"
+#include "support/fuzz_target.h"
 
 namespace lockstep::testing {
 namespace {

@@ -1,4 +1,4 @@
-#include "fuzz/fuzz_target.h"
+#include "support/fuzz_target.h"
 #include "io/checkpoint_state.h"
 
 namespace lockstep::testing {

@@ -1,5 +1,5 @@
 #include "io/config.h"
-#include "fuzz/fuzz_target.h"
+#include "support/fuzz_target.h"
 
 namespace lockstep::testing {
 
