@@ -13,6 +13,7 @@ class World;
 struct CoordinatorOptions {
   /// Address that clients connect to. A loopback address is reachable from this host only and needs no TLS. With any other one the
   /// coordinator also listens there, with TLS and a certificate made for this run, which RUN_DIR/coordinator.json hands to clients.
+  /// "unix": in place of loopback, a Unix socket in a folder that only this user can enter.
   std::string listen = "127.0.0.1";
   int port = 0;           ///< of `listen`; 0: chosen by the system. A port in use is an Error.
   bool insecure = false;  ///< at a `listen` beyond loopback: no TLS. The token and all answers then cross the network in the clear.
@@ -38,7 +39,7 @@ class Coordinator {
   /// Collective. Rank 0 serves `board`; all ranks send heartbeats from theirs, which must outlive the coordinator. An Error of rank 0
   /// (port in use, run_dir not writable) is thrown on all ranks.
   Coordinator(const World& world, StatusBoard& board, CoordinatorOptions options);
-  /// Not collective. Ends within about two seconds whatever clients do. coordinator.json stays without address and token; it tells when
+  /// Not collective. Ends within about two seconds, six at worst, whatever clients do. coordinator.json stays without address and token; it tells when
   /// and why the run ended. Call StatusBoard::finish before, else the record says that the coordinator was left without one.
   ~Coordinator();
   Coordinator(const Coordinator&) = delete;

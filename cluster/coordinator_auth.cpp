@@ -1,14 +1,19 @@
 #include "cluster/coordinator_auth.h"
 
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/support/server_interceptor.h>
 
 #include <algorithm>
+#include <atomic>
 #include <string_view>
 
 #include "cluster/credentials.h"
+#include "cluster/door.h"
 
 namespace lockstep {
 namespace {
+
+constexpr std::string_view kHealth = "/grpc.health.v1.";
 
 std::string_view view(const grpc::string_ref& text) { return {text.data(), text.size()}; }
 
@@ -20,7 +25,7 @@ class TokenProcessor final : public grpc::AuthMetadataProcessor {
 
   grpc::Status Process(const InputMetadata& metadata, grpc::AuthContext*, OutputMetadata*, OutputMetadata*) override {
     const auto path = metadata.find(":path");
-    if (path != metadata.end() && view(path->second).starts_with("/grpc.health.v1.")) return grpc::Status::OK;
+    if (path != metadata.end() && view(path->second).starts_with(kHealth)) return grpc::Status::OK;
     return carries_token(metadata, token_) ? grpc::Status::OK : grpc::Status(grpc::StatusCode::UNAUTHENTICATED, kTokenRefused);
   }
 
@@ -28,7 +33,56 @@ class TokenProcessor final : public grpc::AuthMetadataProcessor {
   const std::string token_;
 };
 
+class CallWatch final : public grpc::experimental::ServerInterceptorFactoryInterface {
+ public:
+  CallWatch(const std::string& token, Door& door) : token_(token), door_(door) {}
+
+  grpc::experimental::Interceptor* CreateServerInterceptor(grpc::experimental::ServerRpcInfo* info) override {
+    return new Call(*this, *info);  // gRPC owns it
+  }
+
+ private:
+  // Lives as long as the call.
+  class Call final : public grpc::experimental::Interceptor {
+   public:
+    Call(CallWatch& watch, grpc::experimental::ServerRpcInfo& info)
+        : watch_(watch), info_(info), reflects_(std::string_view(info.method()).starts_with("/grpc.reflection.")) {
+      if (reflects_) ++watch_.reflections_;
+    }
+    ~Call() override {
+      if (reflects_) --watch_.reflections_;
+    }
+
+    void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+      if (methods->QueryInterceptionHookPoint(grpc::experimental::InterceptionHookPoints::POST_RECV_INITIAL_METADATA)) begin(*methods);
+      methods->Proceed();
+    }
+
+   private:
+    void begin(grpc::experimental::InterceptorBatchMethods& methods) {
+      if (carries_token(*methods.GetRecvInitialMetadata(), watch_.token_)) {
+        watch_.door_.vouch(info_.server_context()->peer(), Door::Standing::trusted);
+      } else if (std::string_view(info_.method()).starts_with(kHealth)) {
+        watch_.door_.vouch(info_.server_context()->peer(), Door::Standing::healthy);
+      }
+      if (reflects_ && watch_.reflections_ > kReflectionsMost) info_.server_context()->TryCancel();
+    }
+
+    CallWatch& watch_;
+    grpc::experimental::ServerRpcInfo& info_;
+    const bool reflects_;
+  };
+
+  const std::string token_;
+  Door& door_;
+  std::atomic<int> reflections_{0};
+};
+
 }  // namespace
+
+std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> make_call_watch(const std::string& token, Door& door) {
+  return std::make_unique<CallWatch>(token, door);
+}
 
 bool carries_token(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata, const std::string& token) {
   constexpr std::string_view scheme = "bearer";  // in any case and followed by spaces, by RFC 7235

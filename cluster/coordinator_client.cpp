@@ -104,7 +104,10 @@ struct CoordinatorClient::Impl {
                ") is gone; the run was killed and left no reason; `lockstep train --resume` goes on from its last checkpoint";
       }
     }
-    return message + "; see whether the run is still there" + (endpoint.certificate.empty() ? "" : " and the certificate is its own");
+    const std::string& address = endpoint.addresses.front();
+    const bool on_this_host = address.starts_with("unix:") || address.starts_with("127.") || address.starts_with("[::1]");
+    return message + "; see whether the run is still there" + (on_this_host ? " and is this user's" : "") +
+           (endpoint.certificate.empty() ? "" : " and the certificate is its own");
   }
 
   CoordinatorEndpoint endpoint;

@@ -9,7 +9,7 @@ namespace lockstep {
 /// RUN_DIR/coordinator.json: how clients reach the coordinator of a run. When the run has ended it holds no address and no token, but
 /// when and why.
 struct CoordinatorRecord {
-  std::string address;              ///< HOST:PORT for clients on `host`
+  std::string address;              ///< HOST:PORT or unix:PATH for clients on `host`
   std::vector<std::string> remote;  ///< HOST:PORT for clients on other hosts; empty: not reachable from there
   std::string certificate;          ///< PEM; what to trust at `remote`; empty: no TLS there
   std::string token;

@@ -4,10 +4,13 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
+#include <grpcpp/support/server_interceptor.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <future>
+#include <thread>
 #include <utility>
 
 #include "cluster/coordinator.grpc.pb.h"
@@ -20,7 +23,8 @@
 namespace lockstep {
 namespace {
 
-constexpr int kThreadsMost = WaitingCalls::kMost + 16;  // so that heartbeats always find one
+constexpr int kThreadsMost = WaitingCalls::kMost + kReflectionsMost + 16;  // so that heartbeats and control always find one
+constexpr const char* kListenUnix = "unix";
 
 // Linking gRPC's reflection library adds it to every server of the process: this says whether one server has it.
 class Reflection final : public grpc::ServerBuilderOption {
@@ -59,66 +63,100 @@ std::vector<std::string> names_of_host(const std::string& listen) {
 
 }  // namespace
 
+CoordinatorServer::Served::Served(StatusBoard& board, int count, const std::string& token, Watchdog* watchdog)
+    : ranks(count), door(count), service(make_coordinator_service(board, ranks, token, calls, watchdog)) {}
+
 CoordinatorServer::CoordinatorServer(StatusBoard& board, int ranks, bool several_hosts, const CoordinatorOptions& options)
-    : token_(make_token()), ranks_(ranks), service_(make_coordinator_service(board, ranks_, token_, calls_, options.watchdog)) {
+    : token_(make_token()), served_(std::make_unique<Served>(board, ranks, token_, options.watchdog)) {
   if (options.port < 0 || options.port > 65535) {
     throw Error("coordinator: port " + std::to_string(options.port) + " is not between 0 and 65535", kUsage);
   }
-  std::vector<Listener> listeners = plan(several_hosts, options);
+  std::vector<Listener> listeners = open_listeners(several_hosts, options);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // else a second server on the port silently takes half of the calls
   // Keepalive pings, which clients may send every ten seconds, between calls as well. gRPC would take them for an attack.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1000);
+  // What one connection may make the server hold.
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 2 * WaitingCalls::kMost);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10000);
+  builder.SetMaxReceiveMessageSize(1 << 20);  // a heartbeat that tells of all ranks of a large host has some tens of KB
   builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 2);
   builder.SetResourceQuota(grpc::ResourceQuota("coordinator").SetMaxThreads(kThreadsMost));
-  listen(builder, listeners, options);
-  builder.RegisterService(service_.get());
-  server_ = builder.BuildAndStart();
-  if (!server_) throw Error("coordinator: the gRPC server did not start on " + join_host_port(listeners[0].host, options.port));
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(make_call_watch(token_, served_->door));
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
   note_addresses(listeners);
-  server_->GetHealthCheckService()->SetServingStatus(true);
-  server_->GetHealthCheckService()->SetServingStatus(v1::Coordinator::service_full_name(), true);
+  admit(builder, listeners, options);
+  builder.RegisterService(served_->service.get());
+  served_->server = builder.BuildAndStart();
+  if (!served_->server) throw Error("coordinator: the gRPC server did not start");
+  served_->server->GetHealthCheckService()->SetServingStatus(true);
+  served_->server->GetHealthCheckService()->SetServingStatus(v1::Coordinator::service_full_name(), true);
+  served_->door.open();
 }
 
 CoordinatorServer::~CoordinatorServer() {
-  server_->GetHealthCheckService()->SetServingStatus(false);
-  calls_.end(std::chrono::seconds(2));
+  grpc::Server& server = *served_->server;
+  server.GetHealthCheckService()->SetServingStatus(false);
+  served_->door.close_entrance();
+  served_->calls.end(std::chrono::seconds(2));
   // gRPC waits for every connection's other end to answer its farewell, and clients between two calls do not read. All that is left to do
-  // is to send the trailers of the calls that just ended.
-  server_->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(100));
-  server_->Wait();
+  // is to send the trailers of the calls that just ended; then the door closes the connections.
+  std::promise<void> promise;
+  std::future<void> down = promise.get_future();
+  std::thread shutdown([&server, done = std::move(promise)]() mutable {
+    server.Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(100));
+    server.Wait();
+    done.set_value();
+  });
+  down.wait_for(std::chrono::milliseconds(150));
+  served_->door.close();
+  if (down.wait_for(std::chrono::seconds(3)) == std::future_status::ready) {
+    shutdown.join();
+  } else {
+    shutdown.detach();
+    static_cast<void>(served_.release());
+  }
 }
 
-std::vector<CoordinatorServer::Listener> CoordinatorServer::plan(bool several_hosts, const CoordinatorOptions& options) const {
-  const std::string host = resolve(options.listen);
-  check_can_listen(host, options.port);
+std::vector<CoordinatorServer::Listener> CoordinatorServer::open_listeners(bool several_hosts, const CoordinatorOptions& options) {
+  using Use = Listener::Use;
   std::vector<Listener> listeners;
-  if (is_loopback(host)) {
-    listeners.push_back({host, options.port, Listener::Use::loopback});
+  const auto add = [&](Use use, const std::string& host, int port) {
+    Descriptor socket = listen_on(host, port);
+    listeners.push_back({use, host, port, std::move(socket)});
+  };
+  if (options.listen == kListenUnix) {
+    if (options.port != 0) throw Error("coordinator: a Unix socket has no port; leave coordinator.port out", kUsage);
+    unix_.emplace();
+    listeners.push_back({Use::own_user, "", 0, unix_->take()});
+  } else if (const std::string host = resolve(options.listen); is_loopback(host)) {
+    add(Use::own_user, host, options.port);
   } else {
-    listeners.push_back({host, options.port, Listener::Use::user});
-    listeners.push_back({"127.0.0.1", 0, Listener::Use::loopback});
+    add(Use::user, host, options.port);
+    add(Use::own_user, "127.0.0.1", 0);
   }
   if (several_hosts) {
-    for (const std::string& address : interface_addresses()) listeners.push_back({address, 0, Listener::Use::ranks});
+    for (const std::string& address : interface_addresses()) add(Use::ranks, address, 0);
   }
   return listeners;
 }
 
-void CoordinatorServer::listen(grpc::ServerBuilder& builder, std::vector<Listener>& listeners, const CoordinatorOptions& options) {
+void CoordinatorServer::admit(grpc::ServerBuilder& builder, std::vector<Listener>& listeners, const CoordinatorOptions& options) {
   std::shared_ptr<grpc::ServerCredentials> secure;
   bool open = false;
   for (Listener& listener : listeners) {
-    const std::string target = join_host_port(listener.host, listener.port);
-    if (listener.use == Listener::Use::loopback) {
-      // Local credentials put nothing on the wire, so that any plaintext client works; unlike insecure ones they take a processor.
-      builder.AddListeningPort(target, with_token(grpc::experimental::LocalServerCredentials(LOCAL_TCP), token_), &listener.port);
+    std::shared_ptr<grpc::ServerCredentials> credentials;
+    const bool own_user = listener.use == Listener::Use::own_user;
+    if (own_user) {
+      // Local credentials put nothing on the wire, so that any plaintext client works; unlike insecure ones they take a processor. The
+      // door's connections to the server are Unix sockets.
+      credentials = with_token(grpc::experimental::LocalServerCredentials(UDS), token_);
     } else if (listener.use == Listener::Use::user && options.insecure) {
-      builder.AddListeningPort(target, grpc::InsecureServerCredentials(), &listener.port);
+      credentials = grpc::InsecureServerCredentials();
       open = true;
     } else {
       if (!secure) {
@@ -126,8 +164,15 @@ void CoordinatorServer::listen(grpc::ServerBuilder& builder, std::vector<Listene
         certificate_ = certificate.certificate;
         secure = with_token(tls(certificate), token_);
       }
-      builder.AddListeningPort(target, secure, &listener.port);
+      credentials = secure;
     }
+    std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor = builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, std::move(credentials));
+    served_->door.add(std::move(listener.socket), own_user ? Door::Guests::own_user : Door::Guests::anyone, [acceptor](Descriptor connection) {
+      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
+      parameters.fd = connection.release();
+      acceptor->HandleNewConnection(&parameters);
+    });
   }
   // No processor guards an insecure port and the handlers' own check does not cover reflection: then there is none.
   builder.SetOption(std::make_unique<Reflection>(!open));
@@ -135,9 +180,9 @@ void CoordinatorServer::listen(grpc::ServerBuilder& builder, std::vector<Listene
 
 void CoordinatorServer::note_addresses(const std::vector<Listener>& listeners) {
   for (const Listener& listener : listeners) {
-    const std::string address = join_host_port(listener.host, listener.port);
+    const std::string address = listener.host.empty() ? "unix:" + unix_->path() : join_host_port(listener.host, listener.port);
     switch (listener.use) {
-      case Listener::Use::loopback: address_ = address; break;
+      case Listener::Use::own_user: address_ = address; break;
       case Listener::Use::ranks: for_ranks_.push_back(address); break;
       case Listener::Use::user:
         if (!is_wildcard(listener.host)) {

@@ -1,9 +1,13 @@
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cluster/coordinator.h"
+#include "cluster/descriptor.h"
+#include "cluster/door.h"
+#include "cluster/network.h"
 #include "cluster/rank_table.h"
 #include "cluster/waiting_calls.h"
 
@@ -17,17 +21,18 @@ namespace lockstep {
 
 class StatusBoard;
 
-/// The gRPC server of rank 0: always on a loopback address, where clients need no TLS; beyond that as the options say; and, for a run on
-/// several hosts, with TLS on every network interface for the heartbeats of ranks elsewhere.
+/// The gRPC server of rank 0, behind a Door: always at a loopback address or a Unix socket, where clients need no TLS; beyond that as the
+/// options say; and, for a run on several hosts, with TLS on every network interface for the heartbeats of ranks elsewhere.
 class CoordinatorServer {
  public:
   /// `board` outlives the server. An Error if it cannot listen.
   CoordinatorServer(StatusBoard& board, int ranks, bool several_hosts, const CoordinatorOptions& options);
-  /// Streams send the last status, for which they have two seconds; then whatever still runs is cancelled.
+  /// Streams send the last status, for which they have two seconds; then all connections are closed. A server that does not end for that
+  /// within three seconds is left behind.
   ~CoordinatorServer();
 
   const std::string& token() const { return token_; }
-  /// HOST:PORT on loopback.
+  /// HOST:PORT on loopback, or unix:PATH.
   const std::string& address() const { return address_; }
   /// HOST:PORT that other hosts can reach, with TLS if certificate() is not empty.
   const std::vector<std::string>& remote() const { return remote_; }
@@ -38,21 +43,29 @@ class CoordinatorServer {
 
  private:
   struct Listener {
-    std::string host;  // numeric
-    int port = 0;      // asked for; gRPC replaces it by the one chosen
-    enum class Use { loopback, user, ranks } use;
+    enum class Use { own_user, user, ranks } use;
+    std::string host;  // numeric; empty: a Unix socket
+    int port = 0;
+    Descriptor socket;
   };
-  std::vector<Listener> plan(bool several_hosts, const CoordinatorOptions& options) const;
-  void listen(grpc::ServerBuilder& builder, std::vector<Listener>& listeners, const CoordinatorOptions& options);
+  // What the server's threads use; it is left behind with them if they do not end.
+  struct Served {
+    Served(StatusBoard& board, int ranks, const std::string& token, Watchdog* watchdog);
+    RankTable ranks;
+    WaitingCalls calls;
+    Door door;
+    std::shared_ptr<grpc::Service> service;
+    std::unique_ptr<grpc::Server> server;
+  };
+  std::vector<Listener> open_listeners(bool several_hosts, const CoordinatorOptions& options);
+  void admit(grpc::ServerBuilder& builder, std::vector<Listener>& listeners, const CoordinatorOptions& options);
   void note_addresses(const std::vector<Listener>& listeners);
 
   const std::string token_;
   std::string address_, certificate_;
   std::vector<std::string> remote_, for_ranks_;
-  RankTable ranks_;
-  WaitingCalls calls_;
-  std::shared_ptr<grpc::Service> service_;
-  std::unique_ptr<grpc::Server> server_;
+  std::optional<UnixListener> unix_;
+  std::unique_ptr<Served> served_;
 };
 
 }  // namespace lockstep

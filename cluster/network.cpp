@@ -6,11 +6,15 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 
 #include "cluster/error.h"
@@ -39,19 +43,31 @@ AddressList look_up(const std::string& host, int flags) {
   return {found, freeaddrinfo};
 }
 
-class Socket {
- public:
-  explicit Socket(int family) : fd_(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
-  ~Socket() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  int fd() const { return fd_; }
+constexpr const char* kSocketFolder = "lockstep-coordinator-";
+constexpr const char* kSocketName = "/socket";
 
- private:
-  int fd_;
-};
+sockaddr_un unix_address(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  return address;
+}
+
+// Folders of sockets at which nobody listens any more.
+void remove_left_sockets(const std::string& folder) {
+  std::error_code ignored;
+  for (std::filesystem::directory_iterator entry(folder, ignored), end; entry != end; entry.increment(ignored)) {
+    struct stat found {};
+    if (!entry->path().filename().string().starts_with(kSocketFolder)) continue;
+    if (lstat(entry->path().c_str(), &found) != 0 || !S_ISDIR(found.st_mode) || found.st_uid != geteuid()) continue;
+    const std::string path = entry->path().string() + kSocketName;
+    const sockaddr_un address = unix_address(path);
+    const Descriptor probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno != ECONNREFUSED) continue;
+    unlink(path.c_str());
+    rmdir(entry->path().c_str());
+  }
+}
 
 bool is_usable(const ifaddrs& entry) {
   if (entry.ifa_addr == nullptr || (entry.ifa_flags & IFF_UP) == 0 || (entry.ifa_flags & IFF_LOOPBACK) != 0) return false;
@@ -97,33 +113,36 @@ bool is_wildcard(const std::string& numeric_address) { return numeric_address ==
 namespace {
 
 /// Whether a connection to this listening socket comes about; else errno says why not.
-bool answers(const Socket& listening) {
+bool answers(const Descriptor& listening) {
   sockaddr_storage address{};
   socklen_t length = sizeof address;
-  getsockname(listening.fd(), reinterpret_cast<sockaddr*>(&address), &length);
-  const Socket socket(address.ss_family);
+  getsockname(listening.get(), reinterpret_cast<sockaddr*>(&address), &length);
+  const Descriptor probe(socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const timeval patience{2, 0};  // a filter may swallow it
-  setsockopt(socket.fd(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  return connect(socket.fd(), reinterpret_cast<const sockaddr*>(&address), length) == 0;
+  setsockopt(probe.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) return false;
+  const Descriptor accepted(accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  return true;
 }
 
 }  // namespace
 
-void check_can_listen(const std::string& numeric_address, int port) {
+Descriptor listen_on(const std::string& numeric_address, int& port) {
   const AddressList list = look_up(numeric_address, AI_NUMERICHOST);
   sockaddr_storage address{};
   std::memcpy(&address, list->ai_addr, list->ai_addrlen);
-  const auto network_port = htons(static_cast<std::uint16_t>(port));
-  if (address.ss_family == AF_INET6) {
-    reinterpret_cast<sockaddr_in6&>(address).sin6_port = network_port;
-  } else {
-    reinterpret_cast<sockaddr_in&>(address).sin_port = network_port;
-  }
-  const Socket socket(address.ss_family);
-  const int on = 1;
-  setsockopt(socket.fd(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // as gRPC does: connections of an earlier server may linger
-  if (bind(socket.fd(), reinterpret_cast<const sockaddr*>(&address), list->ai_addrlen) == 0 && listen(socket.fd(), 1) == 0) {
-    if (!is_loopback(numeric_address) || answers(socket)) return;
+  in_port_t& network_port = address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
+                                                          : reinterpret_cast<sockaddr_in&>(address).sin_port;
+  network_port = htons(static_cast<std::uint16_t>(port));
+  Descriptor made(socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int on = 1, off = 0;
+  setsockopt(made.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // connections of an earlier server may linger
+  if (numeric_address == "::") setsockopt(made.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  socklen_t size = list->ai_addrlen;
+  if (bind(made.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0 && listen(made.get(), SOMAXCONN) == 0 &&
+      getsockname(made.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0) {
+    port = ntohs(network_port);
+    if (!is_loopback(numeric_address) || answers(made)) return made;
     throw Error("coordinator: nothing can connect to " + numeric_address + ": " + std::strerror(errno) +
                 "; the loopback interface is down or filtered: ip link set lo up, or go without: --set coordinator.enabled=false", kUsage);
   }
@@ -133,6 +152,38 @@ void check_can_listen(const std::string& numeric_address, int port) {
                            : error == EACCES        ? "; ports below 1024 are for root"
                                                     : "";
   throw Error("coordinator: cannot listen on " + join_host_port(numeric_address, port) + ": " + std::strerror(error) + hint, kUsage);
+}
+
+UnixListener::UnixListener() {
+  // Not XDG_RUNTIME_DIR first: it goes when its user logs out, the job stays.
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  std::string folder = "/tmp";
+  if (access(folder.c_str(), W_OK | X_OK) != 0 && runtime != nullptr && *runtime == '/') folder = runtime;
+  remove_left_sockets(folder);
+  std::string name = folder + "/" + kSocketFolder + "XXXXXX";
+  if (mkdtemp(name.data()) == nullptr) {
+    throw Error("coordinator: cannot make a folder for a socket in " + folder + ": " + std::strerror(errno) +
+                "; it must be writable, or listen on an address (coordinator.listen)");
+  }
+  path_ = name + kSocketName;
+  // It gets its name when it listens: before that it would look like one that was left.
+  const std::string unnamed = path_ + ".new";
+  const sockaddr_un address = unix_address(unnamed);
+  socket_ = Descriptor(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const bool fits = unnamed.size() < sizeof address.sun_path;
+  if (fits && bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+      listen(socket_.get(), SOMAXCONN) == 0 && rename(unnamed.c_str(), path_.c_str()) == 0) {
+    return;
+  }
+  const int error = fits ? errno : ENAMETOOLONG;
+  unlink(unnamed.c_str());
+  rmdir(name.c_str());
+  throw Error("coordinator: cannot listen on " + path_ + ": " + std::strerror(error));
+}
+
+UnixListener::~UnixListener() {
+  unlink(path_.c_str());
+  rmdir(path_.substr(0, path_.rfind('/')).c_str());
 }
 
 std::string join_host_port(const std::string& numeric_address, int port) {

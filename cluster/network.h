@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/descriptor.h"
+
 struct sockaddr_storage;
 
 namespace lockstep {
@@ -20,8 +22,26 @@ bool is_loopback(const std::string& numeric_address);
 /// 0.0.0.0 or ::
 bool is_wildcard(const std::string& numeric_address);
 
-/// Binds and lets go, to tell port in use, foreign address and missing right apart: an Error (kUsage) that says which. Port 0 is any.
-void check_can_listen(const std::string& numeric_address, int port);
+/// Listens there; port 0 is any, and is replaced by the one chosen. An Error (kUsage) tells port in use, foreign address and missing
+/// right apart. The socket does not block.
+Descriptor listen_on(const std::string& numeric_address, int& port);
+
+/// A Unix socket that listens, in a folder that only this user can enter. Both are removed with this object, and those that killed
+/// processes of this user have left when it is made.
+class UnixListener {
+ public:
+  UnixListener();
+  ~UnixListener();
+  UnixListener(const UnixListener&) = delete;
+  UnixListener& operator=(const UnixListener&) = delete;
+  const std::string& path() const { return path_; }
+  /// Once.
+  Descriptor take() { return std::move(socket_); }
+
+ private:
+  std::string path_;
+  Descriptor socket_;
+};
 
 /// "127.0.0.1:80", "[::1]:80"
 std::string join_host_port(const std::string& numeric_address, int port);

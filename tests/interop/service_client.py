@@ -6,6 +6,7 @@ import json
 import pathlib
 import socket
 import sys
+import threading
 import time
 
 import grpc
@@ -27,7 +28,7 @@ def metadata(scheme="Bearer"):
 
 
 def channel():
-    return grpc.insecure_channel(record["address"], options=[("grpc.enable_http_proxy", 0)])
+    return grpc.insecure_channel(record["address"], options=[("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1)])
 
 
 def secure_channel(host):
@@ -101,17 +102,59 @@ def reflection():
             assert name in names, names
 
 
+def many_streams():
+    """Streams that stay open, more than the server has threads; a call gets its answer all the same."""
+    finished = threading.Event()
+
+    def requests():
+        yield reflection_pb2.ServerReflectionRequest(list_services="*")
+        finished.wait(PATIENCE)
+
+    with channel() as opened, channel() as other:
+        stub = services.CoordinatorStub(opened)
+        reflections = reflection_pb2_grpc.ServerReflectionStub(opened)
+        streams = [reflections.ServerReflectionInfo(requests(), metadata=metadata(), timeout=PATIENCE) for _ in range(60)]
+        watches = [stub.WatchStatus(messages.WatchStatusRequest(), metadata=metadata(), timeout=PATIENCE) for _ in range(40)]
+        answered = 0
+        for stream in streams + watches:
+            try:
+                next(stream)
+                answered += 1
+            except grpc.RpcError:
+                pass  # one of those that are too many
+        assert answered >= 20, answered
+        for _ in range(20):
+            services.CoordinatorStub(other).GetStatus(messages.GetStatusRequest(), metadata=metadata(), timeout=PATIENCE / 2)
+        finished.set()
+        for stream in streams + watches:
+            stream.cancel()
+
+
+def frame(kind, flags, stream, payload):
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+def health_check():
+    """The frames of a health check on stream 1. Headers: POST and http by their numbers in HPACK's table, the rest literal."""
+
+    def text(value):
+        return bytes([len(value)]) + value.encode()
+
+    headers = b"\x83\x86\x04" + text("/grpc.health.v1.Health/Check") + b"\x01" + text("localhost")
+    headers += b"\x0f\x10" + text("application/grpc") + b"\x00" + text("te") + text("trailers")
+    return frame(1, 4, 1, headers) + frame(0, 1, 1, bytes(5))
+
+
 def keepalive():
-    """A connection without a call sends pings, as clients do that keep a connection alive; all are answered."""
+    """A connection without a running call sends pings, as clients do that keep a connection alive; all are answered."""
     host, port = record["address"].rsplit(":", 1)
     with socket.create_connection((host, int(port)), PATIENCE) as connection:
         stream = connection.makefile("rb")
-        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
-        with channel() as opened:  # without this a coordinator may close a connection that only pings
-            health_pb2_grpc.HealthStub(opened).Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE)
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b""))
+        connection.sendall(health_check())
         for number in range(6):
             ping = number.to_bytes(8, "big")
-            connection.sendall(bytes([0, 0, 8, 6, 0, 0, 0, 0, 0]) + ping)
+            connection.sendall(frame(6, 0, 0, ping))
             while True:
                 header = stream.read(9)
                 assert len(header) == 9, f"the connection was closed after ping {number}"
@@ -133,6 +176,7 @@ def stop():
     "calls": lambda: calls(channel()),
     "secure": lambda: [calls(secure_channel(host)) for host in ("127.0.0.1", "localhost")],
     "reflection": reflection,
+    "many_streams": many_streams,
     "keepalive": keepalive,
     "stop": stop,
 }[check]()

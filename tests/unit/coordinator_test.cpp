@@ -154,10 +154,32 @@ TEST_F(CoordinatorTest, PortInUseIsAnError) {
   EXPECT_FALSE(std::filesystem::exists(other / "coordinator.json"));
 }
 
+TEST_F(CoordinatorTest, AUnixSocketInPlaceOfLoopback) {
+  const TempDir other;
+  std::string path;
+  {
+    Coordinator coordinator(world_, board_, {.listen = "unix", .run_dir = other.path()});
+    const CoordinatorRecord record = read_record(other.path());
+    ASSERT_TRUE(record.address.starts_with("unix:/")) << record.address;
+    EXPECT_TRUE(record.remote.empty());
+    path = record.address.substr(5);
+    struct stat folder {};
+    ASSERT_EQ(stat(std::filesystem::path(path).parent_path().c_str(), &folder), 0);
+    EXPECT_EQ(folder.st_mode & 07777, 0700u);
+    const CoordinatorClient client = CoordinatorClient::of_run(other.path());
+    EXPECT_EQ(client.status().run.name, "garments");
+    client.watch(std::chrono::milliseconds(50), [](const Status& status) { return !status.ranks[0].age; });  // the heartbeat as well
+    Coordinator second(world_, board_, {.listen = "unix", .run_dir = dir_.path()});
+    EXPECT_EQ(client.status().run.name, "garments") << "another run leaves a socket in use alone";
+  }
+  EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(path).parent_path()));
+}
+
 TEST_F(CoordinatorTest, WrongOptionsAreErrors) {
   StatusBoard board;
   const auto start = [&](CoordinatorOptions options) { return [&, options] { Coordinator(world_, board, options); }; };
   expect_error(start({.port = 65536, .run_dir = dir_.path()}), {"65536"});
+  expect_error(start({.listen = "unix", .port = 8080, .run_dir = dir_.path()}), {"Unix socket has no port"});
   expect_error(start({.heartbeat_seconds = 0, .run_dir = dir_.path()}), {"heartbeat_seconds"});
   expect_error(start({.listen = "198.51.100.1", .run_dir = dir_.path()}), {"198.51.100.1", "not an address of this host"});
   expect_error(start({.run_dir = dir_ / "absent"}), {"absent", "No such file or directory"});

@@ -1,0 +1,46 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "cluster/descriptor.h"
+
+namespace lockstep {
+
+/// Accepts the connections of the coordinator's gRPC server, and passes their bytes on in a thread of its own.
+///
+/// It keeps strangers from using up rank 0's processor and memory. On this host it lets in this user and root. It bounds how many
+/// connections there are, how fast they come, and how fast each may send. A connection that sends but makes no valid call is closed
+/// after five seconds. A connection without a valid call leaves when there are too many. What a client may send stays far above
+/// what real ones do, so that they never notice.
+class Door {
+ public:
+  /// Who may come in by a listener.
+  enum class Guests { own_user, anyone };
+  /// What the calls of a connection have shown: `healthy` for a health check, which takes no token; `trusted` for a call with the token.
+  enum class Standing { unknown, healthy, trusted };
+  /// Takes over one end of a Unix socket, as a connection of the server.
+  using Server = std::function<void(Descriptor)>;
+
+  /// Leaves room for connections of `ranks` ranks.
+  explicit Door(int ranks);
+  ~Door();
+  Door(const Door&) = delete;
+  Door& operator=(const Door&) = delete;
+
+  /// All listeners are added before the door opens.
+  void add(Descriptor listener, Guests guests, Server server);
+  void open();
+  /// A call on the connection that the server knows as `peer` (grpc::ServerContext::peer) has this standing. For any thread.
+  void vouch(std::string_view peer, Standing standing);
+  /// Nobody comes in any more.
+  void close_entrance();
+  /// Passes on what the server has sent, for at most 100 ms, and closes all connections.
+  void close();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,17 @@
+#pragma once
+
+namespace lockstep {
+
+/// Whether a connection comes from a process of this user or of root: for accepted Unix sockets and for TCP within this host.
+/// Where the kernel does not tell the owners of sockets, TCP connections count as this user's.
+bool is_own_users(int accepted);
+
+namespace peer_user_detail {
+
+/// What one source says of a connection's other end. `gone`: no process holds it any more. `unknown`: the source is not there.
+enum class Owner { own, other, gone, unknown };
+Owner ask_kernel(int accepted);  ///< by a netlink socket
+Owner ask_proc(int accepted);    ///< by /proc/net/tcp and tcp6
+
+}  // namespace peer_user_detail
+}  // namespace lockstep
