@@ -1,5 +1,7 @@
 #include "core/sequential.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 
 #include "cluster/error.h"
@@ -8,7 +10,6 @@
 #include "core/model_state.h"
 #include "core/summary.h"
 #include "core/utf8.h"
-#include "core/xxh64.h"
 
 namespace lockstep {
 namespace {
@@ -210,9 +211,12 @@ void Sequential::set_weights(const std::vector<std::vector<float>>& values) {
 }
 
 std::uint64_t Sequential::digest() {
-  Xxh64 digest;
-  for (const WeightView& weight : weights()) digest.add(std::as_bytes(weight.values));
-  return digest.value();
+  const std::unique_ptr<XXH64_state_t, decltype(&XXH64_freeState)> state(XXH64_createState(), XXH64_freeState);
+  if (state == nullptr || XXH64_reset(state.get(), 0) != XXH_OK) throw Error("no memory for the digest of the weights");
+  for (const WeightView& weight : weights()) {
+    if (XXH64_update(state.get(), weight.values.data(), weight.values.size_bytes()) != XXH_OK) throw Error("cannot compute the digest of the weights");
+  }
+  return XXH64_digest(state.get());
 }
 
 std::string Sequential::summary(int columns) const {

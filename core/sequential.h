@@ -145,7 +145,7 @@ class Sequential {
   std::vector<std::vector<float>> get_weights();
   /// A wrong number of arrays or a wrong length is an Error that names the weight, expected and found.
   void set_weights(const std::vector<std::vector<float>>& values);
-  /// XXH64 (xxh64.h) over all weights' bytes, little-endian floats in the order of weights(): what Python's
+  /// XXH64 over all weights' bytes, little-endian floats in the order of weights(): what Python's
   /// xxhash.xxh64(b"".join(w.tobytes() for w in model.get_weights())) says of the saved model.
   std::uint64_t digest();
 
