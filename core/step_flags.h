@@ -10,6 +10,7 @@ namespace lockstep {
 struct StepFlags {
   Callback::Request request;
   bool diverged = false;        ///< the loss of this rank's rows is not finite
+  bool unread = false;          ///< this rank could not read its rows
   std::uint64_t fingerprint = 0;  ///< of what must be the same on all ranks: step, rows, layers, bytes
 };
 
@@ -17,6 +18,7 @@ struct StepFlags {
 struct AgreedFlags {
   Callback::Request request;  ///< of all ranks together
   bool diverged = false;      ///< on some rank
+  bool unread = false;        ///< on some rank
   bool differs = false;       ///< some rank's fingerprint
 };
 

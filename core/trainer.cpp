@@ -150,12 +150,16 @@ Trainer::Request Trainer::step(Request own) {
   Lap lap;
   Activity& activity = world_.activity();
   activity.at(Place::reading);
-  read();
+  try {
+    read();
+  } catch (...) {  // the others learn of it with this step, so that one message ends all; what it computes from the rows before goes with it
+    unread_ = std::current_exception();
+  }
   profile_.input += lap();
   const double communication = exchange_->seconds();
   activity.at(Place::computing);
   compute();
-  write_flags({own, !scorer_.finite(grains_.first, grains_.last), fingerprint()}, exchange_->flags());
+  write_flags({own, !scorer_.finite(grains_.first, grains_.last), unread_ != nullptr, fingerprint()}, exchange_->flags());
   if (!exchange_->shared()) activity.at(Place::gradients);
   finish();
   const double waited = exchange_->seconds() - communication;
@@ -170,6 +174,11 @@ Trainer::Request Trainer::step(Request own) {
   ++step_;
   const AgreedFlags agreed = read_flags(exchange_->flags(), world_.size());
   if (agreed.differs) disagree();
+  if (agreed.unread) {
+    world_.agree([this] {
+      if (unread_) std::rethrow_exception(unread_);
+    });
+  }
   if (agreed.diverged && options_.stop_on_nan) diverge();
   return agreed.request;
 }

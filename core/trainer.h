@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -33,7 +34,7 @@ class Trainer {
 
   /// Before the steps of an epoch, from step `first_step` on; `before`: the sums of the steps before it.
   void begin_epoch(std::int64_t epoch, std::int64_t first_step, const EpochSums& before = {});
-  /// The next step. Collective. Returns the union of all ranks' requests.
+  /// The next step. Collective. Returns the union of all ranks' requests. Rows that a rank could not read are an AgreedError.
   Request step(Request own);
 
   /// Brings all weights to every rank, or to rank 0; before anybody looks at them. Collective.
@@ -98,6 +99,7 @@ class Trainer {
   std::optional<Bfloat16Factors> bfloat16_;  // where gradients are formed in bfloat16
   Scorer scorer_;
   std::unique_ptr<RowReader> reader_;
+  std::exception_ptr unread_;  // why this rank could not read its rows of the step
 
   std::vector<std::int64_t> order_;              // (steps, own slots) of the epoch
   std::int64_t step_ = 0;                        // of the epoch, the next one

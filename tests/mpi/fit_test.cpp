@@ -70,6 +70,51 @@ INSTANTIATE_TEST_SUITE_P(Sizes, FitTest,
                          testing::Values(Case{203, 32, 0}, Case{97, 16, 0}, Case{101, 3, 0}, Case{3, 8, 0}, Case{1, 1, 0}, Case{250, 64, 24},
                                          Case{300, 100, 7}, Case{65, 2, 0}));
 
+/// Rows of another data set, until a read of one rank fails.
+class FailingRows final : public Dataset {
+ public:
+  FailingRows(const Dataset& rows, bool fails) : rows_(rows), fails_(fails) {}
+  std::int64_t rows() const override { return rows_.rows(); }
+  Shape sample_shape() const override { return rows_.sample_shape(); }
+  std::int64_t truth_width() const override { return rows_.truth_width(); }
+  std::string description() const override { return rows_.description(); }
+  std::unique_ptr<RowReader> open(std::vector<RowRange> ranges) const override { return std::make_unique<Reader>(rows_.open(std::move(ranges)), fails_); }
+
+ private:
+  class Reader final : public RowReader {
+   public:
+    Reader(std::unique_ptr<RowReader> rows, bool fails) : rows_(std::move(rows)), fails_(fails) {}
+    void begin(std::span<const std::int64_t> order) override { rows_->begin(order); }
+    void read(std::int64_t count, const RowTarget& target) override {
+      if (fails_ && ++reads_ == 3) throw Error("the disk is gone");
+      rows_->read(count, target);
+    }
+
+   private:
+    std::unique_ptr<RowReader> rows_;
+    bool fails_;
+    int reads_ = 0;
+  };
+  const Dataset& rows_;
+  bool fails_;
+};
+
+TEST(Fit, RowsThatOneRankCannotReadAreAnErrorOfAll) {
+  const ArrayDataset data = labelled_rows(150, 7, 4);
+  const int failing = world().size() - 1;
+  for (const ExchangeKind exchange : {ExchangeKind::factors, ExchangeKind::gradients}) {
+    Sequential model = classifier(4);
+    try {
+      model.fit(FailingRows(data, world().rank() == failing), {.epochs = 2, .batch_size = 40, .threads = 1, .exchange = exchange, .verbose = 0}, world());
+      FAIL() << "no error";
+    } catch (const AgreedError& error) {
+      EXPECT_EQ(error.failing_rank(), failing);
+      EXPECT_STREQ(error.what(), "the disk is gone");
+    }
+    EXPECT_EQ(model.optimizer()->iterations(), 3);
+  }
+}
+
 TEST(Fit, EveryAllreduceAgrees) {
   const ArrayDataset data = labelled_rows(150, 7, 4);
   using enum AllreduceAlgorithm;

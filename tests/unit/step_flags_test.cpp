@@ -24,6 +24,18 @@ TEST(StepFlags, EqualFingerprintsAgreeOnAnyNumberOfRanks) {
   }
 }
 
+TEST(StepFlags, WhatOneRankSaysReachesAll) {
+  std::array<float, 16> sums{}, own{};
+  write_flags({.request = {}, .unread = true}, sums);
+  write_flags({.request = {.stop = true}}, own);
+  for (std::size_t i = 0; i < own.size(); ++i) sums[i] += own[i];
+  const AgreedFlags all = read_flags(sums, 2);
+  EXPECT_TRUE(all.unread);
+  EXPECT_TRUE(all.request.stop);
+  EXPECT_FALSE(all.diverged);
+  EXPECT_FALSE(all.request.checkpoint);
+}
+
 TEST(StepFlags, OneRankThatDiffersIsSeenInAllButOneOf4096Steps) {
   for (const int ranks : {2, 3, 5, 64, 1000}) {
     int missed = 0;
