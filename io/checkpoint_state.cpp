@@ -73,7 +73,7 @@ std::string checkpoint_state_json(const CheckpointState& state) {
               {"seed", state.seed},
               {"shuffle", state.shuffle},
               {"rows", state.rows},
-              {"data", state.data},
+              {"data_sets", state.data},
               {"loss", state.loss},
               {"learning_rate", state.learning_rate ? number(*state.learning_rate) : Json()},
               {"metric_names", state.metric_names},
@@ -112,7 +112,7 @@ CheckpointState checkpoint_state_from_json(const std::string& name, std::string_
     read("monitor", state.monitor);
     read("facts", state.facts);
     state.rows = json.value("rows", std::int64_t{0});  // these four are not in the first checkpoints
-    state.data = json.value("data", "");
+    state.data = json.value("data_sets", std::map<std::string, std::string>());
     state.loss = json.value("loss", "");
     if (const Json rate = json.value("learning_rate", Json()); !rate.is_null()) state.learning_rate = static_cast<float>(number(rate));
     state.score = number(json.at("score"));

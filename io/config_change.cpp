@@ -10,7 +10,8 @@
 namespace lockstep {
 namespace {
 
-constexpr std::array<const char*, 5> kFree = {"training.epochs", "cluster", "coordinator", "checkpoint", "data.memory"};
+constexpr std::array<const char*, 8> kFree = {"training.epochs", "cluster",         "coordinator",          "checkpoint",
+                                              "data.memory",     "data.train.file", "data.validation.file", "data.test.file"};
 
 std::string text_of(const YAML::Node& node) {
   if (node.IsNull()) return "nothing";

@@ -1,12 +1,58 @@
 #pragma once
+#include <cstdint>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "io/hdf5_dataset.h"
+#include "io/row_digest.h"
 
 namespace lockstep {
 
-/// What ranks that read the same data have in common: file names without folders (hosts may have copies), sizes, a hash of each file's first
-/// 64 KiB, where HDF5 keeps its description; type, shape, rows. Reads that much of every file; an Error names one that cannot be read.
-std::string data_digest(const Hdf5Dataset& data);
+class World;
+
+/// The content of a data set: every row of features, truth and weight, whatever the files are called, wherever they lie and however they are
+/// chunked or compressed. A thread of each rank reads and hashes a part of the rows beside whatever else happens.
+///
+/// Ranks whose files are the same (inode, size and times agree, as they do over a shared file system) hash them once together; those of hosts
+/// with copies of their own hash each copy. So a job reads each copy once.
+class DataDigest {
+ public:
+  /// Finds who has which copy. `what`: "the training data". An AgreedError where descriptions differ. Collective.
+  DataDigest(const World& world, std::string what, const Hdf5Dataset& data);
+  /// Gives up what has not been read.
+  ~DataDigest();
+  DataDigest(const DataDigest&) = delete;
+  DataDigest& operator=(const DataDigest&) = delete;
+
+  /// Number of copies that ranks see. Where it is one there is nothing that could differ between ranks.
+  int copies() const { return copies_; }
+  /// Starts to read this rank's part; `aside`: at a low priority.
+  void start(bool aside);
+  /// Whether this rank has read its part.
+  bool read() const noexcept;
+  /// Whether all ranks have. Collective.
+  bool read_by_all() const;
+  /// Waits until all have; copies that differ are an AgreedError that names the data set, what differs, ranks and hosts. Collective.
+  void compare();
+  /// "1100 rows, x uint8 (28, 28) 0123456789abcdef, y uint8 89abcdef01234567": equal texts are equal content. Empty before compare().
+  const std::string& text() const { return text_; }
+  const std::string& what() const { return what_; }
+
+ private:
+  struct Reading;
+  std::string describe(const RowDigest* digest) const;  // null: type and shape alone
+
+  const World& world_;
+  const std::string what_;
+  const Hdf5Dataset data_;  // a description
+  std::vector<std::string> keys_, hosts_;  // of all ranks: which copy they see
+  int copies_ = 1;
+  std::unique_ptr<Reading> reading_;
+  std::string text_;
+};
+
+/// Ranks whose copies of a data set differ are an AgreedError. Where all see the same files nothing is read. Collective.
+void expect_same_data(const World& world, const Hdf5Dataset& data);
 
 }  // namespace lockstep

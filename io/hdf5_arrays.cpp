@@ -38,7 +38,7 @@ RowArray::Part find_part(const Hdf5File& file, const std::string& group, const s
   }
   const std::string full = group + "/" + name;
   if (!file.exists(full)) throw Error(fmt::format("{}: there is no data set '{}'; {}", file.path(), full, what_there_is(file)), kUsage);
-  return {file.path(), file.info(full), 0};
+  return {file.path(), file.info(full), 0, FileStamp::of(file.path())};
 }
 
 void check_part(const RowArray::Part& part, bool features) {

@@ -11,6 +11,7 @@
 
 #include "cluster/error.h"
 #include "io/hdf5_arrays.h"
+#include "io/reread_check.h"
 
 namespace lockstep {
 namespace {
@@ -93,6 +94,7 @@ class StreamingReader final : public RowReader {
       : arrays_(std::move(arrays)),
         ranges_(std::move(ranges)),
         files_(arrays_->arrays),
+        rereads_(arrays_->arrays.features),
         shift_(shift),
         window_rows_(static_cast<std::size_t>(window_rows)),
         windows_{Window(arrays_->arrays, window_rows), Window(arrays_->arrays, window_rows)} {}
@@ -150,6 +152,7 @@ class StreamingReader final : public RowReader {
 
   void fill_windows() {
     try {
+      rereads_.begin();
       for (std::size_t first = 0; first < order_.size(); first += window_rows_) {
         Window& window = windows_[first / window_rows_ % 2];
         {
@@ -158,6 +161,7 @@ class StreamingReader final : public RowReader {
           if (stop_) return;
         }
         fill(window, order_.subspan(first, std::min(window_rows_, order_.size() - first)));
+        if (first + window_rows_ >= order_.size()) rereads_.end();
         hand_over(window, true);
       }
     } catch (...) {
@@ -176,6 +180,7 @@ class StreamingReader final : public RowReader {
     std::sort(rows_.begin(), rows_.end());
     rows_.erase(std::unique(rows_.begin(), rows_.end()), rows_.end());
     files_.gather(rows_, window.store);
+    rereads_.add(window.store, rows_);
     window.slots.resize(entries.size());
     std::transform(entries.begin(), entries.end(), window.slots.begin(), [this](std::int64_t row) {
       return row < 0 ? -1 : std::lower_bound(rows_.begin(), rows_.end(), row + shift_) - rows_.begin();
@@ -185,6 +190,7 @@ class StreamingReader final : public RowReader {
   const Arrays arrays_;
   const Ranges ranges_;
   RowFiles files_;  // the thread's while it runs
+  RereadCheck rereads_;  // the thread's
   const std::int64_t shift_;
   const std::size_t window_rows_;
   std::array<Window, 2> windows_;

@@ -37,7 +37,7 @@ std::string RowArray::where(std::int64_t row) const {
   return part.path + ": data set '" + part.info.name + "', row " + std::to_string(row - part.first);
 }
 
-/// A part's open file: a descriptor for pread, or HDF5's.
+/// A part's open file: a descriptor, for pread and to see changes; where rows come through HDF5, its file, too.
 struct RowFile::Open {
   Open() = default;
   Open(const Open&) = delete;
@@ -56,16 +56,32 @@ RowFile::~RowFile() = default;
 RowFile::Open& RowFile::open(std::size_t part) {
   Open& opened = open_[part];
   const RowArray::Part& where = array_.parts[part];
-  if (plain(where.info) && opened.descriptor < 0) {
+  if (opened.descriptor < 0) {
     opened.descriptor = ::open(where.path.c_str(), O_RDONLY | O_CLOEXEC);
     if (opened.descriptor < 0) throw Error(where.path + ": cannot open it: " + std::strerror(errno));
-  } else if (!plain(where.info) && !opened.hdf5) {
-    opened.hdf5 = Hdf5File::open(where.path);
+    where.stamp.expect_same(FileStamp::of(opened.descriptor, where.path), where.path);
   }
+  if (!plain(where.info) && !opened.hdf5) opened.hdf5 = Hdf5File::open(where.path);
   return opened;
 }
 
+void RowFile::expect_unchanged() const {
+  for (std::size_t p = 0; p < open_.size(); ++p) {
+    const RowArray::Part& part = array_.parts[p];
+    if (open_[p].descriptor >= 0) part.stamp.expect_same(FileStamp::of(open_[p].descriptor, part.path), part.path);
+  }
+}
+
 void RowFile::read_part(std::size_t part, std::int64_t first, std::int64_t last, std::byte* out) {
+  try {
+    try_to_read(part, first, last, out);
+  } catch (const Error&) {
+    expect_unchanged();  // else that is the reason
+    throw;
+  }
+}
+
+void RowFile::try_to_read(std::size_t part, std::int64_t first, std::int64_t last, std::byte* out) {
   const RowArray::Part& where = array_.parts[part];
   const std::int64_t bytes = array_.row_bytes();
   Open& opened = open(part);

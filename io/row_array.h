@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "io/file_stamp.h"
 #include "io/hdf5_file.h"
 
 namespace lockstep {
@@ -15,6 +16,7 @@ struct RowArray {
     std::string path;
     ArrayInfo info;
     std::int64_t first = 0;  ///< row of the whole that is row 0 here
+    FileStamp stamp = {};    ///< of the file when it was described
   };
   std::vector<Part> parts;
   ElementType type = ElementType::other;
@@ -29,7 +31,8 @@ struct RowArray {
 };
 
 /// Reads rows of a RowArray in their own type and this machine's byte order. Contiguous data of this byte order are read by pread, beside
-/// HDF5 and its global lock; anything else through HDF5, each chunk decoded once per call. One thread at a time.
+/// HDF5 and its global lock; anything else through HDF5, each chunk decoded once per call. One thread at a time. A file that has changed since
+/// it was described is an Error that names it.
 class RowFile {
  public:
   explicit RowFile(const RowArray& array);
@@ -41,11 +44,14 @@ class RowFile {
   void read(std::int64_t first, std::int64_t last, std::byte* out);
   /// These rows (ascending, none twice), one behind the other.
   void gather(std::span<const std::int64_t> rows, std::byte* out);
+  /// Error unless all that was read so far came from files that have not changed. After a call, before its rows are used.
+  void expect_unchanged() const;
 
  private:
   struct Open;
   Open& open(std::size_t part);
   void read_part(std::size_t part, std::int64_t first, std::int64_t last, std::byte* out);
+  void try_to_read(std::size_t part, std::int64_t first, std::int64_t last, std::byte* out);
   void gather_blocks(std::size_t part, std::span<const std::int64_t> rows, std::byte* out);
 
   const RowArray& array_;

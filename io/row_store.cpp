@@ -70,12 +70,20 @@ void RowFiles::read(std::int64_t first, std::int64_t last, std::int64_t slot, Ro
   features_.read(first, last, store.features.slot(slot));
   if (truth_) truth_->read(first, last, store.truth.slot(slot));
   if (weight_) weight_->read(first, last, store.weight.slot(slot));
+  expect_unchanged();
 }
 
 void RowFiles::gather(std::span<const std::int64_t> rows, RowStore& store) {
   features_.gather(rows, store.features.slot(0));
   if (truth_) truth_->gather(rows, store.truth.slot(0));
   if (weight_) weight_->gather(rows, store.weight.slot(0));
+  expect_unchanged();
+}
+
+void RowFiles::expect_unchanged() const {
+  features_.expect_unchanged();
+  if (truth_) truth_->expect_unchanged();
+  if (weight_) weight_->expect_unchanged();
 }
 
 }  // namespace lockstep

@@ -40,7 +40,7 @@ class RowStore {
   Column features, truth, weight;
 };
 
-/// The open files of the three arrays.
+/// The open files of the three arrays. What a call has read is one state of the files: one that has changed meanwhile is an Error that names it.
 class RowFiles {
  public:
   explicit RowFiles(const RowArrays& arrays);
@@ -50,6 +50,7 @@ class RowFiles {
   void gather(std::span<const std::int64_t> rows, RowStore& store);
 
  private:
+  void expect_unchanged() const;
   RowFile features_;
   std::optional<RowFile> truth_, weight_;
 };

@@ -35,8 +35,8 @@ bool finite_loss(const FitState& state) {
 }  // namespace
 
 CheckpointCallback::CheckpointCallback(const RunConfig& config, const RunDirectory& directory, StatusBoard& board, const History& before,
-                                       CheckpointState constant)
-    : config_(config), directory_(directory), board_(board), before_(before), constant_(std::move(constant)), keep_(keep_of(config)) {}
+                                       CheckpointState constant, const DataIdentity& data)
+    : config_(config), directory_(directory), board_(board), before_(before), constant_(std::move(constant)), data_(data), keep_(keep_of(config)) {}
 
 bool CheckpointCallback::scheduled() const {
   return config_.checkpoint.every_epochs > 0 || config_.checkpoint.every_steps > 0 || config_.checkpoint.every_seconds > 0;
@@ -76,7 +76,7 @@ Callback::Request CheckpointCallback::request() noexcept {
   const CheckpointConfig& every = config_.checkpoint;
   due_ |= every.every_steps > 0 && (global_step_ + 1) % every.every_steps == 0;
   due_ |= every.every_seconds > 0 && seconds_since(saved_) >= every.every_seconds;
-  return {.checkpoint = (due_ || board_.pending().checkpoint) && !(writer_ && writer_->busy())};
+  return {.checkpoint = (due_ || board_.pending().checkpoint) && !(writer_ && writer_->busy()) && data_.read()};
 }
 
 void CheckpointCallback::on_checkpoint(const FitState& state) {
@@ -114,6 +114,7 @@ void CheckpointCallback::on_train_end(const FitState&, const Logs&) {
 
 CheckpointState CheckpointCallback::describe(const FitState& state) const {
   CheckpointState saved = constant_;
+  saved.data = data_.known();
   saved.global_step = state.global_step;
   saved.epochs = state.epochs;
   saved.steps_per_epoch = state.steps_per_epoch;

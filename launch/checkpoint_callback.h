@@ -8,6 +8,7 @@
 #include "io/checkpoint_writer.h"
 #include "io/config.h"
 #include "io/run_directory.h"
+#include "launch/data_identity.h"
 
 namespace lockstep {
 
@@ -15,12 +16,13 @@ namespace lockstep {
 /// failure is a warning, training goes on.
 ///
 /// One that falls due (by steps, by time, on request) while another is still being written is taken after the first step at which the writer
-/// is free. At the end of an epoch, at a stop and at the end training waits for the writer instead: these states are not passed over.
+/// is free, and one that falls due before large data sets have been compared (DataIdentity), when they have been. At the end of an epoch, at a stop and at the end training waits for the writer instead: these states are not passed over.
 class CheckpointCallback final : public Callback {
  public:
-  /// `before`: history of the run that this one resumes; `constant`: what all checkpoints of the run say alike of bits, rows and data.
+  /// `before`: history of the run that this one resumes; `constant`: what all checkpoints of the run say alike of bits and rows;
+  /// `data`: what is known of the data sets.
   CheckpointCallback(const RunConfig& config, const RunDirectory& directory, StatusBoard& board, const History& before,
-                     CheckpointState constant);
+                     CheckpointState constant, const DataIdentity& data);
   void on_train_begin(const FitState& state) override;
   void on_train_batch_end(const FitState& state) override { global_step_ = state.global_step; }
   Request request() noexcept override;
@@ -45,6 +47,7 @@ class CheckpointCallback final : public Callback {
   StatusBoard& board_;
   const History& before_;
   const CheckpointState constant_;
+  const DataIdentity& data_;
   KeepCheckpoints keep_;
   std::unique_ptr<CheckpointWriter> writer_;  // from the first checkpoint that can be foreseen
   std::int64_t global_step_ = 0;

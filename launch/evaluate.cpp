@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "io/data_digest.h"
 #include "launch/commands.h"
 #include "launch/saved_model.h"
 
@@ -23,6 +24,7 @@ void evaluate(const EvaluateArguments& arguments, const World& world) {
     const DataConfig chosen = choose_data(saved, arguments.data, arguments.group);
     data.emplace(chosen.file, chosen.group, chosen.options);
   });
+  expect_same_data(world, *data);
   const Scores scores = saved.model.evaluate(*data, world);
   if (world.rank() != 0) return;
   if (arguments.json) {

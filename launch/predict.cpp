@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "io/data_digest.h"
 #include "io/data_file.h"
 #include "io/run_directory.h"
 #include "launch/commands.h"
@@ -153,6 +154,7 @@ void predict(const PredictArguments& arguments, const World& world) {
     data.emplace(chosen.file, chosen.group, chosen.options);
     p.class_names = data->class_names();
   });
+  expect_same_data(world, *data);
   p.outputs = saved.model.predict(*data, world);
   p.answer = answer_of(saved.model);
   p.rows = data->rows();

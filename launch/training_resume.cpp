@@ -177,12 +177,17 @@ bool TrainingRun::done_before() {
 /// Rank 0 reads the checkpoint; fit() hands its weights to all ranks. Collective.
 void TrainingRun::resume() {
   if (!resumes_) return;
+  std::error_code neither_is_there;
+  const bool same_run = leads() && arguments_.goes_on && std::filesystem::equivalent(run_dir_of(from_->path), path_, neither_is_there);
+  const bool continues = world_.broadcast(same_run ? "same" : "") == "same";
+  const auto before = [&](const CheckpointState& state) { return DataIdentity::Before{state.data, state.step_in_epoch > 0, continues, path_.string()}; };
   std::string text;
   world_.agree([&] {
     if (!leads()) return;
     const CheckpointState state = load_checkpoint(from_->path, *model_);
     check_same_batches(state);
     if (state.step_in_epoch > 0) check_same_epoch(state);
+    identity_->expect(before(state));
     if (!state.healthy) fmt::print(stderr, "warning: its loss or weights are not finite numbers; what is trained from here on will not be either\n");
     check_same_bits(state);
     fmt::print("resuming from {} (epoch {}, step {})\n", from_->path, state.epoch + 1, state.step_in_epoch);
@@ -190,6 +195,7 @@ void TrainingRun::resume() {
     text = checkpoint_state_json(state);
   });
   const CheckpointState state = checkpoint_state_from_json("state.json", world_.broadcast(text));
+  if (!leads()) identity_->expect(before(state));
   before_ = state.history;
   config_.fit.initial_epoch = state.epoch;
   config_.fit.initial_step = state.step_in_epoch;
@@ -213,11 +219,8 @@ std::map<std::string, std::string> TrainingRun::bit_facts() const {
 
 /// What every checkpoint of this run says alike.
 CheckpointState TrainingRun::constant_state() const {
-  const RowRange rows = config_.train.options.rows;
   CheckpointState state{.batch_size = config_.fit.batch_size, .shards = config_.fit.shards, .seed = config_.seed, .shuffle = config_.fit.shuffle};
   state.rows = training_rows();
-  state.data = fmt::format("{}; from row {} of group '{}', x '{}', y '{}', weight '{}'", data_, rows.first, config_.train.group, config_.train.options.features,
-                           config_.train.options.truth, config_.train.options.weight);
   state.loss = name_of(config_.compile.loss);
   state.learning_rate = lockstep::learning_rate(config_.compile.optimizer);
   state.facts = bit_facts();
@@ -270,7 +273,6 @@ void TrainingRun::check_same_epoch(const CheckpointState& state) const {
   if (!state.loss.empty()) expect_same("training.loss", state.loss, now.loss, remedy);
   expect_same("steps per epoch", state.steps_per_epoch, sampler()->steps(), remedy);
   if (state.rows > 0) expect_same("training rows", state.rows, now.rows, remedy);
-  if (!state.data.empty()) expect_same("training data", state.data, now.data, remedy);
 }
 
 }  // namespace lockstep

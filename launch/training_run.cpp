@@ -11,7 +11,6 @@
 #include "cluster/fingerprint.h"
 #include "cluster/process_limits.h"
 #include "cluster/process_usage.h"
-#include "io/data_digest.h"
 #include "io/trace_file.h"
 #include "io/versions.h"
 #include "launch/run_limits.h"
@@ -178,10 +177,10 @@ void TrainingRun::train() {
   std::int64_t samples = 0;
   LastState last(last_, samples, first_step_, memory_);
   RankLogCallback logger(*log_);
-  config_.fit.callbacks = {&publisher, &last, &logger};
+  config_.fit.callbacks = {&*identity_, &publisher, &last, &logger};
   if (leads()) {
     csv_.emplace(directory_->history(), before_);
-    checkpoints_.emplace(config_, *directory_, board_, before_, constant_state());
+    checkpoints_.emplace(config_, *directory_, board_, before_, constant_state(), *identity_);
     config_.fit.callbacks.insert(config_.fit.callbacks.end(), {&*csv_, &*checkpoints_});
   }
   config_.fit.callbacks.insert(config_.fit.callbacks.end(), arguments_.callbacks.begin(), arguments_.callbacks.end());
@@ -237,12 +236,17 @@ void TrainingRun::run() {
     std::fflush(stdout);
   }
   arguments_.coordinator_up();
+  std::string config_before;
   try {
     world_.agree([&] {  // only now: a configuration that a resume has refused must not stay
-      if (leads() && resumes_) write_text_file(directory_->config(), config_.yaml);
+      if (!leads() || !resumes_) return;
+      if (std::filesystem::exists(directory_->config())) config_before = read_config_file(directory_->config());
+      write_text_file(directory_->config(), config_.yaml);
     });
     train();
   } catch (const std::exception& error) {
+    const auto* const refusal = dynamic_cast<const Error*>(&error);  // of large data, which are known only now
+    if (!config_before.empty() && !identity_->compared() && refusal != nullptr && refusal->exit_code() == kUsage) restore_config(config_before);
     board_.finish(Phase::failed, error.what());
     if (leads()) directory_->log(std::string("failed: ") + error.what());
     throw;
@@ -258,19 +262,21 @@ void TrainingRun::check_limits() {
   });
 }
 
+void TrainingRun::restore_config(const std::string& yaml) const {
+  try {
+    write_text_file(directory_->config(), yaml);
+  } catch (const std::exception& error) {
+    directory_->log(std::string("warning: ") + error.what());
+  }
+}
+
 /// What a file system or an installation that is not the same on all hosts would silently spoil. Collective.
 void TrainingRun::compare_ranks() {
   agree_on(world_, "Lockstep's version", all_versions().at("lockstep"));
-  const auto compare = [&](const char* what, const std::optional<Hdf5Dataset>& data) {
-    std::string digest;
-    if (!data) return digest;
-    world_.agree([&] { digest = data_digest(*data); });
-    agree_on(world_, what, digest);
-    return digest;
-  };
-  data_ = compare("the training data", train_);
-  compare("the validation data", validation_);
-  compare("the test data", test_);
+  identity_.emplace(world_);
+  identity_->add("training", *train_);
+  if (validation_) identity_->add("validation", *validation_);
+  if (test_) identity_->add("test", *test_);
 }
 
 void TrainingRun::operator()() {

@@ -25,6 +25,7 @@
 #include "io/time_report.h"
 #include "io/run_result.h"
 #include "launch/checkpoint_callback.h"
+#include "launch/data_identity.h"
 
 namespace lockstep {
 
@@ -71,6 +72,7 @@ class TrainingRun {
   void run();
   void watch();
   void record_fault(const Diagnosis& diagnosis) const;
+  void restore_config(const std::string& yaml) const;
   void compare_ranks();
   void open_data_sets();
   void make_model();
@@ -108,7 +110,7 @@ class TrainingRun {
   std::optional<CrashReport> crash_report_;
   std::optional<Watchdog> watchdog_;
   std::optional<Hdf5Dataset> train_, validation_, test_;
-  std::string data_;  // which rows train_ has
+  std::optional<DataIdentity> identity_;  // of these
   std::optional<RunDirectory> directory_;  // rank 0
   std::filesystem::path path_;
   std::optional<CheckpointInfo> from_;  // rank 0: the checkpoint to go on from

@@ -40,7 +40,7 @@ CheckpointState state_at(std::int64_t step) {
   state.callbacks = {{"counter", "five \"5\""}};
   state.facts = {{"ISA", "AVX512"}};
   state.rows = 22;
-  state.data = "rows";
+  state.data = {{"training", "rows"}};
   state.loss = "mse";
   state.learning_rate = 0.1F;
   state.run_config = "name: run\n";
@@ -93,7 +93,7 @@ TEST(Checkpoint, EverythingComesBack) {
   EXPECT_EQ(state.callbacks, expected.callbacks);
   EXPECT_EQ(state.facts, expected.facts);
   EXPECT_EQ(state.rows, 22);
-  EXPECT_EQ(state.data, "rows");
+  EXPECT_EQ(state.data, expected.data);
   EXPECT_EQ(state.loss, "mse");
   EXPECT_EQ(state.learning_rate, 0.1F);
   EXPECT_TRUE(state.healthy);

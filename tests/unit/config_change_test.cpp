@@ -5,7 +5,7 @@
 namespace lockstep {
 namespace {
 
-const std::string kRun = "seed: 1\nmodel:\n  - Dense: {units: 3}\n  - Flatten\ntraining: {batch_size: 32, epochs: 2}\ncheckpoint: {keep: 3}\n";
+const std::string kRun = "seed: 1\ndata: {train: {file: a.h5, group: train}}\nmodel:\n  - Dense: {units: 3}\n  - Flatten\ntraining: {batch_size: 32, epochs: 2}\ncheckpoint: {keep: 3}\n";
 
 std::string changed(const std::string& from, const std::string& to) {
   std::string other = kRun;
@@ -26,6 +26,8 @@ TEST(ConfigChange, HowLongAndWhereARunTrainsMayChange) {
   EXPECT_EQ(changed("epochs: 2", "epochs: 3"), "");
   EXPECT_EQ(changed("keep: 3", "keep: 9"), "");
   EXPECT_EQ(changed("checkpoint: {keep: 3}", "cluster: {threads: 2}"), "");
+  EXPECT_EQ(changed("file: a.h5", "file: /scratch/a.h5"), "");
+  EXPECT_EQ(changed("group: train", "group: test"), "data.train.group: train there, test here");
 }
 
 }  // namespace

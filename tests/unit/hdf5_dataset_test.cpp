@@ -9,6 +9,8 @@
 #include <random>
 #include <thread>
 
+#include "cluster/world.h"
+#include "io/data_digest.h"
 #include "io/data_file.h"
 #include "io/data_summary.h"
 #include "support/temp_dir.h"
@@ -416,16 +418,106 @@ TEST(Hdf5Dataset, AFileThatWasCutShortIsAnError) {
   const Hdf5Dataset streamed(dir / "a.h5", "train", {.memory_budget = 200}), kept(dir / "a.h5", "train");
   const auto reader = streamed.open({{0, kRows}});
   std::filesystem::resize_file(dir / "a.h5", 3000);
-  expect_error([&] { kept.open({{0, kRows}}); }, {"a.h5", "/train/x", "rows 0 to 101", "3000", "cut short"});
+  expect_error([&] { kept.open({{0, kRows}}); }, {"a.h5", "has changed", "now has 3000 bytes"});
   std::vector<std::int64_t> order(kRows);
   std::iota(order.begin(), order.end(), 0);
   std::vector<float> x(kRows * kPixels);
-  reader->begin(order);  // the thread meets the end of the file; read() says so, again and again
-  expect_error([&] { reader->read(kRows, {x.data(), nullptr, nullptr}); }, {"a.h5", "/train/", "cut short"});
+  reader->begin(order);  // the thread meets the other file; read() says so, again and again
+  expect_error([&] { reader->read(kRows, {x.data(), nullptr, nullptr}); }, {"a.h5", "has changed", "now has 3000 bytes"});
   expect_error([&] { reader->read(1, {x.data(), nullptr, nullptr}); }, {"a.h5"});
   expect_error([&] { Hdf5Dataset(dir / "a.h5", "train"); }, {"a.h5"});
   std::filesystem::remove(dir / "a.h5");
   expect_error([&] { kept.open({{0, 1}}); }, {"a.h5", "No such file"});
+}
+
+/// Content of a data set as a process alone finds it.
+std::string content(const Hdf5Dataset& data) {
+  const World world;
+  DataDigest digest(world, "the data", data);
+  EXPECT_EQ(digest.copies(), 1);
+  digest.start(false);
+  digest.compare();
+  return digest.text();
+}
+
+TEST(Hdf5Dataset, TheDigestIsThatOfTheRowsWhateverTheFilesAreLike) {
+  TempDir dir;
+  write_rows(dir / "a.h5", H5T_STD_U8LE, {});
+  const std::string expected = content(Hdf5Dataset(dir / "a.h5", "train"));
+  EXPECT_EQ(expected.find("101 rows, x uint8 (3, 5) "), 0U) << expected;
+  write_rows(dir / "packed.h5", H5T_STD_U8BE, {"gzip", {7, 3, 2}, true});
+  write_rows(dir / "part-1.h5", H5T_STD_U8LE, {"chunked", {16, 3, 5}}, 0, 40);
+  write_rows(dir / "part-2.h5", H5T_STD_U8LE, {}, 40, kRows - 40);
+  for (const std::int64_t budget : {0, 1 << 20}) {
+    EXPECT_EQ(content(Hdf5Dataset(dir / "packed.h5", "train", {.memory_budget = budget})), expected);
+    EXPECT_EQ(content(Hdf5Dataset(dir / "part-*.h5", "train", {.memory_budget = budget})), expected);
+  }
+  const std::string some = content(Hdf5Dataset(dir / "a.h5", "train", {.rows = {40, kRows}}));
+  EXPECT_EQ(some, content(Hdf5Dataset(dir / "part-2.h5", "train")));
+  EXPECT_NE(some.substr(some.find(',')), expected.substr(expected.find(',')));
+  EXPECT_NE(content(Hdf5Dataset(dir / "a.h5", "train", {.rows = {0, kRows - 1}})), content(Hdf5Dataset(dir / "a.h5", "train", {.rows = {1, kRows}})));
+  write_rows(dir / "wide.h5", H5T_STD_I16LE, {});
+  EXPECT_NE(content(Hdf5Dataset(dir / "wide.h5", "train")), expected);
+}
+
+/// Adds 1 to the last byte of a row of one array, in place.
+void change_row(const std::string& path, const std::string& array, std::int64_t row) {
+  const ArrayInfo info = Hdf5File::open(path).info(array);
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(info.file_offset + (row + 1) * info.row_bytes() - 1);
+  const int byte = file.get();
+  file.seekp(info.file_offset + (row + 1) * info.row_bytes() - 1);
+  file.put(static_cast<char>(byte + 1));
+}
+
+TEST(Hdf5Dataset, TheDigestChangesWithEveryArrayAndRow) {
+  TempDir dir;
+  write_rows(dir / "a.h5", H5T_STD_U8LE, {});
+  std::vector<std::string> found = {content(Hdf5Dataset(dir / "a.h5", "train"))};
+  for (const std::string array : {"/train/x", "/train/y", "/train/weight"}) {
+    for (const std::int64_t row : {std::int64_t{0}, kRows / 2, kRows - 1}) {
+      change_row(dir / "a.h5", array, row);
+      found.push_back(content(Hdf5Dataset(dir / "a.h5", "train")));
+      EXPECT_EQ(std::count(found.begin(), found.end(), found.back()), 1) << array << " row " << row;
+    }
+  }
+}
+
+TEST(Hdf5Dataset, AFileThatIsWrittenToWhileItStreamsIsAnError) {
+  TempDir dir;
+  std::vector<std::int64_t> order(kRows);
+  std::iota(order.begin(), order.end(), 0);
+  std::vector<float> x(kRows * kPixels);
+  for (const bool disguised : {false, true}) {
+    write_rows(dir / "part-1.h5", H5T_STD_U8LE, {}, 0, 50);
+    write_rows(dir / "part-2.h5", H5T_STD_U8LE, {}, 50, kRows - 50);
+    const auto reader = Hdf5Dataset(dir / "part-*.h5", "train", {.memory_budget = 300}).open({{0, kRows}});
+    check_rows(*reader, order);
+    check_rows(*reader, std::vector<std::int64_t>(order.begin() + 7, order.end()));  // other rows are another matter
+    std::shuffle(order.begin(), order.end(), std::mt19937(7));
+    check_rows(*reader, order);
+    const auto written = std::filesystem::last_write_time(dir / "part-2.h5");
+    change_row(dir / "part-2.h5", "/train/y", 20);
+    if (disguised) std::filesystem::last_write_time(dir / "part-2.h5", written);
+    std::shuffle(order.begin(), order.end(), std::mt19937(8));
+    reader->begin(order);
+    expect_error([&] { reader->read(kRows, {x.data(), nullptr, nullptr}); }, {"part-2.h5: ", disguised ? "in the epoch before" : "has changed since it was opened"});
+  }
+}
+
+TEST(Hdf5Dataset, AnotherFileOfTheSameNameIsNotReadOn) {
+  TempDir dir;
+  write_rows(dir / "a.h5", H5T_STD_U8LE, {});
+  write_rows(dir / "b.h5", H5T_STD_U8LE, {});
+  std::filesystem::last_write_time(dir / "b.h5", std::filesystem::last_write_time(dir / "a.h5"));
+  const Hdf5Dataset data(dir / "a.h5", "train"), streamed(dir / "a.h5", "train", {.memory_budget = 300});
+  const auto reader = streamed.open({{0, kRows}});
+  std::vector<std::int64_t> order(kRows);
+  std::iota(order.begin(), order.end(), 0);
+  check_rows(*reader, order);
+  std::filesystem::rename(dir / "b.h5", dir / "a.h5");
+  expect_error([&] { data.open({{0, kRows}}); }, {"a.h5", "another file with its name"});
+  check_rows(*reader, order);  // it has the old one open, which has not changed
 }
 
 TEST(Hdf5Dataset, AReaderMayEndAnywhereAndSeveralWorkAtOnce) {
