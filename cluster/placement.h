@@ -29,9 +29,23 @@ struct RankPlace {
   long pid;
   int cores, threads;
   int host_cores = 0;  ///< that the ranks of its host may use together
+  int job_cores = 0;   ///< that the host has for this job, whatever the rank is bound to; its quota not considered
+  std::vector<int> mask = {};  ///< cores that the rank is bound to
 };
 
 /// All ranks' places, on every rank. Collective.
 std::vector<RankPlace> rank_places(const World& world, int threads);
+
+/// The cores of this process's mask, and those that it could be given: a thread asks for all, and the kernel leaves those of the cpuset. Where
+/// Slurm keeps no cpusets, SLURM_CPUS_ON_NODE says how many.
+std::vector<int> own_mask();
+std::vector<int> cores_of_job();
+
+/// A sentence about ranks whose threads, as the user wants them, are more than their cores; "" where there are none.
+std::string too_many_threads(const std::vector<RankPlace>& places);
+
+/// "pid 4242 (lockstep), which used 48 % of a core since it started": a process of another job that is bound to cores of this process, too, and
+/// has used a tenth of a core or more. "": there is none, or this process is not bound. `own`: pids of this job's ranks. Reads all of /proc.
+std::string rival_on_cores(const std::vector<long>& own);
 
 }  // namespace lockstep

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 namespace lockstep {
 namespace {
@@ -61,6 +62,16 @@ std::vector<StepProfile> gather_profiles(const StepProfile& own, const World& wo
     std::memcpy(&profiles.emplace_back(), text.data(), sizeof own);
   }
   return profiles;
+}
+
+std::vector<CoreEvidence> gather_evidence(const CoreEvidence& own, const World& world) {
+  const nlohmann::json text = {own.quota, own.group, own.periods, own.throttled, own.rival};
+  std::vector<CoreEvidence> all;
+  for (const std::string& of_rank : world.all_gather(text.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace))) {
+    const nlohmann::json values = nlohmann::json::parse(of_rank);
+    all.push_back({values[0], values[1], values[2], values[3], values[4]});
+  }
+  return all;
 }
 
 std::string time_lines(const TimeReport& report, const Advice& advice) {

@@ -34,6 +34,16 @@ TimeReport time_report(const std::vector<StepProfile>& ranks);
 /// All ranks' profiles, on every rank. Collective.
 std::vector<StepProfile> gather_profiles(const StepProfile& own, const World& world);
 
+/// What the kernel says about the time for which a rank had no core.
+struct CoreEvidence {
+  double quota = 0;                          ///< of its cgroup or a parent, in cores; 0: none
+  std::string group;                         ///< that sets the quota
+  std::int64_t periods = 0, throttled = 0;   ///< of the training, as cpu.stat counts them
+  std::string rival;                         ///< a process of another job that is bound to the same cores ("pid 4242 (lockstep)"); "": none known
+};
+/// All ranks' evidence, on every rank. Collective.
+std::vector<CoreEvidence> gather_evidence(const CoreEvidence& own, const World& world);
+
 /// What the advice rests on, beside the times.
 struct RunFacts {
   std::vector<RankPlace> places;        ///< of all ranks
@@ -43,6 +53,7 @@ struct RunFacts {
   std::int64_t shard_bytes = 0;         ///< of a rank's rows
   std::int64_t checkpoint_every = 0;    ///< epochs
   bool far_cores = false;               ///< ranks of a host on cores that share no cache
+  std::vector<CoreEvidence> cores;      ///< by rank; empty: nothing is known
 };
 
 /// The one thing to change first.

@@ -1,12 +1,9 @@
 // Cores: what each rank may use, and what the ranks of a host use together.
 #include <fmt/format.h>
-#include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <set>
-#include <thread>
 
 #include "cluster/mpi_variables.h"
 #include "cluster/placement.h"
@@ -15,36 +12,9 @@
 namespace lockstep {
 namespace {
 
-std::vector<int> mask_of_this_thread() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  std::vector<int> cores;
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return {0};
-  for (int core = 0; core < CPU_SETSIZE; ++core) {
-    if (CPU_ISSET(core, &set)) cores.push_back(core);
-  }
-  return cores;
-}
-
-/// Cores that the host has for this job, whatever this rank is bound to: a thread asks for all of them, and the kernel leaves those of the cpuset.
-std::vector<int> cores_of_job() {
-  std::vector<int> cores;
-  std::thread([&cores] {
-    cpu_set_t all;
-    CPU_ZERO(&all);
-    for (int core = 0; core < CPU_SETSIZE; ++core) CPU_SET(core, &all);
-    sched_setaffinity(0, sizeof all, &all);
-    cores = mask_of_this_thread();
-  }).join();
-  const char* slurm = std::getenv("SLURM_CPUS_ON_NODE");  // where Slurm keeps no cpusets
-  const std::size_t granted = slurm == nullptr ? 0 : static_cast<std::size_t>(std::max(0, std::atoi(slurm)));
-  if (granted > 0 && granted < cores.size()) cores.resize(granted);
-  return cores;
-}
-
 Json probe_cores(const Examination& examination) {
   const char* const threads = std::getenv("OMP_NUM_THREADS");
-  return {{"mask", mask_of_this_thread()},
+  return {{"mask", own_mask()},
           {"host", cores_of_job()},
           {"usable", usable_cores()},
           {"threads", threads_for_rank(examination.world, examination.config == nullptr ? 0 : examination.config->fit.threads)},

@@ -39,6 +39,12 @@ std::string TrainingRun::exchange_text() const {
 
 void TrainingRun::announce(int threads) {
   places_ = rank_places(world_, threads);
+  if (const std::string why = too_many_threads(places_); leads() && !why.empty()) {
+    fmt::print(stderr, "warning: {}\n", why);
+    directory_->log("warning: " + why);
+  }
+  quota_ = cpu_quota();
+  if (quota_) throttling_ = cpu_throttling(quota_->folder);
   if (config_.fit.allreduce == AllreduceAlgorithm::automatic && allreduce_name() != "factors") {
     config_.fit.allreduce_table = measure_allreduce(world_);
   }

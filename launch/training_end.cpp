@@ -29,12 +29,29 @@ std::string TrainingRun::how_it_ended() const {
   return fmt::format("interrupted by {} (rank {}) after a checkpoint; run it again", name, ranks);
 }
 
+/// Why this rank had no core for some of the time, as far as the kernel tells.
+CoreEvidence TrainingRun::core_evidence() const {
+  constexpr double kMuch = 0.9;  // of the time with a core: nobody asks why
+  CoreEvidence evidence;
+  if (quota_) {
+    const Throttling now = cpu_throttling(quota_->folder);
+    evidence = {quota_->cores, quota_->folder.string(), now.periods - throttling_.periods, now.throttled - throttling_.throttled, ""};
+  }
+  std::vector<long> own;
+  for (const RankPlace& place : places_) {
+    if (place.host == world_.hostname()) own.push_back(place.pid);
+  }
+  if (last_.profile.cpu < kMuch * last_.profile.total()) evidence.rival = rival_on_cores(own);
+  return evidence;
+}
+
 /// Collective.
 RunFacts TrainingRun::facts() const {
   RunFacts facts;
   const std::unique_ptr<Sampler> batches = sampler();
   const Grains grains = cut_grains(batches->slots(), 0, world_.size());
   facts.places = places_;
+  facts.cores = gather_evidence(core_evidence(), world_);
   facts.batch_size = config_.fit.batch_size;
   facts.grains = grains.count;
   facts.grain_rows = grains.rows;

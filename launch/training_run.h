@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/cgroup.h"
 #include "cluster/clock_offset.h"
 #include "cluster/coordinator.h"
 #include "cluster/crash_report.h"
@@ -89,6 +90,7 @@ class TrainingRun {
   void announce(int threads);
   RunInfo info(int threads);
   RunFacts facts() const;
+  CoreEvidence core_evidence() const;
   void begin_trace();
   void train();
   void finish(const History& history, double seconds);
@@ -119,6 +121,8 @@ class TrainingRun {
   StatusBoard board_;
   std::unique_ptr<Coordinator> coordinator_;
   std::vector<RankPlace> places_;
+  std::optional<CpuQuota> quota_;
+  Throttling throttling_;  // before training
   History before_;  // of a resumed run, and what it knows of its interrupted epoch
   EpochSums sums_;
   std::optional<HistoryCsv> csv_;                  // rank 0

@@ -24,6 +24,18 @@ TEST(FairThreads, IsAtLeastOne) {
 
 TEST(ThreadsForRank, TheUsersWishWins) { EXPECT_EQ(threads_for_rank(World(), 3), 3); }
 
+TEST(TooManyThreads, AreThoseBeyondTheCores) {
+  const RankPlace rank{0, "h", 1, 2, 2, 2};
+  EXPECT_EQ(too_many_threads({rank}), "");
+  RankPlace many = rank;
+  many.threads = 64;
+  EXPECT_NE(too_many_threads({many}).find("rank 0 on h has 64 threads"), std::string::npos) << too_many_threads({many});
+  EXPECT_NE(too_many_threads({rank, rank}).find("2 ranks of that host 2 together"), std::string::npos) << "each for itself has its cores";
+  RankPlace single = rank;
+  single.threads = 1;
+  EXPECT_EQ(too_many_threads({single, single, single}), "") << "ranks that take turns are another matter";
+}
+
 TEST(RankPlaces, OfOneProcess) {
   const auto places = rank_places(World(), 2);
   ASSERT_EQ(places.size(), 1U);

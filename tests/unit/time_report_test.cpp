@@ -113,6 +113,46 @@ TEST(Advice, OtherProgramsOnTheCores) {
   EXPECT_EQ(knob({.compute = 60, .communication = 40, .cpu = 50}, facts_of(8, 2, 16)), "mpirun -np") << "they are our own";
 }
 
+TEST(Advice, ManyThreadsOfOneRank) {
+  RunFacts facts = facts_of(1, 2, 16);
+  facts.places[0].threads = 64;
+  const Advice advice = advise(report_of(1, {.compute = 100, .cpu = 3}), facts);
+  EXPECT_EQ(advice.knob, "cluster.threads");
+  EXPECT_NE(advice.text.find("64 threads on the 2 cores of node1"), std::string::npos) << advice.text;
+}
+
+TEST(Advice, AQuotaIsNamedWithItsEvidence) {
+  RunFacts facts = facts_of(1, 1, 16);
+  facts.cores = {{0.5, "/sys/fs/cgroup/job", 100, 95, ""}};
+  const TimeReport report = report_of(1, {.compute = 100, .cpu = 50});
+  const Advice advice = advise(report, facts);
+  EXPECT_EQ(advice.knob, "CPU quota");
+  EXPECT_NE(advice.text.find("/sys/fs/cgroup/job allows 0.5 CPUs"), std::string::npos) << advice.text;
+  EXPECT_NE(advice.text.find("95 of 100 periods"), std::string::npos) << advice.text;
+  facts.cores[0].throttled = 2;
+  EXPECT_EQ(advise(report, facts).knob, "other programs") << "the quota was hardly ever reached";
+}
+
+TEST(Advice, AnotherJobOnTheSameCore) {
+  RunFacts facts = facts_of(1, 1, 16);
+  facts.places[0].mask = {3};
+  facts.cores = {{0, "", 0, 0, "pid 4242 (lockstep)"}};
+  const Advice advice = advise(report_of(1, {.compute = 100, .cpu = 50}), facts);
+  EXPECT_EQ(advice.knob, "mpirun --bind-to none");
+  EXPECT_NE(advice.text.find("bound to core 3, and so is pid 4242 (lockstep)"), std::string::npos) << advice.text;
+}
+
+TEST(Advice, OwnRanksOnTheSameCore) {
+  RunFacts facts = facts_of(2, 1, 16);
+  for (RankPlace& place : facts.places) {
+    place.mask = {0};
+    place.job_cores = 4;
+  }
+  const Advice advice = advise(report_of(2, {.compute = 50, .communication = 50}), facts);
+  EXPECT_EQ(advice.knob, "mpirun --bind-to none");
+  EXPECT_NE(advice.text.find("2 ranks on node1 are bound to core 0, and the host has 4 cores"), std::string::npos) << advice.text;
+}
+
 TEST(Advice, RanksThatSleepWhileTheNetworkIsBusyLackNoCore) {
   RunFacts facts = facts_of(2, 1, 16);
   facts.places[1].host = "node2";
