@@ -1,10 +1,13 @@
-// Runs a fuzz target without libFuzzer, for compilers and CI that have none: every file of the corpus, every seed, then so many mutations of the seeds, the
-// same ones each time. A child process takes some hundred inputs; one that dies of a signal, takes ten seconds or grows is a failure, told with the input.
+// Runs a fuzz target without libFuzzer, for compilers and CI that have none: every file of the corpus, every seed, then so many mutations
+// of the seeds, the
+// same ones each time. A child process takes some hundred inputs; one that dies of a signal, takes ten seconds or grows is a failure, told
+// with the input.
 //
 //   NAME_fuzz [RUNS [CORPUS_DIRECTORY]]
 //   NAME_fuzz --write-seeds DIRECTORY     for libFuzzer
 //
-// A library that crashes while it reads is told by the crash report as in every command (exit code 1 and the name of the file): counted, not failed.
+// A library that crashes while it reads is told by the crash report as in every command (exit code 1 and the name of the file): counted,
+// not failed.
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>

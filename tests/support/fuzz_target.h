@@ -8,7 +8,8 @@
 
 #include "cluster/error.h"
 
-/// libFuzzer's entry: one input for the reader under test, which takes it or refuses it by an Error. Whatever else it throws ends the process.
+/// libFuzzer's entry: one input for the reader under test, which takes it or refuses it by an Error. Whatever else it throws ends the
+/// process.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace lockstep::testing {
