@@ -1,8 +1,7 @@
 // What is done about a crash. Nothing in the handler may allocate, lock or format.
 //
 // A library that has crashed holds locks and half-changed memory: nothing can be resumed, and a forked child that tries a file first is no
-// way out
-// either, for a fork copies MPI's threads' locks. So the process says what it was reading and ends.
+// way out either, for a fork copies MPI's threads' locks. So the process says what it was reading and ends.
 #include "cluster/crash_report.h"
 
 #include <unistd.h>

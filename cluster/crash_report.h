@@ -10,11 +10,9 @@ class Activity;
 class RankLog;
 
 /// Names what this thread reads while it lives. If the process crashes meanwhile, because a library does not survive a damaged file, it
-/// ends with one message
-/// and exit code 1 where report_crashes() was called:
+/// ends with one message and exit code 1 where report_crashes() was called:
 ///
-///     data.h5: crashed (SIGSEGV) while reading attribute 'class_names' of '/': the file is most likely damaged; copy it again or make it
-/// anew
+///     data.h5: crashed (SIGSEGV) while reading attribute 'class_names' of '/': the file is most likely damaged; copy it again or ...
 ///
 /// Nothing is copied: the texts outlive the object. No allocation, no system call. The innermost object of a thread counts.
 class Reading {
@@ -32,17 +30,14 @@ class Reading {
 };
 
 /// From now on this process reports crashes as Reading says. `speaker` begins the message: "lockstep: ", "[rank 0 on h1] ". A second call
-/// replaces the
-/// speaker. Call it on the main thread.
+/// replaces the speaker. Call it on the main thread.
 ///
 /// Ranks crash on the same file at the same time, and nothing can be agreed on in a signal handler: a rank above 0 speaks three seconds
-/// later, when the
-/// launcher has long ended it if rank 0 has crashed, too.
+/// later, when the launcher has long ended it if rank 0 has crashed, too.
 void report_crashes(const std::string& speaker, int rank = 0);
 
 /// Set to 1 when a crash has been told, so that the watchdogs of the other ranks have nothing to add; null: none. Left alone unless mpirun
-/// has started this
-/// process: mpirun ends a job when a rank fails, other launchers need the watchdog for that.
+/// has started this process: mpirun ends a job when a rank fails, other launchers need the watchdog for that.
 void mark_told_crash(std::atomic<std::uint32_t>* mark);
 
 /// While it lives, a crash (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT) puts a line with signal, place and step into the log before it takes

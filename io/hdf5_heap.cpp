@@ -1,6 +1,6 @@
 // Variable-length strings, read past libhdf5. Its own reader (H5HG_read of 1.10) believes what a damaged file says of its heaps: it reads
-// and writes
-// beyond its buffers, or loops for ever. Here HDF5 gives the references as they stand in the file, and our own reader, which checks
+// and writes beyond its buffers, or loops for ever. Here HDF5 gives the references as they stand in the file, and our own reader, which
+// checks
 // every number, follows them. Format: "III.E. Disk Format: Level 1E - Global Heap" of the HDF5 File Format Specification.
 #include <hdf5.h>
 #include <unistd.h>

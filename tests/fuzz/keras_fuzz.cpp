@@ -6,8 +6,7 @@
 #include "support/temp_dir.h"
 
 // The whole archive, and its two members by themselves, which the archive's checksums would shield: an input that begins with '{' is
-// config.json, with
-// HDF5's signature model.weights.h5.
+// config.json, with HDF5's signature model.weights.h5.
 namespace lockstep::testing {
 
 std::vector<std::string> fuzz_seeds() {

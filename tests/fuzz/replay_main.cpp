@@ -1,6 +1,6 @@
 // Runs a fuzz target without libFuzzer, for compilers and CI that have none: every file of the corpus, every seed, then so many mutations
-// of the seeds, the
-// same ones each time. A child process takes some hundred inputs; one that dies of a signal, takes ten seconds or grows is a failure, told
+// of the seeds, the same ones each time. A child process takes some hundred inputs; one that dies of a signal, takes ten seconds or grows
+// is a failure, told
 // with the input.
 //
 //   NAME_fuzz [RUNS [CORPUS_DIRECTORY]]

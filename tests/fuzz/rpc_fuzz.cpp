@@ -1,6 +1,5 @@
 // RPC messages. The first byte chooses the method, the rest are the bytes of the request: they go through gRPC's own parsing to the
-// service's handlers, over a
-// channel inside the process. The same bytes are also read as the messages that only clients get.
+// service's handlers, over a channel inside the process. The same bytes are also read as the messages that only clients get.
 #include <google/protobuf/stubs/logging.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
