@@ -1,6 +1,9 @@
 #include "core/dataset.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 
@@ -11,6 +14,15 @@ namespace lockstep {
 
 void RowTarget::rescale(float* values, std::int64_t count) const {
   if (scale != 1 || offset != 0) affine(values, values, count, scale, offset);
+}
+
+std::string not_finite_text(const std::string& where, const Shape& sample_shape, std::int64_t element, double value) {
+  std::string column = std::to_string(element);
+  for (std::size_t axis = sample_shape.size(); sample_shape.size() > 1 && axis-- > 0; element /= sample_shape[axis]) {
+    column = std::to_string(element % sample_shape[axis]) + (axis + 1 == sample_shape.size() ? "" : ", " + column);
+  }
+  return fmt::format("{}, column {} is {}, which is no finite float32; replace it or leave out its row", where,
+                     sample_shape.size() > 1 ? "(" + column + ")" : column, value);
 }
 
 std::string Dataset::where(std::int64_t row, RowPart) const { return description() + ", row " + std::to_string(row); }
@@ -42,7 +54,18 @@ void copy_row(const std::vector<float>& from, std::int64_t row, std::int64_t wid
 
 class ArrayReader final : public RowReader {
  public:
-  explicit ArrayReader(std::shared_ptr<const ArrayDataset::Values> values) : values_(std::move(values)) {}
+  ArrayReader(const ArrayDataset& data, std::shared_ptr<const ArrayDataset::Values> values, std::vector<RowRange> ranges)
+      : name_(data.description()), values_(std::move(values)), ranges_(std::move(ranges)) {}
+  void expect_finite() override {
+    const std::int64_t width = elements(values_->sample_shape);
+    for (const RowRange& range : ranges_) {
+      const auto first = values_->features.begin() + range.first * width, last = values_->features.begin() + range.last * width;
+      const auto bad = std::find_if(first, last, [](float value) { return !std::isfinite(value); });
+      if (bad == last) continue;
+      const std::int64_t at = bad - values_->features.begin();
+      throw Error(not_finite_text(name_ + ", row " + std::to_string(at / width), values_->sample_shape, at % width, *bad));
+    }
+  }
   void begin(std::span<const std::int64_t> order) override {
     order_ = order;
     next_ = 0;
@@ -62,7 +85,9 @@ class ArrayReader final : public RowReader {
   }
 
  private:
+  const std::string name_;
   std::shared_ptr<const ArrayDataset::Values> values_;
+  const std::vector<RowRange> ranges_;
   std::span<const std::int64_t> order_;
   std::size_t next_ = 0;
 };
@@ -77,6 +102,7 @@ class SliceReader final : public RowReader {
     whole_->begin(order_);
   }
   void read(std::int64_t count, const RowTarget& target) override { whole_->read(count, target); }
+  void expect_finite() override { whole_->expect_finite(); }
 
  private:
   std::unique_ptr<RowReader> whole_;
@@ -107,7 +133,9 @@ ArrayDataset::ArrayDataset(Shape sample_shape, std::vector<float> features, std:
 std::int64_t ArrayDataset::rows() const { return values_->rows; }
 Shape ArrayDataset::sample_shape() const { return values_->sample_shape; }
 std::int64_t ArrayDataset::truth_width() const { return values_->truth_width; }
-std::unique_ptr<RowReader> ArrayDataset::open(std::vector<RowRange>) const { return std::make_unique<ArrayReader>(values_); }
+std::unique_ptr<RowReader> ArrayDataset::open(std::vector<RowRange> ranges) const {
+  return std::make_unique<ArrayReader>(*this, values_, std::move(ranges));
+}
 
 RowSlice::RowSlice(const Dataset& whole, RowRange rows) : whole_(whole), rows_(rows) {
   if (rows.first < 0 || rows.first > rows.last || rows.last > whole.rows()) {

@@ -38,6 +38,9 @@ class RowReader {
   virtual void begin(std::span<const std::int64_t> order) = 0;
   /// Copies the next `count` rows of the order, converted to float. Allocates nothing in steady state when rows are in memory.
   virtual void read(std::int64_t count, const RowTarget& target) = 0;
+  /// From the next begin() on, features that are not finite are an Error that names row and column: at once where rows are in memory, else when
+  /// they are read. Takes no time in a step.
+  virtual void expect_finite() {}
 };
 
 /// What a row consists of.
@@ -64,6 +67,9 @@ class Dataset {
   /// A reader for the rows of these ranges (sorted, not overlapping), which this rank keeps in memory if they fit.
   virtual std::unique_ptr<RowReader> open(std::vector<RowRange> ranges) const = 0;
 };
+
+/// "WHERE, column 3 is nan, ...": for a feature, element `element` of a row of this shape, that readers refuse after expect_finite().
+std::string not_finite_text(const std::string& where, const Shape& sample_shape, std::int64_t element, double value);
 
 /// Rows in memory: for programs that have their data already, and tests. The vectors are shared, not copied, by readers.
 class ArrayDataset final : public Dataset {

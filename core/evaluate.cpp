@@ -26,6 +26,7 @@ Scores Sequential::evaluate(const Dataset& data, const World& world) {
   const NoSubnormals none;
   std::optional<Evaluator> evaluator;
   evaluation_need(*state_, data).allocating([&] { evaluator.emplace(*state_, data, world, threads_for_rank(world, 0)); });
+  evaluator->expect_finite();
   const std::vector<double> results = evaluator->score();
   Scores scores{{{"loss", results[0]}}};
   for (std::size_t m = 0; m < state_->options->metrics.size(); ++m) scores.values.emplace_back(state_->options->metrics[m].name, results[1 + m]);

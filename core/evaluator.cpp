@@ -41,6 +41,12 @@ Evaluator::Evaluator(ModelState& model, const Dataset& data, const World& world,
   });
 }
 
+void Evaluator::expect_finite() {
+  world_.agree([&] {
+    if (reader_) reader_->expect_finite();
+  });
+}
+
 void Evaluator::mark_present(std::int64_t first_grain) {
   for (std::size_t i = 0; i < present_.size(); ++i) {
     const std::size_t slot = static_cast<std::size_t>(first_grain * kGrainRows) + i;

@@ -23,6 +23,8 @@ class Evaluator {
   /// Collective (opens this rank's rows; an unreadable file is an AgreedError).
   Evaluator(ModelState& model, const Dataset& data, const World& world, int threads);
 
+  /// RowReader::expect_finite for what is read from now on. Collective.
+  void expect_finite();
   /// Loss and metrics, loss first. Collective.
   std::vector<double> score();
   /// This rank's rows of the output (rows, output width), in order. Not collective.

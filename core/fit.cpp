@@ -137,7 +137,10 @@ Fit::Fit(Sequential& model, ModelState& state, const Dataset& train, const Datas
       trainer_(state, train, options, world, threads),
       progress_(options.verbose, world.rank() == 0),
       callbacks_(options.callbacks) {
-  if (validation != nullptr) validation_.emplace(state, *validation, world, threads);
+  if (validation != nullptr) {
+    validation_.emplace(state, *validation, world, threads);
+    if (options.stop_on_nan) validation_->expect_finite();
+  }
   callbacks_.push_back(&progress_);
   history_.epochs = options.epochs;
   history_.steps = trainer_.sampler().steps();

@@ -89,6 +89,7 @@ void block_moments(const Dataset& data, const StatisticIndex& index, std::int64_
   const RowRange rows{std::min(first * kBlockRows, data.rows()), std::min(last * kBlockRows, data.rows())};
   if (rows.size() == 0) return;
   const auto reader = data.open({rows});
+  reader->expect_finite();
   std::vector<std::int64_t> order(static_cast<std::size_t>(rows.size()));
   std::iota(order.begin(), order.end(), rows.first);
   reader->begin(order);

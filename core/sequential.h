@@ -51,7 +51,8 @@ struct FitOptions {
   /// by gradients summed in one tree over grains. With a forced allreduce or exchange of gradients, or CPUs that compute otherwise: Error (kUsage).
   bool reproducible = false;
   ExchangeProgress progress = ExchangeProgress::automatic;  ///< of sums of gradients, beside backward
-  /// A loss that is not finite, on any rank, ends fit() with an AgreedError that names rank and step (Keras: TerminateOnNaN).
+  /// Features that are not finite, in training or validation, are an Error that names row and column; a loss that is not finite, on any rank,
+  /// ends fit() with an AgreedError that names rank and step (Keras: TerminateOnNaN).
   bool stop_on_nan = false;
   std::vector<Callback*> callbacks = {};
   bool rows_checked = false;  ///< check_rows() has looked at the rows of training and validation: fit() does not once more
@@ -120,7 +121,7 @@ class Sequential {
     std::string what;
   };
   std::vector<LayerExchange> exchanges(const FitOptions& options, std::int64_t rows, const World& world = World()) const;
-  /// Loss and metrics of every row exactly once. Collective.
+  /// Loss and metrics of every row exactly once. Features that are not finite are an AgreedError that names row and column. Collective.
   Scores evaluate(const Dataset& data, const World& world = World());
   /// Outputs (rows, output width) of all rows in order, on every rank. Collective.
   std::vector<float> predict(const Dataset& data, const World& world = World());

@@ -65,7 +65,10 @@ Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& optio
   value_.resize(slots);
   probabilities_ = Buffer(grains_.own_slots() * model.network->output_width());
   const At here(world.activity(), Place::opening_data);
-  world.agree([&] { reader_ = data.open(sampler_.ranges(grains_.first_slot(), grains_.first_slot() + grains_.own_slots())); });
+  world.agree([&] {
+    reader_ = data.open(sampler_.ranges(grains_.first_slot(), grains_.first_slot() + grains_.own_slots()));
+    if (options.stop_on_nan) reader_->expect_finite();
+  });
   if (model.network->bfloat16()) bfloat16_.emplace(pass_, *model.network, dense_);
   if (exchange_->shared()) share_state();
   if (options.trace != nullptr) {
@@ -211,7 +214,7 @@ void Trainer::diverge() {
   const auto count = std::count_if(ranks.begin(), ranks.end(), [](const std::string& host) { return !host.empty(); });
   throw AgreedError("the loss is not finite after " + std::to_string(model_.optimizer->iterations()) + " steps: the rows of rank " + std::to_string(rank) +
                         (count > 1 ? " and of " + std::to_string(count - 1) + " more" : std::string()) +
-                        " gave nan or inf. Look for such values in the data, lower the learning rate or clip the gradient; checkpoints before this step are not "
+                        " gave nan or inf. Lower the learning rate, clip the gradient or scale features of large numbers; checkpoints before this step are not "
                         "touched (training.on_nan: continue goes on all the same)",
                     kFailed, rank, *first);
 }

@@ -51,10 +51,22 @@ void check_left(std::int64_t count, std::size_t left) {
   throw Error("read of " + std::to_string(count) + " rows, but the announced order has " + std::to_string(left) + " left");
 }
 
+/// Looks at the features in slots [first, last); `row` tells a slot's row of all files. Error.
+template <class Row>
+void expect_finite_slots(const Hdf5Dataset::Arrays& arrays, RowStore& store, std::int64_t first, std::int64_t last, const Row& row) {
+  const RowArray& features = arrays.arrays.features;
+  const std::int64_t bad = first_not_finite(features.type, store.features.slot(first), (last - first) * features.width);
+  if (bad < 0) return;
+  const std::int64_t slot = first + bad / features.width, element = bad % features.width;
+  const double value = element_value(features.type, store.features.slot(slot) + element * type_bytes(features.type));
+  throw Error(not_finite_text(features.where(row(slot)), arrays.sample_shape, element, value));
+}
+
 class MemoryReader final : public RowReader {
  public:
-  MemoryReader(const Arrays& arrays, Ranges ranges, std::int64_t shift) : ranges_(std::move(ranges)), store_(arrays->arrays, ranges_.slots()) {
-    RowFiles files(arrays->arrays);
+  MemoryReader(Arrays arrays, Ranges ranges, std::int64_t shift)
+      : arrays_(std::move(arrays)), ranges_(std::move(ranges)), shift_(shift), store_(arrays_->arrays, ranges_.slots()) {
+    RowFiles files(arrays_->arrays);
     for (const RowRange& range : ranges_.ranges()) {
       if (range.size() > 0) files.read(range.first + shift, range.last + shift, ranges_.slot(range.first), store_);
     }
@@ -72,8 +84,18 @@ class MemoryReader final : public RowReader {
     next_ += static_cast<std::size_t>(count);
   }
 
+  void expect_finite() override {
+    for (const RowRange& range : ranges_.ranges()) {
+      if (range.size() == 0) continue;
+      const std::int64_t first = ranges_.slot(range.first);
+      expect_finite_slots(*arrays_, store_, first, first + range.size(), [&](std::int64_t slot) { return range.first + slot - first + shift_; });
+    }
+  }
+
  private:
+  const Arrays arrays_;
   Ranges ranges_;
+  const std::int64_t shift_;
   RowStore store_;
   std::vector<std::int64_t> slots_;  // of the order
   std::size_t next_ = 0;
@@ -126,6 +148,11 @@ class StreamingReader final : public RowReader {
       done += static_cast<std::int64_t>(some);
       if (at + some == window.slots.size()) hand_over(window, false);
     }
+  }
+
+  void expect_finite() override {
+    end_thread();
+    expects_finite_ = true;
   }
 
  private:
@@ -181,6 +208,10 @@ class StreamingReader final : public RowReader {
     rows_.erase(std::unique(rows_.begin(), rows_.end()), rows_.end());
     files_.gather(rows_, window.store);
     rereads_.add(window.store, rows_);
+    if (expects_finite_) {
+      const auto count = static_cast<std::int64_t>(rows_.size());
+      expect_finite_slots(*arrays_, window.store, 0, count, [this](std::int64_t slot) { return rows_[static_cast<std::size_t>(slot)]; });
+    }
     window.slots.resize(entries.size());
     std::transform(entries.begin(), entries.end(), window.slots.begin(), [this](std::int64_t row) {
       return row < 0 ? -1 : std::lower_bound(rows_.begin(), rows_.end(), row + shift_) - rows_.begin();
@@ -193,6 +224,7 @@ class StreamingReader final : public RowReader {
   RereadCheck rereads_;  // the thread's
   const std::int64_t shift_;
   const std::size_t window_rows_;
+  bool expects_finite_ = false;
   std::array<Window, 2> windows_;
   std::vector<std::int64_t> rows_;  // the thread's: ascending rows of a window
   std::span<const std::int64_t> order_;

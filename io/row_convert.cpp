@@ -1,5 +1,6 @@
 #include "io/row_convert.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -38,7 +39,56 @@ LOCKSTEP_CLONES void from_f16(const std::byte* in, float* out, std::int64_t coun
   }
 }
 
+// Of a block of elements: whether one is not finite. One function per type, as above.
+LOCKSTEP_CLONES bool odd_f16(const std::byte* in, std::int64_t count) {
+  const auto* values = reinterpret_cast<const std::uint16_t*>(in);
+  std::uint16_t largest = 0;
+  for (std::int64_t i = 0; i < count; ++i) largest = std::max<std::uint16_t>(largest, values[i] & 0x7FFFU);
+  return largest >= 0x7C00U;
+}
+LOCKSTEP_CLONES bool odd_f32(const std::byte* in, std::int64_t count) {
+  const auto* values = reinterpret_cast<const std::uint32_t*>(in);
+  std::uint32_t largest = 0;
+  for (std::int64_t i = 0; i < count; ++i) largest = std::max<std::uint32_t>(largest, values[i] & 0x7FFFFFFFU);
+  return largest >= 0x7F800000U;
+}
+LOCKSTEP_CLONES bool odd_f64(const std::byte* in, std::int64_t count) {
+  constexpr double kBeyond = 0x1.FFFFFFp127;  // becomes an infinite float
+  const auto* values = reinterpret_cast<const std::uint64_t*>(in);
+  std::uint64_t largest = 0;
+  for (std::int64_t i = 0; i < count; ++i) largest = std::max<std::uint64_t>(largest, values[i] & 0x7FFFFFFFFFFFFFFFU);
+  return largest >= std::bit_cast<std::uint64_t>(kBeyond);
+}
+
+bool odd(ElementType type, const std::byte* in, std::int64_t count) {
+  switch (type) {
+    case ElementType::f16: return odd_f16(in, count);
+    case ElementType::f32: return odd_f32(in, count);
+    case ElementType::f64: return odd_f64(in, count);
+    default: return false;
+  }
+}
+
 }  // namespace
+
+std::int64_t first_not_finite(ElementType type, const std::byte* in, std::int64_t count) {
+  constexpr std::int64_t kBlock = 4096;
+  if (!is_floating(type)) return -1;
+  const std::int64_t bytes = type_bytes(type);
+  for (std::int64_t block = 0; block < count; block += kBlock) {
+    if (!odd(type, in + block * bytes, std::min(kBlock, count - block))) continue;
+    while (!odd(type, in + block * bytes, 1)) ++block;
+    return block;
+  }
+  return -1;
+}
+
+double element_value(ElementType type, const std::byte* in) {
+  if (type == ElementType::f64) return *reinterpret_cast<const double*>(in);
+  float value = 0;
+  to_float(type)(in, &value, 1);
+  return static_cast<double>(value);
+}
 
 ToFloat to_float(ElementType type) {
   switch (type) {

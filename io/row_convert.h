@@ -10,4 +10,9 @@ namespace lockstep {
 using ToFloat = void (*)(const std::byte* in, float* out, std::int64_t count);
 ToFloat to_float(ElementType type);
 
+/// Index of the first of `count` elements at `in` whose float is NaN or infinite, at memory speed; -1: none. Integers are finite.
+std::int64_t first_not_finite(ElementType type, const std::byte* in, std::int64_t count);
+/// One element as a double.
+double element_value(ElementType type, const std::byte* in);
+
 }  // namespace lockstep

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -119,8 +120,23 @@ void print(const Predictions& p, bool proba) {
   if (p.rows > kMost) fmt::print("... {} rows in all; --out FILE.csv or FILE.h5 writes them\n", p.rows);
 }
 
+/// What is not finite in this row; empty: nothing.
+std::string feature_flaw(const Dataset& data, std::int64_t row) {
+  const std::unique_ptr<RowReader> reader = data.open({{row, row + 1}});
+  const std::array order{row};
+  std::vector<float> features(static_cast<std::size_t>(elements(data.sample_shape())));
+  try {
+    reader->expect_finite();
+    reader->begin(order);
+    reader->read(1, {features.data(), nullptr, nullptr});
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
 /// Such rows are answered all the same: argmax always has an answer.
-void warn_of_nan(const Predictions& p) {
+void warn_of_nan(const Predictions& p, const Dataset& data) {
   std::int64_t count = 0, first = 0;
   for (std::int64_t r = p.rows; r-- > 0;) {
     if (std::none_of(p.row(r), p.row(r) + p.width, [](float value) { return std::isnan(value); })) continue;
@@ -128,9 +144,11 @@ void warn_of_nan(const Predictions& p) {
     first = r;
   }
   if (count == 0) return;
+  const std::string flaw = feature_flaw(data, first);
   fmt::print(stderr,
-             "warning: the model's output is nan for {} of {} rows, the first is row {}: {}; look for nan or inf in those rows and in the model's weights\n",
-             count, p.rows, p.first_row + first, p.answer == Answer::numbers ? "those are no answers" : "the classes given for them mean nothing");
+             "warning: the model's output is nan for {} of {} rows, the first is row {}: {}; {}\n", count, p.rows, p.first_row + first,
+             p.answer == Answer::numbers ? "those are no answers" : "the classes given for them mean nothing",
+             flaw.empty() ? "look for nan or inf in the model's weights" : flaw);
 }
 
 bool ends_with(const std::string& text, const std::string& end) { return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0; }
@@ -161,7 +179,7 @@ void predict(const PredictArguments& arguments, const World& world) {
   p.width = saved.model.output_width();
   world.agree([&] {
     if (world.rank() != 0) return;
-    warn_of_nan(p);
+    warn_of_nan(p, *data);
     if (arguments.out.empty()) return print(p, arguments.proba);
     if (ends_with(arguments.out, ".csv")) {
       write_text_file(arguments.out, csv(p, arguments.proba));

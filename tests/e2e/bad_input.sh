@@ -42,6 +42,27 @@ for use in train validation test; do
 done
 refuse 1 "row 70: label 2 is not a class" "$lockstep" doctor rows.yaml --set data.test.file=data/label.h5
 
+# --- features that are nan: named with row and column in training and validation, in memory and streamed; a training is kept before its test data are scored ---
+nan_for_1234_5() { LC_ALL=C sed -i 's/\x00\x50\x9a\x44/\x00\x00\xc0\x7f/g' "data/$1.h5"; }
+table nan a,b,y 1,1234.5,0
+nan_for_1234_5 nan
+for use in train validation; do
+  refuse 1 "data/nan.h5: data set '/train/x', row 70, column 1 is nan" on 2 train rows.yaml --run-dir "runs/nan-$use" --set "data.$use.file=data/nan.h5"
+done
+awk 'BEGIN { print "a,b,y"; for (i = 0; i < 100; ++i) print "1234.5,1," i % 2 }' > rows.csv
+"$lockstep" data import csv rows.csv --target y data/nans.h5 > made.txt
+nan_for_1234_5 nans
+refuse 1 "data/nans.h5: data set '/train/x', row " on 2 train rows.yaml --run-dir runs/streamed --set data.train.file=data/nans.h5 --set data.memory=200B
+[ "$(grep -c 'column 0 is nan' refused.txt)" = 1 ] || { cat refused.txt; fail "not told once"; }
+refuse 1 "training is over, runs/kept/model.keras and result.json are written, but the test data cannot be scored: data/nan.h5: data set '/train/x', row 70" \
+  on 2 train rows.yaml --run-dir runs/kept --set data.test.file=data/nan.h5
+holds '.[0].ended == "all 1 epochs done" and (.[0].final | has("test") | not)' runs/kept/result.json
+"$lockstep" evaluate runs/kept/model.keras --data data/good.h5 --group train > evaluate.txt || fail "the model that was kept"
+refuse 1 "row 70, column 1 is nan" "$lockstep" evaluate runs/kept --data data/nan.h5 --group train
+"$lockstep" predict runs/kept --data data/nan.h5 --group train --out answers.csv > predicted.txt 2> warned.txt || fail "predict with a row of nan"
+grep -q "for 1 of 100 rows, the first is row 70: .*data/nan.h5: data set '/train/x', row 70, column 1 is nan" warned.txt || { cat warned.txt; fail "the row that gives nan"; }
+"$lockstep" train rows.yaml --run-dir runs/goes-on --set data.train.file=data/nan.h5 --set training.on_nan=continue > nan.txt 2>&1 || { cat nan.txt; fail "on_nan: continue"; }
+
 # --- a file whose name is no text: JSON stays JSON ---
 bytes=$(printf 'g\377.h5')
 cp data/garments.h5 "$bytes"

@@ -331,6 +331,41 @@ TEST(Hdf5Dataset, AHugeDataSetWithoutStorageIsRefusedAtOnce) {
   expect_error([&] { Hdf5Dataset(dir / "h.h5", "", {.truth = ""}); }, {"not all of the 17592186044416 bytes of /x were ever written (row 0 is the first that is missing)"});
 }
 
+TEST(Hdf5Dataset, FeaturesThatAreNotFiniteAreNamedInMemoryAndStreamed) {
+  TempDir dir;
+  const hid_t half = half_big_endian();
+  const double infinity = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  for (const Layout& layout : {Layout{"contiguous", {}}, Layout{"gzip", {7, 3, 5}, true}}) {
+    for (const auto& [type, value, text] : {std::tuple{half, nan, "nan"}, {H5T_IEEE_F32LE, -infinity, "-inf"}, {H5T_IEEE_F64LE, 1e300, "1e+300"}, {H5T_IEEE_F64BE, nan, "nan"}}) {
+      SCOPED_TRACE(layout.name + " " + text);
+      for (const std::string part : {"1", "2"}) {
+        const hid_t file = H5Fcreate((dir / ("part-" + part + ".h5")).c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+        std::vector<double> x(40 * kPixels, 1);
+        if (part == "2") x[30 * kPixels + 7] = value;  // row 70 of both
+        write_array(file, "x", type, {40, kHeight, kWidth}, x, layout);
+        H5Fclose(file);
+      }
+      for (const std::int64_t budget : {std::int64_t{0}, std::int64_t{1} << 30}) {
+        const Hdf5Dataset data(dir / "part-*.h5", "", {.rows = {5, 80}, .truth = "", .memory_budget = budget});
+        const auto all = [&](RowRange range) {
+          const std::unique_ptr<RowReader> reader = RowSlice(data, {15, 75}).open({range});
+          std::vector<std::int64_t> order(static_cast<std::size_t>(range.size()));
+          std::iota(order.begin(), order.end(), range.first);
+          std::vector<float> out(static_cast<std::size_t>(range.size() * kPixels));
+          reader->begin(order);
+          reader->read(range.size(), {out.data(), nullptr, nullptr});  // until it is asked to look
+          reader->expect_finite();
+          reader->begin(order);
+          reader->read(range.size(), {out.data(), nullptr, nullptr});
+        };
+        EXPECT_NO_THROW(all({0, 50}));
+        expect_error([&] { all({3, 60}); }, {(dir / "part-2.h5") + ": data set '/x', row 30, column (1, 2) is " + text + ", which is no finite float32"});
+      }
+    }
+  }
+  H5Tclose(half);
+}
+
 TEST(Hdf5Dataset, TruthIsVisitedWithoutFeatures) {
   TempDir dir;
   write_rows(dir / "part-1.h5", H5T_STD_U8LE, {}, 0, 40);

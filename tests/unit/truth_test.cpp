@@ -52,6 +52,20 @@ TEST(Truth, IsLookedAtBeforeTheFirstStep) {
   EXPECT_EQ(steps.count, 0);
 }
 
+TEST(Truth, FeaturesThatAreNotFiniteAreNamed) {
+  std::vector<float> x(400, 0.5F);
+  x[2 * 140 + 1] = std::nanf("");
+  const ArrayDataset good = rows_with(0, 1), bad({2}, x, std::vector<float>(200, 1));
+  const std::vector<std::string> parts{"array of 200 rows, row 140, column 1 is nan"};
+  expect_error([&] { classifier().fit(bad, {.stop_on_nan = true, .verbose = 0}); }, parts);
+  expect_error([&] { classifier().fit(good, {.validation_data = &bad, .stop_on_nan = true, .verbose = 0}); }, parts);
+  expect_error([&] { classifier().fit(bad, {.validation_split = 0.5, .stop_on_nan = true, .verbose = 0}); }, parts);
+  expect_error([&] { classifier().evaluate(bad); }, parts);
+  expect_error([&] { Normalization{}.adapt(bad, World()); }, parts);
+  EXPECT_NO_THROW(classifier().fit(bad, {.verbose = 0}));
+  EXPECT_EQ(classifier().predict(bad).size(), 600U);
+}
+
 TEST(Truth, TargetsAreFinite) {
   const std::vector<float> x(8, 0.5F);
   for (const float bad : {std::nanf(""), -INFINITY}) {
