@@ -88,6 +88,7 @@ MemoryNeed checked_need(ModelState& state, const Dataset& data, const FitOptions
   const Grains grains = cut_grains(sampler.slots(), world.rank(), world.size());
   MemoryNeed need = MemoryNeed::of(*state.network, state.optimizer->slots().size(), grains.own_slots(), data.truth_width(), true);
   need.batch = options.batch_size;
+  need.taken = need.weights;
   need.check(world.local_size());
   return need;
 }

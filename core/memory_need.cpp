@@ -1,7 +1,6 @@
 #include "core/memory_need.h"
 
 #include <fmt/format.h>
-#include <sys/sysinfo.h>
 
 #include <string>
 
@@ -14,14 +13,11 @@ namespace {
 
 constexpr double kGiB = 1024.0 * 1024 * 1024;
 
-struct HostMemory {
-  double memory = 0, swap = 0;  // bytes
-};
+std::string gib(double bytes) { return fmt::format("{:.1f} GiB", bytes / kGiB); }
 
-HostMemory host_memory() {
-  struct sysinfo info{};
-  if (sysinfo(&info) != 0) return {};
-  return {static_cast<double>(info.totalram) * info.mem_unit, static_cast<double>(info.totalswap) * info.mem_unit};
+/// "the host has 3.2 GiB available, of which 1.0 GiB are left (end other programs ...)"
+std::string room_text(const MemoryRoom& room) {
+  return room.limit.empty() ? "more than there is" : fmt::format("{}, of which {} are left ({})", room.limit, gib(room.bytes), room.option);
 }
 
 }  // namespace
@@ -39,16 +35,18 @@ MemoryNeed MemoryNeed::of(Network& network, std::size_t slots, std::int64_t own,
 }
 
 void MemoryNeed::check(int ranks) const {
-  const HostMemory host = host_memory();
-  if ((host.memory > 0 && weights + rows * ranks > host.memory + host.swap) || weights + rows > memory_room().bytes) fail();
+  if (weights + rows * ranks - taken > memory_room().bytes) fail();
 }
 
 void MemoryNeed::fail() const {
-  const MemoryRoom room = memory_room();
-  const std::string limit = room.limit.empty() ? "more than there is" : fmt::format("{}, of which {:.1f} GiB are left ({})", room.limit, room.bytes / kGiB, room.option);
-  throw Error(fmt::format("a model of {} parameters{} needs about {:.1f} GiB on this rank; {}. Make the model smaller{}", parameters,
-                          batch > 0 ? fmt::format(" and batch {}", batch) : "", (weights + rows) / kGiB, limit,
+  throw Error(fmt::format("a model of {} parameters{} needs about {} on this rank; {}. Make the model smaller{}", parameters,
+                          batch > 0 ? fmt::format(" and batch {}", batch) : "", gib(weights + rows), room_text(memory_room()),
                           batch > 0 ? " or the batch, or train on more hosts" : ""));
+}
+
+void expect_memory(double bytes, const std::string& what, const std::string& remedy) {
+  const MemoryRoom room = memory_room();
+  if (bytes > room.bytes) throw Error(fmt::format("{} needs about {} of memory; {}. {}", what, gib(bytes), room_text(room), remedy));
 }
 
 }  // namespace lockstep

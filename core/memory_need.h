@@ -2,10 +2,14 @@
 #include <cstdint>
 #include <new>
 #include <stdexcept>
+#include <string>
 
 namespace lockstep {
 
 class Network;
+
+/// An Error if this process cannot get so many bytes (memory_room), before they are taken: "WHAT needs about 3.0 GiB of memory, but ...; REMEDY, ...".
+void expect_memory(double bytes, const std::string& what, const std::string& remedy);
 
 /// About what a model needs on one rank, counted before it is allocated.
 struct MemoryNeed {
@@ -13,11 +17,12 @@ struct MemoryNeed {
   std::int64_t batch = 0;  ///< rows of the global batch; 0: the weights alone
   double weights = 0;      ///< bytes of weights and optimizer state, once a host
   double rows = 0;         ///< bytes of this rank's rows between the layers
+  double taken = 0;        ///< bytes of these that are allocated already
 
   /// Of `own` rows on this rank, with `slots` floats of optimizer state a weight; `backward`: with the deltas of training. Built networks.
   static MemoryNeed of(Network& network, std::size_t slots, std::int64_t own, std::int64_t truth_width, bool backward);
 
-  /// An Error if `ranks` such ranks need more than this host has, memory and swap together.
+  /// An Error if `ranks` such ranks need more than this process can get (memory_room).
   void check(int ranks) const;
   /// "a model of N parameters and batch B needs about X GiB on this rank", as an Error.
   [[noreturn]] void fail() const;

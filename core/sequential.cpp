@@ -44,7 +44,11 @@ void make_optimizer(ModelState& state) {
   if (!state.network || !state.options) return;
   std::vector<VariableRange> ranges;
   for (const Variable& variable : state.network->variables()) ranges.push_back({variable.offset, elements(variable.shape)});
-  MemoryNeed::of(*state.network, 1, 0, 0, true).allocating([&] {
+  const std::size_t slots = Optimizer(state.options->optimizer, 0, {}).slots().size();
+  MemoryNeed need = MemoryNeed::of(*state.network, slots, 0, 0, true);
+  need.taken = static_cast<double>(state.network->parameters().size() * sizeof(float));
+  need.check(1);
+  need.allocating([&] {
     state.optimizer = std::make_unique<Optimizer>(state.options->optimizer, static_cast<std::int64_t>(state.network->parameters().size()), std::move(ranges));
   });
 }

@@ -14,6 +14,7 @@
 
 #include "cluster/error.h"
 #include "cluster/regular_file.h"
+#include "core/memory_need.h"
 #include "io/hdf5_handle.h"
 
 namespace lockstep {
@@ -21,6 +22,8 @@ namespace {
 
 static_assert(std::is_same_v<hid_t, std::int64_t> && std::is_same_v<herr_t, int>);
 static_assert(sizeof(hsize_t) == sizeof(std::int64_t));
+
+constexpr double kLargeChunk = 64 << 20;  // bytes; smaller ones are not worth a look at the memory there is
 
 std::string where(const std::string& path, const std::string& dataset) { return path + ": data set '" + dataset + "'"; }
 
@@ -106,6 +109,15 @@ std::vector<std::string> list_objects(hid_t file, const std::string& path, H5O_t
   return names;
 }
 
+/// HDF5 takes a compressed chunk's whole memory, and up to twice of it while it unpacks, however small it is in the file.
+void expect_room_for_chunk(const ArrayInfo& info, const std::string& place) {
+  if (info.filters.empty()) return;
+  double bytes = 2 * static_cast<double>(type_bytes(info.type));
+  for (const std::int64_t axis : info.chunk) bytes *= static_cast<double>(axis);
+  if (bytes < kLargeChunk) return;
+  expect_memory(bytes, fmt::format("{}: a chunk of shape ({})", place, fmt::join(info.chunk, ", ")), "Make its chunks smaller: h5repack -l " + info.name + ":CHUNK=...");
+}
+
 /// Reads rows [lo, hi) as `target`; `capacity` is the caller's room in elements.
 void read_block(hid_t file, const std::string& path, const ArrayInfo& info, std::int64_t lo, std::int64_t hi, ElementType target,
                 std::size_t capacity, void* out) {
@@ -121,6 +133,7 @@ void read_block(hid_t file, const std::string& path, const ArrayInfo& info, std:
                 std::to_string(capacity) + " elements");
   }
   if (capacity == 0) return;
+  expect_room_for_chunk(info, place);
   Hdf5Handle dataset = open_dataset(file, path, info.name);
   Hdf5Handle space(H5Dget_space(dataset.get()), H5Sclose);
   std::vector<hsize_t> start(info.shape.size(), 0), count(info.shape.begin(), info.shape.end());

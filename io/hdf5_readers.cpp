@@ -1,4 +1,6 @@
 // The two readers of an Hdf5Dataset: rows in memory, and rows that stream through two windows.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <condition_variable>
@@ -10,6 +12,7 @@
 #include <thread>
 
 #include "cluster/error.h"
+#include "core/memory_need.h"
 #include "io/hdf5_arrays.h"
 #include "io/reread_check.h"
 
@@ -242,13 +245,16 @@ std::unique_ptr<RowReader> make_hdf5_reader(Arrays arrays, std::vector<RowRange>
   Ranges mine(std::move(ranges));
   const std::int64_t row_bytes = arrays->arrays.row_bytes();
   const std::int64_t fitting = memory_budget / row_bytes;
+  const double need = static_cast<double>(std::min(mine.slots(), fitting) * row_bytes);
+  expect_memory(need, fmt::format("{}: holding {} of this rank's {} rows", arrays->pattern, std::min(mine.slots(), fitting), mine.slots()),
+                "Lower data.memory, so that they stream");
   try {
     if (mine.slots() <= fitting) return std::make_unique<MemoryReader>(arrays, std::move(mine), shift);
     const std::int64_t window = arrays->arrays.features.direct() ? std::min(fitting / 2, kDirectWindow / row_bytes) : fitting / 2;
     return std::make_unique<StreamingReader>(arrays, std::move(mine), shift, std::max<std::int64_t>(1, window));
   } catch (const std::bad_alloc&) {
     throw Error(arrays->pattern + ": no memory for " + std::to_string(std::min(mine.slots(), fitting) * row_bytes >> 20) +
-                " MiB of rows; lower memory_budget so that they stream");
+                " MiB of rows; lower data.memory so that they stream");
   }
 }
 

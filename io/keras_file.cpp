@@ -1,5 +1,6 @@
 #include "io/keras_file.h"
 
+#include <fmt/format.h>
 #include <zip.h>
 
 #include <array>
@@ -8,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/error.h"
+#include "core/memory_need.h"
 #include "io/durable_file.h"
 #include "io/file_bytes.h"
 #include "io/keras_config.h"
@@ -63,6 +65,9 @@ std::string read_member(const std::string& path, zip_t* archive, const char* nam
   }
   const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> file(zip_fopen(archive, name, 0), zip_fclose);
   if (!file) throw Error(path + ": member " + name + ": cannot open it: " + zip_strerror(archive));
+  constexpr double kCopies = 3;  // the member, HDF5's image of it, the weights
+  expect_memory(kCopies * static_cast<double>(stat.size), fmt::format("{}: member {}, {} bytes in the file and {} when it is unpacked,", path, name, stat.comp_size, stat.size),
+                "Is it a model file at all?");
   std::string bytes;
   std::array<char, 1 << 16> buffer{};
   while (true) {  // a member's declared size is not believed before its bytes are there
@@ -70,6 +75,7 @@ std::string read_member(const std::string& path, zip_t* archive, const char* nam
     if (count < 0) throw Error(path + ": member " + name + ": damaged: " + zip_file_strerror(file.get()));
     if (count == 0) break;
     bytes.append(buffer.data(), static_cast<std::size_t>(count));
+    if (bytes.size() > stat.size) break;
   }
   if (bytes.size() != stat.size) throw Error(path + ": member " + name + ": expected " + std::to_string(stat.size) + " bytes, found " + std::to_string(bytes.size()));
   return bytes;

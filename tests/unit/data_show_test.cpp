@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <hdf5.h>
 #include <png.h>
 
 #include <array>
@@ -49,6 +50,28 @@ TEST(LabelHistogram, CountsAndRefuses) {
   EXPECT_EQ(label_histogram(file, "/f"), (std::vector<std::int64_t>{1, 1}));
   expect_error([&] { label_histogram(file, "/bad"); }, {"/bad", "row 1", "-1"});
   expect_error([&] { label_histogram(file, "/two"); }, {"/two"});
+}
+
+/// Chunks that are not in the file hold a fill value: a large data set in a small file.
+void write_hollow(const std::string& path, const std::vector<hsize_t>& shape, const std::vector<hsize_t>& chunk) {
+  const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), plist = H5Pcreate(H5P_DATASET_CREATE);
+  const float zero = 0;
+  H5Pset_chunk(plist, static_cast<int>(chunk.size()), chunk.data());
+  H5Pset_fill_value(plist, H5T_NATIVE_FLOAT, &zero);
+  H5Pset_deflate(plist, 1);
+  const hid_t space = H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr);
+  H5Dclose(H5Dcreate2(file, "x", H5T_IEEE_F32LE, space, H5P_DEFAULT, plist, H5P_DEFAULT));
+  H5Sclose(space);
+  H5Pclose(plist);
+  H5Fclose(file);
+}
+
+TEST(DataSummary, MemoryIsComparedWithWhatThereIsBeforeItIsTaken) {
+  TempDir dir;
+  write_hollow(dir / "wide.h5", {2, 40'000'000'000}, {1, 1 << 20});
+  expect_error([&] { column_stats(Hdf5File::open(dir / "wide.h5"), "/x"); }, {"wide.h5", "'/x'", "GiB of memory; ", " are left"});
+  write_hollow(dir / "pictures.h5", {8, 1'000'000, 1'000'000}, {1, 1000, 1000});
+  expect_error([&] { read_pictures(Hdf5File::open(dir / "pictures.h5"), "/x", 0, 8); }, {"pictures.h5", "'/x'", "GiB of memory; ", "--rows"});
 }
 
 TEST(Picture, ReadsBytesAsTheyAreAndScalesTheRest) {
