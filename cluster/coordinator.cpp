@@ -91,6 +91,11 @@ struct Coordinator::Impl {
   void write_end() noexcept {
     record.ended = true;
     record.finished = seconds_since_1970();
+    try {
+      options.before_write();
+    } catch (const std::exception&) {
+      return;  // what stands there now is another run's
+    }
     const bool told = is_final(board.phase());
     try {
       record.phase = phase_name(told ? board.phase() : Phase::failed);

@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,7 @@ struct CoordinatorOptions {
   double heartbeat_seconds = 1.0;  ///< from every rank; with hundreds of ranks less often, so that rank 0 sees 100 a second at most
   Watchdog* watchdog = nullptr;    ///< hears what heartbeats tell; outlives the coordinator
   std::filesystem::path run_dir;   ///< existing directory that gets coordinator.json; the same on all ranks
+  std::function<void()> before_write = [] {};  ///< on rank 0, before the last coordinator.json; throws if run_dir is another run's now
 };
 
 /// Serves the status of a run, and requests to it, by gRPC from threads of rank 0 (cluster/coordinator.proto), and sends every rank's

@@ -62,10 +62,10 @@ RankLog::RankLog(const World& world, const fs::path& run_dir) {
     path_ = folder / file_name(world.rank());
   } else {
     const fs::path own = fs::temp_directory_path(error) / ("lockstep-" + run_dir.filename().string());
-    fs::create_directories(own, error);
+    if (fs::create_directories(own, error)) fs::permissions(own, fs::perms::owner_all, error);
     path_ = own / file_name(world.rank());
   }
-  descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0644);  // a FIFO there holds nothing up
   if (descriptor_ < 0) path_.clear();
   const bool in_place = !folder.empty() && descriptor_ >= 0;
   std::map<std::string, std::string> where;

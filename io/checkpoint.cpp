@@ -107,7 +107,7 @@ CheckpointInfo write_checkpoint(const std::string& run_dir, std::string_view wei
   const std::string partial = parent + "/" + std::string(kPartialCheckpoint) + name;
   const std::uint64_t needed = weights.size() + config.size() + state.run_config.size() + text.size() + (16U << 10U);  // manifest, directories
   std::error_code reason;
-  fs::create_directories(parent, reason);
+  fs::create_directory(parent, reason);  // not the run directory: one that is gone must not come back
   if (reason) fail(parent, "cannot create it", reason);
   try {
     remove_partial_checkpoints(parent);

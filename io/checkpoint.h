@@ -35,6 +35,8 @@ struct CheckpointState {
   std::uint64_t seed = 0;
   bool shuffle = true;
   std::int64_t rows = 0;           ///< that are trained on; 0: not known
+  std::optional<std::int64_t> samples = {};  ///< rows trained on so far, over all starts of the run
+  std::optional<double> seconds = {};        ///< of fit() so far, over all starts of the run
   std::map<std::string, std::string> data = {};  ///< what the data sets hold, "training" -> "1200 rows, ..."; missing: not known
   std::string loss = {};           ///< its name; empty: not known
   std::optional<float> learning_rate = {};  ///< as configured; the weight file has what the optimizer went by

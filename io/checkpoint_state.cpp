@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <nlohmann/json.hpp>
 
 #include "cluster/error.h"
@@ -73,6 +74,8 @@ std::string checkpoint_state_json(const CheckpointState& state) {
               {"seed", state.seed},
               {"shuffle", state.shuffle},
               {"rows", state.rows},
+              {"samples", state.samples ? Json(*state.samples) : Json()},
+              {"seconds", state.seconds ? number(*state.seconds) : Json()},
               {"data_sets", state.data},
               {"loss", state.loss},
               {"learning_rate", state.learning_rate ? number(*state.learning_rate) : Json()},
@@ -113,6 +116,8 @@ CheckpointState checkpoint_state_from_json(const std::string& name, std::string_
     read("facts", state.facts);
     state.rows = json.value("rows", std::int64_t{0});  // these four are not in the first checkpoints
     state.data = json.value("data_sets", std::map<std::string, std::string>());
+    if (const Json samples = json.value("samples", Json()); !samples.is_null()) state.samples = samples.get<std::int64_t>();
+    if (const Json seconds = json.value("seconds", Json()); !seconds.is_null()) state.seconds = number(seconds);
     state.loss = json.value("loss", "");
     if (const Json rate = json.value("learning_rate", Json()); !rate.is_null()) state.learning_rate = static_cast<float>(number(rate));
     state.score = number(json.at("score"));

@@ -7,6 +7,7 @@
 #include "cluster/process_limits.h"
 #include "io/durable_file.h"
 #include "io/keras_config.h"
+#include "io/run_directory.h"
 
 namespace lockstep {
 namespace {
@@ -85,6 +86,7 @@ void CheckpointWriter::try_to_write(const CheckpointState& state) {
   const auto start = std::chrono::steady_clock::now();
   for (std::size_t tries = 0;; ++tries) {
     try {
+      options_.before_write();
       const CheckpointInfo info = write_checkpoint(run_dir_, snapshot_.bytes(), config_, state);
       events_.written(info, seconds_since(start));
       break;
@@ -96,7 +98,10 @@ void CheckpointWriter::try_to_write(const CheckpointState& state) {
     }
   }
   try {
+    options_.before_write();
     prune_checkpoints(run_dir_, options_.keep);
+  } catch (const RunDirectoryLost&) {
+    throw;
   } catch (const std::exception& error) {
     events_.warning(std::string("an old checkpoint stays: ") + error_text(error));
   }

@@ -30,6 +30,7 @@ class CheckpointWriter {
   };
   struct Options {
     KeepCheckpoints keep;
+    std::function<void()> before_write = [] {};  ///< an Error from it that is no SystemError is a failure without another try
     std::vector<std::chrono::milliseconds> retry_after = {std::chrono::milliseconds(200), std::chrono::milliseconds(1000), std::chrono::milliseconds(3000)};
   };
 

@@ -212,6 +212,15 @@ RunConfig read(const YAML::Node& root, const std::string& file) {
   if (config.name.empty() || config.name.find('/') != std::string::npos) section.fail(root, "name", "must be a name without '/'");
   config.seed = static_cast<std::uint64_t>(section.integer("seed", 0, 0));
   config.fit.reproducible = section.flag("reproducible", false);
+  if (const auto mode = section.find("run_dir_mode")) {
+    const std::string text = section.as_text(*mode, "run_dir_mode");
+    unsigned value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 8);
+    if (error != std::errc() || end != text.data() + text.size() || value > 07777 || (value & 0700U) != 0700U) {
+      section.fail(*mode, "run_dir_mode", "must be an octal mode in which the owner may do everything, such as 0750, found '" + text + "'");
+    }
+    config.run_dir_mode = std::filesystem::perms(value);
+  }
   section.need("data");
   read_all_data(section.section("data"), config);
   config.model = read_model(section.need("model"), file);

@@ -48,6 +48,7 @@ struct RunConfig {
   bool coordinator = true;
   CoordinatorOptions coordinator_options;
   CheckpointConfig checkpoint;
+  std::optional<std::filesystem::perms> run_dir_mode;  ///< unset: 0700 when it is made
   std::string yaml;  ///< the whole configuration with overrides applied, for the run directory
 
   /// An uncompiled model with seed and dtype policy set.

@@ -10,7 +10,7 @@
 namespace lockstep {
 namespace {
 
-constexpr std::array<const char*, 8> kFree = {"training.epochs", "cluster",         "coordinator",          "checkpoint",
+constexpr std::array<const char*, 9> kFree = {"run_dir_mode", "training.epochs", "cluster",         "coordinator",          "checkpoint",
                                               "data.memory",     "data.train.file", "data.validation.file", "data.test.file"};
 
 std::string text_of(const YAML::Node& node) {

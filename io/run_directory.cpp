@@ -4,6 +4,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +18,9 @@
 #include <thread>
 
 #include "cluster/error.h"
+#include "cluster/regular_file.h"
+#include "io/checkpoint_folder.h"
+#include "io/durable_file.h"
 
 namespace lockstep {
 namespace {
@@ -24,6 +28,13 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string time_text(const char* format) { return fmt::format(fmt::runtime(std::string("{:") + format + "}"), fmt::localtime(std::time(nullptr))); }
+
+/// Whether this is what a process leaves that is killed while it writes: NAME.partial-PID, .coordinator.json.PID.
+bool is_partial(const std::string& name) {
+  const std::size_t digits = name.find_last_not_of("0123456789") + 1;
+  const std::string_view start = std::string_view(name).substr(0, digits);
+  return digits < name.size() && (start.ends_with(".partial-") || start == ".coordinator.json.");
+}
 
 fs::path create_named(const std::string& name) {
   fs::create_directories("runs");
@@ -53,7 +64,32 @@ std::string hostname() {
   throw Error(what + " " + path.string() + ": " + std::strerror(errno));
 }
 
+/// The file or directory behind a name, whatever it is called later.
+struct Identity {
+  explicit Identity(const struct stat& found) : device(found.st_dev), number(found.st_ino) {}
+  bool operator==(const Identity&) const = default;
+  dev_t device;
+  ino_t number;
+};
+
+/// What stands under a path; nothing if nothing does. A SystemError where that cannot be told.
+std::optional<Identity> identity(const fs::path& path) {
+  struct stat found {};
+  if (stat(path.c_str(), &found) == 0) return Identity(found);
+  if (errno != ENOENT && errno != ENOTDIR) throw SystemError(path.string(), "cannot look at it", errno);
+  return std::nullopt;
+}
+
 }  // namespace
+
+struct RunDirectory::Lock {
+  Lock(int opened, const fs::path& path) : file(opened), directory(identity(path)) {}
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+  ~Lock() { ::close(file); }
+  int file;
+  std::optional<Identity> directory;
+};
 
 RunDirectory RunDirectory::create(const std::optional<fs::path>& wanted, const std::string& name) {
   try {
@@ -68,7 +104,7 @@ RunDirectory RunDirectory::create(const std::optional<fs::path>& wanted, const s
 }
 
 bool RunDirectory::untrained() const {
-  if (!fs::exists(path_)) return true;
+  if (!path_exists(path_.string())) return true;
   if (!fs::is_directory(path_)) return false;
   const fs::directory_iterator entries(path_);
   return fs::is_empty(path_) || (fs::exists(path_ / ".lock") && std::all_of(begin(entries), end(entries), is_of_a_start));
@@ -95,14 +131,19 @@ RunDirectory RunDirectory::open(const fs::path& path) {
 
 void RunDirectory::lock(std::chrono::milliseconds patience) {
   const fs::path file = path_ / ".lock";
-  const int id = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (id < 0) failed("cannot open", file);
-  locked_ = std::shared_ptr<const int>(new int(id), [](const int* descriptor) {
-    ::close(*descriptor);
-    delete descriptor;
-  });
   const auto end = std::chrono::steady_clock::now() + patience;
-  while (flock(id, LOCK_EX | LOCK_NB) != 0) {
+  for (;;) {
+    expect_regular_file(file.string());
+    const int id = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (id < 0) failed("cannot open", file);
+    lock_ = std::make_shared<const Lock>(id, path_);
+    if (flock(id, LOCK_EX | LOCK_NB) == 0) {
+      struct stat own {};
+      if (fstat(id, &own) == 0 && identity(file) == Identity(own)) break;
+      if (std::chrono::steady_clock::now() < end) continue;  // another file took its name before it was locked
+      lock_.reset();  // a file system that numbers its files anew each time: as one without locks
+      return;
+    }
     if (errno == EINTR) continue;
     if (errno != EWOULDBLOCK) return;  // a file system without locks: as it was before there were any
     if (std::chrono::steady_clock::now() >= end) {
@@ -113,10 +154,44 @@ void RunDirectory::lock(std::chrono::milliseconds patience) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   const std::string holder = fmt::format("process {} on {}\n", getpid(), hostname());
-  if (ftruncate(id, 0) != 0 || pwrite(id, holder.data(), holder.size(), 0) < 0) return;  // only a message of others would lack it
+  if (ftruncate(lock_->file, 0) != 0 || pwrite(lock_->file, holder.data(), holder.size(), 0) < 0) return;  // only a message of others would lack it
+  for (const std::string& name : directory_names(path_.string())) {
+    if (is_partial(name)) ::unlink((path_ / name).c_str());
+  }
+  if (const std::string checkpoints = checkpoint_folder(path_.string()); path_exists(checkpoints)) remove_partial_checkpoints(checkpoints);
+}
+
+void RunDirectory::set_mode(fs::perms mode) const {
+  std::error_code reason;
+  if (fs::status(path_, reason).permissions() == mode) return;
+  fs::permissions(path_, mode, reason);
+  if (reason) std::fprintf(stderr, "warning: cannot set the mode of %s (run_dir_mode): %s\n", path_.c_str(), reason.message().c_str());
+}
+
+void RunDirectory::expect_held() const {
+  if (!lock_) return;
+  struct stat own {};
+  if (fstat(lock_->file, &own) != 0) throw SystemError((path_ / ".lock").string(), "cannot look at it", errno);
+  if (identity(path_ / ".lock") == Identity(own)) return;
+  if (lock_->directory && identity(path_) == lock_->directory) {
+    throw RunDirectoryLost((path_ / ".lock").string() + " was removed or replaced while the run went on, so that another run may write there: this one ends and writes nothing more");
+  }
+  std::error_code none;
+  const fs::path now = fs::read_symlink("/proc/self/fd/" + std::to_string(lock_->file), none).parent_path();
+  if (!now.empty() && lock_->directory && identity(now) == lock_->directory) {
+    throw RunDirectoryLost(fmt::format("the run directory {0} was renamed to {1} while the run went on: it ends and writes nothing more; go on with it by --resume {1}",
+                                       path_.string(), now.string()));
+  }
+  throw RunDirectoryLost(fmt::format("the run directory {} was removed, or renamed, while the run went on: it ends and writes nothing more", path_.string()));
 }
 
 void RunDirectory::log(const std::string& line) const {
+  try {
+    expect_held();
+    expect_regular_file((path_ / "log.txt").string());
+  } catch (const Error&) {
+    return;
+  }
   std::ofstream(path_ / "log.txt", std::ios::app) << time_text("%Y-%m-%dT%H:%M:%S") << " " << line << "\n";
 }
 
@@ -150,7 +225,7 @@ std::string python_number(double value) {
   return text;
 }
 
-HistoryCsv::HistoryCsv(fs::path path, const History& before) : path_(std::move(path)) {
+HistoryCsv::HistoryCsv(fs::path path, const History& before, std::function<void()> before_write) : path_(std::move(path)), before_write_(std::move(before_write)) {
   for (std::size_t i = 0; i < before.epoch.size(); ++i) {
     Logs logs;
     for (const auto& [key, values] : before.history) {
@@ -161,7 +236,7 @@ HistoryCsv::HistoryCsv(fs::path path, const History& before) : path_(std::move(p
 }
 
 void HistoryCsv::on_train_begin(const FitState&) {
-  if (!text_.empty() || fs::exists(path_)) write_text_file(path_, text_);
+  if (!text_.empty() || path_exists(path_.string())) write();
 }
 
 std::string HistoryCsv::row(std::int64_t epoch, const Logs& logs) const {
@@ -188,6 +263,8 @@ void HistoryCsv::on_epoch_end(const FitState& state, Logs& logs) {
   const std::size_t columns = keys_.size(), before = text_.size();
   add(state.epoch, logs);
   try {
+    before_write_();
+    expect_regular_file(path_.string());
     if (behind_ || (keys_.size() > columns && columns > 0)) {
       behind_ = true;
       write();
@@ -197,6 +274,9 @@ void HistoryCsv::on_epoch_end(const FitState& state, Logs& logs) {
     file << std::string_view(text_).substr(before);
     file.flush();
     behind_ = !file;
+  } catch (const RunDirectoryLost&) {
+    behind_ = true;
+    return;
   } catch (const Error&) {
     behind_ = true;
   }
@@ -208,6 +288,7 @@ void HistoryCsv::finish() {
 }
 
 void HistoryCsv::write() {
+  before_write_();
   write_text_file(path_, text_);
   behind_ = false;
 }

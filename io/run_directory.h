@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -8,9 +9,16 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/error.h"
 #include "core/callbacks.h"
 
 namespace lockstep {
+
+/// The run's directory is not under its path any more, or another run may write there.
+class RunDirectoryLost : public Error {
+ public:
+  using Error::Error;
+};
 
 /// The directory of a run: config.yaml, history.csv, log.txt, result.json, coordinator.json, checkpoints/. Used by rank 0 alone.
 class RunDirectory {
@@ -29,21 +37,30 @@ class RunDirectory {
   std::filesystem::path result() const { return path_ / "result.json"; }
 
   /// Makes this process the only one that writes here, until it ends however it ends: a second one on the same directory would mix two runs.
-  /// A run whose last process is still on its way out is waited for, up to `patience`; then an Error that names it.
+  /// A run whose last process is still on its way out is waited for, up to `patience`; then an Error that names it. What killed processes left
+  /// half-written is removed.
   void lock(std::chrono::milliseconds patience = std::chrono::seconds(20));
+
+  /// Who may enter it. A file system that cannot tell keeps its own mode: a warning.
+  void set_mode(std::filesystem::perms mode) const;
+
+  /// A RunDirectoryLost if the locked directory was renamed or removed, or its lock file removed or replaced: to be called before each write. A
+  /// SystemError if that cannot be told now. From any thread.
+  void expect_held() const;
 
   /// Whether it holds nothing but what a start of ours leaves that never came to an epoch's end or a checkpoint; so does one that is not there.
   bool untrained() const;
   /// Otherwise the Error (kUsage) of create().
   void expect_untrained() const;
 
-  /// A line with date and time at the end of log.txt.
+  /// A line with date and time at the end of log.txt; none where the directory is lost.
   void log(const std::string& line) const;
 
  private:
   explicit RunDirectory(std::filesystem::path path) : path_(std::move(path)) {}
   std::filesystem::path path_;
-  std::shared_ptr<const int> locked_;
+  struct Lock;
+  std::shared_ptr<const Lock> lock_;
 };
 
 /// Writes a text file beside and renames it, so that readers see the old one or the new one. Failures are Errors naming the file.
@@ -55,7 +72,8 @@ void write_text_file(const std::filesystem::path& path, const std::string& text)
 class HistoryCsv final : public Callback {
  public:
   /// The file begins with the epochs of `before` (a resumed run), whatever stands in it.
-  explicit HistoryCsv(std::filesystem::path path, const History& before = {});
+  /// `before_write` is called before each write; a RunDirectoryLost from it is not told here.
+  explicit HistoryCsv(std::filesystem::path path, const History& before = {}, std::function<void()> before_write = [] {});
   void on_train_begin(const FitState& state) override;
   void on_epoch_end(const FitState& state, Logs& logs) override;
   /// Error if rows are missing and still cannot be written.
@@ -67,6 +85,7 @@ class HistoryCsv final : public Callback {
   void write();
 
   std::filesystem::path path_;
+  std::function<void()> before_write_;
   std::string text_;  // of the whole file
   std::set<std::string> keys_;
   std::vector<std::pair<std::int64_t, Logs>> rows_;

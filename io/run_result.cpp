@@ -60,9 +60,10 @@ bool larger_is_better(const std::string& metric) { return metric.find("acc") != 
 std::string result_json(const RunResult& result) {
   Json json{{"name", result.name}, {"ended", result.ended}, {"seed", result.seed}, {"batch_size", result.batch_size}};
   json["epochs_done"] = result.epochs_done;
-  json["steps"] = result.steps;
-  json["samples"] = result.samples;
-  json["seconds"] = result.seconds;
+  json["steps"] = result.total_steps;
+  json["samples"] = result.total_samples ? Json(*result.total_samples) : Json();
+  json["seconds"] = result.total_seconds ? Json(*result.total_seconds) : Json();
+  json["last_start"] = {{"steps", result.steps}, {"samples", result.samples}, {"seconds", result.seconds}};
   const double stepping = result.profile.steps();
   json["samples_per_second"] = stepping > 0 ? static_cast<double>(result.samples) / stepping : 0;
   json["us_per_step"] = result.steps > 0 ? stepping / static_cast<double>(result.steps) * 1e6 : 0;

@@ -17,9 +17,12 @@ struct RunResult {
   std::string name;
   std::string ended;  ///< "all 30 epochs done", "stopped on request", "all 30 epochs done, but not all of it is on disk: ..."
   std::uint64_t seed = 0;
-  std::int64_t batch_size = 0, epochs_done = 0, steps = 0;  ///< steps of this run, without those before a resume
+  std::int64_t batch_size = 0, epochs_done = 0, steps = 0;  ///< steps of this start, without those before a resume
   std::int64_t samples = 0;                                 ///< rows trained on, all ranks
   double seconds = 0;                                       ///< of fit, validation included
+  std::int64_t total_steps = 0;                             ///< over all starts of the run, as are the next two; empty: not known
+  std::optional<std::int64_t> total_samples = {};
+  std::optional<double> total_seconds = {};
   StepProfile profile;                                      ///< rank 0's
   TimeReport time;
   Advice advice;

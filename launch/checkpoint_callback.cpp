@@ -36,7 +36,24 @@ bool finite_loss(const FitState& state) {
 
 CheckpointCallback::CheckpointCallback(const RunConfig& config, const RunDirectory& directory, StatusBoard& board, const History& before,
                                        CheckpointState constant, const DataIdentity& data)
-    : config_(config), directory_(directory), board_(board), before_(before), constant_(std::move(constant)), data_(data), keep_(keep_of(config)) {}
+    : config_(config), directory_(directory), board_(board), before_(before), constant_(std::move(constant)), data_(data), keep_(keep_of(config)), samples_(constant_.samples) {}
+
+std::optional<double> CheckpointCallback::seconds() const {
+  if (!constant_.seconds) return {};
+  return *constant_.seconds + seconds_since(start_);
+}
+
+/// A run without its directory has nowhere to write: it is asked to stop, and its end tells why.
+bool CheckpointCallback::lost() const {
+  try {
+    directory_.expect_held();
+  } catch (const RunDirectoryLost& error) {
+    board_.request_stop(error.what(), false);
+    return true;
+  } catch (const Error&) {  // it cannot be told now
+  }
+  return false;
+}
 
 bool CheckpointCallback::scheduled() const {
   return config_.checkpoint.every_epochs > 0 || config_.checkpoint.every_steps > 0 || config_.checkpoint.every_seconds > 0;
@@ -49,7 +66,7 @@ bool CheckpointCallback::saves_epoch(const FitState& state) const {
 
 void CheckpointCallback::on_train_begin(const FitState& state) {
   global_step_ = state.global_step;
-  saved_ = Clock::now();
+  saved_ = start_ = Clock::now();
   if (scheduled()) make_writer(state);  // not at a step: its memory is filled for the first time
 }
 
@@ -61,10 +78,10 @@ void CheckpointCallback::make_writer(const FitState& state) {
   };
   events.warning = [this](const std::string& what) { warn(what); };
   events.failed = [this](const std::string& what) {
-    warn(what);
+    if (!lost()) warn(what);
     board_.checkpoint_failed(what);
   };
-  writer_ = std::make_unique<CheckpointWriter>(directory_.path().string(), *state.model, CheckpointWriter::Options{.keep = keep_}, std::move(events));
+  writer_ = std::make_unique<CheckpointWriter>(directory_.path().string(), *state.model, CheckpointWriter::Options{.keep = keep_, .before_write = [this] { directory_.expect_held(); }}, std::move(events));
 }
 
 void CheckpointCallback::warn(const std::string& what) const {
@@ -87,14 +104,17 @@ void CheckpointCallback::on_checkpoint(const FitState& state) {
   saved.epoch = state.epoch;
   saved.step_in_epoch = state.step;
   saved.sums = *state.sums;
+  if (samples_) saved.samples = *samples_ + state.samples;
   saved.healthy = finite_loss(state);
   save(state, std::move(saved));
 }
 
 void CheckpointCallback::on_epoch_end(const FitState& state, Logs& logs) {
-  if (!saves_epoch(state)) return;
+  if (samples_) *samples_ += state.samples;
+  if (lost() || !saves_epoch(state)) return;
   CheckpointState saved = describe(state);
   saved.epoch = state.epoch + 1;
+  saved.samples = samples_;
   saved.healthy = std::isfinite(logs.at("loss"));
   if (const auto found = logs.find(keep_.monitor); found != logs.end()) {
     saved.monitor = found->first;
@@ -108,7 +128,8 @@ void CheckpointCallback::on_epoch_end(const FitState& state, Logs& logs) {
   save(state, std::move(saved));
 }
 
-void CheckpointCallback::on_train_end(const FitState&, const Logs&) {
+void CheckpointCallback::on_train_end(const FitState& state, const Logs&) {
+  if (samples_ && state.step < state.steps_per_epoch) *samples_ += state.samples;
   if (writer_) writer_->wait();
 }
 
@@ -116,6 +137,7 @@ CheckpointState CheckpointCallback::describe(const FitState& state) const {
   CheckpointState saved = constant_;
   saved.data = data_.known();
   saved.global_step = state.global_step;
+  saved.seconds = seconds();
   saved.epochs = state.epochs;
   saved.steps_per_epoch = state.steps_per_epoch;
   saved.metric_names = state.metric_names;

@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cluster/status_board.h"
@@ -33,9 +34,13 @@ class CheckpointCallback final : public Callback {
 
   /// Why the newest state that was to be saved is on no disk; empty if it is. After the training.
   std::string failure() const { return writer_ ? writer_->failure() : ""; }
+  /// Rows of all ranks and seconds of training so far, over all starts of the run; empty if a checkpoint of an earlier Lockstep does not tell.
+  std::optional<std::int64_t> samples() const { return samples_; }
+  std::optional<double> seconds() const;
 
  private:
   bool scheduled() const;
+  bool lost() const;
   bool saves_epoch(const FitState& state) const;
   CheckpointState describe(const FitState& state) const;
   void save(const FitState& state, CheckpointState saved);
@@ -51,6 +56,8 @@ class CheckpointCallback final : public Callback {
   KeepCheckpoints keep_;
   std::unique_ptr<CheckpointWriter> writer_;  // from the first checkpoint that can be foreseen
   std::int64_t global_step_ = 0;
+  std::optional<std::int64_t> samples_;           // of the epochs that are over
+  std::chrono::steady_clock::time_point start_;  // of fit()
   bool due_ = false;
   double seconds_ = 0;  // that training was held up
   std::chrono::steady_clock::time_point saved_;  // the last one

@@ -179,6 +179,10 @@ bool Supervisor::may_run_again(int code) {
     say("it has been started again {} times, which is --max-restarts", restarts_);
     return false;
   }
+  if (std::error_code none; started_ && !fs::exists(job_.run_dir(), none)) {
+    say("{} is gone: a job started again would begin from nothing", job_.run_dir());
+    return false;
+  }
   const bool other_hosts = drop_dead_hosts();
   if (!started_ && !now && !other_hosts && (code < 128 || !can_start())) {  // a crash while ranks connect may not come again
     say("no rank has come to train (see the messages above): running it again would not help");

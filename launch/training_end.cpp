@@ -74,6 +74,11 @@ void TrainingRun::finish(const History& history, double seconds) {
   result.steps = last_.global_step;
   result.samples = last_.samples;
   result.seconds = seconds;
+  if (leads()) {
+    result.total_steps = last_steps_;
+    result.total_samples = checkpoints_->samples();
+    if (seconds_before_) result.total_seconds = *seconds_before_ + seconds;
+  }
   result.profile = last_.profile;
   result.time = time_report(gather_profiles(last_.profile, world_));
   result.advice = advise(result.time, facts());
@@ -106,10 +111,11 @@ void TrainingRun::finish(const History& history, double seconds) {
                *std::max_element(result.memory.begin(), result.memory.end()) >> 20);
     fmt::print("{}", time_lines(result.time, result.advice));
     if (trace_) fmt::print("trace          {} (open it in ui.perfetto.dev or chrome://tracing)\n", arguments_.trace);
-    fmt::print("{}; see {}\n", result.ended, directory_->result().string());
+    if (lost_.empty()) fmt::print("{}; see {}\n", result.ended, directory_->result().string());
     std::fflush(stdout);
   }
   world_.agree([&] {
+    if (!lost_.empty()) throw Error(lost_);
     if (!failures.empty()) throw Error("training is over (" + result.ended + "), but not all of it is on disk: " + failures);
   });
   board_.finish(Phase::finished, result.ended);
@@ -127,6 +133,7 @@ Scores TrainingRun::test_scores() {
 
 /// result.json, which tells of what could not be written before it; returns that and what went wrong here.
 std::string TrainingRun::write_result(RunResult result, const std::string& failures) const {
+  if (!lost_.empty()) return lost_;
   if (!failures.empty()) result.ended += ", but not all of it is on disk: " + failures;
   try {
     write_text_file(directory_->result(), result_json(result));
@@ -138,6 +145,12 @@ std::string TrainingRun::write_result(RunResult result, const std::string& failu
 
 /// All that can be written is; returns what could not. result.json comes last: where it says that all epochs are done, the rest is there.
 std::string TrainingRun::write_results(const RunResult& result) {
+  try {
+    directory_->expect_held();
+  } catch (const RunDirectoryLost& error) {
+    return lost_ = error.what();
+  } catch (const Error&) {  // the writes tell
+  }
   std::string failures = checkpoints_->failure();
   const auto attempt = [&](const std::function<void()>& work) {
     try {

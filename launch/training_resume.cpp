@@ -197,6 +197,8 @@ void TrainingRun::resume() {
   const CheckpointState state = checkpoint_state_from_json("state.json", world_.broadcast(text));
   if (!leads()) identity_->expect(before(state));
   before_ = state.history;
+  samples_before_ = state.samples;
+  seconds_before_ = state.seconds;
   config_.fit.initial_epoch = state.epoch;
   config_.fit.initial_step = state.step_in_epoch;
   sums_ = state.sums;
@@ -220,6 +222,8 @@ std::map<std::string, std::string> TrainingRun::bit_facts() const {
 /// What every checkpoint of this run says alike.
 CheckpointState TrainingRun::constant_state() const {
   CheckpointState state{.batch_size = config_.fit.batch_size, .shards = config_.fit.shards, .seed = config_.seed, .shuffle = config_.fit.shuffle};
+  state.samples = samples_before_;
+  state.seconds = seconds_before_;
   state.rows = training_rows();
   state.loss = name_of(config_.compile.loss);
   state.learning_rate = lockstep::learning_rate(config_.compile.optimizer);

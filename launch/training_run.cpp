@@ -64,8 +64,8 @@ Hdf5Dataset open_data(const DataConfig& data) { return {data.file, data.group, d
 /// Remembers the last state of fit(), for result.json.
 class LastState final : public Callback {
  public:
-  LastState(FitState& state, std::int64_t& samples, double& first_step, std::int64_t& memory)
-      : state_(state), samples_(samples), first_step_seconds_(first_step), memory_(memory) {}
+  LastState(FitState& state, std::int64_t& steps, std::int64_t& samples, double& first_step, std::int64_t& memory)
+      : state_(state), steps_(steps), samples_(samples), first_step_seconds_(first_step), memory_(memory) {}
   void on_train_begin(const FitState& state) override { first_step_ = state.global_step; }
   void on_train_batch_end(const FitState&) override {
     if (first_step_seconds_ == 0) first_step_seconds_ = process_seconds();
@@ -74,13 +74,14 @@ class LastState final : public Callback {
   void on_train_end(const FitState& state, const Logs&) override {
     state_ = state;
     if (state.step < state.steps_per_epoch) samples_ += state.samples;
+    steps_ = state.global_step;
     state_.global_step -= first_step_;
     memory_ = proportional_memory();  // while the buffers of training are there
   }
 
  private:
   FitState& state_;
-  std::int64_t& samples_;
+  std::int64_t &steps_, &samples_;
   double& first_step_seconds_;
   std::int64_t& memory_;
   std::int64_t first_step_ = 0;
@@ -146,6 +147,7 @@ void TrainingRun::make_directory() {
       directory_->lock();
       if (!arguments_.goes_on) directory_->expect_untrained();
     }
+    if (config_.run_dir_mode || directory_->untrained()) directory_->set_mode(config_.run_dir_mode.value_or(std::filesystem::perms::owner_all));
     if (!resumes_) write_text_file(directory_->config(), config_.yaml);
   });
   path_ = world_.broadcast(leads() ? directory_->path().string() : "");
@@ -175,11 +177,11 @@ void TrainingRun::begin_trace() {
 void TrainingRun::train() {
   BoardCallback publisher(board_, signals_);
   std::int64_t samples = 0;
-  LastState last(last_, samples, first_step_, memory_);
+  LastState last(last_, last_steps_, samples, first_step_, memory_);
   RankLogCallback logger(*log_);
   config_.fit.callbacks = {&*identity_, &publisher, &last, &logger};
   if (leads()) {
-    csv_.emplace(directory_->history(), before_);
+    csv_.emplace(directory_->history(), before_, [this] { directory_->expect_held(); });
     checkpoints_.emplace(config_, *directory_, board_, before_, constant_state(), *identity_);
     config_.fit.callbacks.insert(config_.fit.callbacks.end(), {&*csv_, &*checkpoints_});
   }
@@ -205,6 +207,7 @@ void TrainingRun::watch() {
 void TrainingRun::record_fault(const Diagnosis& diagnosis) const {
   const nlohmann::json fault = {{"rank", diagnosis.rank}, {"host", diagnosis.host}, {"step", diagnosis.step}, {"message", diagnosis.text}};
   try {
+    if (directory_) directory_->expect_held();
     write_text_file(path_ / "fault.json", fault.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
     if (leads()) directory_->log("failed: [rank " + std::to_string(diagnosis.rank) + " on " + diagnosis.host + "] " + diagnosis.text);
   } catch (const std::exception& error) {
@@ -231,6 +234,7 @@ void TrainingRun::run() {
   if (config_.coordinator) {
     config_.coordinator_options.run_dir = path_;
     config_.coordinator_options.watchdog = &*watchdog_;
+    if (leads()) config_.coordinator_options.before_write = [this] { directory_->expect_held(); };
     coordinator_ = std::make_unique<Coordinator>(world_, board_, config_.coordinator_options);
     if (leads()) fmt::print("coordinator    {} (lockstep watch {})\n", coordinator_->address(), path_.string());
     std::fflush(stdout);
@@ -240,6 +244,7 @@ void TrainingRun::run() {
   try {
     world_.agree([&] {  // only now: a configuration that a resume has refused must not stay
       if (!leads() || !resumes_) return;
+      directory_->expect_held();
       if (std::filesystem::exists(directory_->config())) config_before = read_config_file(directory_->config());
       write_text_file(directory_->config(), config_.yaml);
     });

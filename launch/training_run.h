@@ -128,6 +128,10 @@ class TrainingRun {
   std::optional<HistoryCsv> csv_;                  // rank 0
   std::optional<CheckpointCallback> checkpoints_;  // rank 0
   FitState last_;
+  std::int64_t last_steps_ = 0;  // of all starts
+  std::string lost_;             // rank 0: why nothing can be written any more
+  std::optional<std::int64_t> samples_before_ = 0;  // of the starts before this one
+  std::optional<double> seconds_before_ = 0;
   std::optional<Trace> trace_;
   ClockOffset clock_;  // at the start
   std::int64_t memory_ = 0;  // bytes at the end of training

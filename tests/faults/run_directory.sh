@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A run directory that is not what it was: checkpoints that cannot be listed or are gone, files of another kind.
+# A run directory that is not what it was: checkpoints that cannot be listed or are gone, files of another kind, left-overs, a directory that is renamed
+# or taken by another run while the run goes on.
 . "$LOCKSTEP_SOURCE/tests/support/command.sh"
 fail() { echo "FAILED: $*" >&2; [ ! -e out.txt ] || cat out.txt >&2; exit 1; }
 train() { on 1 train small.yaml --threads 1 "$@" > out.txt 2>&1; }
@@ -41,4 +42,33 @@ refuse 2 'b/config.yaml: is a FIFO' timeout 20 "$lockstep" train --resume b --ep
 refuse 2 '/dev/zero: is a device' timeout 20 "$lockstep" data import csv /dev/zero --target y out.h5
 refuse 2 'fifo: is a FIFO' timeout 20 "$lockstep" launch -- mpirun --hostfile fifo "$lockstep" train small.yaml
 refuse 2 'b/coordinator.json: is a FIFO' timeout 20 "$lockstep" status b
+
+# --- mode, left-overs, sums over all starts ---
+[ "$(stat -c %a a)" = 700 ] || fail "others may enter the run directory"
+train --run-dir c --epochs 1 --set run_dir_mode=0750 && [ "$(stat -c %a c)" = 750 ] || fail "run_dir_mode"
+refuse 2 "'run_dir_mode' must be an octal mode" on 1 train small.yaml --set run_dir_mode=rwx --run-dir none
+touch c/history.csv.partial-999999 c/.coordinator.json.999999 c/notes.partial
+mkdir c/checkpoints/.partial-step-00000001
+train --run-dir c --epochs 1 --continue || fail "a finished run with left-overs"
+[ ! -e c/history.csv.partial-999999 ] && [ ! -e c/.coordinator.json.999999 ] && [ ! -e c/checkpoints/.partial-step-00000001 ] && [ -e c/notes.partial ] || fail "left-overs stay"
+holds '.[0] | .steps == 30 and .samples == 960 and .last_start.steps == 10 and .last_start.samples == 320 and .seconds > .last_start.seconds' a/result.json
+
+# --- renamed, or locked by another, while the run goes on ---
+# lose DIRECTORY COMMAND...: exit code of a run without end in this directory, once the command has run.
+lose() {
+  on 1 train small.yaml --threads 1 --epochs 1000000 --run-dir "$1" > out.txt 2>&1 &
+  local job=$! rc=0
+  until compgen -G "$1/checkpoints/step-*" > now.txt; do kill -0 $job 2> now.txt || fail "the run ended early"; done
+  "${@:2}"
+  wait $job || rc=$?
+  [ $rc = 1 ] || fail "exit code $rc of a run that has lost its directory, expected 1"
+}
+lose d mv d moved
+[ "$(grep -c "the run directory d was renamed to $work/moved while the run went on: it ends and writes nothing more; go on with it by --resume $work/moved" out.txt)" = 1 ] || fail "not told, or not once"
+[ ! -e d ] && [ ! -e moved/result.json ] || fail "what is left of a renamed run"
+epochs=$(($(wc -l < moved/history.csv) + 1))
+train --run-dir moved --continue --epochs $epochs || fail "a resume of the renamed run"
+lose e rm e/.lock
+[ "$(grep -c 'e/.lock was removed or replaced while the run went on, so that another run may write there: this one ends' out.txt)" = 1 ] || fail "not told of another lock"
+[ ! -e e/result.json ] || fail "written without the lock"
 echo "run directory: all passed"

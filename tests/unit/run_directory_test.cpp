@@ -74,5 +74,41 @@ TEST(RunDirectory, OneInWhichNothingWasTrainedIsTakenAgain) {
   expect_error([&] { RunDirectory::create(run, "name"); }, {"is not empty"});
 }
 
+TEST(RunDirectory, OneThatIsLostIsToldBeforeEachWrite) {
+  TempDir dir;
+  const fs::path run = dir / "run";
+  RunDirectory directory = RunDirectory::create(run, "name");
+  directory.expect_held();  // not locked yet
+  directory.lock();
+  directory.expect_held();
+  fs::rename(run, dir / "other");
+  expect_error([&] { directory.expect_held(); }, {"run was renamed to", "other"});
+  fs::create_directory(run);
+  expect_error([&] { directory.expect_held(); }, {"run was renamed to", "other"});
+  directory.log("nothing");
+  EXPECT_TRUE(fs::is_empty(run));
+  fs::remove(run);
+  fs::rename(dir / "other", run);
+  directory.expect_held();
+  fs::remove(run / ".lock");
+  expect_error([&] { directory.expect_held(); }, {".lock was removed or replaced"});
+  RunDirectory::enter(run).lock();
+  expect_error([&] { directory.expect_held(); }, {".lock was removed or replaced"});
+  fs::remove_all(run);
+  expect_error([&] { directory.expect_held(); }, {"run was removed"});
+}
+
+TEST(RunDirectory, LeftoversGoWithTheLock) {
+  TempDir dir;
+  const fs::path run = dir / "run";
+  RunDirectory directory = RunDirectory::enter(run);
+  fs::create_directories(run / "checkpoints/.partial-step-00000007");
+  for (const char* name : {"config.yaml.partial-17", "model.keras.partial-4000000", ".coordinator.json.17"}) write_file(run / name, "x");
+  for (const char* name : {"config.yaml", "notes.partial-", "a.17"}) write_file(run / name, "x");
+  directory.lock();
+  for (const char* name : {"config.yaml.partial-17", "model.keras.partial-4000000", ".coordinator.json.17", "checkpoints/.partial-step-00000007"}) EXPECT_FALSE(fs::exists(run / name)) << name;
+  for (const char* name : {"config.yaml", "notes.partial-", "a.17"}) EXPECT_TRUE(fs::exists(run / name)) << name;
+}
+
 }  // namespace
 }  // namespace lockstep
