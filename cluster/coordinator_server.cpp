@@ -168,7 +168,8 @@ void CoordinatorServer::admit(grpc::ServerBuilder& builder, std::vector<Listener
     }
     std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor = builder.experimental().AddExternalConnectionAcceptor(
         grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, std::move(credentials));
-    served_->door.add(std::move(listener.socket), own_user ? Door::Guests::own_user : Door::Guests::anyone, [acceptor](Descriptor connection) {
+    const Door::Guests guests = own_user ? Door::Guests::own_user : Door::Guests::anyone;
+    served_->door.add(std::move(listener.socket), guests, [acceptor](Descriptor connection) {
       grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
       parameters.fd = connection.release();
       acceptor->HandleNewConnection(&parameters);

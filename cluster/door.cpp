@@ -266,9 +266,9 @@ struct Door::Impl {
   // --- who comes in ---
 
   Source& source_at(const std::string& address, double now) {
-    const auto [found, fresh] = sources.try_emplace(address, Source{Allowance(kConnectionRate, kClients + 2 * ranks, now),
-                                                                    Allowance(kSourceRate, kSourceBurst + kSourceBurstOfRank * ranks, now)});
-    return found->second;
+    const Source fresh{Allowance(kConnectionRate, kClients + 2 * ranks, now),
+                       Allowance(kSourceRate, kSourceBurst + kSourceBurstOfRank * ranks, now)};
+    return sources.try_emplace(address, fresh).first->second;
   }
 
   void forget_sources() {
@@ -346,7 +346,8 @@ struct Door::Impl {
     }
     if (count < most_strangers() && static_cast<int>(connections.size()) < most()) return true;
     if (count == 0) return false;
-    const auto worst = std::max_element(strangers.begin(), strangers.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    const auto fewer = [](const auto& a, const auto& b) { return a.second < b.second; };
+    const auto worst = std::max_element(strangers.begin(), strangers.end(), fewer);
     for (auto entry = connections.begin(); entry != connections.end(); ++entry) {  // in the order in which they came
       if (*entry->second->standing == Standing::trusted || entry->second->source != worst->first) continue;
       forget(entry);
