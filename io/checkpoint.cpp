@@ -108,6 +108,7 @@ CheckpointInfo write_checkpoint(const std::string& run_dir, std::string_view wei
   const std::uint64_t needed = weights.size() + config.size() + state.run_config.size() + text.size() + (16U << 10U);  // manifest, directories
   std::error_code reason;
   fs::create_directory(parent, reason);  // not the run directory: one that is gone must not come back
+  if (reason == std::errc::file_exists) reason = std::make_error_code(std::errc::not_a_directory);
   if (reason) fail(parent, "cannot create it", reason);
   try {
     remove_partial_checkpoints(parent);

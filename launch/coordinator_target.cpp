@@ -54,16 +54,25 @@ void CoordinatorTarget::declare(CLI::App& command) {
   command.add_flag("--insecure", insecure, "with HOST:PORT beyond this host: no TLS, the token crosses the network in the clear");
 }
 
-std::optional<EndedRun> CoordinatorTarget::ended() const { return is_address(target) ? std::nullopt : ended_run(target); }
+/// Options that contradict each other or the target.
+void CoordinatorTarget::check() const {
+  if (insecure && !certificate_file.empty()) throw Error("--insecure does without the certificate that --certificate gives; leave one of them out", kUsage);
+  if (is_address(target)) return;
+  for (const auto& [option, given] : {std::pair{"--token-file", !token_file.empty()}, {"--certificate", !certificate_file.empty()}, {"--insecure", insecure}}) {
+    if (given) throw Error(std::string(option) + " goes with HOST:PORT; " + target + " is taken for a run directory, which holds what is needed", kUsage);
+  }
+}
+
+std::optional<EndedRun> CoordinatorTarget::ended() const {
+  check();
+  return is_address(target) ? std::nullopt : ended_run(target);
+}
 
 CoordinatorClient CoordinatorTarget::connect() const {
-  if (insecure && !certificate_file.empty()) throw Error("--insecure does without the certificate that --certificate gives; leave one of them out", kUsage);
+  check();
   if (is_address(target)) {
     const std::string certificate = certificate_file.empty() ? "" : read_text(certificate_file);
     return CoordinatorClient::at(target, token(token_file), certificate, insecure);
-  }
-  for (const auto& [option, given] : {std::pair{"--token-file", !token_file.empty()}, {"--certificate", !certificate_file.empty()}, {"--insecure", insecure}}) {
-    if (given) throw Error(std::string(option) + " goes with HOST:PORT; " + target + " is taken for a run directory, which holds what is needed", kUsage);
   }
   CoordinatorClient client = CoordinatorClient::of_run(target);
   if (!client.warning().empty()) std::fprintf(stderr, "lockstep: warning: %s\n", client.warning().c_str());

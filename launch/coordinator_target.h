@@ -23,6 +23,9 @@ struct CoordinatorTarget {
   std::optional<EndedRun> ended() const;
   /// Warnings go to stderr.
   CoordinatorClient connect() const;
+
+ private:
+  void check() const;
 };
 
 }  // namespace lockstep
