@@ -63,10 +63,12 @@ std::size_t visible_width(const std::string& text) {
 }
 
 /// Whether somebody watches standard output. mpirun gives its ranks pseudo-terminals even where its own output goes to a file, so on the
-/// ranks it has started itself its own standard output counts; ranks on other hosts are children of a daemon that has none.
+/// ranks it has started itself its own standard output counts; ranks on other hosts are children of a daemon that has none. Under lockstep
+/// launch, which reads mpirun's output, that of launch counts.
 bool on_terminal() {
   if (isatty(STDOUT_FILENO) != 1) return false;
   if (std::getenv("OMPI_COMM_WORLD_RANK") == nullptr) return true;
+  if (std::getenv("LOCKSTEP_TERMINAL") != nullptr) return true;
   std::error_code error;
   const auto target = std::filesystem::read_symlink("/proc/" + std::to_string(getppid()) + "/fd/1", error).string();
   return !error && (target.rfind("/dev/pts/", 0) == 0 || target.rfind("/dev/tty", 0) == 0 || target == "/dev/console");

@@ -1,8 +1,11 @@
 #pragma once
 #include <sys/types.h>
 
+#include <array>
+#include <atomic>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace lockstep {
@@ -10,8 +13,10 @@ namespace lockstep {
 /// A command in a process group of its own, so that Ctrl-C at the terminal reaches it only as this program passes it on.
 class ChildProcess {
  public:
-  /// With `quiet` its output goes nowhere. A program that cannot be run says so and ends with kUsage.
-  explicit ChildProcess(const std::vector<std::string>& words, bool quiet = false);
+  /// What becomes of its output: it goes nowhere, or to this program, which reads it at all times and prints it.
+  enum class Prints { nothing, through_us };
+  /// A program that cannot be run says so and ends with kUsage. One that prints through us gets SIGUSR1 when this process dies.
+  ChildProcess(const std::vector<std::string>& words, Prints prints);
   /// Kills it if it still runs. One that was killed is an mpirun, whose left-overs are cleared.
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
@@ -22,7 +27,13 @@ class ChildProcess {
   void signal(int number) const;
 
  private:
+  void relay();
+  void end_relay();
+
   pid_t pid_ = -1;
+  std::array<int, 2> outputs_{-1, -1};  // our ends of its stdout and stderr
+  std::atomic<bool> ended_{false};
+  std::thread relay_;
   std::optional<int> code_;
   bool killed_ = false;
 };

@@ -1,11 +1,14 @@
 // lockstep launch: starts a job, and starts it again from its last checkpoint when it fails, on the hosts that are left.
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +17,7 @@
 #include <thread>
 
 #include "cluster/error.h"
+#include "cluster/output.h"
 #include "cluster/regular_file.h"
 #include "cluster/signals.h"
 #include "launch/arguments.h"
@@ -55,7 +59,7 @@ class Supervisor {
 
  private:
   int run_once();
-  void pass_on_signals(ChildProcess& child);
+  bool pass_on_signals(ChildProcess& child);
   std::optional<Fault> fault() const;
   fs::path fault_file() const { return fs::path(job_.run_dir()) / "fault.json"; }
   bool may_run_again(int code);
@@ -65,7 +69,8 @@ class Supervisor {
 
   const LaunchOptions& options_;
   JobCommand job_;
-  StopSignals signals_;
+  StopSignals signals_{StopSignals::Second::counts};
+  const Output output_;
   int passed_on_ = 0;  // how many signals
   int restarts_ = 0;
   bool started_ = false;  // once, that a rank could write its log
@@ -89,12 +94,22 @@ std::optional<Fault> Supervisor::fault() const {
   }
 }
 
-/// SIGUSR1 leaves the ranks the time for a checkpoint that mpirun does not grant after SIGTERM or SIGINT.
-void Supervisor::pass_on_signals(ChildProcess& child) {
-  if (signals_.received() == 0 || passed_on_ > 0) return;
-  ++passed_on_;
-  say("{}: the job is asked for a checkpoint and its end", signal_name(signals_.received()));
-  child.signal(SIGUSR1);
+/// SIGUSR1 leaves the ranks the time for a checkpoint that mpirun does not grant after SIGTERM or SIGINT. Returns whether the job is to be
+/// killed.
+bool Supervisor::pass_on_signals(ChildProcess& child) {
+  const int asked = signals_.received() == 0 ? 0 : std::max(1, signals_.count());
+  for (; passed_on_ < asked; ++passed_on_) {
+    if (passed_on_ == 0) {
+      say("{}: the job is asked for a checkpoint and its end", signal_name(signals_.received()));
+    } else if (passed_on_ == 1) {
+      say("a second signal: the ranks are told to leave at once");
+    } else {
+      say("a third signal: killing {}", options_.words.at(0));
+      return true;
+    }
+    child.signal(SIGUSR1);
+  }
+  return false;
 }
 
 /// Bytes in the logs of the ranks.
@@ -109,14 +124,14 @@ int Supervisor::run_once() {
   std::error_code none;
   fs::remove(fault_file(), none);
   const std::uintmax_t before = logged();
-  ChildProcess child(job_.words());
+  ChildProcess child(job_.words(), ChildProcess::Prints::through_us);
   std::optional<Clock::time_point> told;
   for (;;) {
     if (const std::optional<int> code = child.exit_code()) {
       started_ = started_ || logged() > before;
       return *code;
     }
-    pass_on_signals(child);
+    if (pass_on_signals(child)) return 128 + SIGKILL;
     if (!told && fs::exists(fault_file(), none)) told = Clock::now();
     if (told && Clock::now() - *told > kToEnd) {
       say("the job has failed, but {} does not end: killing it", options_.words.at(0));
@@ -129,7 +144,7 @@ int Supervisor::run_once() {
 /// Starts all of these beside each other; the exit codes of those that end in time.
 std::vector<std::optional<int>> exit_codes(const std::vector<std::vector<std::string>>& commands) {
   std::vector<std::unique_ptr<ChildProcess>> children;
-  for (const auto& words : commands) children.push_back(std::make_unique<ChildProcess>(words, true));
+  for (const auto& words : commands) children.push_back(std::make_unique<ChildProcess>(words, ChildProcess::Prints::nothing));
   std::vector<std::optional<int>> codes;
   const Clock::time_point end = Clock::now() + kProbe;
   for (const auto& child : children) {
@@ -196,6 +211,7 @@ bool Supervisor::may_run_again(int code) {
 }
 
 int Supervisor::operator()() {
+  if (isatty(STDOUT_FILENO) != 0) setenv("LOCKSTEP_TERMINAL", "1", 1);  // for the progress bar: the job itself prints to a pipe
   job_.go_on_in(fmt::format("runs/{}-{:%Y%m%d-%H%M%S}", job_.name(), fmt::localtime(std::time(nullptr))));
   for (;; ++restarts_) {
     say("{}{}", restarts_ > 0 ? fmt::format("restart {} of {}: ", restarts_, options_.max_restarts) : "", text_of(job_.words()));
@@ -216,8 +232,9 @@ void add_launch(CLI::App& app) {
       "Example:\n"
       "  lockstep launch --max-restarts 5 -- mpirun --host a:4,b:4 lockstep train configs/fashion_mnist.yaml --run-dir runs/long\n"
       "\nHosts of --host or --hostfile on which nothing can be started any more are left out. Two failures at the same step end it, and one\n"
-      "before any rank has come to train: a wrong program, option or file. SIGUSR1, SIGTERM and Ctrl-C\n"
-      "ask the job for a checkpoint and its end. Exit code: the job's; 75, after a signal, is passed on.");
+      "before any rank has come to train: a wrong program, option or file. SIGUSR1, SIGTERM, SIGHUP, SIGXCPU and\n"
+      "Ctrl-C ask the job for a checkpoint and its end; a second signal ends the ranks at once, a third kills the job. A terminal or pipe that\n"
+      "nobody reads does not hold the job up. Exit code: the job's; 75, after a signal, is passed on.");
   launch->callback([options] { throw Exit{Supervisor(*options)()}; });
 }
 

@@ -2,12 +2,16 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <string>
+#include <system_error>
 
 #include "cluster/crash_report.h"
+#include "cluster/output.h"
 #include "cluster/process_limits.h"
 #include "cluster/world.h"
 #include "io/data_file.h"
@@ -24,6 +28,15 @@ void run_on_ranks(const CLI::App& app, const std::function<void(World&)>& progra
 
 namespace {
 
+/// The exit code, unless something that was printed did not get where it was to go: a full disk, a closed stdout.
+int ended(int code, int reason = 0) {
+  if (std::fflush(stdout) != 0) reason = errno;
+  if (reason == 0 && std::ferror(stdout) == 0) return code;
+  const std::string why = reason != 0 ? std::string(": ") + std::strerror(reason) : "";
+  std::fprintf(stderr, "lockstep: cannot write all of the output%s\n", why.c_str());
+  return code == kOk ? kFailed : code;
+}
+
 /// Every rank of a job reads the same command line: one of them tells what is wrong with it. All other commands tell it wherever they are started, also
 /// from a shell inside a task of a batch system, whose environment names a rank.
 bool tells_errors(const std::string& command) {
@@ -36,10 +49,11 @@ bool tells_errors(const std::string& command) {
 }
 
 }  // namespace
-
 }  // namespace lockstep
 
 int main(int argc, char** argv) {
+  using lockstep::ended;
+  lockstep::occupy_standard_descriptors();
   lockstep::leave_files_at_exit();
   lockstep::survive_file_size_limit();
   lockstep::report_crashes("lockstep: ", lockstep::launcher_rank());
@@ -64,14 +78,18 @@ int main(int argc, char** argv) {
   const bool tells = lockstep::tells_errors(argc > 1 ? argv[1] : "");
   try {
     app.parse(argc, argv);
-    return lockstep::kOk;
+    return ended(lockstep::kOk);
   } catch (const lockstep::Exit& e) {
-    return e.code;
+    return ended(e.code);
   } catch (const CLI::ParseError& e) {
-    return (tells ? app.exit(e) : e.get_exit_code()) == 0 ? lockstep::kOk : lockstep::kUsage;
+    return ended((tells ? app.exit(e) : e.get_exit_code()) == 0 ? lockstep::kOk : lockstep::kUsage);
   } catch (const lockstep::Error& e) {
     if (tells) std::fprintf(stderr, "lockstep: %s\n", lockstep::error_text(e).c_str());
     return e.exit_code();
+  } catch (const std::system_error& e) {
+    if (std::ferror(stdout) != 0) return ended(lockstep::kFailed, e.code().value());  // {fmt} throws it
+    std::fprintf(stderr, "lockstep: %s\n", e.what());
+    return lockstep::kFailed;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "lockstep: %s\n", lockstep::error_text(e).c_str());
     return lockstep::kFailed;

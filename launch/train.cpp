@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "cluster/output.h"
 #include "launch/arguments.h"
 #include "launch/commands.h"
 #include "launch/training_run.h"
@@ -41,12 +42,14 @@ void add_train(CLI::App& app) {
       "  mpirun -np 2 lockstep train configs/fashion_mnist.yaml --run-dir runs/long --continue\n"
       "\nExit codes: 0 done, or stopped by `lockstep stop` after a checkpoint; 1 failed; 2 wrong command line or configuration;\n"
       "75 interrupted after a checkpoint: run it again with --resume or --continue; 128+N a second signal N ended it at once.\n"
-      "SIGUSR1, SIGTERM or Ctrl-C, to mpirun or to any rank, interrupt after the step that all ranks are at. Send mpirun SIGUSR1:\n"
-      "at SIGTERM or Ctrl-C it kills the ranks after two seconds and returns 1, whatever they do.");
+      "SIGUSR1, SIGTERM, SIGHUP, SIGXCPU or Ctrl-C interrupt after the step that all ranks are at. To mpirun send SIGUSR1: at SIGTERM,\n"
+      "SIGHUP or Ctrl-C it kills the ranks after two seconds and returns 1, whatever they do.\n"
+      "A terminal or pipe that nobody reads, or a closed one, changes nothing; lines may be missing.");
   train->callback([arguments, &app] {
     if (arguments->config.empty() == arguments->resume.empty()) throw Error("train: give a configuration file or --resume RUN_DIR (one of them)", kUsage);
     if (arguments->goes_on && arguments->run_dir.empty()) throw Error("train: --continue needs --run-dir DIR", kUsage);
     StopSignals signals;  // before MPI: a signal that comes early is not lost
+    const Output output;
     run_on_ranks(app, [&](World& world) { TrainingRun(*arguments, world, signals)(); });
   });
 }
