@@ -136,10 +136,10 @@ examined typo 1 two small.yaml --set trainin.epochs=1
 finds typo config problem '[]' 'trainin'
 examined absent 1 two small.yaml --set data.train.file=data/none.h5
 finds absent data problem '[0,1]' 'training: data/none.h5'
-mkfifo data/pipe.h5
-examined hung 1 two small.yaml --set data.test.file=data/pipe.h5 --timeout 3
-finds hung hang problem '[]' 'no end after 3 s: data: opening data/pipe.h5'
-grep -q 'rank 1 on .*no end after 3 s: data: opening data/pipe.h5' hung.err || { cat hung.err; fail 'the rank that hangs is not named'; }
+ln -s garments.h5 data/hangs.h5
+examined hung 1 env $(faulty open_hangs) mpirun --oversubscribe -np 2 "$lockstep" doctor --json small.yaml --set data.test.file=data/hangs.h5 --timeout 3
+finds hung hang problem '[]' 'no end after 3 s: data: opening data/hangs.h5'
+grep -q 'rank 1 on .*no end after 3 s: data: opening data/hangs.h5' hung.err || { cat hung.err; fail 'the rank that hangs is not named'; }
 examined crumbs 0 two small.yaml --set training.batch_size=8
 finds crumbs data warning '[]' 'a batch of 8 makes 1 grains of 8 rows for 2 ranks'
 h5repack -l /train/x:CHUNK=600x28x28 -f /train/x:GZIP=1 data/garments.h5 data/large_chunks.h5
