@@ -10,6 +10,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
+#include <cstdlib>
 #include <deque>
 #include <mutex>
 #include <string>
@@ -163,6 +164,7 @@ Stream& errors() {
 Output::Output() : former_out_(stdout), former_errors_(stderr) {
   std::signal(SIGPIPE, SIG_IGN);
   std::fflush(stdout);
+  setenv("OPAL_OUTPUT_STDERR_FD", "2", 0);  // Open MPI writes its warnings to fileno(stderr), and a queue has no descriptor
   stdout = out().file();
   stderr = errors().file();
 }
