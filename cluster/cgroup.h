@@ -8,10 +8,11 @@
 // The control groups of this process, of version 1 and 2. All take the folder in /proc from which they read, for tests.
 namespace lockstep {
 
-/// Folders of this process's group for a controller ("cpu", "memory", "pids") and of its parents, innermost first; empty where none can be seen.
+/// Folders of this process's group for a controller ("cpu", "memory", "pids") and of its parents, innermost first; empty where none can be
+/// seen.
 std::vector<std::filesystem::path> cgroup_folders(const std::string& controller, const std::filesystem::path& process = "/proc/self");
 
-/// A number in a one-line file of a group; empty where there is none, or where it says "max" or a number that means no limit.
+/// The number in a one-line file of a group; empty if the file is missing or states no limit ("max", or version 1's largest number).
 std::optional<double> cgroup_number(const std::filesystem::path& file);
 /// The number behind a key in a file of lines "key number", as cpu.stat and memory.stat are.
 std::optional<double> cgroup_value(const std::filesystem::path& file, const std::string& key);

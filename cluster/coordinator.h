@@ -41,8 +41,8 @@ class Coordinator {
   /// Collective. Rank 0 serves `board`; all ranks send heartbeats from theirs, which must outlive the coordinator. An Error of rank 0
   /// (port in use, run_dir not writable) is thrown on all ranks.
   Coordinator(const World& world, StatusBoard& board, CoordinatorOptions options);
-  /// Not collective. Ends within about two seconds, six at worst, whatever clients do. coordinator.json stays without address and token; it tells when
-  /// and why the run ended. Call StatusBoard::finish before, else the record says that the coordinator was left without one.
+  /// Not collective. Ends within about two seconds, six at worst, whatever clients do. coordinator.json stays without address and token;
+  /// it tells when and why the run ended. Call StatusBoard::finish before, else the record says that the coordinator was left without one.
   ~Coordinator();
   Coordinator(const Coordinator&) = delete;
   Coordinator& operator=(const Coordinator&) = delete;

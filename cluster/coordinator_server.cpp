@@ -74,7 +74,7 @@ CoordinatorServer::CoordinatorServer(StatusBoard& board, int ranks, bool several
   std::vector<Listener> listeners = open_listeners(several_hosts, options);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
-  // Keepalive pings, which clients may send every ten seconds, between calls as well. gRPC would take them for an attack.
+  // Clients may send a keepalive ping a second, between calls as well. By default gRPC takes so many for an attack.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1000);
   // What one connection may make the server hold.

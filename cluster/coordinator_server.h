@@ -21,14 +21,15 @@ namespace lockstep {
 
 class StatusBoard;
 
-/// The gRPC server of rank 0, behind a Door: always at a loopback address or a Unix socket, where clients need no TLS; beyond that as the
-/// options say; and, for a run on several hosts, with TLS on every network interface for the heartbeats of ranks elsewhere.
+/// The gRPC server of rank 0, behind a Door. It always listens on a loopback address or a Unix socket, where clients need no TLS. The
+/// options may add an address beyond the host. In a run on several hosts it also listens on every network interface, with TLS, for the
+/// heartbeats of ranks elsewhere.
 class CoordinatorServer {
  public:
   /// `board` outlives the server. An Error if it cannot listen.
   CoordinatorServer(StatusBoard& board, int ranks, bool several_hosts, const CoordinatorOptions& options);
-  /// Streams send the last status, for which they have two seconds; then all connections are closed. A server that does not end for that
-  /// within three seconds is left behind.
+  /// Streams have two seconds to send the last status; then all connections are closed. A server that has not ended three seconds later is
+  /// left behind.
   ~CoordinatorServer();
 
   const std::string& token() const { return token_; }
@@ -48,7 +49,7 @@ class CoordinatorServer {
     int port = 0;
     Descriptor socket;
   };
-  // What the server's threads use; it is left behind with them if they do not end.
+  // What the server's threads use. It is leaked with them if they do not end.
   struct Served {
     Served(StatusBoard& board, int ranks, const std::string& token, Watchdog* watchdog);
     RankTable ranks;

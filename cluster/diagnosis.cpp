@@ -22,7 +22,8 @@ int sign(const Standing& rank, double unreachable) {
 
 std::string disk_or_processor(const Standing& rank) {
   if (!rank.note.empty()) {
-    return "its main thread is inside MPI and waits for bytes from " + rank.note + ". A rank sends its greeting at once: look who that is, and close MPI's ports to others "
+    return "its main thread is inside MPI and waits for bytes from " + rank.note +
+           ". A rank sends its greeting at once: find out who that is, and close MPI's ports to others "
            "(lockstep doctor names those that are open)";
   }
   if (rank.state == 'D') return "its process waits for a disk or a network file system (state D)";

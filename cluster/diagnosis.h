@@ -19,7 +19,8 @@ struct Standing {
   double unheard = 0;  ///< seconds since its last heartbeat, or since it was seen on this host
   char state = '?';    ///< of its process, see process_state
   bool leaving = false;
-  std::string note;  ///< what its log or its host tell of its end; of a rank that runs: the connection it waits to read from, see connection_waited_for
+  /// What its log or its host tell of its end. Of a rank that runs: the connection that it waits to read from (connection_waited_for).
+  std::string note;
 };
 
 inline bool has_ended(const Standing& rank) { return rank.state == 'X' || rank.state == 'Z'; }

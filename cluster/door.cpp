@@ -1,6 +1,5 @@
 #include "cluster/door.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -26,6 +25,7 @@
 #include <vector>
 
 #include "cluster/error.h"
+#include "cluster/network.h"
 #include "cluster/peer_user.h"
 #include "cluster/relay.h"
 
@@ -48,21 +48,6 @@ constexpr double kLastWords = 0.1;                                     // second
 constexpr std::uint64_t kWake = 0, kFirstConnection = 1024;  // epoll's names: listeners are 1, 2, ...; connections have two each
 
 double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-// The address without the port; all that come by a Unix socket are one.
-std::string source_of(const sockaddr_storage& address) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (address.ss_family == AF_INET) {
-    sockaddr_in v4;
-    std::memcpy(&v4, &address, sizeof v4);
-    inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
-  } else if (address.ss_family == AF_INET6) {
-    sockaddr_in6 v6;
-    std::memcpy(&v6, &address, sizeof v6);
-    inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
-  }
-  return text.data();
-}
 
 // Ends the connections of hosts that have vanished, and sends small messages at once.
 void set_options(int client) {
@@ -305,7 +290,7 @@ struct Door::Impl {
       if (listener.guests == Guests::own_user) {
         if (is_own_users(client.get())) admit(std::move(client), "own user", listener.server, now);
       } else {
-        const std::string source = source_of(address);
+        const std::string source = numeric_address(address).first;
         if (source_at(source, now).connections.at(now) >= 1) admit(std::move(client), source, listener.server, now);
       }
     }

@@ -4,7 +4,6 @@
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -16,6 +15,7 @@
 
 #include "cluster/mpi_variables.h"
 #include "cluster/network.h"
+#include "cluster/process_limits.h"
 #include "cluster/world.h"
 
 namespace lockstep {
@@ -38,12 +38,11 @@ int number(const char* name) {
   return text == nullptr ? 0 : std::atoi(text);
 }
 
-/// Whether MPI's shared memory, of some 4 MiB a rank, finds room: without it MPI needs the network to come up at all, and Lockstep can then say what is short.
+/// Whether /dev/shm has room for MPI's shared memory, about 4 MiB a rank. Where it has not, MPI starts only with the network, and Lockstep
+/// then says what is short.
 bool has_room_for_shared_memory() {
-  constexpr std::uint64_t kPerRank = 5 << 20;
-  struct statvfs room {};
-  const auto ranks = static_cast<std::uint64_t>(std::max({number("OMPI_COMM_WORLD_LOCAL_SIZE"), number("SLURM_STEP_NUM_TASKS"), 1}));
-  return statvfs("/dev/shm", &room) == 0 && room.f_bavail * room.f_frsize >= ranks * kPerRank;
+  constexpr double kPerRank = 5 << 20;
+  return shared_memory_free() >= kPerRank * std::max({number("OMPI_COMM_WORLD_LOCAL_SIZE"), number("SLURM_STEP_NUM_TASKS"), 1});
 }
 
 /// Whether MPI's list, "self,vader" or "^uct,openib", lets it use one of the names.
@@ -59,8 +58,12 @@ bool allows(const std::string& list, std::initializer_list<const char*> names) {
 
 /// Passes packets from these addresses on and drops all others. Loads count from the start of the IP header.
 std::vector<sock_filter> filter(const std::set<std::string>& addresses) {
-  const auto load = [](int size, unsigned at) { return sock_filter BPF_STMT(static_cast<std::uint16_t>(BPF_LD | size | BPF_ABS), static_cast<unsigned>(SKF_NET_OFF) + at); };
-  const auto unless = [](std::uint32_t value, std::size_t skip) { return sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, static_cast<std::uint8_t>(skip)); };
+  const auto load = [](int size, unsigned at) {
+    return sock_filter BPF_STMT(static_cast<std::uint16_t>(BPF_LD | size | BPF_ABS), static_cast<unsigned>(SKF_NET_OFF) + at);
+  };
+  const auto unless = [](std::uint32_t value, std::size_t skip) {
+    return sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, static_cast<std::uint8_t>(skip));
+  };
   const sock_filter pass = BPF_STMT(BPF_RET | BPF_K, UINT32_MAX), drop = BPF_STMT(BPF_RET | BPF_K, 0);
   constexpr unsigned kSourceV4 = 12, kSourceV6 = 8;
   std::vector<sock_filter> v4{load(BPF_W, kSourceV4)}, v6;
@@ -148,9 +151,11 @@ void guard_ports(const World& world, const std::vector<OpenPort>& before) {
   const std::set<std::string> addresses = peers(world);
   const std::vector<sock_filter> program = filter(addresses);
   if (addresses.empty() || program.size() > BPF_MAXINSNS) return;
-  const sock_fprog attached{static_cast<unsigned short>(program.size()), const_cast<sock_filter*>(program.data())};  // the kernel's type has no const
+  const sock_fprog attached{static_cast<unsigned short>(program.size()),
+                            const_cast<sock_filter*>(program.data())};  // the kernel's type has no const
   for (const OpenPort& port : open_ports()) {
-    const bool inherited = std::any_of(before.begin(), before.end(), [&](const OpenPort& old) { return old.descriptor == port.descriptor; });
+    const bool inherited =
+        std::any_of(before.begin(), before.end(), [&](const OpenPort& old) { return old.descriptor == port.descriptor; });
     if (!inherited) setsockopt(port.descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &attached, sizeof attached);
   }
 }

@@ -15,19 +15,19 @@ struct OpenPort {
   bool guarded = false;  ///< the kernel drops what comes from other hosts than the job's (guard_ports)
 };
 
-/// Those that are there now, ones on loopback addresses left out.
+/// The open ports of this process now, those on loopback addresses left out.
 std::vector<OpenPort> open_ports();
 
 /// Whether the launcher has started all ranks on this host, as its environment tells before MPI_Init.
 bool all_ranks_here();
 
-/// Before MPI_Init, for ranks of one host: takes the transports between hosts, which listen on all addresses, from those that MPI may use. A list of
-/// transports that the user has given (btl=self,vader,tcp) stays as it is.
+/// Forbids MPI the transports between hosts, which listen on all addresses. Call it before MPI_Init where all ranks are on one host. A list
+/// of transports that the user has given (btl=self,vader,tcp) stays as it is.
 void leave_out_network(const MpiSettings& settings);
 
-/// Collective. Has the kernel drop what does not come from one of the job's hosts, for the ports that have come since `before`. MPI's TCP listens on all
-/// addresses of a host whatever btl_tcp_if_include says, and waits for the rest of a greeting from anybody. Ports stay unguarded where the kernel refuses,
-/// as with thousands of addresses.
+/// Has the kernel drop packets that do not come from one of the job's hosts, at the ports that were opened after `before`. MPI's TCP
+/// listens on all addresses of a host whatever btl_tcp_if_include says, and waits for the rest of a greeting from anybody. Ports stay
+/// unguarded where the kernel refuses a filter, for example one for thousands of addresses. Collective.
 void guard_ports(const World& world, const std::vector<OpenPort>& before);
 
 }  // namespace lockstep

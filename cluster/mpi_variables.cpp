@@ -49,7 +49,8 @@ std::string read(int index) {
 
 int settings_open = 0;  // of the main thread: how many MpiSettings there are
 
-/// Open MPI takes the level that is asked for here for that of the whole of MPI: it must be the one that MPI was, or will be, initialised with.
+/// Open MPI takes the level that is asked for here for that of the whole of MPI: it must be the one that MPI was, or will be, initialised
+/// with.
 bool open_settings() {
   int initialized = 0, level = MPI_THREAD_MULTIPLE, provided = 0;
   MPI_Initialized(&initialized);

@@ -4,12 +4,13 @@
 
 namespace lockstep {
 
-/// The value that MPI works with for one of its settings (MPI_T's control variables: "btl_tcp_if_include", "mpi_yield_when_idle"), wherever it was set:
-/// on the command line, in the environment, in a file. Nothing if MPI has no such setting, or is not initialised and no MpiSettings is there.
+/// The value that MPI works with for one of its settings (MPI_T's control variables: "btl_tcp_if_include", "mpi_yield_when_idle"), wherever
+/// it was set: on the command line, in the environment, in a file. Nothing if MPI has no such setting, or is not initialised and no
+/// MpiSettings is there.
 std::optional<std::string> mpi_variable(const std::string& name);
 
-/// Makes MPI's settings known before MPI_Init, to be read and changed. Must live until MPI_Init has returned: what was changed would be lost, and MPI_Init
-/// would read everything again.
+/// Gives access to MPI's settings before MPI_Init. Must live until MPI_Init has returned: otherwise changes are lost, and MPI_Init reads
+/// all settings again.
 class MpiSettings {
  public:
   MpiSettings();
@@ -17,7 +18,7 @@ class MpiSettings {
   MpiSettings(const MpiSettings&) = delete;
   MpiSettings& operator=(const MpiSettings&) = delete;
 
-  /// Of a text. Returns whether MPI has taken it.
+  /// Changes a setting whose value is a text. Returns whether MPI has taken it.
   bool set(const std::string& name, const std::string& value) const;
 };
 

@@ -147,10 +147,11 @@ Descriptor listen_on(const std::string& numeric_address, int& port) {
                 "; the loopback interface is down or filtered: ip link set lo up, or go without: --set coordinator.enabled=false", kUsage);
   }
   const int error = errno;
-  const std::string hint = error == EADDRINUSE      ? "; choose another port, or 0 for a free one"
-                           : error == EADDRNOTAVAIL ? "; it is not an address of this host (ip addr shows them); --set coordinator.enabled=false goes without"
-                           : error == EACCES        ? "; ports below 1024 are for root"
-                                                    : "";
+  const std::string hint = error == EADDRINUSE ? "; choose another port, or 0 for a free one"
+                           : error == EADDRNOTAVAIL
+                               ? "; it is not an address of this host (ip addr shows them); --set coordinator.enabled=false goes without"
+                           : error == EACCES ? "; ports below 1024 are for root"
+                                             : "";
   throw Error("coordinator: cannot listen on " + join_host_port(numeric_address, port) + ": " + std::strerror(error) + hint, kUsage);
 }
 

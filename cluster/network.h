@@ -15,19 +15,19 @@ std::vector<std::string> interface_addresses();
 /// The first numeric address of a host name or address. An Error (kUsage) if there is none.
 std::string resolve(const std::string& host);
 
-/// Numeric address ("" if it is none of the internet) and port.
+/// Numeric address and port; "" and 0 for a family other than IPv4 and IPv6.
 std::pair<std::string, int> numeric_address(const sockaddr_storage& address);
 
 bool is_loopback(const std::string& numeric_address);
 /// 0.0.0.0 or ::
 bool is_wildcard(const std::string& numeric_address);
 
-/// Listens there; port 0 is any, and is replaced by the one chosen. An Error (kUsage) tells port in use, foreign address and missing
-/// right apart. The socket does not block.
+/// A socket that listens there and does not block. Port 0 is any free one; `port` becomes the one chosen. An Error (kUsage) tells apart a
+/// port in use, an address of another host and a missing right.
 Descriptor listen_on(const std::string& numeric_address, int& port);
 
-/// A Unix socket that listens, in a folder that only this user can enter. Both are removed with this object, and those that killed
-/// processes of this user have left when it is made.
+/// A listening Unix socket in a folder that only this user can enter. The destructor removes both; the constructor removes what killed
+/// processes of this user have left.
 class UnixListener {
  public:
   UnixListener();
@@ -35,7 +35,7 @@ class UnixListener {
   UnixListener(const UnixListener&) = delete;
   UnixListener& operator=(const UnixListener&) = delete;
   const std::string& path() const { return path_; }
-  /// Once.
+  /// The socket. Call it once.
   Descriptor take() { return std::move(socket_); }
 
  private:

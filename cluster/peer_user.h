@@ -3,7 +3,7 @@
 namespace lockstep {
 
 /// Whether a connection comes from a process of this user or of root: for accepted Unix sockets and for TCP within this host.
-/// Where the kernel does not tell the owners of sockets, TCP connections count as this user's.
+/// Where the kernel does not tell the owners of sockets, a TCP connection counts as this user's.
 bool is_own_users(int accepted);
 
 namespace peer_user_detail {

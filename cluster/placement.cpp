@@ -71,6 +71,7 @@ std::vector<int> own_mask() {
 
 std::vector<int> cores_of_job() {
   std::vector<int> cores;
+  // A thread asks for all cores; the kernel leaves it those of the cpuset.
   std::thread([&cores] {
     cpu_set_t all;
     CPU_ZERO(&all);
@@ -157,13 +158,17 @@ std::string too_many_threads(const std::vector<RankPlace>& places) {
     threads[place.host] += place.threads;
   }
   const char* const variable = std::getenv("OMP_NUM_THREADS");
-  const std::string source = variable == nullptr ? "--threads or cluster.threads" : "OMP_NUM_THREADS=" + std::string(variable) + ", --threads or cluster.threads";
+  const std::string source =
+      variable == nullptr ? "--threads or cluster.threads" : "OMP_NUM_THREADS=" + std::string(variable) + ", --threads or cluster.threads";
   for (const RankPlace& place : places) {
     const int on_host = ranks[place.host], fit = std::max(1, std::min(place.cores, place.host_cores / on_host));
     if (place.threads <= place.cores && (place.threads <= 1 || threads[place.host] <= place.host_cores)) continue;
-    return fmt::format("rank {} on {} has {} {} ({}) and may use {} {}{}: threads take turns, and each step waits for the one that runs last; {} a rank would fit", place.rank,
-                       place.host, place.threads, place.threads == 1 ? "thread" : "threads", source, place.cores, place.cores == 1 ? "core" : "cores",
-                       on_host > 1 ? fmt::format(", {} ranks of that host {} together", on_host, place.host_cores) : "", fit);
+    return fmt::format(
+        "rank {} on {} has {} {} ({}) and may use {} {}{}: threads take turns, and each step waits for the one that runs last; {} a rank "
+        "would fit",
+        place.rank, place.host, place.threads, place.threads == 1 ? "thread" : "threads", source, place.cores,
+        place.cores == 1 ? "core" : "cores",
+        on_host > 1 ? fmt::format(", {} ranks of that host {} together", on_host, place.host_cores) : "", fit);
   }
   return "";
 }
@@ -198,13 +203,18 @@ std::string rival_on_cores(const std::vector<long>& own) {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
     const std::string pid = entry.path().filename().string();
-    if (pid.find_first_not_of("0123456789") != std::string::npos || std::count(own.begin(), own.end(), std::atol(pid.c_str())) > 0) continue;
+    if (pid.find_first_not_of("0123456789") != std::string::npos || std::count(own.begin(), own.end(), std::atol(pid.c_str())) > 0) {
+      continue;
+    }
     const std::vector<int> other = mask_of(static_cast<pid_t>(std::atol(pid.c_str())));
     std::vector<int> common;
     std::set_intersection(mask.begin(), mask.end(), other.begin(), other.end(), std::back_inserter(common));
     if (common.empty() || other.size() >= all) continue;
     const double share = share_of_core(pid);
-    if (share >= kBusy) return fmt::format("pid {} ({}), which used {:.0f} % of a core since it started", pid, process_name(std::atol(pid.c_str())), share * 100);
+    if (share >= kBusy) {
+      return fmt::format("pid {} ({}), which used {:.0f} % of a core since it started", pid, process_name(std::atol(pid.c_str())),
+                         share * 100);
+    }
   }
   return "";
 }

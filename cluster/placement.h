@@ -36,16 +36,17 @@ struct RankPlace {
 /// All ranks' places, on every rank. Collective.
 std::vector<RankPlace> rank_places(const World& world, int threads);
 
-/// The cores of this process's mask, and those that it could be given: a thread asks for all, and the kernel leaves those of the cpuset. Where
-/// Slurm keeps no cpusets, SLURM_CPUS_ON_NODE says how many.
+/// The cores that this process is bound to.
 std::vector<int> own_mask();
+/// The cores that this process could be bound to: those of its cpuset. Where Slurm keeps no cpusets, as many as SLURM_CPUS_ON_NODE says.
 std::vector<int> cores_of_job();
 
-/// A sentence about ranks whose threads, as the user wants them, are more than their cores; "" where there are none.
+/// A warning if the user has asked for more threads than a rank has cores; "" if not.
 std::string too_many_threads(const std::vector<RankPlace>& places);
 
-/// "pid 4242 (lockstep), which used 48 % of a core since it started": a process of another job that is bound to cores of this process, too, and
-/// has used a tenth of a core or more. "": there is none, or this process is not bound. `own`: pids of this job's ranks. Reads all of /proc.
+/// A process of another job that is bound to cores of this process and has used a tenth of a core or more, as text: "pid 4242 (lockstep),
+/// which used 48 % of a core since it started". "": there is none, or this process is not bound. `own`: pids of this job's ranks. Reads all
+/// of /proc.
 std::string rival_on_cores(const std::vector<long>& own);
 
 }  // namespace lockstep

@@ -12,7 +12,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <mutex>
 #include <new>
@@ -22,6 +21,7 @@
 #include <vector>
 
 #include "cluster/cgroup.h"
+#include "cluster/process_usage.h"
 #include "cluster/world.h"
 
 namespace lockstep {
@@ -33,14 +33,7 @@ std::string gib(double bytes) {
   return fmt::format("{:.1f} {}", bytes < kGiB ? bytes / (1 << 20) : bytes / kGiB, bytes < kGiB ? "MiB" : "GiB");
 }
 
-/// The kilobytes behind "NAME:" in a file of /proc, in bytes; 0 if there are none.
-double kilobytes(const char* file, const std::string& name) {
-  std::ifstream stream(file);
-  for (std::string line; std::getline(stream, line);) {
-    if (line.rfind(name + ":", 0) == 0) return std::strtod(line.c_str() + name.size() + 1, nullptr) * 1024;
-  }
-  return 0;
-}
+double bytes_of(const char* file, const std::string& name) { return static_cast<double>(proc_bytes(file, name)); }
 
 std::optional<double> soft_limit(__rlimit_resource_t resource) {
   rlimit value{};
@@ -54,8 +47,11 @@ void limit(MemoryRoom& room, double bytes, const std::string& what, const std::s
 }
 
 void limit_by_host(MemoryRoom& room) {
-  const double available = kilobytes("/proc/meminfo", "MemAvailable"), swap = kilobytes("/proc/meminfo", "SwapFree");
-  if (available > 0) limit(room, available + swap, "the host has " + gib(available + swap) + " available", "end other programs, or use a host with more memory");
+  const double available = bytes_of("/proc/meminfo", "MemAvailable"), swap = bytes_of("/proc/meminfo", "SwapFree");
+  if (available > 0) {
+    limit(room, available + swap, "the host has " + gib(available + swap) + " available",
+          "end other programs, or use a host with more memory");
+  }
 }
 
 void limit_by_cgroups(MemoryRoom& room) {
@@ -64,7 +60,9 @@ void limit_by_cgroups(MemoryRoom& room) {
     const std::optional<double> most = cgroup_number(folder / (unified ? "memory.max" : "memory.limit_in_bytes"));
     const std::optional<double> used = cgroup_number(folder / (unified ? "memory.current" : "memory.usage_in_bytes"));
     if (!most || !used) continue;
-    const auto pages = [&](const std::string& kind) { return cgroup_value(folder / "memory.stat", (unified ? "" : "total_") + kind).value_or(0); };
+    const auto pages = [&](const std::string& kind) {
+      return cgroup_value(folder / "memory.stat", (unified ? "" : "total_") + kind).value_or(0);
+    };
     const double cache = pages("active_file") + pages("inactive_file");  // the kernel takes these back first
     limit(room, *most - *used + cache, "cgroup " + folder.string() + " allows " + gib(*most),
           "a job with more memory: sbatch --mem, docker run --memory, or memory.max of that cgroup");
@@ -73,10 +71,11 @@ void limit_by_cgroups(MemoryRoom& room) {
 
 void limit_by_process(MemoryRoom& room) {
   if (const auto most = soft_limit(RLIMIT_AS)) {
-    limit(room, *most - kilobytes("/proc/self/status", "VmSize"), "ulimit -v allows " + gib(*most) + " of address space", "ulimit -v unlimited");
+    limit(room, *most - bytes_of("/proc/self/status", "VmSize"), "ulimit -v allows " + gib(*most) + " of address space",
+          "ulimit -v unlimited");
   }
   if (const auto most = soft_limit(RLIMIT_DATA)) {
-    limit(room, *most - kilobytes("/proc/self/status", "VmData"), "ulimit -d allows " + gib(*most) + " of data", "ulimit -d unlimited");
+    limit(room, *most - bytes_of("/proc/self/status", "VmData"), "ulimit -d allows " + gib(*most) + " of data", "ulimit -d unlimited");
   }
 }
 
@@ -90,22 +89,28 @@ MemoryRoom memory_room() {
   return room;
 }
 
+namespace {
+
+/// "cannot get memory: ulimit -v allows 1.0 GiB of address space, of which 0.2 GiB are left; ulimit -v unlimited": for an allocation that
+/// failed.
 std::string out_of_memory_text() {
   const MemoryRoom room = memory_room();
   if (room.limit.empty()) return "cannot get memory";
-  return "cannot get memory: " + room.limit + ", of which " + gib(room.bytes) + " are left; " + room.option + ", a smaller batch or model, or fewer threads (--threads)";
+  return "cannot get memory: " + room.limit + ", of which " + gib(room.bytes) + " are left; " + room.option +
+         ", a smaller batch or model, or fewer threads (--threads)";
 }
-
-namespace {
 
 std::string thread_limits() {
   std::vector<std::string> limits;  // those that may be the cause
   for (const std::filesystem::path& folder : cgroup_folders("pids")) {
     const std::optional<double> most = cgroup_number(folder / "pids.max"), used = cgroup_number(folder / "pids.current");
     if (!most || !used) continue;
-    limits.push_back(fmt::format("cgroup {} allows {:.0f} processes and threads (pids.max; docker run --pids-limit), {:.0f} are in use", folder.string(), *most, *used));
+    limits.push_back(fmt::format("cgroup {} allows {:.0f} processes and threads (pids.max; docker run --pids-limit), {:.0f} are in use",
+                                 folder.string(), *most, *used));
   }
-  if (const auto most = soft_limit(RLIMIT_AS)) limits.push_back("ulimit -v allows " + gib(*most) + " of address space, also for the stacks of threads");
+  if (const auto most = soft_limit(RLIMIT_AS)) {
+    limits.push_back("ulimit -v allows " + gib(*most) + " of address space, also for the stacks of threads");
+  }
   if (const auto most = soft_limit(RLIMIT_NPROC); most && geteuid() != 0) {  // root is exempt
     limits.push_back(fmt::format("ulimit -u allows this user {:.0f} processes and threads", *most));
   }
@@ -114,24 +119,34 @@ std::string thread_limits() {
                      limits.size() == 1 ? "that limit" : "the one that is reached");
 }
 
+/// Open files that this process may have (ulimit -n); infinity: any number.
+double open_files_allowed() { return soft_limit(RLIMIT_NOFILE).value_or(std::numeric_limits<double>::infinity()); }
+
+/// A limit of open files that is enough: advice.
+std::string open_files_option(double enough) { return fmt::format("ulimit -n {:.0f}", std::max(4096.0, enough)); }
+
 /// "; ulimit -f allows files of 1.0 MiB ..." where the text tells of such an error.
 std::string limit_hint(const std::string& text) {
   if (text.find("ulimit") != std::string::npos) return "";
   const auto says = [&](int error) { return text.find(std::strerror(error)) != std::string::npos; };
-  if (const auto most = soft_limit(RLIMIT_FSIZE); most && says(EFBIG)) return "; ulimit -f allows files of " + gib(*most) + ": ulimit -f unlimited";
-  if (says(EMFILE)) return fmt::format("; ulimit -n allows {:.0f} open files: ulimit -n 4096", open_files_allowed());
+  if (const auto most = soft_limit(RLIMIT_FSIZE); most && says(EFBIG)) {
+    return "; ulimit -f allows files of " + gib(*most) + ": ulimit -f unlimited";
+  }
+  if (says(EMFILE)) {
+    return fmt::format("; ulimit -n allows {:.0f} open files: {}", open_files_allowed(), open_files_option(2 * open_files_allowed()));
+  }
   return "";
 }
 
 }  // namespace
 
-std::string out_of_threads_text() { return "cannot start a thread: " + thread_limits(); }
-
 std::string error_text(const std::exception& error) {
   if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return out_of_memory_text();
   const auto* system = dynamic_cast<const std::system_error*>(&error);
   const bool filesystem = dynamic_cast<const std::filesystem::filesystem_error*>(&error) != nullptr;
-  if (system != nullptr && !filesystem && system->code() == std::errc::resource_unavailable_try_again) return out_of_threads_text();
+  if (system != nullptr && !filesystem && system->code() == std::errc::resource_unavailable_try_again) {
+    return "cannot start a thread: " + thread_limits();
+  }
   return error.what() + limit_hint(error.what());
 }
 
@@ -153,19 +168,19 @@ void check_threads(int count) {
   end();
 }
 
-int open_files_needed(int ranks) { return 32 + 4 * ranks; }
-
-double open_files_allowed() { return soft_limit(RLIMIT_NOFILE).value_or(std::numeric_limits<double>::infinity()); }
-
 void check_open_files(int ranks) {
-  if (open_files_allowed() >= open_files_needed(ranks)) return;
-  throw Error(fmt::format("ulimit -n allows {:.0f} open files, about {} are needed; ulimit -n 4096", open_files_allowed(), open_files_needed(ranks)));
+  const int needed = 32 + 4 * ranks;  // data, logs, the coordinator, a connection to each rank
+  if (open_files_allowed() >= needed) return;
+  throw Error(
+      fmt::format("ulimit -n allows {:.0f} open files, about {} are needed; {}", open_files_allowed(), needed, open_files_option(needed)));
 }
 
 void check_address_space(double bytes, const std::string& what) {
   MemoryRoom room{std::numeric_limits<double>::infinity(), "", ""};
   limit_by_process(room);
-  if (room.bytes < bytes) throw Error(fmt::format("{}, of which {} are left; {} needs about {}; {}", room.limit, gib(room.bytes), what, gib(bytes), room.option));
+  if (room.bytes < bytes) {
+    throw Error(fmt::format("{}, of which {} are left; {} needs about {}; {}", room.limit, gib(room.bytes), what, gib(bytes), room.option));
+  }
 }
 
 void check_before_mpi() {
@@ -182,7 +197,9 @@ void check_before_mpi() {
     check_address_space(kAddressSpace, "MPI");
     if (number("OMPI_COMM_WORLD_LOCAL_SIZE") > 1) check_shared_memory(kSegment, "MPI");
   } catch (const Error&) {
-    if (launcher_rank() > 0) std::this_thread::sleep_for(std::chrono::seconds(5));  // the launcher ends this process when rank 0 has told it
+    if (launcher_rank() > 0) {
+      std::this_thread::sleep_for(std::chrono::seconds(5));  // the launcher ends this process when rank 0 has told it
+    }
     throw;
   }
 }
@@ -195,14 +212,19 @@ double shared_memory_free() {
 void check_shared_memory(double bytes, const std::string& what) {
   const double free = shared_memory_free();
   if (free < 0) throw Error("there is no /dev/shm, where ranks of a host share memory; mount -t tmpfs tmpfs /dev/shm");
-  if (free < bytes) throw Error("/dev/shm has " + gib(free) + " free, " + what + " needs about " + gib(bytes) + " of it; " + shared_memory_option(std::max(2 * bytes, 64.0 * (1 << 20))));
+  if (free < bytes) {
+    throw Error("/dev/shm has " + gib(free) + " free, " + what + " needs about " + gib(bytes) + " of it; " +
+                shared_memory_option(std::max(2 * bytes, 64.0 * (1 << 20))));
+  }
   if (const auto most = soft_limit(RLIMIT_FSIZE); most && *most < bytes) {
-    throw Error("ulimit -f allows files of " + gib(*most) + ", " + what + " needs one of about " + gib(bytes) + " in /dev/shm; ulimit -f unlimited");
+    throw Error("ulimit -f allows files of " + gib(*most) + ", " + what + " needs one of about " + gib(bytes) +
+                " in /dev/shm; ulimit -f unlimited");
   }
 }
 
 std::string shared_memory_option(double bytes) {
-  return fmt::format("mount -o remount,size={0:.0f}M /dev/shm; containers: docker run --shm-size={0:.0f}m, or --ipc=host", bytes / (1 << 20));
+  return fmt::format("mount -o remount,size={0:.0f}M /dev/shm; containers: docker run --shm-size={0:.0f}m, or --ipc=host",
+                     bytes / (1 << 20));
 }
 
 void survive_file_size_limit() noexcept { std::signal(SIGXFSZ, SIG_IGN); }

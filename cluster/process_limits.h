@@ -7,41 +7,34 @@ namespace lockstep {
 /// The memory that this process can still get, and what sets the limit.
 struct MemoryRoom {
   double bytes = 0;    ///< infinite where nothing is known
-  std::string limit;   ///< "the host has 3.2 GiB available", "ulimit -v allows 2.0 GiB of address space", "cgroup /sys/fs/cgroup/job allows 1.0 GiB"
+  std::string
+      limit;  ///< "the host has 3.2 GiB available", "ulimit -v allows 2.0 GiB of address space", "cgroup /sys/fs/cgroup/job allows 1.0 GiB"
   std::string option;  ///< what raises it: "ulimit -v unlimited"
 };
-/// The smallest of: what the host has available, memory and swap; what the limits of the cgroup and its parents leave; ulimit -v and -d. Takes
-/// about 0.1 ms.
+/// The least of what the host has available (memory and swap), what the cgroup and its parents leave, and what ulimit -v and -d leave.
+/// Takes about 0.1 ms.
 MemoryRoom memory_room();
 
-/// "cannot get memory: ulimit -v allows 1.0 GiB of address space, of which 0.2 GiB are left; ulimit -v unlimited": for an allocation that failed.
-std::string out_of_memory_text();
-/// "cannot start a thread: ...", with the limit that is reached: the cgroup's pids.max, ulimit -v or ulimit -u.
-std::string out_of_threads_text();
-
-/// The error's text; of std::bad_alloc and of threads that cannot be started the texts above. Where the text says that a file is too large or that too
-/// many are open, the limit is named, too.
+/// The message for an error. For std::bad_alloc, a thread that cannot be started, a file that is too large, and too many open files it
+/// names the limit that was reached (memory, pids.max, ulimit -v, -u, -f or -n) and how to raise it.
 std::string error_text(const std::exception& error);
 
-/// An Error unless this process can start `count` more threads, which is tried.
+/// An Error unless this process can start `count` more threads. Starts and ends them.
 void check_threads(int count);
-/// Open files that a rank of a job of so many needs, about: data, logs, the coordinator, a connection to each rank.
-int open_files_needed(int ranks);
-/// Open files that this process may have (ulimit -n); infinity: any number.
-double open_files_allowed();
-/// An Error if fewer files may be open than are needed.
+/// An Error if ulimit -n allows fewer open files than a rank of a job of `ranks` ranks needs.
 void check_open_files(int ranks);
 /// An Error if ulimit -v or -d leaves less than `bytes`, needed for `what`.
 void check_address_space(double bytes, const std::string& what);
 
-/// What MPI_Init needs, for processes of a launcher: an Error if limits leave too little. Ranks other than 0 are late by five seconds, so that one speaks.
+/// For processes of a launcher: an Error if limits leave less than MPI_Init needs. Ranks other than 0 throw it five seconds later, so that
+/// only one message appears.
 void check_before_mpi();
 
 /// Bytes that are free in /dev/shm; negative: there is none.
 double shared_memory_free();
-/// An Error if ranks that share `bytes` there for `what` cannot: no /dev/shm, too little room, or ulimit -f.
+/// An Error if ranks cannot share `bytes` in /dev/shm for `what`: there is none, it has too little room, or ulimit -f is too small.
 void check_shared_memory(double bytes, const std::string& what);
-/// How to make room there for `bytes`.
+/// Advice: how to make room for `bytes` in /dev/shm.
 std::string shared_memory_option(double bytes);
 
 /// A write beyond ulimit -f then fails like one to a full disk (EFBIG), instead of killing the process (SIGXFSZ).

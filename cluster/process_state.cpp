@@ -37,11 +37,16 @@ std::string connection_waited_for() {
   const std::string thread = std::to_string(getpid());  // the main one
   std::ifstream file("/proc/self/task/" + thread + "/syscall");
   long call = -1, descriptor = -1;  // "45 0x1a ...", or "running"
-  if (!(file >> call >> std::hex >> descriptor) || (call != SYS_read && call != SYS_readv && call != SYS_recvfrom && call != SYS_recvmsg)) return "";
+  if (!(file >> call >> std::hex >> descriptor) || (call != SYS_read && call != SYS_readv && call != SYS_recvfrom && call != SYS_recvmsg)) {
+    return "";
+  }
   sockaddr_storage here{}, there{};
   socklen_t here_size = sizeof here, there_size = sizeof there;
   const int socket = static_cast<int>(descriptor);
-  if (getsockname(socket, reinterpret_cast<sockaddr*>(&here), &here_size) != 0 || getpeername(socket, reinterpret_cast<sockaddr*>(&there), &there_size) != 0) return "";
+  if (getsockname(socket, reinterpret_cast<sockaddr*>(&here), &here_size) != 0 ||
+      getpeername(socket, reinterpret_cast<sockaddr*>(&there), &there_size) != 0) {
+    return "";
+  }
   const auto [address, port] = numeric_address(there);
   const int own_port = numeric_address(here).second;
   const std::vector<OpenPort> open = open_ports();

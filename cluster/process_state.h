@@ -12,8 +12,8 @@ char process_state(std::int64_t pid);
 /// Name of the program that a process runs ("mpirun", "orted"); "" if there is no such process.
 std::string process_name(std::int64_t pid);
 
-/// What the main thread of this process waits for if it reads from a TCP connection to one of its open ports in a call that returns only when bytes come:
-/// "10.0.0.5:4711, which has connected to its port 1024"; "" if it does not. For another thread than the main one.
+/// The TCP connection to an open port of this process from which its main thread is reading in a blocking call, as text: "10.0.0.5:4711,
+/// which has connected to its port 1024". "": it reads from none. Call it from another thread.
 std::string connection_waited_for();
 
 /// How often the kernel has killed a process of this process' memory cgroup for want of memory: memory.events (v2) or memory.oom_control (v1).

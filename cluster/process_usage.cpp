@@ -9,18 +9,14 @@
 #include <string>
 
 namespace lockstep {
-namespace {
 
-/// The kilobytes behind "NAME:" in a file of /proc, in bytes; 0 if there are none.
-std::int64_t kilobytes(const char* file, const std::string& name) {
+std::int64_t proc_bytes(const char* file, const std::string& name) {
   std::ifstream stream(file);
   for (std::string line; std::getline(stream, line);) {
     if (line.rfind(name + ":", 0) == 0) return std::stoll(line.substr(name.size() + 1)) * 1024;
   }
   return 0;
 }
-
-}  // namespace
 
 double process_seconds() {
   std::ifstream stream("/proc/self/stat");
@@ -38,7 +34,7 @@ double process_seconds() {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9 - start / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
-std::int64_t peak_memory() { return kilobytes("/proc/self/status", "VmHWM"); }
-std::int64_t proportional_memory() { return kilobytes("/proc/self/smaps_rollup", "Pss"); }
+std::int64_t peak_memory() { return proc_bytes("/proc/self/status", "VmHWM"); }
+std::int64_t proportional_memory() { return proc_bytes("/proc/self/smaps_rollup", "Pss"); }
 
 }  // namespace lockstep

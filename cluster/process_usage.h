@@ -1,7 +1,11 @@
 #pragma once
 #include <cstdint>
+#include <string>
 
 namespace lockstep {
+
+/// The kilobytes behind "NAME:" in a file of /proc ("/proc/meminfo"), in bytes; 0 if there are none.
+std::int64_t proc_bytes(const char* file, const std::string& name);
 
 /// Seconds since this process was started, to the kernel's 10 ms.
 double process_seconds();

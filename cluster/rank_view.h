@@ -15,12 +15,12 @@ namespace lockstep {
 
 class RankLog;
 
-/// What the ranks of a host know of one of them: in memory that they share.
+/// What one rank tells the others of its host, in memory that they share.
 struct RankCell {
   ActivityCell activity;
-  std::atomic<int> host{0};                      ///< in the first rank's: the host's number
+  std::atomic<int> host{0};                      ///< the host's number; only in the cell of the host's first rank
   std::atomic<std::uint32_t> waits_for_peer{0};  ///< `peer` is written and true
-  std::array<char, 120> peer{};                  ///< of the rank itself: connection_waited_for
+  std::array<char, 120> peer{};                  ///< connection_waited_for, as the rank itself sees it
 };
 
 /// The ranks of a job as one of them sees them: those of its host through the memory that they share and their process states, the others through

@@ -3,8 +3,8 @@
 
 namespace lockstep {
 
-/// An Error (kUsage) if something else than a file stands under this path: opening a FIFO waits for a writer, and opening a device may do anything.
-/// Nothing under the path is no error: the open that follows tells.
+/// An Error (kUsage) if the path names anything but a regular file: opening a FIFO waits for a writer, and opening a device may do
+/// anything. A path that does not exist is no error here; opening it reports that.
 void expect_regular_file(const std::string& path);
 
 }  // namespace lockstep

@@ -7,10 +7,11 @@
 
 namespace lockstep {
 
-/// What may be used up: `rate` a second, and up to `burst` at once. Starts full. Times are seconds of any clock that does not go back.
+/// A token bucket: refills at `rate` a second up to `burst`, and starts full. Times are seconds of a monotonic clock.
 class Allowance {
  public:
   Allowance(double rate, double burst, double now) : rate_(rate), burst_(burst), level_(burst), at_(now) {}
+  /// What may be taken at time `now`.
   double at(double now) {
     level_ = std::min(burst_, level_ + rate_ * (now - at_));
     at_ = now;
@@ -22,7 +23,7 @@ class Allowance {
   double rate_, burst_, level_, at_;
 };
 
-/// Carries bytes between two sockets that do not block, 16 KiB at a time in each direction.
+/// Copies bytes between two non-blocking sockets, 16 KiB at a time in each direction.
 class Relay {
  public:
   Relay(Descriptor client, Descriptor server) : client_(std::move(client)), server_(std::move(server)) {}

@@ -26,8 +26,8 @@ class StopSignals {
   int count() const noexcept;
   /// Whether SIGCONT has come: what mpirun sends a second before the SIGTERM by which it ends a job.
   bool was_continued() const noexcept;
-  /// The work is done and the exit code settled: signals are ignored until the process has ended. (mpirun sends SIGTERM to ranks in MPI_Finalize when another one
-  /// has left with a code that is not 0.)
+  /// The work is done and the exit code settled: signals are ignored until the process has ended. (mpirun sends SIGTERM to ranks in
+  /// MPI_Finalize when another one has left with a code that is not 0.)
   void settle() noexcept;
 
  private:

@@ -65,7 +65,10 @@ void Sequential::check_rows(const Dataset& data, const World& world, const std::
   });
   world.sum(std::span(&counting, 1));
   world.agree([&] {
-    if (counting == 0) throw Error(data.description() + ": the weights of all " + std::to_string(data.rows()) + " rows are 0, so that none of them counts");
+    if (counting == 0) {
+      throw Error(data.description() + ": the weights of all " + std::to_string(data.rows()) +
+                  " rows are 0, so no row counts; give some rows a positive weight");
+    }
   });
 }
 

@@ -21,7 +21,7 @@ std::string not_finite_text(const std::string& where, const Shape& sample_shape,
   for (std::size_t axis = sample_shape.size(); sample_shape.size() > 1 && axis-- > 0; element /= sample_shape[axis]) {
     column = std::to_string(element % sample_shape[axis]) + (axis + 1 == sample_shape.size() ? "" : ", " + column);
   }
-  return fmt::format("{}, column {} is {}, which is no finite float32; replace it or leave out its row", where,
+  return fmt::format("{}, column {} is {}, which is not a finite float32; replace it or leave out its row", where,
                      sample_shape.size() > 1 ? "(" + column + ")" : column, value);
 }
 
@@ -38,7 +38,8 @@ void Dataset::each_truth(RowRange rows, const TruthVisitor& visit) const {
   for (std::int64_t first = rows.first; first < rows.last; first += kRows) {
     const std::int64_t count = std::min(kRows, rows.last - first);
     reader->read(count, {nullptr, truth.data(), weight.data()});
-    visit(first, std::span(truth).first(static_cast<std::size_t>(count * truth_width())), std::span(weight).first(static_cast<std::size_t>(count)));
+    visit(first, std::span(truth).first(static_cast<std::size_t>(count * truth_width())),
+          std::span(weight).first(static_cast<std::size_t>(count)));
   }
 }
 
@@ -150,9 +151,9 @@ std::string RowSlice::description() const {
 }
 
 void RowSlice::each_truth(RowRange rows, const TruthVisitor& visit) const {
-  whole_.each_truth({rows.first + rows_.first, rows.last + rows_.first}, [&](std::int64_t first, std::span<const float> truth, std::span<const float> weight) {
-    visit(first - rows_.first, truth, weight);
-  });
+  whole_.each_truth(
+      {rows.first + rows_.first, rows.last + rows_.first},
+      [&](std::int64_t first, std::span<const float> truth, std::span<const float> weight) { visit(first - rows_.first, truth, weight); });
 }
 
 std::unique_ptr<RowReader> RowSlice::open(std::vector<RowRange> ranges) const {

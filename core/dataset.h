@@ -38,8 +38,8 @@ class RowReader {
   virtual void begin(std::span<const std::int64_t> order) = 0;
   /// Copies the next `count` rows of the order, converted to float. Allocates nothing in steady state when rows are in memory.
   virtual void read(std::int64_t count, const RowTarget& target) = 0;
-  /// From the next begin() on, features that are not finite are an Error that names row and column: at once where rows are in memory, else when
-  /// they are read. Takes no time in a step.
+  /// From the next begin() on, features that are not finite are an Error that names row and column. Rows in memory are checked at once,
+  /// others when they are read. Takes no time in a step.
   virtual void expect_finite() {}
 };
 
@@ -68,7 +68,7 @@ class Dataset {
   virtual std::unique_ptr<RowReader> open(std::vector<RowRange> ranges) const = 0;
 };
 
-/// "WHERE, column 3 is nan, ...": for a feature, element `element` of a row of this shape, that readers refuse after expect_finite().
+/// The message of readers after expect_finite(): "WHERE, column 3 is nan, ...". `element`: index within a row of this shape.
 std::string not_finite_text(const std::string& where, const Shape& sample_shape, std::int64_t element, double value);
 
 /// Rows in memory: for programs that have their data already, and tests. The vectors are shared, not copied, by readers.

@@ -121,8 +121,10 @@ LOCKSTEP_CLONES void binary_from_logits(const LossRows& rows, double smoothing) 
 bool is_label(float value, std::int64_t classes) { return value >= 0 && value < static_cast<float>(classes) && value == std::floor(value); }
 
 std::string label_flaw(float label, std::int64_t classes) {
-  return fmt::format("label {} is not a class index from 0 to {}; sparse_categorical_crossentropy takes whole numbers below the width of the output, which is {}", label,
-                     classes - 1, classes);
+  return fmt::format(
+      "label {} is not a class index from 0 to {}; sparse_categorical_crossentropy takes whole numbers below the width of the output, "
+      "which is {}",
+      label, classes - 1, classes);
 }
 
 // A file may have changed since its labels were looked at, and a label is an index.
@@ -232,9 +234,12 @@ std::int64_t class_of(std::span<const float> truth) {
 }
 
 std::string truth_flaw(const LossSpec& loss, std::span<const float> truth, std::int64_t classes) {
-  if (std::holds_alternative<SparseCategoricalCrossentropy>(loss)) return is_label(truth.front(), classes) ? "" : label_flaw(truth.front(), classes);
+  if (std::holds_alternative<SparseCategoricalCrossentropy>(loss)) {
+    return is_label(truth.front(), classes) ? "" : label_flaw(truth.front(), classes);
+  }
   const bool probabilities = std::holds_alternative<BinaryCrossentropy>(loss);  // outside [0, 1] the loss has no lower bound
-  const auto wrong = std::find_if(truth.begin(), truth.end(), [&](float y) { return probabilities ? !(y >= 0 && y <= 1) : !std::isfinite(y); });
+  const auto wrong =
+      std::find_if(truth.begin(), truth.end(), [&](float y) { return probabilities ? !(y >= 0 && y <= 1) : !std::isfinite(y); });
   if (wrong == truth.end()) return "";
   const std::string column = truth.size() > 1 ? fmt::format(" in column {}", wrong - truth.begin()) : "";
   if (probabilities) return fmt::format("truth {}{} is no probability; binary_crossentropy takes numbers between 0 and 1", *wrong, column);

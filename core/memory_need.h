@@ -8,7 +8,8 @@ namespace lockstep {
 
 class Network;
 
-/// An Error if this process cannot get so many bytes (memory_room), before they are taken: "WHAT needs about 3.0 GiB of memory, but ...; REMEDY, ...".
+/// An Error if this process cannot get so many bytes (memory_room): "WHAT needs about 3.0 GiB of memory; LIMIT (OPTION). REMEDY". Call it
+/// before they are allocated.
 void expect_memory(double bytes, const std::string& what, const std::string& remedy);
 
 /// About what a model needs on one rank, counted before it is allocated.

@@ -218,7 +218,9 @@ std::uint64_t Sequential::digest() {
   const std::unique_ptr<XXH64_state_t, decltype(&XXH64_freeState)> state(XXH64_createState(), XXH64_freeState);
   if (state == nullptr || XXH64_reset(state.get(), 0) != XXH_OK) throw Error("no memory for the digest of the weights");
   for (const WeightView& weight : weights()) {
-    if (XXH64_update(state.get(), weight.values.data(), weight.values.size_bytes()) != XXH_OK) throw Error("cannot compute the digest of the weights");
+    if (XXH64_update(state.get(), weight.values.data(), weight.values.size_bytes()) != XXH_OK) {
+      throw Error("cannot compute the digest of the weights");
+    }
   }
   return XXH64_digest(state.get());
 }

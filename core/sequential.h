@@ -51,11 +51,11 @@ struct FitOptions {
   /// by gradients summed in one tree over grains. With a forced allreduce or exchange of gradients, or CPUs that compute otherwise: Error (kUsage).
   bool reproducible = false;
   ExchangeProgress progress = ExchangeProgress::automatic;  ///< of sums of gradients, beside backward
-  /// Features that are not finite, in training or validation, are an Error that names row and column; a loss that is not finite, on any rank,
-  /// ends fit() with an AgreedError that names rank and step (Keras: TerminateOnNaN).
+  /// Features that are not finite, in training or validation, are an Error that names row and column. A loss that is not finite, on any
+  /// rank, ends fit() with an AgreedError that names rank and step (Keras: TerminateOnNaN).
   bool stop_on_nan = false;
   std::vector<Callback*> callbacks = {};
-  bool rows_checked = false;  ///< check_rows() has looked at the rows of training and validation: fit() does not once more
+  bool rows_checked = false;  ///< check_rows() has passed for training and validation data: fit() does not call it again
   Trace* trace = nullptr;  ///< where this rank's spans go (cluster/trace.h); null: none are taken
   int verbose = 1;  ///< 0 silent, 1 progress bar on a terminal and a line an epoch elsewhere, 2 a line an epoch; rank 0 prints
 };
@@ -106,9 +106,9 @@ class Sequential {
   /// The Error (kUsage) that fit and evaluate would throw about this data set: no rows or no truth, rows of another shape than the model
   /// takes, truth that does not fit its loss and metrics. Reads no rows; builds the model if it is not built.
   void check(const Dataset& data);
-  /// The AgreedError of fit() and evaluate() about the rows of a data set that passes check(): truth that the loss cannot take (truth_flaw), a weight
-  /// that is negative, NaN or inf, or weights that are all 0. Reads truth and weight of all rows, each rank a part. Truth of a row of weight 0, its own
-  /// or its class's, may be anything. Collective.
+  /// The AgreedError of fit() and evaluate() about the rows of a data set that passes check(). Refused are truth that the loss cannot take
+  /// (truth_flaw), a weight that is negative, NaN or inf, and weights that are all 0. Truth of a row of weight 0, its own or its class's,
+  /// may be anything. Each rank reads truth and weight of a part of the rows. Collective.
   void check_rows(const Dataset& data, const World& world = World(), const std::map<std::int64_t, float>& class_weight = {});
 
   /// Trains; a step's loss and gradient are means over the rows of the global batch. Collective, and so are its Errors: see check() and FitOptions.

@@ -30,7 +30,10 @@ void write_flags(const StepFlags& own, std::span<float> flags) {
 }
 
 AgreedFlags read_flags(std::span<const float> sums, int ranks) {
-  AgreedFlags agreed{{.stop = sums[kStop] > 0, .checkpoint = sums[kCheckpoint] > 0, .interrupt = sums[kInterrupt] > 0}, sums[kDiverged] > 0, sums[kUnread] > 0, false};
+  AgreedFlags agreed{{.stop = sums[kStop] > 0, .checkpoint = sums[kCheckpoint] > 0, .interrupt = sums[kInterrupt] > 0},
+                     sums[kDiverged] > 0,
+                     sums[kUnread] > 0,
+                     false};
   for (std::size_t i = 0; i < kDigitCount; ++i) {
     const double sum = sums[kDigits + 2 * i], squares = sums[kDigits + 2 * i + 1];
     agreed.differs = agreed.differs || ranks * squares != sum * sum;

@@ -155,7 +155,8 @@ Trainer::Request Trainer::step(Request own) {
   activity.at(Place::reading);
   try {
     read();
-  } catch (...) {  // the others learn of it with this step, so that one message ends all; what it computes from the rows before goes with it
+  } catch (
+      ...) {  // the others learn of it with this step, so that one message ends all; what it computes from the rows before goes with it
     unread_ = std::current_exception();
   }
   profile_.input += lap();
@@ -212,9 +213,10 @@ void Trainer::diverge() {
   const auto first = std::find_if(ranks.begin(), ranks.end(), [](const std::string& host) { return !host.empty(); });
   const auto rank = static_cast<int>(first - ranks.begin());
   const auto count = std::count_if(ranks.begin(), ranks.end(), [](const std::string& host) { return !host.empty(); });
-  throw AgreedError("the loss is not finite after " + std::to_string(model_.optimizer->iterations()) + " steps: the rows of rank " + std::to_string(rank) +
-                        (count > 1 ? " and of " + std::to_string(count - 1) + " more" : std::string()) +
-                        " gave nan or inf. Lower the learning rate, clip the gradient or scale features of large numbers; checkpoints before this step are not "
+  throw AgreedError("the loss is not finite after " + std::to_string(model_.optimizer->iterations()) + " steps: the rows of rank " +
+                        std::to_string(rank) + (count > 1 ? " and of " + std::to_string(count - 1) + " more" : std::string()) +
+                        " gave nan or inf. Lower the learning rate, clip the gradient or scale features of large numbers; checkpoints "
+                        "before this step are not "
                         "touched (training.on_nan: continue goes on all the same)",
                     kFailed, rank, *first);
 }

@@ -75,17 +75,20 @@ void about_crowds(const TimeReport& report, const RunFacts& facts, std::vector<A
   for (const auto& [name, host] : hosts_of(facts.places)) {
     const Binding binding = binding_of(facts.places, name);
     if (host.ranks > host.cores && static_cast<int>(binding.bound.size()) < std::min(host.ranks, binding.job_cores)) {
-      rules.push_back({"mpirun --bind-to none", mean.communication,
-                       fmt::format("mpirun --bind-to none: {} ranks on {} are bound to {} {}, and the host has {} cores for this job", host.ranks, name,
-                                   binding.bound.size() == 1 ? "core" : "cores", fmt::join(binding.bound, ", "), binding.job_cores)});
+      rules.push_back(
+          {"mpirun --bind-to none", mean.communication,
+           fmt::format("mpirun --bind-to none: {} ranks on {} are bound to {} {}, and the host has {} cores for this job", host.ranks, name,
+                       binding.bound.size() == 1 ? "core" : "cores", fmt::join(binding.bound, ", "), binding.job_cores)});
     } else if (host.ranks > host.cores) {
       rules.push_back({"mpirun -np", mean.communication,
                        fmt::format("mpirun -np: {} ranks take turns on the {} cores of {}; start {} there", host.ranks, host.cores, name, host.cores)});
     } else if (host.threads > host.cores) {
       const double turns = 1 - static_cast<double>(host.cores) / host.threads;  // of the time a thread waits for another
-      rules.push_back({"cluster.threads", std::max(mean.communication, turns * mean.compute),
-                       fmt::format("cluster.threads: {} {} {} threads on the {} cores of {}, so threads wait for each other; allow {} a rank (--threads, OMP_NUM_THREADS)",
-                                   host.ranks, host.ranks == 1 ? "rank runs" : "ranks run", host.threads, host.cores, name, host.cores / host.ranks)});
+      rules.push_back(
+          {"cluster.threads", std::max(mean.communication, turns * mean.compute),
+           fmt::format("cluster.threads: {} {} {} threads on the {} cores of {}, so threads wait for each other; allow {} a rank "
+                       "(--threads, OMP_NUM_THREADS)",
+                       host.ranks, host.ranks == 1 ? "rank runs" : "ranks run", host.threads, host.cores, name, host.cores / host.ranks)});
     } else if (host.cores > host.threads) {
       rules.push_back({"mpirun -np", mean.compute * (1 - static_cast<double>(host.threads) / host.cores),
                        fmt::format("mpirun -np: {} of the {} cores of {} are used; start {} ranks there", host.threads, host.cores, name, host.cores)});
@@ -99,9 +102,12 @@ void about_lost_cores(const TimeReport& report, const RunFacts& facts, double ta
   const std::string had = fmt::format("ranks had a core for {:.0f} % of the time", report.cpu * 100);
   for (std::size_t rank = 0; rank < facts.cores.size(); ++rank) {
     const CoreEvidence& seen = facts.cores[rank];
-    if (seen.quota <= 0 || seen.periods <= 0 || static_cast<double>(seen.throttled) < kThrottled * static_cast<double>(seen.periods)) continue;
+    if (seen.quota <= 0 || seen.periods <= 0 || static_cast<double>(seen.throttled) < kThrottled * static_cast<double>(seen.periods)) {
+      continue;
+    }
     rules.push_back({"CPU quota", taken,
-                     fmt::format("CPU quota: cgroup {} allows {:.3g} CPUs and stopped the processes in it in {} of {} periods (cpu.stat); {}; raise the quota (docker --cpus, cpu.max), "
+                     fmt::format("CPU quota: cgroup {} allows {:.3g} CPUs and stopped the processes in it in {} of {} periods (cpu.stat); "
+                                 "{}; raise the quota (docker --cpus, cpu.max), "
                                  "or start fewer ranks or threads in it",
                                  seen.group, seen.quota, seen.throttled, seen.periods, had)});
     return;
@@ -110,8 +116,10 @@ void about_lost_cores(const TimeReport& report, const RunFacts& facts, double ta
     if (facts.cores[rank].rival.empty()) continue;
     const RankPlace& place = facts.places[rank];
     rules.push_back({"mpirun --bind-to none", taken,
-                     fmt::format("mpirun --bind-to none: rank {} on {} is bound to {} {}, and so is {}; {}; bind the jobs to different cores (--cpu-set), or none",
-                                 rank, place.host, place.mask.size() == 1 ? "core" : "cores", fmt::join(place.mask, ", "), facts.cores[rank].rival, had)});
+                     fmt::format("mpirun --bind-to none: rank {} on {} is bound to {} {}, and so is {}; {}; bind the jobs to different "
+                                 "cores (--cpu-set), or none",
+                                 rank, place.host, place.mask.size() == 1 ? "core" : "cores", fmt::join(place.mask, ", "),
+                                 facts.cores[rank].rival, had)});
     return;
   }
   const bool threaded = std::any_of(facts.places.begin(), facts.places.end(), [](const RankPlace& place) { return place.threads > 1; });
@@ -129,7 +137,9 @@ void about_cores(const TimeReport& report, const RunFacts& facts, std::vector<Ad
   });
   // Ranks of a host that wait for each other keep their cores busy: what a training thread does not get, somebody else has. Between hosts it may sleep.
   const double asleep = hosts_of(facts.places).size() > 1 ? mean.communication : 0;
-  if (const double taken = 1 - report.cpu - mean.checkpoint - mean.input - asleep; !crowded && taken > kWorthwhile) about_lost_cores(report, facts, taken, rules);
+  if (const double taken = 1 - report.cpu - mean.checkpoint - mean.input - asleep; !crowded && taken > kWorthwhile) {
+    about_lost_cores(report, facts, taken, rules);
+  }
   if (facts.far_cores) {
     rules.push_back({"mpirun --map-by", mean.communication,
                      "mpirun --map-by l3cache --bind-to core: the ranks' cores share no cache, and the time goes into fetching lines from afar"});
@@ -140,7 +150,8 @@ void about_cores(const TimeReport& report, const RunFacts& facts, std::vector<Ad
   const bool even = facts.grains % static_cast<std::int64_t>(report.ranks.size()) == 0;
   if (even && behind > kWorthwhile && report.busiest < facts.places.size()) {
     rules.push_back({"mpirun --bind-to", behind,
-                     fmt::format("mpirun --bind-to core: rank {} on {} takes {:.0f} % of the time for what others do in {:.0f} %; its core may be slower, or shared with another program",
+                     fmt::format("mpirun --bind-to core: rank {} on {} takes {:.0f} % of the time for what others do in {:.0f} %; its core "
+                                 "may be slower, or shared with another program",
                                  report.busiest, facts.places[report.busiest].host, work_of(busiest) * 100, work_of(mean) * 100)});
   }
 }

@@ -80,7 +80,9 @@ std::string room(const std::string& parent, std::uint64_t needed) {
 void check_files(const std::string& path) {
   const std::string place = path + "/" + kManifest;
   const Json manifest = Json::parse(read_file(place), nullptr, false);
-  const auto part = [](const Json& json, const char* key) { return json.is_object() && json.contains(key) ? json[key] : Json(); };  // of any type
+  const auto part = [](const Json& json, const char* key) {
+    return json.is_object() && json.contains(key) ? json[key] : Json();
+  };  // of any type
   if (part(manifest, "format") != 1 || !part(manifest, "files").is_object()) {
     throw Error(place + ": damaged, or of a newer Lockstep: expected format 1 and a list of files");
   }
@@ -105,7 +107,8 @@ CheckpointInfo write_checkpoint(const std::string& run_dir, std::string_view wei
   const std::string text = checkpoint_state_json(state);
   const std::string parent = checkpoint_folder(run_dir), name = checkpoint_name(state.global_step), path = parent + "/" + name;
   const std::string partial = parent + "/" + std::string(kPartialCheckpoint) + name;
-  const std::uint64_t needed = weights.size() + config.size() + state.run_config.size() + text.size() + (16U << 10U);  // manifest, directories
+  const std::uint64_t needed =
+      weights.size() + config.size() + state.run_config.size() + text.size() + (16U << 10U);  // manifest, directories
   std::error_code reason;
   fs::create_directory(parent, reason);  // not the run directory: one that is gone must not come back
   if (reason == std::errc::file_exists) reason = std::make_error_code(std::errc::not_a_directory);
@@ -139,7 +142,10 @@ bool is_checkpoint(const std::string& path) { return path_exists(path + "/" + kM
 std::string checkpoint_run_config(const std::string& path) {
   const std::string file = path + "/" + kRunConfig;
   if (path_exists(file)) return file;
-  throw Error(path + " holds no config.yaml (an earlier Lockstep wrote it), so it cannot be resumed without its run directory; give that one, RUN_DIR/checkpoints/step-...", kUsage);
+  throw Error(path +
+                  " holds no config.yaml (an earlier Lockstep wrote it), so it cannot be resumed without its run directory; give that one, "
+                  "RUN_DIR/checkpoints/step-...",
+              kUsage);
 }
 
 CheckpointState read_checkpoint_state(const std::string& path) {
@@ -148,7 +154,10 @@ CheckpointState read_checkpoint_state(const std::string& path) {
   fs::path place(path);
   if (!place.has_filename()) place = place.parent_path();  // "step-00000007/"
   const std::int64_t step = checkpoint_step(place.filename().string());
-  if (step >= 0 && step != state.global_step) throw Error(fmt::format("{}: is the state of step {}, but its directory is named for step {}; was it renamed?", file, state.global_step, step));
+  if (step >= 0 && step != state.global_step) {
+    throw Error(
+        fmt::format("{}: is the state of step {}, but its directory is named for step {}; was it renamed?", file, state.global_step, step));
+  }
   return state;
 }
 

@@ -67,10 +67,10 @@ std::vector<CheckpointInfo> list_checkpoints(const std::string& run_dir);
 /// The run directory of the checkpoint with this path, RUN_DIR/checkpoints/step-00012345; empty if the path is of another form.
 std::string run_dir_of(const std::string& path);
 
-/// Whether this is the directory of a checkpoint, wherever it lies: it holds a manifest.json.
+/// Whether this directory is a checkpoint, in a run directory or elsewhere: it holds a manifest.json.
 bool is_checkpoint(const std::string& path);
 
-/// The file with the configuration of the run that wrote the checkpoint. An Error (kUsage) where there is none beside it.
+/// Path of the configuration of the run that wrote the checkpoint. An Error (kUsage) if the checkpoint has none.
 std::string checkpoint_run_config(const std::string& path);
 
 /// state.json, not verified.

@@ -44,7 +44,9 @@ std::vector<Listed> list(const std::string& run_dir) {
     const std::string path = folder + "/" + name;
     std::error_code reason;
     if (step < 0 || !fs::is_directory(path, reason)) {
-      if (step >= 0 && reason && reason != std::errc::no_such_file_or_directory) throw SystemError(path, "cannot look at it", reason.value());
+      if (step >= 0 && reason && reason != std::errc::no_such_file_or_directory) {
+        throw SystemError(path, "cannot access it", reason.value());
+      }
       continue;
     }
     Listed listed{.info = {path, 0, step, 0, checkpoint_bytes(path)}};
@@ -124,7 +126,9 @@ std::vector<CheckpointInfo> list_checkpoints(const std::string& run_dir) {
 std::string run_dir_of(const std::string& path) {
   fs::path place = fs::path(path).lexically_normal();
   if (!place.has_filename()) place = place.parent_path();  // "step-00000007/"
-  if (checkpoint_step(place.filename().string()) < 0 || fs::path(checkpoint_folder("")).filename() != place.parent_path().filename()) return "";
+  if (checkpoint_step(place.filename().string()) < 0 || fs::path(checkpoint_folder("")).filename() != place.parent_path().filename()) {
+    return "";
+  }
   const std::string run_dir = place.parent_path().parent_path().string();
   return run_dir.empty() ? "." : run_dir;
 }

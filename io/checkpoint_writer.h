@@ -30,7 +30,7 @@ class CheckpointWriter {
   };
   struct Options {
     KeepCheckpoints keep;
-    std::function<void()> before_write = [] {};  ///< an Error from it that is no SystemError is a failure without another try
+    std::function<void()> before_write = [] {};  ///< called before each write; an Error other than a SystemError is not tried again
     std::vector<std::chrono::milliseconds> retry_after = {std::chrono::milliseconds(200), std::chrono::milliseconds(1000), std::chrono::milliseconds(3000)};
   };
 

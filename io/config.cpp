@@ -62,7 +62,9 @@ void expect_one_value(const std::vector<std::string>& overrides) {
     const std::string key = assignment.substr(0, equals), value = assignment.substr(equals + 1);
     const auto [before, first] = values.try_emplace(key, value);
     if (first || before->second == value) continue;
-    throw Error("--set: '" + key + "' is given twice, as " + before->second + " and as " + value + "; give one of them (options such as --epochs set their key, too)", kUsage);
+    throw Error("--set: '" + key + "' is given twice, as " + before->second + " and as " + value +
+                    "; give one of them (options such as --epochs set their key, too)",
+                kUsage);
   }
 }
 

@@ -51,7 +51,8 @@ std::int64_t block_rows(const RowArrays& arrays, const RowArray::Part& part) {
 /// The end of the block in which a row lies.
 std::int64_t end_of_block(const RowArrays& arrays, std::int64_t row) {
   const std::vector<RowArray::Part>& parts = arrays.features.parts;
-  const RowArray::Part& part = *std::prev(std::upper_bound(parts.begin(), parts.end(), row, [](std::int64_t r, const RowArray::Part& p) { return r < p.first; }));
+  const RowArray::Part& part =
+      *std::prev(std::upper_bound(parts.begin(), parts.end(), row, [](std::int64_t r, const RowArray::Part& p) { return r < p.first; }));
   const std::int64_t block = block_rows(arrays, part), local = row - part.first;
   return part.first + std::min((local / block + 1) * block, part.info.rows());
 }
@@ -85,7 +86,9 @@ struct DataDigest::Reading {
   Reading& operator=(const Reading&) = delete;
 
   void run(bool aside) {
-    if (aside) setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);  // of this thread alone; where it is not allowed nothing is lost
+    if (aside) {
+      setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);  // of this thread alone; where it is not allowed nothing is lost
+    }
     std::exception_ptr failure;
     try {
       read();
@@ -182,8 +185,8 @@ void DataDigest::compare() {
   for (std::size_t r = 1; r < keys_.size(); ++r) {
     const RowDigest other = digest_of_copy(keys_[r]);
     if (other == first) continue;
-    throw AgreedError(fmt::format("{} differs: {} on {} holds {}, but on {} {}; give all hosts the same files", what_, data_.description(), hosts_[r],
-                                  describe(&other), hosts_[0], describe(&first)),
+    throw AgreedError(fmt::format("{} differs: {} on {} holds {}, but on {} {}; give all hosts the same files", what_, data_.description(),
+                                  hosts_[r], describe(&other), hosts_[0], describe(&first)),
                       kFailed, static_cast<int>(r), hosts_[r]);
   }
   text_ = describe(&first);
@@ -192,8 +195,11 @@ void DataDigest::compare() {
 std::string DataDigest::describe(const RowDigest* digest) const {
   const RowArrays& arrays = data_.arrays().arrays;
   const auto width = [](const RowArray& array) { return array.width == 1 ? Shape{} : Shape{array.width}; };
-  const auto sum = [digest](std::uint64_t RowDigest::*array) { return digest == nullptr ? std::string() : fmt::format(" {:016x}", digest->*array); };
-  std::string text = fmt::format("{} rows, x {}{}", data_.rows(), type_text(arrays.features, data_.sample_shape()), sum(&RowDigest::features));
+  const auto sum = [digest](std::uint64_t RowDigest::*array) {
+    return digest == nullptr ? std::string() : fmt::format(" {:016x}", digest->*array);
+  };
+  std::string text =
+      fmt::format("{} rows, x {}{}", data_.rows(), type_text(arrays.features, data_.sample_shape()), sum(&RowDigest::features));
   if (arrays.truth) text += fmt::format(", y {}{}", type_text(*arrays.truth, width(*arrays.truth)), sum(&RowDigest::truth));
   if (arrays.weight) text += fmt::format(", weight {}{}", type_text(*arrays.weight, width(*arrays.weight)), sum(&RowDigest::weight));
   return text;

@@ -11,23 +11,23 @@ namespace lockstep {
 
 class World;
 
-/// The content of a data set: every row of features, truth and weight, whatever the files are called, wherever they lie and however they are
-/// chunked or compressed. A thread of each rank reads and hashes a part of the rows beside whatever else happens.
+/// A digest of the content of a data set: every row of features, truth and weight. It does not depend on names and places of files, nor on
+/// chunks and compression. A background thread of each rank reads and hashes a part of the rows.
 ///
-/// Ranks whose files are the same (inode, size and times agree, as they do over a shared file system) hash them once together; those of hosts
-/// with copies of their own hash each copy. So a job reads each copy once.
+/// Ranks that see the same files (inode, size and times agree, as over a shared file system) share the work. A host with a copy of its own
+/// hashes that copy. So a job reads each copy once.
 class DataDigest {
  public:
-  /// Finds who has which copy. `what`: "the training data". An AgreedError where descriptions differ. Collective.
+  /// Finds out which ranks see the same copy. `what`: "the training data". An AgreedError where descriptions differ. Collective.
   DataDigest(const World& world, std::string what, const Hdf5Dataset& data);
-  /// Gives up what has not been read.
+  /// Stops the thread; what it has not read stays unread.
   ~DataDigest();
   DataDigest(const DataDigest&) = delete;
   DataDigest& operator=(const DataDigest&) = delete;
 
-  /// Number of copies that ranks see. Where it is one there is nothing that could differ between ranks.
+  /// Number of different copies that ranks see. With one, ranks cannot differ.
   int copies() const { return copies_; }
-  /// Starts to read this rank's part; `aside`: at a low priority.
+  /// Starts the thread that reads this rank's part; `aside`: at low priority.
   void start(bool aside);
   /// Whether this rank has read its part.
   bool read() const noexcept;
@@ -37,7 +37,6 @@ class DataDigest {
   void compare();
   /// "1100 rows, x uint8 (28, 28) 0123456789abcdef, y uint8 89abcdef01234567": equal texts are equal content. Empty before compare().
   const std::string& text() const { return text_; }
-  const std::string& what() const { return what_; }
 
  private:
   struct Reading;

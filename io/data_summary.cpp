@@ -51,7 +51,8 @@ std::vector<ColumnStats> column_stats(const Hdf5File& file, const std::string& d
   }
   const auto width = static_cast<std::size_t>(info.row_elements());
   constexpr double kColumn = sizeof(ColumnStats) + 512;  // bytes, with the cells of its line in a table
-  expect_memory(static_cast<double>(width) * kColumn, fmt::format("{}: a table of the {} columns of data set '{}'", file.path(), width, dataset), "Look at it with h5dump");
+  expect_memory(static_cast<double>(width) * kColumn,
+                fmt::format("{}: a table of the {} columns of data set '{}'", file.path(), width, dataset), "Look at it with h5dump");
   std::vector<ColumnStats> stats(width);
   for_each_block<double>(file, info, [&](std::int64_t, const std::vector<double>& values) {
     for (std::size_t i = 0; i < values.size(); ++i) add_value(stats[i % width], values[i]);

@@ -9,38 +9,36 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <utility>
 
+#include "cluster/descriptor.h"
 #include "cluster/error.h"
 
 namespace lockstep {
 namespace {
 
-class Descriptor {
+/// An open file or directory whose failures are SystemErrors that name it.
+class OpenFile {
  public:
-  Descriptor(const std::string& path, int flags) : path_(path), id_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) { check(id_ >= 0, "cannot open it"); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (id_ >= 0) ::close(id_);
+  OpenFile(const std::string& path, int flags) : path_(path), file_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
+    check(file_.is_open(), "cannot open it");
   }
   void write(std::string_view bytes) const {
     while (!bytes.empty()) {
-      const ssize_t count = ::write(id_, bytes.data(), bytes.size());
+      const ssize_t count = ::write(file_.get(), bytes.data(), bytes.size());
       if (count < 0 && errno == EINTR) continue;
       check(count >= 0, "cannot write it");
       bytes.remove_prefix(static_cast<std::size_t>(count));
     }
   }
-  void sync() const { check(fsync(id_) == 0, "cannot sync it to disk"); }
-  void close() { check(::close(std::exchange(id_, -1)) == 0, "cannot close it"); }
+  void sync() const { check(fsync(file_.get()) == 0, "cannot sync it to disk"); }
+  void close() { check(::close(file_.release()) == 0, "cannot close it"); }
 
  private:
   void check(bool right, const char* what) const {
     if (!right) throw SystemError(path_, what, errno);
   }
   std::string path_;
-  int id_;
+  Descriptor file_;
 };
 
 }  // namespace
@@ -60,26 +58,28 @@ bool SystemError::transient() const {
 bool path_exists(const std::string& path) {
   std::error_code reason;
   const std::filesystem::file_status status = std::filesystem::status(path, reason);
-  if (status.type() == std::filesystem::file_type::none) throw SystemError(path, "cannot look at it", reason.value());
+  if (status.type() == std::filesystem::file_type::none) throw SystemError(path, "cannot access it", reason.value());
   return status.type() != std::filesystem::file_type::not_found;
 }
 
 std::vector<std::string> directory_names(const std::string& path) {
   std::vector<std::string> names;
   std::error_code reason;
-  for (std::filesystem::directory_iterator entry(path, reason), end; !reason && entry != end; entry.increment(reason)) names.push_back(entry->path().filename().string());
+  for (std::filesystem::directory_iterator entry(path, reason), end; !reason && entry != end; entry.increment(reason)) {
+    names.push_back(entry->path().filename().string());
+  }
   if (reason) throw SystemError(path, "cannot list it", reason.value());
   return names;
 }
 
 void write_synced(const std::string& path, std::string_view bytes) {
-  Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC);
+  OpenFile file(path, O_WRONLY | O_CREAT | O_TRUNC);
   file.write(bytes);
   file.sync();
   file.close();
 }
 
-void sync_directory(const std::string& path) { Descriptor(path, O_RDONLY | O_DIRECTORY).sync(); }
+void sync_directory(const std::string& path) { OpenFile(path, O_RDONLY | O_DIRECTORY).sync(); }
 
 void replace_file(const std::string& path, std::string_view bytes) {
   const std::string partial = path + ".partial-" + std::to_string(getpid());

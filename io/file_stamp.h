@@ -4,7 +4,7 @@
 
 namespace lockstep {
 
-/// What tells whether a file is still the one it was and nobody has written to it. Times in nanoseconds since 1970.
+/// Tells whether a file is still the same and has not been written to. Times in nanoseconds since 1970.
 struct FileStamp {
   std::uint64_t inode = 0;
   std::int64_t bytes = 0, written = 0, changed = 0;  ///< size, mtime, ctime
@@ -13,8 +13,8 @@ struct FileStamp {
   static FileStamp of(const std::string& path);
   static FileStamp of(int descriptor, const std::string& path);
 
-  /// An Error that names `path` unless `now` is the same file with the same content as far as a stamp can tell. A rename or another owner, which
-  /// show in `changed`, are no difference.
+  /// An Error that names `path` unless `now` is the same file with the same content as far as a stamp can tell. A rename or another owner,
+  /// which show in `changed`, are no difference.
   void expect_same(const FileStamp& now, const std::string& path) const;
 };
 

@@ -122,7 +122,8 @@ std::shared_ptr<const Hdf5Dataset::Arrays> describe_arrays(const std::string& pa
 void expect_written(const RowArrays& arrays, RowRange rows) {
   for (std::size_t p = 0; p < arrays.features.parts.size(); ++p) {
     const RowArray::Part& part = arrays.features.parts[p];
-    const std::int64_t first = std::max(rows.first - part.first, std::int64_t{0}), last = std::min(rows.last - part.first, part.info.rows());
+    const std::int64_t first = std::max(rows.first - part.first, std::int64_t{0}),
+                       last = std::min(rows.last - part.first, part.info.rows());
     if (first >= last) continue;
     const Hdf5File file = Hdf5File::open(part.path);
     file.expect_written(part.info, first, last);

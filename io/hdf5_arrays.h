@@ -21,7 +21,7 @@ struct Hdf5Dataset::Arrays {
 /// Looks into every file that the pattern matches and checks that the arrays fit together.
 std::shared_ptr<const Hdf5Dataset::Arrays> describe_arrays(const std::string& pattern, const std::string& group, const Hdf5Options& options);
 
-/// An Error if the files do not have all of these rows of the three arrays (Hdf5File::expect_written).
+/// An Error if some of these rows were never written in one of the three arrays (Hdf5File::expect_written).
 void expect_written(const RowArrays& arrays, RowRange rows);
 
 /// A reader of `ranges` of the rows from `shift` on: in memory if they fit the budget, else streaming. Order entries are rows without the shift.

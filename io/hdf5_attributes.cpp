@@ -97,7 +97,8 @@ extern "C" herr_t collect_attribute(hid_t, const char* name, const H5A_info_t*, 
 
 }  // namespace
 
-Hdf5Silence::Hdf5Silence(std::string_view file, std::string_view kind, std::string_view name, std::string_view owner) : reading_(file, kind, name, owner) {
+Hdf5Silence::Hdf5Silence(std::string_view file, std::string_view kind, std::string_view name, std::string_view owner)
+    : reading_(file, kind, name, owner) {
   H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }
@@ -150,7 +151,8 @@ std::vector<std::string> Hdf5File::read_strings(const std::string& object, const
   const OpenAttribute open = open_attribute(id_, path_, object, name);
   if (H5Tget_class(open.type.get()) != H5T_STRING) throw Error(place + ": expected strings");
   if (open.count <= 0) return {};
-  return H5Tis_variable_str(open.type.get()) > 0 ? hdf5_heap_strings(id_, open.attribute.get(), static_cast<std::size_t>(open.count), place) : read_fixed_strings(open, place);
+  return H5Tis_variable_str(open.type.get()) > 0 ? hdf5_heap_strings(id_, open.attribute.get(), static_cast<std::size_t>(open.count), place)
+                                                 : read_fixed_strings(open, place);
 }
 
 std::string Hdf5File::read_string(const std::string& object, const std::string& name) const {

@@ -45,7 +45,8 @@ void Hdf5Dataset::each_truth(RowRange rows, const TruthVisitor& visit) const {
   constexpr std::int64_t kBytes = std::int64_t{8} << 20;  // of a block; a compressed chunk is decoded once for each that has a part of it
   const RowArrays& arrays = arrays_->arrays;
   const std::int64_t width = truth_width(), row_bytes = arrays.row_bytes() - arrays.features.row_bytes();
-  const std::int64_t block = std::clamp<std::int64_t>(kBytes / std::max<std::int64_t>(1, row_bytes), 1, std::max<std::int64_t>(1, rows.size()));
+  const std::int64_t block =
+      std::clamp<std::int64_t>(kBytes / std::max<std::int64_t>(1, row_bytes), 1, std::max<std::int64_t>(1, rows.size()));
   std::vector<float> truth(static_cast<std::size_t>(block * width)), weight(static_cast<std::size_t>(block), 1.F);
   const auto read = [&](const RowArray& array, std::int64_t first, std::int64_t count, std::vector<float>& out) {
     std::vector<std::byte> bytes(static_cast<std::size_t>(count * array.row_bytes()));

@@ -48,7 +48,7 @@ class Hdf5Dataset final : public Dataset {
   /// Name of class 0, 1, ...; empty if the file does not say.
   const std::vector<std::string>& class_names() const;
 
-  /// Rows of the files that these are, and the bytes of rows that a reader may hold.
+  /// The rows of the files that this data set consists of, and the bytes of rows that a reader may hold.
   RowRange range() const { return rows_; }
   std::int64_t memory_budget() const { return memory_budget_; }
 

@@ -115,7 +115,8 @@ void expect_room_for_chunk(const ArrayInfo& info, const std::string& place) {
   double bytes = 2 * static_cast<double>(type_bytes(info.type));
   for (const std::int64_t axis : info.chunk) bytes *= static_cast<double>(axis);
   if (bytes < kLargeChunk) return;
-  expect_memory(bytes, fmt::format("{}: a chunk of shape ({})", place, fmt::join(info.chunk, ", ")), "Make its chunks smaller: h5repack -l " + info.name + ":CHUNK=...");
+  expect_memory(bytes, fmt::format("{}: a chunk of shape ({})", place, fmt::join(info.chunk, ", ")),
+                "Make its chunks smaller: h5repack -l " + info.name + ":CHUNK=...");
 }
 
 /// Reads rows [lo, hi) as `target`; `capacity` is the caller's room in elements.
@@ -188,8 +189,9 @@ Hdf5File Hdf5File::open(const std::string& path) {
   Hdf5Silence silence(path);
   const Opened opened = open_locked([&](hid_t access) { return H5Fopen(path.c_str(), H5F_ACC_RDONLY, access); });
   if (opened.held_elsewhere()) {
-    throw Error(path + ": another process has it open for writing and has locked it; let that process close it, or, where nobody writes it: "
-                       "export HDF5_USE_FILE_LOCKING=FALSE");
+    throw Error(path +
+                ": another process has it open for writing and has locked it; let that process close it, or, where nobody writes it: "
+                "export HDF5_USE_FILE_LOCKING=FALSE");
   }
   if (opened.id < 0) {
     if (H5Fis_hdf5(path.c_str()) == 0) throw Error(path + ": not an HDF5 file (make one with 'lockstep data import')");
@@ -257,8 +259,9 @@ ArrayInfo Hdf5File::info(const std::string& dataset) const {
     hsize_t size = 0;
     const auto bytes = static_cast<hsize_t>(info.rows() * info.row_bytes());
     if (info.file_offset >= 0 && !info.shape.empty() && H5Fget_filesize(id_, &size) >= 0 && (offset > size || bytes > size - offset)) {
-      throw Error(where(path_, dataset) + fmt::format(": shape {} needs {} bytes from byte {} on, but the file has {}; it is damaged or cut short: copy it again", shape_text(info.shape),
-                                                      bytes, offset, size));
+      throw Error(where(path_, dataset) +
+                  fmt::format(": shape {} needs {} bytes from byte {} on, but the file has {}; it is damaged or cut short: copy it again",
+                              shape_text(info.shape), bytes, offset, size));
     }
   }
   if (layout == H5D_CHUNKED) {

@@ -60,8 +60,8 @@ class Hdf5File {
   bool exists(const std::string& name) const;
   /// Refused: data in external files, virtual data sets, and links that lead into another file.
   ArrayInfo info(const std::string& dataset) const;
-  /// An Error that names bytes and rows if storage of rows [first, last) was never written: reading them gives numbers that nobody wrote. Rows of
-  /// a data set with a fill value that its writer has chosen count as written.
+  /// An Error that names bytes and rows if storage of rows [first, last) was never written: HDF5 would invent their numbers. Rows of a data
+  /// set with a user-defined fill value count as written.
   void expect_written(const ArrayInfo& info, std::int64_t first, std::int64_t last) const;
 
   /// Rows [lo, hi) in row-major order; `out` has exactly (hi - lo) * row_elements() elements. T is float, double or std::int64_t.

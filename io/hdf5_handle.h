@@ -27,8 +27,9 @@ class Hdf5Handle {
   Close close_;
 };
 
-/// While one lives, HDF5 prints no errors in this thread (its error stack and its setting are per thread), and a crash in HDF5 is told as one of what is read
-/// (Reading, whose arguments it takes). First line of every function that calls HDF5, so that it outlives the handles.
+/// While one lives, HDF5 prints no errors in this thread (its error stack and its setting are per thread), and the report of a crash in
+/// HDF5 names what was read (Reading, whose arguments it takes). First line of every function that calls HDF5, so that it outlives the
+/// handles.
 class Hdf5Silence {
  public:
   explicit Hdf5Silence(std::string_view file, std::string_view kind = "the file", std::string_view name = {}, std::string_view owner = {});

@@ -1,7 +1,6 @@
-// Variable-length strings, read past libhdf5. Its own reader (H5HG_read of 1.10) believes what a damaged file says of its heaps: it reads
-// and writes beyond its buffers, or loops for ever. Here HDF5 gives the references as they stand in the file, and our own reader, which
-// checks
-// every number, follows them. Format: "III.E. Disk Format: Level 1E - Global Heap" of the HDF5 File Format Specification.
+// Variable-length strings, read without libhdf5's reader. That one (H5HG_read of 1.10) trusts what a damaged file says of its heaps: it
+// reads and writes beyond its buffers, or loops for ever. Here HDF5 only gives the references as they stand in the file. Our own reader
+// follows them and checks every number. Format: "III.E. Disk Format: Level 1E - Global Heap" of the HDF5 File Format Specification.
 #include <hdf5.h>
 #include <unistd.h>
 
@@ -79,7 +78,9 @@ class FileBytes {
       done += static_cast<std::size_t>(some);
     }
   }
-  [[noreturn]] void damaged(const std::string& what) const { throw Error(place_ + ": damaged: " + what + "; copy the file again or make it anew"); }
+  [[noreturn]] void damaged(const std::string& what) const {
+    throw Error(place_ + ": damaged: " + what + "; copy the file again or make it anew");
+  }
 
   std::size_t address_bytes = 0, size_bytes = 0;
   std::uint64_t size = 0;
@@ -115,7 +116,9 @@ class Heap {
   std::string read(const FileBytes& file, std::uint64_t index, std::uint64_t length) const {
     const auto found = objects_.find(static_cast<unsigned>(index));
     if (found == objects_.end()) file.damaged("string " + std::to_string(index) + " is missing in its heap");
-    if (length > found->second.size) file.damaged("a string should have " + std::to_string(length) + " bytes, its heap has " + std::to_string(found->second.size));
+    if (length > found->second.size) {
+      file.damaged("a string should have " + std::to_string(length) + " bytes, its heap has " + std::to_string(found->second.size));
+    }
     std::string text(length, '\0');
     file.read(found->second.address, text.data(), text.size());
     text.resize(std::min(text.find('\0'), text.size()));  // some writers store C's end of a string
@@ -136,7 +139,9 @@ class Heap {
 std::vector<std::string> hdf5_heap_strings(std::int64_t id, std::int64_t attribute, std::size_t count, const std::string& place) {
   register_conversion();
   const FileBytes file(id, place);
-  if (file.address_bytes > 8 || (file.size_bytes != 4 && file.size_bytes != 8)) file.damaged("addresses of " + std::to_string(file.address_bytes) + " bytes");
+  if (file.address_bytes > 8 || (file.size_bytes != 4 && file.size_bytes != 8)) {
+    file.damaged("addresses of " + std::to_string(file.address_bytes) + " bytes");
+  }
   const std::size_t width = 4 + file.address_bytes + 4;  // length, address of the heap, number of the object
   if (count > file.size / width) file.damaged(std::to_string(count) + " strings in a file of " + std::to_string(file.size) + " bytes");
   std::string references(count * width, '\0');
@@ -146,7 +151,8 @@ std::vector<std::string> hdf5_heap_strings(std::int64_t id, std::int64_t attribu
   std::vector<std::string> values;
   std::uint64_t left = file.size;  // every string is somewhere in the file
   for (const char* at = references.data(); values.size() < count; at += width) {
-    const std::uint64_t length = little_endian(at, 4), address = little_endian(at + 4, file.address_bytes), index = little_endian(at + 4 + file.address_bytes, 4);
+    const std::uint64_t length = little_endian(at, 4), address = little_endian(at + 4, file.address_bytes),
+                        index = little_endian(at + 4 + file.address_bytes, 4);
     if (address == 0 || length == 0) {  // HDF5 stores an empty one in this way
       values.emplace_back();
       continue;

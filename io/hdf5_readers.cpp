@@ -91,7 +91,8 @@ class MemoryReader final : public RowReader {
     for (const RowRange& range : ranges_.ranges()) {
       if (range.size() == 0) continue;
       const std::int64_t first = ranges_.slot(range.first);
-      expect_finite_slots(*arrays_, store_, first, first + range.size(), [&](std::int64_t slot) { return range.first + slot - first + shift_; });
+      expect_finite_slots(*arrays_, store_, first, first + range.size(),
+                          [&](std::int64_t slot) { return range.first + slot - first + shift_; });
     }
   }
 

@@ -18,8 +18,8 @@ constexpr std::int64_t kMostLookups = 100'000;  // of chunks behind the first th
 bool filled_by_choice(const Hdf5Handle& plist) {
   H5D_fill_value_t value = H5D_FILL_VALUE_UNDEFINED;
   H5D_fill_time_t time = H5D_FILL_TIME_NEVER;
-  return H5Pfill_value_defined(plist.get(), &value) >= 0 && value == H5D_FILL_VALUE_USER_DEFINED && H5Pget_fill_time(plist.get(), &time) >= 0 &&
-         time != H5D_FILL_TIME_NEVER;
+  return H5Pfill_value_defined(plist.get(), &value) >= 0 && value == H5D_FILL_VALUE_USER_DEFINED &&
+         H5Pget_fill_time(plist.get(), &time) >= 0 && time != H5D_FILL_TIME_NEVER;
 }
 
 /// What rows [first, last) have in the file.
@@ -34,7 +34,9 @@ struct Written {
 class Chunks {
  public:
   explicit Chunks(const ArrayInfo& info) : info_(info) {
-    for (std::size_t axis = 0; axis < info.shape.size(); ++axis) counts_.push_back((info.shape[axis] + info.chunk[axis] - 1) / info.chunk[axis]);
+    for (std::size_t axis = 0; axis < info.shape.size(); ++axis) {
+      counts_.push_back((info.shape[axis] + info.chunk[axis] - 1) / info.chunk[axis]);
+    }
   }
 
   bool all_there(std::int64_t allocated) const {
@@ -72,7 +74,9 @@ class Chunks {
   /// Elements of a row that lie in this chunk.
   std::int64_t row_elements(const std::vector<hsize_t>& offset) const {
     std::int64_t product = 1;
-    for (std::size_t axis = 1; axis < offset.size(); ++axis) product *= std::min(info_.chunk[axis], info_.shape[axis] - static_cast<std::int64_t>(offset[axis]));
+    for (std::size_t axis = 1; axis < offset.size(); ++axis) {
+      product *= std::min(info_.chunk[axis], info_.shape[axis] - static_cast<std::int64_t>(offset[axis]));
+    }
     return product;
   }
 
@@ -108,15 +112,18 @@ void Hdf5File::expect_written(const ArrayInfo& info, std::int64_t first, std::in
     const Chunks chunks(info);
     const Hdf5Handle space(H5Dget_space(dataset.get()), H5Sclose);
     hsize_t allocated = 0;
-    hdf5_check(H5Dget_num_chunks(dataset.get(), space.get(), &allocated), path_ + ": data set '" + info.name + "'", "cannot count its chunks; the file may be damaged");
+    hdf5_check(H5Dget_num_chunks(dataset.get(), space.get(), &allocated), path_ + ": data set '" + info.name + "'",
+               "cannot count its chunks; the file may be damaged");
     if (chunks.all_there(static_cast<std::int64_t>(allocated))) return;
     found = chunks.look(dataset, first, last);
     if (found.missing.size() == 0) return;
   }
   const std::int64_t bytes = type_bytes(info.type), needed = (last - first) * info.row_bytes();
-  throw Error(fmt::format("{}: {} {} bytes of {} were ever written ({}): whatever wrote the file did not finish. Write it again, or use only rows that are "
-                          "there; where missing rows are meant, create the data set with a fill value",
-                          path_, found.counted ? fmt::format("only {} of", found.elements * bytes) : "not all of the", needed, info.name, missing_text(found)));
+  throw Error(fmt::format(
+      "{}: {} {} bytes of {} were ever written ({}): the program that wrote the file did not finish. Write it again, or use only rows that "
+      "are "
+      "there; if rows are left out on purpose, create the data set with a fill value",
+      path_, found.counted ? fmt::format("only {} of", found.elements * bytes) : "not all of the", needed, info.name, missing_text(found)));
 }
 
 }  // namespace lockstep

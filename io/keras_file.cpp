@@ -66,8 +66,9 @@ std::string read_member(const std::string& path, zip_t* archive, const char* nam
   const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> file(zip_fopen(archive, name, 0), zip_fclose);
   if (!file) throw Error(path + ": member " + name + ": cannot open it: " + zip_strerror(archive));
   constexpr double kCopies = 3;  // the member, HDF5's image of it, the weights
-  expect_memory(kCopies * static_cast<double>(stat.size), fmt::format("{}: member {}, {} bytes in the file and {} when it is unpacked,", path, name, stat.comp_size, stat.size),
-                "Is it a model file at all?");
+  expect_memory(kCopies * static_cast<double>(stat.size),
+                fmt::format("{}: member {}, {} bytes in the file and {} when it is unpacked,", path, name, stat.comp_size, stat.size),
+                "Is it a Keras model file?");
   std::string bytes;
   std::array<char, 1 << 16> buffer{};
   while (true) {  // a member's declared size is not believed before its bytes are there

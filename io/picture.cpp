@@ -63,7 +63,8 @@ std::vector<Picture> read_pictures(const Hdf5File& file, const std::string& data
   file.expect_written(info, lo, hi);
   constexpr double kElement = sizeof(float) + 3;  // bytes, with its greys and the sheet
   expect_memory(static_cast<double>(hi - lo) * static_cast<double>(info.row_elements()) * kElement,
-                fmt::format("{}: drawing {} rows of data set '{}', each of shape ({}),", file.path(), hi - lo, dataset, fmt::join(info.shape.begin() + 1, info.shape.end(), ", ")),
+                fmt::format("{}: drawing {} rows of data set '{}', each of shape ({}),", file.path(), hi - lo, dataset,
+                            fmt::join(info.shape.begin() + 1, info.shape.end(), ", ")),
                 "Draw fewer (--rows)");
   std::vector<float> values(static_cast<std::size_t>((hi - lo) * info.row_elements()));
   file.read_rows<float>(dataset, lo, hi, values);

@@ -21,7 +21,9 @@ void RereadCheck::add(const RowStore& store, std::span<const std::int64_t> rows)
 void RereadCheck::end() {
   for (std::size_t p = 0; p < now_.size(); ++p) {
     if (now_[p].rows == before_[p].rows && now_[p].content != before_[p].content) {
-      throw Error(array_.parts[p].path + ": its rows are not those that were read from it in the epoch before: somebody has written to it. Start again with a file that stays as it is");
+      throw Error(array_.parts[p].path +
+                  ": its rows differ from those read in the epoch before, so something has written to it; start again once nothing writes "
+                  "to the file");
     }
   }
   before_ = now_;

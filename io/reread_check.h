@@ -7,17 +7,17 @@
 
 namespace lockstep {
 
-/// Sees that rows which are read in every epoch are what they were in the epoch before, whatever the times of their files say. Keeps a digest
-/// of each file, no rows.
+/// Detects rows that have changed since the previous epoch, whatever the times of their files say. Keeps a digest of each file, no rows.
 class RereadCheck {
  public:
-  /// `array`: whose files are named; it outlives this.
+  /// `array`: the features; names the files in messages; outlives this object.
   explicit RereadCheck(const RowArray& array) : array_(array), now_(array.parts.size()), before_(array.parts.size()) {}
 
-  void begin();  ///< of a pass over rows
+  /// Begins a pass over the rows.
+  void begin();
   /// Slots 0, 1, ... of the store hold these rows (ascending), read just now.
   void add(const RowStore& store, std::span<const std::int64_t> rows);
-  /// Of the pass. Error if it has read the same rows of a file as the one before and found other numbers.
+  /// Ends the pass. An Error if it has read the same rows of a file as the pass before and found other numbers.
   void end();
 
  private:

@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
-#include <utility>
 
+#include "cluster/descriptor.h"
 #include "cluster/error.h"
 
 namespace lockstep {
@@ -37,16 +37,9 @@ std::string RowArray::where(std::int64_t row) const {
   return part.path + ": data set '" + part.info.name + "', row " + std::to_string(row - part.first);
 }
 
-/// A part's open file: a descriptor, for pread and to see changes; where rows come through HDF5, its file, too.
+/// A part's open file: a descriptor, for pread and to see changes, and HDF5's file where rows come through HDF5.
 struct RowFile::Open {
-  Open() = default;
-  Open(const Open&) = delete;
-  Open& operator=(const Open&) = delete;
-  Open(Open&& other) noexcept : descriptor(std::exchange(other.descriptor, -1)), hdf5(std::move(other.hdf5)) {}
-  ~Open() {
-    if (descriptor >= 0) ::close(descriptor);
-  }
-  int descriptor = -1;
+  Descriptor descriptor;
   std::optional<Hdf5File> hdf5;
 };
 
@@ -56,10 +49,10 @@ RowFile::~RowFile() = default;
 RowFile::Open& RowFile::open(std::size_t part) {
   Open& opened = open_[part];
   const RowArray::Part& where = array_.parts[part];
-  if (opened.descriptor < 0) {
-    opened.descriptor = ::open(where.path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (opened.descriptor < 0) throw Error(where.path + ": cannot open it: " + std::strerror(errno));
-    where.stamp.expect_same(FileStamp::of(opened.descriptor, where.path), where.path);
+  if (!opened.descriptor.is_open()) {
+    opened.descriptor = Descriptor(::open(where.path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!opened.descriptor.is_open()) throw Error(where.path + ": cannot open it: " + std::strerror(errno));
+    where.stamp.expect_same(FileStamp::of(opened.descriptor.get(), where.path), where.path);
   }
   if (!plain(where.info) && !opened.hdf5) opened.hdf5 = Hdf5File::open(where.path);
   return opened;
@@ -68,7 +61,8 @@ RowFile::Open& RowFile::open(std::size_t part) {
 void RowFile::expect_unchanged() const {
   for (std::size_t p = 0; p < open_.size(); ++p) {
     const RowArray::Part& part = array_.parts[p];
-    if (open_[p].descriptor >= 0) part.stamp.expect_same(FileStamp::of(open_[p].descriptor, part.path), part.path);
+    const Descriptor& descriptor = open_[p].descriptor;
+    if (descriptor.is_open()) part.stamp.expect_same(FileStamp::of(descriptor.get(), part.path), part.path);
   }
 }
 
@@ -76,7 +70,7 @@ void RowFile::read_part(std::size_t part, std::int64_t first, std::int64_t last,
   try {
     try_to_read(part, first, last, out);
   } catch (const Error&) {
-    expect_unchanged();  // else that is the reason
+    expect_unchanged();  // a file that has changed is the better message
     throw;
   }
 }
@@ -92,7 +86,7 @@ void RowFile::try_to_read(std::size_t part, std::int64_t first, std::int64_t las
   std::int64_t offset = where.info.file_offset + first * bytes;
   const std::int64_t end = where.info.file_offset + last * bytes;
   while (offset < end) {
-    const ssize_t count = ::pread(opened.descriptor, out, static_cast<std::size_t>(std::min(end - offset, kPieceBytes)), offset);
+    const ssize_t count = ::pread(opened.descriptor.get(), out, static_cast<std::size_t>(std::min(end - offset, kPieceBytes)), offset);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) {
       throw Error(where.path + ": data set '" + where.info.name + "': cannot read rows " + std::to_string(first) + " to " + std::to_string(last) +

@@ -31,8 +31,8 @@ struct RowArray {
 };
 
 /// Reads rows of a RowArray in their own type and this machine's byte order. Contiguous data of this byte order are read by pread, beside
-/// HDF5 and its global lock; anything else through HDF5, each chunk decoded once per call. One thread at a time. A file that has changed since
-/// it was described is an Error that names it.
+/// HDF5 and its global lock; anything else through HDF5, each chunk decoded once per call. One thread at a time. A file that has changed
+/// since it was described is an Error that names it.
 class RowFile {
  public:
   explicit RowFile(const RowArray& array);
@@ -44,7 +44,7 @@ class RowFile {
   void read(std::int64_t first, std::int64_t last, std::byte* out);
   /// These rows (ascending, none twice), one behind the other.
   void gather(std::span<const std::int64_t> rows, std::byte* out);
-  /// Error unless all that was read so far came from files that have not changed. After a call, before its rows are used.
+  /// An Error if a file that was read has changed. Call it after reading, before the rows are used.
   void expect_unchanged() const;
 
  private:

@@ -10,7 +10,9 @@ std::uint64_t digest(const RowStore::Column& column, std::span<const std::int64_
   if (!column.bytes) return sum;
   const auto bytes = static_cast<std::size_t>(column.row_bytes);
   const std::byte* at = column.bytes.get() + first * column.row_bytes;
-  for (std::size_t i = 0; i < rows.size(); ++i, at += column.row_bytes) sum += XXH3_64bits_withSeed(&rows[i], sizeof rows[i], XXH3_64bits(at, bytes));
+  for (std::size_t i = 0; i < rows.size(); ++i, at += column.row_bytes) {
+    sum += XXH3_64bits_withSeed(&rows[i], sizeof rows[i], XXH3_64bits(at, bytes));
+  }
   return sum;
 }
 

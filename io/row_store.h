@@ -40,7 +40,7 @@ class RowStore {
   Column features, truth, weight;
 };
 
-/// The open files of the three arrays. What a call has read is one state of the files: one that has changed meanwhile is an Error that names it.
+/// The open files of the three arrays. A file that changes during a call is an Error that names it.
 class RowFiles {
  public:
   explicit RowFiles(const RowArrays& arrays);

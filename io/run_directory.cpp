@@ -17,6 +17,7 @@
 #include <sstream>
 #include <thread>
 
+#include "cluster/descriptor.h"
 #include "cluster/error.h"
 #include "cluster/regular_file.h"
 #include "io/checkpoint_folder.h"
@@ -76,7 +77,7 @@ struct Identity {
 std::optional<Identity> identity(const fs::path& path) {
   struct stat found {};
   if (stat(path.c_str(), &found) == 0) return Identity(found);
-  if (errno != ENOENT && errno != ENOTDIR) throw SystemError(path.string(), "cannot look at it", errno);
+  if (errno != ENOENT && errno != ENOTDIR) throw SystemError(path.string(), "cannot access it", errno);
   return std::nullopt;
 }
 
@@ -84,10 +85,7 @@ std::optional<Identity> identity(const fs::path& path) {
 
 struct RunDirectory::Lock {
   Lock(int opened, const fs::path& path) : file(opened), directory(identity(path)) {}
-  Lock(const Lock&) = delete;
-  Lock& operator=(const Lock&) = delete;
-  ~Lock() { ::close(file); }
-  int file;
+  Descriptor file;
   std::optional<Identity> directory;
 };
 
@@ -154,7 +152,9 @@ void RunDirectory::lock(std::chrono::milliseconds patience) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   const std::string holder = fmt::format("process {} on {}\n", getpid(), hostname());
-  if (ftruncate(lock_->file, 0) != 0 || pwrite(lock_->file, holder.data(), holder.size(), 0) < 0) return;  // only a message of others would lack it
+  if (ftruncate(lock_->file.get(), 0) != 0 || pwrite(lock_->file.get(), holder.data(), holder.size(), 0) < 0) {
+    return;  // only a message of others would lack it
+  }
   for (const std::string& name : directory_names(path_.string())) {
     if (is_partial(name)) ::unlink((path_ / name).c_str());
   }
@@ -171,18 +171,22 @@ void RunDirectory::set_mode(fs::perms mode) const {
 void RunDirectory::expect_held() const {
   if (!lock_) return;
   struct stat own {};
-  if (fstat(lock_->file, &own) != 0) throw SystemError((path_ / ".lock").string(), "cannot look at it", errno);
+  if (fstat(lock_->file.get(), &own) != 0) throw SystemError((path_ / ".lock").string(), "cannot access it", errno);
   if (identity(path_ / ".lock") == Identity(own)) return;
   if (lock_->directory && identity(path_) == lock_->directory) {
-    throw RunDirectoryLost((path_ / ".lock").string() + " was removed or replaced while the run went on, so that another run may write there: this one ends and writes nothing more");
+    throw RunDirectoryLost(
+        (path_ / ".lock").string() +
+        " was removed or replaced while the run went on, so that another run may write there: this one ends and writes nothing more");
   }
   std::error_code none;
-  const fs::path now = fs::read_symlink("/proc/self/fd/" + std::to_string(lock_->file), none).parent_path();
+  const fs::path now = fs::read_symlink("/proc/self/fd/" + std::to_string(lock_->file.get()), none).parent_path();
   if (!now.empty() && lock_->directory && identity(now) == lock_->directory) {
-    throw RunDirectoryLost(fmt::format("the run directory {0} was renamed to {1} while the run went on: it ends and writes nothing more; go on with it by --resume {1}",
-                                       path_.string(), now.string()));
+    throw RunDirectoryLost(fmt::format(
+        "the run directory {0} was renamed to {1} while the run went on: it ends and writes nothing more; go on with it by --resume {1}",
+        path_.string(), now.string()));
   }
-  throw RunDirectoryLost(fmt::format("the run directory {} was removed, or renamed, while the run went on: it ends and writes nothing more", path_.string()));
+  throw RunDirectoryLost(
+      fmt::format("the run directory {} was removed, or renamed, while the run went on: it ends and writes nothing more", path_.string()));
 }
 
 void RunDirectory::log(const std::string& line) const {
@@ -225,7 +229,8 @@ std::string python_number(double value) {
   return text;
 }
 
-HistoryCsv::HistoryCsv(fs::path path, const History& before, std::function<void()> before_write) : path_(std::move(path)), before_write_(std::move(before_write)) {
+HistoryCsv::HistoryCsv(fs::path path, const History& before, std::function<void()> before_write)
+    : path_(std::move(path)), before_write_(std::move(before_write)) {
   for (std::size_t i = 0; i < before.epoch.size(); ++i) {
     Logs logs;
     for (const auto& [key, values] : before.history) {

@@ -14,7 +14,7 @@
 
 namespace lockstep {
 
-/// The run's directory is not under its path any more, or another run may write there.
+/// The run's directory has been moved or removed, or another run may write there.
 class RunDirectoryLost : public Error {
  public:
   using Error::Error;
@@ -36,16 +36,16 @@ class RunDirectory {
   std::filesystem::path history() const { return path_ / "history.csv"; }
   std::filesystem::path result() const { return path_ / "result.json"; }
 
-  /// Makes this process the only one that writes here, until it ends however it ends: a second one on the same directory would mix two runs.
-  /// A run whose last process is still on its way out is waited for, up to `patience`; then an Error that names it. What killed processes left
-  /// half-written is removed.
+  /// Makes this process the only one that writes here, until it ends however it ends: a second one on the same directory would mix two
+  /// runs. A run whose last process is still on its way out is waited for, up to `patience`; then an Error that names it. What killed
+  /// processes left half-written is removed.
   void lock(std::chrono::milliseconds patience = std::chrono::seconds(20));
 
-  /// Who may enter it. A file system that cannot tell keeps its own mode: a warning.
+  /// Sets who may enter it. A file system that refuses is a warning.
   void set_mode(std::filesystem::perms mode) const;
 
-  /// A RunDirectoryLost if the locked directory was renamed or removed, or its lock file removed or replaced: to be called before each write. A
-  /// SystemError if that cannot be told now. From any thread.
+  /// A RunDirectoryLost if the locked directory was renamed or removed, or its lock file removed or replaced. A SystemError if that cannot
+  /// be told now. Call it before each write, from any thread.
   void expect_held() const;
 
   /// Whether it holds nothing but what a start of ours leaves that never came to an epoch's end or a checkpoint; so does one that is not there.
@@ -53,7 +53,7 @@ class RunDirectory {
   /// Otherwise the Error (kUsage) of create().
   void expect_untrained() const;
 
-  /// A line with date and time at the end of log.txt; none where the directory is lost.
+  /// Appends a line with date and time to log.txt, unless the directory is lost.
   void log(const std::string& line) const;
 
  private:

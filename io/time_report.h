@@ -37,9 +37,9 @@ std::vector<StepProfile> gather_profiles(const StepProfile& own, const World& wo
 /// What the kernel says about the time for which a rank had no core.
 struct CoreEvidence {
   double quota = 0;                          ///< of its cgroup or a parent, in cores; 0: none
-  std::string group;                         ///< that sets the quota
-  std::int64_t periods = 0, throttled = 0;   ///< of the training, as cpu.stat counts them
-  std::string rival;                         ///< a process of another job that is bound to the same cores ("pid 4242 (lockstep)"); "": none known
+  std::string group;                         ///< the cgroup that sets the quota
+  std::int64_t periods = 0, throttled = 0;   ///< enforcement periods during training, and those that were throttled (cpu.stat)
+  std::string rival;  ///< a process of another job that is bound to the same cores ("pid 4242 (lockstep)"); "": none known
 };
 /// All ranks' evidence, on every rank. Collective.
 std::vector<CoreEvidence> gather_evidence(const CoreEvidence& own, const World& world);

@@ -36,7 +36,14 @@ bool finite_loss(const FitState& state) {
 
 CheckpointCallback::CheckpointCallback(const RunConfig& config, const RunDirectory& directory, StatusBoard& board, const History& before,
                                        CheckpointState constant, const DataIdentity& data)
-    : config_(config), directory_(directory), board_(board), before_(before), constant_(std::move(constant)), data_(data), keep_(keep_of(config)), samples_(constant_.samples) {}
+    : config_(config),
+      directory_(directory),
+      board_(board),
+      before_(before),
+      constant_(std::move(constant)),
+      data_(data),
+      keep_(keep_of(config)),
+      samples_(constant_.samples) {}
 
 std::optional<double> CheckpointCallback::seconds() const {
   if (!constant_.seconds) return {};
@@ -81,7 +88,9 @@ void CheckpointCallback::make_writer(const FitState& state) {
     if (!lost()) warn(what);
     board_.checkpoint_failed(what);
   };
-  writer_ = std::make_unique<CheckpointWriter>(directory_.path().string(), *state.model, CheckpointWriter::Options{.keep = keep_, .before_write = [this] { directory_.expect_held(); }}, std::move(events));
+  writer_ = std::make_unique<CheckpointWriter>(
+      directory_.path().string(), *state.model,
+      CheckpointWriter::Options{.keep = keep_, .before_write = [this] { directory_.expect_held(); }}, std::move(events));
 }
 
 void CheckpointCallback::warn(const std::string& what) const {

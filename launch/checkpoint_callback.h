@@ -16,8 +16,9 @@ namespace lockstep {
 /// Rank 0: writes checkpoints as the configuration says, when asked for through the board, and when training is stopped; tells the board. A
 /// failure is a warning, training goes on.
 ///
-/// One that falls due (by steps, by time, on request) while another is still being written is taken after the first step at which the writer
-/// is free, and one that falls due before large data sets have been compared (DataIdentity), when they have been. At the end of an epoch, at a stop and at the end training waits for the writer instead: these states are not passed over.
+/// One that falls due (by steps, by time, on request) while another is still being written is taken after the first step at which the
+/// writer is free. One that falls due before large data sets have been compared (DataIdentity) is taken when they have been. At the end of
+/// an epoch, at a stop and at the end training waits for the writer instead: these states are not passed over.
 class CheckpointCallback final : public Callback {
  public:
   /// `before`: history of the run that this one resumes; `constant`: what all checkpoints of the run say alike of bits and rows;
@@ -34,7 +35,8 @@ class CheckpointCallback final : public Callback {
 
   /// Why the newest state that was to be saved is on no disk; empty if it is. After the training.
   std::string failure() const { return writer_ ? writer_->failure() : ""; }
-  /// Rows of all ranks and seconds of training so far, over all starts of the run; empty if a checkpoint of an earlier Lockstep does not tell.
+  /// Rows of all ranks and seconds of training so far, over all starts of the run; empty if a checkpoint of an earlier Lockstep does not
+  /// tell.
   std::optional<std::int64_t> samples() const { return samples_; }
   std::optional<double> seconds() const;
 

@@ -13,11 +13,11 @@ namespace lockstep {
 /// A command in a process group of its own, so that Ctrl-C at the terminal reaches it only as this program passes it on.
 class ChildProcess {
  public:
-  /// What becomes of its output: it goes nowhere, or to this program, which reads it at all times and prints it.
+  /// Where its output goes: nowhere, or through this program, which reads it at all times and prints it.
   enum class Prints { nothing, through_us };
   /// A program that cannot be run says so and ends with kUsage. One that prints through us gets SIGUSR1 when this process dies.
   ChildProcess(const std::vector<std::string>& words, Prints prints);
-  /// Kills it if it still runs. One that was killed is an mpirun, whose left-overs are cleared.
+  /// Kills it if it still runs. If it was killed, removes what it has left as an mpirun (clear_left_overs).
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;

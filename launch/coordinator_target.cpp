@@ -56,10 +56,16 @@ void CoordinatorTarget::declare(CLI::App& command) {
 
 /// Options that contradict each other or the target.
 void CoordinatorTarget::check() const {
-  if (insecure && !certificate_file.empty()) throw Error("--insecure does without the certificate that --certificate gives; leave one of them out", kUsage);
+  if (insecure && !certificate_file.empty()) {
+    throw Error("--insecure does without the certificate that --certificate gives; leave one of them out", kUsage);
+  }
   if (is_address(target)) return;
-  for (const auto& [option, given] : {std::pair{"--token-file", !token_file.empty()}, {"--certificate", !certificate_file.empty()}, {"--insecure", insecure}}) {
-    if (given) throw Error(std::string(option) + " goes with HOST:PORT; " + target + " is taken for a run directory, which holds what is needed", kUsage);
+  for (const auto& [option, given] :
+       {std::pair{"--token-file", !token_file.empty()}, {"--certificate", !certificate_file.empty()}, {"--insecure", insecure}}) {
+    if (given) {
+      throw Error(std::string(option) + " goes with HOST:PORT; " + target + " is taken for a run directory, which holds what is needed",
+                  kUsage);
+    }
   }
 }
 

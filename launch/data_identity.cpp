@@ -38,7 +38,9 @@ bool DataIdentity::read() const noexcept {
 void DataIdentity::expect(Before before) {
   before_ = std::make_unique<const Before>(std::move(before));
   if (before_->texts.empty()) {
-    warn("the checkpoint does not say what its data held: it was written by an earlier version, or at a stop before they had been read once. Whether they have changed is not known");
+    warn(
+        "the checkpoint does not say what its data held: it was written by an earlier version, or at a stop before they had been read "
+        "once. Whether they have changed is not known");
   }
   for (const auto& [name, text] : known_) check(name);
 }
@@ -48,12 +50,16 @@ void DataIdentity::check(const std::string& name) const {
   const auto found = before_->texts.find(name);
   const std::string& now = known_.at(name);
   if (found == before_->texts.end() || found->second == now) return;
-  const std::string change = fmt::format("the checkpoint was made with {} data of {}, but {} now holds {}", name, found->second, places_.at(name), now);
+  const std::string change =
+      fmt::format("the checkpoint was made with {} data of {}, but {} now holds {}", name, found->second, places_.at(name), now);
   if (name == "training" && before_->middle) {
     throw Error(change + "; it stands in the middle of an epoch, so resume with the same; between epochs this may change", kUsage);
   }
   if (name == "training" && before_->same_run) {
-    throw Error(fmt::format("{}; --continue goes on with the same data only, so give another --run-dir (--resume {} takes other data from here on)", change, before_->run_dir), kUsage);
+    throw Error(
+        fmt::format("{}; --continue goes on with the same data only, so give another --run-dir (--resume {} takes other data from here on)",
+                    change, before_->run_dir),
+        kUsage);
   }
   warn(change);
 }

@@ -9,11 +9,12 @@
 
 namespace lockstep {
 
-/// What the data sets of a run hold, by content (DataDigest): the same on all hosts, kept in checkpoints, compared with the checkpoint that the run
-/// goes on from.
+/// Compares the content of a run's data sets (DataDigest) between hosts, and with the checkpoint that the run goes on from. Checkpoints
+/// store it.
 ///
-/// Data sets within data.memory are read before the first step. Larger ones are read beside the training, at a low priority, and compared before
-/// the first checkpoint: one within an epoch is put off until then, the end of the epoch waits, and one at a stop is written without their digest.
+/// Data sets within data.memory are read before the first step. Larger ones are read in the background, at low priority, and compared
+/// before the first checkpoint. A checkpoint within an epoch is put off until then, and the end of an epoch waits. A checkpoint at a stop
+/// does not wait: it is written without their digest.
 class DataIdentity final : public Callback {
  public:
   explicit DataIdentity(const World& world) : world_(world) {}
@@ -21,20 +22,22 @@ class DataIdentity final : public Callback {
   /// `name`: "training", "validation", "test". Hosts whose rows differ are an AgreedError. Collective.
   void add(const std::string& name, const Hdf5Dataset& data);
 
-  /// How a difference to the checkpoint is taken.
+  /// The checkpoint's data, and whether a difference is an error.
   struct Before {
     std::map<std::string, std::string> texts;  ///< as known() was when the checkpoint was written
-    bool middle = false;     ///< of an epoch: other training rows are an Error (kUsage)
-    bool same_run = false;   ///< --continue in the run's own directory: as well; the message names it
-    std::string run_dir;
+    bool middle = false;     ///< in the middle of an epoch: other training rows are an Error (kUsage)
+    bool same_run = false;   ///< --continue in the run's own directory: other training rows are an Error (kUsage)
+    std::string run_dir;     ///< for its message
   };
-  /// On every rank, with the same. What is known by now is compared at once, the rest when it is; a warning of rank 0 where a difference is none.
+  /// Compares with the checkpoint: data sets that are known at once, others as soon as they are. A difference that is no Error is a warning
+  /// of rank 0. Call it on every rank with equal arguments; not collective.
   void expect(Before before);
 
   /// Content of the data sets by name, as far as it is known.
   const std::map<std::string, std::string>& known() const { return known_; }
-  /// Whether all have been compared, or this rank has read its part of those that have not.
+  /// Whether this rank has read its part of all data sets.
   bool read() const noexcept;
+  /// Whether all data sets have been compared.
   bool compared() const { return unread_.empty(); }
 
   void on_checkpoint(const FitState& state) override;

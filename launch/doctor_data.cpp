@@ -105,7 +105,8 @@ Verdict judge_data(const Case& facts) {
   }
   Verdict verdict{"every rank can read the configuration's data, in the order it will"};
   for (const auto& [why, ranks] : failed) {
-    verdict.problem(ranks, why, "lockstep train ends with this message.", "what the message says; data.*.file in the configuration, or --data, is a path that every host sees");
+    verdict.problem(ranks, why, "lockstep train ends with this message.",
+                    "what the message says; data.*.file in the configuration, or --data, is a path that every host sees");
   }
   if (!facts.of(0).contains("rows")) return verdict;
   judge_chunks(facts.of(0)["reading"], facts.ranks(), verdict);

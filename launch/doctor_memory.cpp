@@ -171,7 +171,9 @@ Json probe_limits(const Examination& examination) {
 Verdict judge_limits(const Case& facts) {
   Verdict verdict{"open files, threads, address space, locked memory, core dumps"};
   for (const auto& [text, ranks] : facts.by("denied")) {
-    if (!text.empty()) verdict.problem(ranks, text, "A run ends with this message before its first step.", "what the message says; before the launcher");
+    if (!text.empty()) {
+      verdict.problem(ranks, text, "A run ends with this message before its first step.", "what the message says; before the launcher");
+    }
   }
   std::vector<int> locked, dumps;
   for (int rank = 0; rank < facts.ranks(); ++rank) {

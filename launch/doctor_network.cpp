@@ -215,9 +215,11 @@ Verdict judge_ports(const Case& facts) {
   if (ranks.empty()) return verdict;
   const bool one_host = facts.hosts().size() == 1;
   verdict.warning(ranks, fmt::format("MPI listens on {}", facts.of(ranks.front())["open"].get<std::string>()),
-                  "Whoever can reach these ports, other users of the host too, can stop the job with one byte: MPI waits for more of it. btl_tcp_if_include does not close them.",
+                  "Whoever can reach these ports, other users of the host too, can stop the job with one byte: MPI waits for more of it. "
+                  "btl_tcp_if_include does not close them.",
                   one_host ? "mpirun --mca btl ^tcp,ofi (srun: export OMPI_MCA_btl=^tcp,ofi): ranks of one host need no network"
-                           : "mpirun --mca btl_tcp_port_min_v4 20000 --mca btl_tcp_port_min_v6 20000, and a firewall that lets only the job's hosts reach ports from 20000 on");
+                           : "mpirun --mca btl_tcp_port_min_v4 20000 --mca btl_tcp_port_min_v6 20000, and a firewall that lets only the "
+                             "job's hosts reach ports from 20000 on");
   return verdict;
 }
 
@@ -245,7 +247,10 @@ Verdict judge_proxy(const Case& facts) {
 }  // namespace
 
 const std::vector<Check>& doctor_network() {
-  static const std::vector<Check> checks{{"hosts", probe_hosts, judge_hosts}, {"network", probe_network, judge_network}, {"ports", probe_ports, judge_ports}, {"proxy", probe_proxy, judge_proxy}};
+  static const std::vector<Check> checks{{"hosts", probe_hosts, judge_hosts},
+                                         {"network", probe_network, judge_network},
+                                         {"ports", probe_ports, judge_ports},
+                                         {"proxy", probe_proxy, judge_proxy}};
   return checks;
 }
 

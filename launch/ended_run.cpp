@@ -54,7 +54,8 @@ void read_history(const fs::path& path, Status& status) {
   const std::vector<std::string> keys = fields(names), values = fields(last);
   for (std::size_t i = 0; i < keys.size() && i < values.size(); ++i) {
     const double value = std::strtod(values[i].c_str(), nullptr);
-    keys[i] == "epoch" ? void(status.progress.epoch = static_cast<std::int64_t>(value) + 1) : void(status.metrics.emplace_back(keys[i], value));
+    keys[i] == "epoch" ? void(status.progress.epoch = static_cast<std::int64_t>(value) + 1)
+                       : void(status.metrics.emplace_back(keys[i], value));
   }
 }
 
@@ -126,11 +127,11 @@ std::optional<EndedRun> ended_run(const fs::path& run_dir) {
   }
   // What an earlier, finished start has left in the directory is not this one's result.
   if (status.phase == Phase::finished) read_result(object_in(run_dir / "result.json"), status);
-  const std::int64_t global = checkpoints.empty() ? status.progress.global_step : std::max(status.progress.global_step, checkpoints.back().step);
-  status.progress.global_step = global;
+  if (!checkpoints.empty()) status.progress.global_step = std::max(status.progress.global_step, checkpoints.back().step);
   if (status.phase == Phase::finished) return run;
   run.go_on = checkpoints.empty() ? "it has left no checkpoint to go on from"
-                                  : fmt::format("its last checkpoint is {}; go on with: lockstep train --resume {}", checkpoints.back().path, run_dir.string());
+                                  : fmt::format("its last checkpoint is {}; go on with: lockstep train --resume {}",
+                                                checkpoints.back().path, run_dir.string());
   return run;
 }
 

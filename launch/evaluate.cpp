@@ -42,7 +42,9 @@ void evaluate(const EvaluateArguments& arguments, const World& world) {
 void add_evaluate(CLI::App& app) {
   auto arguments = std::make_shared<EvaluateArguments>();
   CLI::App* command = app.add_subcommand("evaluate", "Loss and metrics of a trained model on a data set");
-  command->add_option("model", arguments->model, "RUN_DIR (its newest checkpoint), a checkpoint (RUN_DIR/checkpoints/step-...) or MODEL.keras")->required();
+  command
+      ->add_option("model", arguments->model, "RUN_DIR (its newest checkpoint), a checkpoint (RUN_DIR/checkpoints/step-...) or MODEL.keras")
+      ->required();
   command->add_option("--data", arguments->data, "Data file (default: the run's; see --group)");
   command->add_option("--group", arguments->group, "Group of the data file (default: test; of a run without test rows, its validation or else its training rows)");
   command->add_flag("--json", arguments->json, "Print as JSON, with all digits");

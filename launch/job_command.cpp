@@ -105,7 +105,10 @@ void JobCommand::read_train() {
   if (!run_dir_.empty() || resume.empty()) return;
   run_dir_ = resume;
   if (!run_dir_of(resume).empty() || is_checkpoint(resume)) {
-    throw Error("launch: " + resume + " is a checkpoint, which every start would begin from again; give its run directory, or --run-dir DIR for a run that goes on from it", kUsage);
+    throw Error("launch: " + resume +
+                    " is a checkpoint, which every start would begin from again; give its run directory, or --run-dir DIR for a run that "
+                    "goes on from it",
+                kUsage);
   }
 }
 

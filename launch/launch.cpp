@@ -88,7 +88,8 @@ std::optional<Fault> Supervisor::fault() const {
     expect_regular_file(fault_file().string());
     std::ifstream file(fault_file());
     const nlohmann::json json = nlohmann::json::parse(file);
-    return Fault{json.value("step", std::int64_t{-1}), fmt::format("[rank {} on {}] {}", json.value("rank", 0), json.value("host", ""), json.value("message", ""))};
+    return Fault{json.value("step", std::int64_t{-1}),
+                 fmt::format("[rank {} on {}] {}", json.value("rank", 0), json.value("host", ""), json.value("message", ""))};
   } catch (const std::exception&) {  // there is none, or what stands there is none
     return std::nullopt;
   }
@@ -231,9 +232,11 @@ void add_launch(CLI::App& app) {
   launch->footer(
       "Example:\n"
       "  lockstep launch --max-restarts 5 -- mpirun --host a:4,b:4 lockstep train configs/fashion_mnist.yaml --run-dir runs/long\n"
-      "\nHosts of --host or --hostfile on which nothing can be started any more are left out. Two failures at the same step end it, and one\n"
+      "\nHosts of --host or --hostfile on which nothing can be started any more are left out. Two failures at the same step end it, and "
+      "one\n"
       "before any rank has come to train: a wrong program, option or file. SIGUSR1, SIGTERM, SIGHUP, SIGXCPU and\n"
-      "Ctrl-C ask the job for a checkpoint and its end; a second signal ends the ranks at once, a third kills the job. A terminal or pipe that\n"
+      "Ctrl-C ask the job for a checkpoint and its end; a second signal ends the ranks at once, a third kills the job. A terminal or pipe "
+      "that\n"
       "nobody reads does not hold the job up. Exit code: the job's; 75, after a signal, is passed on.");
   launch->callback([options] { throw Exit{Supervisor(*options)()}; });
 }

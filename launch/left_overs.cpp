@@ -39,7 +39,8 @@ std::optional<std::uint32_t> job_number(const std::string& text, int base) {
   return error == std::errc() && end != text.data() && *end == '.' ? std::optional(number) : std::nullopt;
 }
 
-/// Segments are called vader_segment.HOST.UID.JOB.RANK, and osc_sm.HOST.JOB... while ranks share out a window; the upper half of JOB is what all jobs of one mpirun have in common.
+/// Segments are called vader_segment.HOST.UID.JOB.RANK, and osc_sm.HOST.JOB... while ranks create a window. All jobs of one mpirun have the
+/// upper half of JOB in common.
 void remove_shared_memory(std::uint32_t mpirun, const std::string& host) {
   std::error_code none;
   for (const std::string& start : {fmt::format("vader_segment.{}.{}.", host, geteuid()), fmt::format("sm_segment.{}.{}.", host, geteuid()),
@@ -63,7 +64,8 @@ void clear_left_overs(pid_t pid) {
   if (const std::size_t dot = name.find('.'); dot != std::string::npos) hosts.push_back(name.substr(0, dot));
   for (const std::string& host : hosts) {
     // Open MPI 4 and 5
-    for (const std::string& folder : {fmt::format("ompi.{}.{}/pid.{}", host, geteuid(), pid), fmt::format("prte.{}.{}/dvm.{}", host, geteuid(), pid)}) {
+    for (const std::string& folder :
+         {fmt::format("ompi.{}.{}/pid.{}", host, geteuid(), pid), fmt::format("prte.{}.{}/dvm.{}", host, geteuid(), pid)}) {
       const fs::path session = temporary() / folder;
       if (!is_own(session.parent_path()) || !is_own(session)) continue;
       std::string contact;  // "828047360.0;tcp://..."

@@ -37,8 +37,8 @@ int ended(int code, int reason = 0) {
   return code == kOk ? kFailed : code;
 }
 
-/// Every rank of a job reads the same command line: one of them tells what is wrong with it. All other commands tell it wherever they are started, also
-/// from a shell inside a task of a batch system, whose environment names a rank.
+/// Every rank of a job reads the same command line: one of them tells what is wrong with it. All other commands tell it wherever they are
+/// started, also from a shell inside a task of a batch system, whose environment names a rank.
 bool tells_errors(const std::string& command) {
   constexpr std::array kOnRanks{"train", "evaluate", "predict", "bench", "doctor"};
   if (std::find(kOnRanks.begin(), kOnRanks.end(), command) == kOnRanks.end() || launcher_rank() == 0) return true;

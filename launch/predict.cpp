@@ -195,7 +195,9 @@ void predict(const PredictArguments& arguments, const World& world) {
 void add_predict(CLI::App& app) {
   auto arguments = std::make_shared<PredictArguments>();
   CLI::App* command = app.add_subcommand("predict", "A trained model's answers for the rows of a data set");
-  command->add_option("model", arguments->model, "RUN_DIR (its newest checkpoint), a checkpoint (RUN_DIR/checkpoints/step-...) or MODEL.keras")->required();
+  command
+      ->add_option("model", arguments->model, "RUN_DIR (its newest checkpoint), a checkpoint (RUN_DIR/checkpoints/step-...) or MODEL.keras")
+      ->required();
   command->add_option("--data", arguments->data, "Data file (default: the run's; see --group)");
   command->add_option("--group", arguments->group, "Group of the data file (default: test; of a run without test rows, its validation or else its training rows)");
   command->add_option("--rows", arguments->rows, "Only rows FIRST:LAST, e.g. 0:3");

@@ -21,7 +21,9 @@ void check_rank_limits(int ranks, int threads, bool coordinator) {
 double shared_model_bytes(Sequential& model, std::int64_t batch_size, std::size_t ranks) {
   double parameters = 0, widths = static_cast<double>(elements(model.input_shape()));
   for (const WeightView& weight : model.weights()) parameters += static_cast<double>(weight.values.size());
-  for (std::size_t layer = 0; layer < model.layers().size(); ++layer) widths += 2 * static_cast<double>(elements(model.output_shape(layer)));
+  for (std::size_t layer = 0; layer < model.layers().size(); ++layer) {
+    widths += 2 * static_cast<double>(elements(model.output_shape(layer)));
+  }
   return 4 * (parameters * (static_cast<double>(ranks) + 1) + widths * static_cast<double>(batch_size));
 }
 

@@ -124,8 +124,8 @@ std::vector<std::string> ended_table(const Status& status, std::size_t width) {
   const RunInfo& run = status.run;
   std::vector<std::string> lines{fmt::format("{}: {} ({})", run.name, phase_name(status.phase), status.reason), "run dir  " + run.run_dir};
   if (run.ranks > 0) {
-    lines.push_back(fmt::format("ranks    {} on {} host{}, {} thread{} each, allreduce {}", run.ranks, run.hosts, run.hosts == 1 ? "" : "s", run.threads,
-                                run.threads == 1 ? "" : "s", run.allreduce));
+    lines.push_back(fmt::format("ranks    {} on {} host{}, {} thread{} each, allreduce {}", run.ranks, run.hosts, run.hosts == 1 ? "" : "s",
+                                run.threads, run.threads == 1 ? "" : "s", run.allreduce));
   }
   lines.push_back(fmt::format("epoch    {}{}", status.progress.epoch, run.epochs > 0 ? fmt::format("/{}", run.epochs) : ""));
   lines.push_back(fmt::format("step     {}", status.progress.global_step));
@@ -133,7 +133,9 @@ std::vector<std::string> ended_table(const Status& status, std::size_t width) {
   if (status.samples_per_second) lines.push_back(fmt::format("rate     {} samples/s", rate(status.samples_per_second)));
   if (status.elapsed > 0) lines.push_back("time     elapsed " + duration(status.elapsed));
   lines.push_back(fmt::format("saved    {} checkpoint{}", status.checkpoints, status.checkpoints == 1 ? "" : "s"));
-  for (const RankStatus& rank : status.ranks) lines.push_back(fmt::format("rank     {:>4}  {}  pid {}  {} MB", rank.rank, rank.host, rank.pid, rank.rss_bytes / 1'000'000));
+  for (const RankStatus& rank : status.ranks) {
+    lines.push_back(fmt::format("rank     {:>4}  {}  pid {}  {} MB", rank.rank, rank.host, rank.pid, rank.rss_bytes / 1'000'000));
+  }
   for (std::string& line : lines) line = plain(line, width);
   return lines;
 }

@@ -13,9 +13,12 @@ void add_train(CLI::App& app) {
   auto arguments = std::make_shared<TrainArguments>();
   CLI::App* train = app.add_subcommand("train", "Train a model as a configuration describes it, alone or on the ranks of mpirun or srun");
   train->add_option("config", arguments->config, "Configuration (YAML); configs/ has examples with every key explained");
-  train->add_option("--resume", arguments->resume, "Go on with the run in this directory from its newest checkpoint that is whole and without NaN, on any\nnumber of ranks; or "
-                    "from its checkpoint with this path (RUN_DIR/checkpoints/step-...). With --run-dir DIR it\ngoes on there and leaves this one as it is; a copy of a checkpoint "
-                    "alone can be resumed so, too");
+  train->add_option(
+      "--resume", arguments->resume,
+      "Go on with the run in this directory from its newest checkpoint that is whole and without NaN, on any\nnumber of ranks; or "
+      "from its checkpoint with this path (RUN_DIR/checkpoints/step-...). With --run-dir DIR it\ngoes on there and leaves this one as it "
+      "is; a copy of a checkpoint "
+      "alone can be resumed so, too");
   train->add_option("--set", arguments->sets, "Override a key of the configuration: --set training.epochs=3")->type_name("KEY=VALUE")->take_all();
   train->add_option("--data", arguments->data, "Data file for training, validation and test instead of the configuration's");
   train->add_option("--epochs", arguments->epochs, "Number of epochs")->check(at_least(1));
@@ -23,7 +26,8 @@ void add_train(CLI::App& app) {
   train->add_option("--seed", arguments->seed, "Seed of initial weights, shuffling and dropout")->check(at_least(0));
   train->add_option("--run-dir", arguments->run_dir, "Directory for the run's files; must not exist or not hold a training yet (default: runs/NAME-DATE)");
   train->add_flag("--continue", arguments->goes_on,
-                  "Go on with the run in --run-dir from its newest whole checkpoint; start it there if it has none yet (with --resume: from that one). The\nsame command starts a "
+                  "Go on with the run in --run-dir from its newest whole checkpoint; start it there if it has none yet (with --resume: "
+                  "from that one). The\nsame command starts a "
                   "run and resumes it after whatever ended it");
   train->add_option("--allreduce", arguments->allreduce, "How gradients are summed over ranks: auto (measured), shared (one host), ring, halving-doubling,\nrecursive-doubling, mpi");
   train->add_option("--exchange", arguments->exchange, "What ranks exchange: auto, factors (activations and deltas of Dense layers), gradients");

@@ -126,7 +126,8 @@ Scores TrainingRun::test_scores() {
   try {
     return model_->evaluate(*test_, world_);
   } catch (const AgreedError& error) {
-    throw AgreedError("training is over, " + (path_ / "model.keras").string() + " and result.json are written, but the test data cannot be scored: " + error.what(),
+    throw AgreedError("training is over, " + (path_ / "model.keras").string() +
+                          " and result.json are written, but the test data cannot be scored: " + error.what(),
                       error.exit_code(), error.failing_rank(), error.failing_host());
   }
 }

@@ -47,7 +47,9 @@ void expect_never_saved(const std::string& run_dir, std::int64_t every_epochs) {
   if (const std::string file = run_dir + "/history.csv"; path_exists(file)) {
     const std::string text = read_file(file);
     const std::int64_t epochs = std::count(text.begin(), text.end(), '\n') - 1;
-    if (every_epochs > 0 && epochs > 2 * every_epochs) evidence = fmt::format("history.csv tells of {} epochs", epochs);  // the second waits for the first
+    if (every_epochs > 0 && epochs > 2 * every_epochs) {
+      evidence = fmt::format("history.csv tells of {} epochs", epochs);  // the second waits for the first
+    }
   }
   for (const char* name : {"model.keras", "result.json"}) {
     if (path_exists(run_dir + "/" + name)) evidence = std::string(name) + " is there";
@@ -59,9 +61,11 @@ void expect_never_saved(const std::string& run_dir, std::int64_t every_epochs) {
     }
   }
   if (evidence.empty()) return;
-  throw Error(fmt::format("{0} holds no checkpoint to go on from, although it has trained ({1}); is {0}/checkpoints on a file system that is not mounted? Bring it back, "
-                          "or start anew in another directory",
-                          run_dir, evidence));
+  throw Error(
+      fmt::format("{0} holds no checkpoint to go on from, although it has trained ({1}); is {0}/checkpoints on a file system that is not "
+                  "mounted? Bring it back, "
+                  "or start anew in another directory",
+                  run_dir, evidence));
 }
 
 template <class Value>
@@ -86,7 +90,9 @@ ResumeSource::ResumeSource(const TrainArguments& arguments) : run_dir(run_dir_of
     checkpoint = arguments.resume;
   } else if (is_checkpoint(arguments.resume)) {
     checkpoint = arguments.resume;
-    if (arguments.run_dir.empty()) throw Error(checkpoint + " is a checkpoint outside a run directory; give --run-dir DIR for the run that goes on from it", kUsage);
+    if (arguments.run_dir.empty()) {
+      throw Error(checkpoint + " is a checkpoint outside a run directory; give --run-dir DIR for the run that goes on from it", kUsage);
+    }
   } else {
     run_dir = arguments.resume;
   }
@@ -96,7 +102,9 @@ ResumeSource::ResumeSource(const TrainArguments& arguments) : run_dir(run_dir_of
 
 std::filesystem::path ResumeSource::config() const {
   const bool run_is_there = !run_dir.empty() && path_exists(run_dir + "/config.yaml");
-  if (branches && !checkpoint.empty() && (!run_is_there || path_exists(checkpoint + "/config.yaml"))) return checkpoint_run_config(checkpoint);
+  if (branches && !checkpoint.empty() && (!run_is_there || path_exists(checkpoint + "/config.yaml"))) {
+    return checkpoint_run_config(checkpoint);
+  }
   return RunDirectory::open(run_dir).config();
 }
 
@@ -158,8 +166,10 @@ void TrainingRun::expect_epochs_left(bool branches) const {
   const std::int64_t asked = config_.fit.epochs;
   if (state.epoch < asked) return;
   if (state.epoch > asked || state.step_in_epoch > 0) {
-    throw Error(fmt::format("{} is beyond the {} epochs that are asked for: it has done {}{}; ask for more by --epochs, or start a run of {} in another directory", from_->path,
-                            asked, state.epoch, state.step_in_epoch > 0 ? fmt::format(" and {} steps of the next", state.step_in_epoch) : "", asked),
+    throw Error(fmt::format("{} is beyond the {} epochs that are asked for: it has done {}{}; ask for more by --epochs, or start a run of "
+                            "{} in another directory",
+                            from_->path, asked, state.epoch,
+                            state.step_in_epoch > 0 ? fmt::format(" and {} steps of the next", state.step_in_epoch) : "", asked),
                 kUsage);
   }
   if (!branches && (arguments_.goes_on || !result_is_kept(directory_->path(), asked))) return;
@@ -180,7 +190,9 @@ void TrainingRun::resume() {
   std::error_code neither_is_there;
   const bool same_run = leads() && arguments_.goes_on && std::filesystem::equivalent(run_dir_of(from_->path), path_, neither_is_there);
   const bool continues = world_.broadcast(same_run ? "same" : "") == "same";
-  const auto before = [&](const CheckpointState& state) { return DataIdentity::Before{state.data, state.step_in_epoch > 0, continues, path_.string()}; };
+  const auto before = [&](const CheckpointState& state) {
+    return DataIdentity::Before{state.data, state.step_in_epoch > 0, continues, path_.string()};
+  };
   std::string text;
   world_.agree([&] {
     if (!leads()) return;

@@ -147,7 +147,9 @@ void TrainingRun::make_directory() {
       directory_->lock();
       if (!arguments_.goes_on) directory_->expect_untrained();
     }
-    if (config_.run_dir_mode || directory_->untrained()) directory_->set_mode(config_.run_dir_mode.value_or(std::filesystem::perms::owner_all));
+    if (config_.run_dir_mode || directory_->untrained()) {
+      directory_->set_mode(config_.run_dir_mode.value_or(std::filesystem::perms::owner_all));
+    }
     if (!resumes_) write_text_file(directory_->config(), config_.yaml);
   });
   path_ = world_.broadcast(leads() ? directory_->path().string() : "");
@@ -251,7 +253,9 @@ void TrainingRun::run() {
     train();
   } catch (const std::exception& error) {
     const auto* const refusal = dynamic_cast<const Error*>(&error);  // of large data, which are known only now
-    if (!config_before.empty() && !identity_->compared() && refusal != nullptr && refusal->exit_code() == kUsage) restore_config(config_before);
+    if (!config_before.empty() && !identity_->compared() && refusal != nullptr && refusal->exit_code() == kUsage) {
+      restore_config(config_before);
+    }
     board_.finish(Phase::failed, error.what());
     if (leads()) directory_->log(std::string("failed: ") + error.what());
     throw;
@@ -263,7 +267,10 @@ void TrainingRun::check_limits() {
   world_.agree([&] {
     check_rank_limits(world_.size(), config_.fit.threads, config_.coordinator);
     const int ranks = world_.local_size();
-    if (ranks > 1) check_shared_memory(shared_model_bytes(*model_, config_.fit.batch_size, static_cast<std::size_t>(ranks)), fmt::format("a model on {} ranks of a host", ranks));
+    if (ranks > 1) {
+      check_shared_memory(shared_model_bytes(*model_, config_.fit.batch_size, static_cast<std::size_t>(ranks)),
+                          fmt::format("a model on {} ranks of a host", ranks));
+    }
   });
 }
 

@@ -45,7 +45,7 @@ struct TrainArguments {
   double timeout = 0;
 };
 
-/// What --resume names, and whether --run-dir makes another run of it. Looks at files: for rank 0.
+/// What --resume names, and whether --run-dir branches off from it. Reads files: only for rank 0.
 struct ResumeSource {
   explicit ResumeSource(const TrainArguments& arguments);
   /// The configuration to go on with: the run's, or a named checkpoint's own where the run branches off.
@@ -53,7 +53,7 @@ struct ResumeSource {
 
   std::string run_dir;     ///< empty: a checkpoint outside any run directory
   std::string checkpoint;  ///< empty: the newest one
-  bool branches = false;   ///< the run goes on in the directory of --run-dir; this one is only read
+  bool branches = false;   ///< the new run writes to --run-dir; what --resume names is only read
 };
 
 /// A training run from its configuration (or the run directory to resume) to result.json, on all ranks; the members in the order in which

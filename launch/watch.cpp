@@ -63,6 +63,9 @@ void add_watch(CLI::App& app) {
   command->add_flag("--once", options->once, "show it once and leave");
   command->add_option("--interval", options->interval, "seconds between updates (0.5 on a terminal, else 5)")
       ->check(CLI::Range(0.05, 3600.0));
+  command->footer(
+      "Of a run that has ended it shows the end. Exit code: 0 for a run that has finished or was stopped; 1 for one that has failed or was "
+      "killed.");
   command->callback([options] { watch(*options); });
 }
 

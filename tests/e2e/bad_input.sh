@@ -36,32 +36,39 @@ model:
 training: {loss: sparse_categorical_crossentropy, optimizer: {SGD: {learning_rate: 0.1}}, epochs: 1, batch_size: 10}
 YAML
 for use in train validation test; do
-  refuse 1 "data/label.h5: data set '/train/y', row 70: label 2 is not a class index from 0 to 1" on 2 train rows.yaml --run-dir runs/rows --set "data.$use.file=data/label.h5"
+  refuse 1 "data/label.h5: data set '/train/y', row 70: label 2 is not a class index from 0 to 1" \
+    on 2 train rows.yaml --run-dir runs/rows --set "data.$use.file=data/label.h5"
   [ "$(grep -c 'label 2' refused.txt)" = 1 ] || { cat refused.txt; fail "told more than once"; }
   [ ! -e runs/rows ] || fail "a run directory although the labels of $use are wrong"
 done
 refuse 1 "row 70: label 2 is not a class" "$lockstep" doctor rows.yaml --set data.test.file=data/label.h5
 
-# --- features that are nan: named with row and column in training and validation, in memory and streamed; a training is kept before its test data are scored ---
+# --- features that are nan: named with row and column in training and validation, in memory and streamed; a training is kept before its
+# test data are scored ---
 nan_for_1234_5() { LC_ALL=C sed -i 's/\x00\x50\x9a\x44/\x00\x00\xc0\x7f/g' "data/$1.h5"; }
 table nan a,b,y 1,1234.5,0
 nan_for_1234_5 nan
 for use in train validation; do
-  refuse 1 "data/nan.h5: data set '/train/x', row 70, column 1 is nan" on 2 train rows.yaml --run-dir "runs/nan-$use" --set "data.$use.file=data/nan.h5"
+  refuse 1 "data/nan.h5: data set '/train/x', row 70, column 1 is nan" \
+    on 2 train rows.yaml --run-dir "runs/nan-$use" --set "data.$use.file=data/nan.h5"
 done
 awk 'BEGIN { print "a,b,y"; for (i = 0; i < 100; ++i) print "1234.5,1," i % 2 }' > rows.csv
 "$lockstep" data import csv rows.csv --target y data/nans.h5 > made.txt
 nan_for_1234_5 nans
-refuse 1 "data/nans.h5: data set '/train/x', row " on 2 train rows.yaml --run-dir runs/streamed --set data.train.file=data/nans.h5 --set data.memory=200B
+refuse 1 "data/nans.h5: data set '/train/x', row " \
+  on 2 train rows.yaml --run-dir runs/streamed --set data.train.file=data/nans.h5 --set data.memory=200B
 [ "$(grep -c 'column 0 is nan' refused.txt)" = 1 ] || { cat refused.txt; fail "not told once"; }
 refuse 1 "training is over, runs/kept/model.keras and result.json are written, but the test data cannot be scored: data/nan.h5: data set '/train/x', row 70" \
   on 2 train rows.yaml --run-dir runs/kept --set data.test.file=data/nan.h5
 holds '.[0].ended == "all 1 epochs done" and (.[0].final | has("test") | not)' runs/kept/result.json
 "$lockstep" evaluate runs/kept/model.keras --data data/good.h5 --group train > evaluate.txt || fail "the model that was kept"
 refuse 1 "row 70, column 1 is nan" "$lockstep" evaluate runs/kept --data data/nan.h5 --group train
-"$lockstep" predict runs/kept --data data/nan.h5 --group train --out answers.csv > predicted.txt 2> warned.txt || fail "predict with a row of nan"
-grep -q "for 1 of 100 rows, the first is row 70: .*data/nan.h5: data set '/train/x', row 70, column 1 is nan" warned.txt || { cat warned.txt; fail "the row that gives nan"; }
-"$lockstep" train rows.yaml --run-dir runs/goes-on --set data.train.file=data/nan.h5 --set training.on_nan=continue > nan.txt 2>&1 || { cat nan.txt; fail "on_nan: continue"; }
+"$lockstep" predict runs/kept --data data/nan.h5 --group train --out answers.csv > predicted.txt 2> warned.txt ||
+  fail "predict with a row of nan"
+grep -q "for 1 of 100 rows, the first is row 70: .*data/nan.h5: data set '/train/x', row 70, column 1 is nan" warned.txt ||
+  { cat warned.txt; fail "the row that gives nan"; }
+"$lockstep" train rows.yaml --run-dir runs/goes-on --set data.train.file=data/nan.h5 --set training.on_nan=continue > nan.txt 2>&1 ||
+  { cat nan.txt; fail "on_nan: continue"; }
 
 # --- a file whose name is no text: JSON stays JSON ---
 bytes=$(printf 'g\377.h5')
@@ -78,19 +85,22 @@ on 2 predict runs/nan --rows 5:25 > predicted.txt 2> warned.txt || { cat warned.
 grep -q "warning: the model's output is nan for 20 of 20 rows, the first is row 5:" warned.txt || { cat warned.txt; fail "no warning of nan"; }
 [ "$(grep -c warning: warned.txt)" = 1 ] || { cat warned.txt; fail "told more than once"; }
 
-# --- a damaged list of names (on which HDF5 itself crashes), and a library that crashes while it reads: one message that names the file, exit code 1 ---
+# --- a damaged list of names (on which HDF5 itself crashes), and a library that crashes while it reads: one message that names the file,
+# exit code 1 ---
 heap=$(grep -abo GCOL data/garments.h5 | head -1 | cut -d: -f1)
 cp data/garments.h5 damaged.h5
 printf '\167' | dd of=damaged.h5 bs=1 seek=$((heap + 16)) conv=notrunc status=none  # the number of its first string
 refuse 1 "damaged.h5: attribute 'class_names' of '/': damaged: string 1 is missing in its heap" "$lockstep" data show damaged.h5
-refuse 1 "damaged.h5: attribute 'class_names' of '/': damaged: string 1 is missing in its heap" on 2 train small.yaml --epochs 1 --run-dir runs/damaged --data damaged.h5
+refuse 1 "damaged.h5: attribute 'class_names' of '/': damaged: string 1 is missing in its heap" \
+  on 2 train small.yaml --epochs 1 --run-dir runs/damaged --data damaged.h5
 [ "$(grep -c 'damaged.h5: ' refused.txt)" = 1 ] || { cat refused.txt; fail "told more than once"; }
 if [ -z "${LOCKSTEP_SANITIZE:-}" ]; then  # whose own report follows
   cc -shared -fPIC -o faulty.so "$LOCKSTEP_SOURCE/tests/e2e/faulty_calls.c" -ldl
   crash="data/garments.h5: crashed (SIGSEGV) while reading the description of data set"
   advice='the file is most likely damaged; copy it again or make it anew'
   refuse 1 "lockstep: $crash '/test/x': $advice" env FAULT=hdf5_crashes LD_PRELOAD="$work/faulty.so" "$lockstep" data show data/garments.h5
-  refuse 1 "[rank 0 on $(hostname)] $crash '/train/x': $advice" timeout 100 mpirun --oversubscribe -np 2 -x FAULT=hdf5_crashes -x LD_PRELOAD="$work/faulty.so" "$lockstep" train small.yaml --epochs 1 --run-dir runs/crash
+  refuse 1 "[rank 0 on $(hostname)] $crash '/train/x': $advice" timeout 100 mpirun \
+    --oversubscribe -np 2 -x FAULT=hdf5_crashes -x LD_PRELOAD="$work/faulty.so" "$lockstep" train small.yaml --epochs 1 --run-dir runs/crash
   [ "$(grep -c 'garments.h5: ' refused.txt)" = 1 ] || { cat refused.txt; fail "told more than once"; }
   ! grep -q 'process has ended' refused.txt || { cat refused.txt; fail "the watchdog speaks, too"; }
 fi

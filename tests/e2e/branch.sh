@@ -1,5 +1,5 @@
-# Runs that branch off from a checkpoint of another run, which stays as it is; checkpoints that are resumed without their run directory; options that
-# contradict each other.
+# Runs that branch off from a checkpoint of another run, which stays as it is; checkpoints that are resumed without their run directory;
+# options that contradict each other.
 . "$LOCKSTEP_SOURCE/tests/support/command.sh"
 fail() { echo "FAILED: $*" >&2; [ ! -e out.txt ] || cat out.txt >&2; exit 1; }
 train() { on "$1" train "${@:2}" > out.txt 2>&1; }
@@ -19,7 +19,8 @@ unchanged
 [ "$(digest b)" = "$(digest straight)" ] || fail "the branch has other weights"
 cmp b/history.csv straight/history.csv || fail "the branch has another history"
 grep -q 'epochs: 5' b/config.yaml && grep -q 'every_steps: 50' b/config.yaml || fail "the branch's configuration"
-train 1 --resume a/checkpoints/step-00000050 --run-dir c --epochs 5 --set checkpoint.every_steps=0 || fail "a branch from an older checkpoint"
+train 1 --resume a/checkpoints/step-00000050 --run-dir c --epochs 5 --set checkpoint.every_steps=0 ||
+  fail "a branch from an older checkpoint"
 unchanged
 [ "$(digest c)" = "$(digest straight)" ] || fail "the branch from an older checkpoint has other weights"
 refuse 2 'b exists and is not empty' on 2 train --resume a --run-dir b --epochs 6
@@ -31,9 +32,11 @@ grep -q 'all 3 epochs of a are done' out.txt || fail "the same directory twice i
 # --- one command starts the branch and goes on with it: so does lockstep launch ---
 for again in 1 2; do train 2 --resume a --run-dir d --epochs 4 --continue || fail "a branch with --continue, start $again"; done
 grep -q 'all 4 epochs done before' out.txt || fail "--continue does not look into the branch"
-timeout 200 "$lockstep" launch -- mpirun --oversubscribe -np 2 "$lockstep" train --resume a --run-dir e --epochs 4 > out.txt 2>&1 || fail "launch with a branch"
+timeout 200 "$lockstep" launch -- mpirun --oversubscribe -np 2 "$lockstep" train --resume a --run-dir e --epochs 4 > out.txt 2>&1 ||
+  fail "launch with a branch"
 [ "$(digest d)" = "$(digest e)" ] || fail "launch with a branch ends with other weights"
-refuse 2 'is a checkpoint, which every start would begin from again' "$lockstep" launch -- mpirun -np 2 "$lockstep" train --resume a/checkpoints/step-00000050
+refuse 2 'is a checkpoint, which every start would begin from again' "$lockstep" launch -- mpirun -np 2 \
+  "$lockstep" train --resume a/checkpoints/step-00000050
 unchanged
 
 # --- a checkpoint alone ---
@@ -50,7 +53,8 @@ refuse 1 'away/step-00000050/config.yaml: expected' on 2 train --resume away/ste
 for ask in '--resume a' '--run-dir a --continue'; do
   config=small.yaml
   [ "$ask" = '--resume a' ] && config=
-  refuse 2 'is beyond the 2 epochs that are asked for: it has done 3; ask for more' on 2 train $config $ask --epochs 2 --set checkpoint.every_epochs=0 --set checkpoint.every_steps=50
+  refuse 2 'is beyond the 2 epochs that are asked for: it has done 3; ask for more' on 2 train $config \
+    $ask --epochs 2 --set checkpoint.every_epochs=0 --set checkpoint.every_steps=50
   unchanged
 done
 cp -r a middle && rm middle/result.json middle/model.keras  # as if it had been killed in its second epoch

@@ -137,7 +137,8 @@ finds typo config problem '[]' 'trainin'
 examined absent 1 two small.yaml --set data.train.file=data/none.h5
 finds absent data problem '[0,1]' 'training: data/none.h5'
 ln -s garments.h5 data/hangs.h5
-examined hung 1 env $(faulty open_hangs) mpirun --oversubscribe -np 2 "$lockstep" doctor --json small.yaml --set data.test.file=data/hangs.h5 --timeout 3
+examined hung 1 env $(faulty open_hangs) mpirun --oversubscribe -np 2 \
+  "$lockstep" doctor --json small.yaml --set data.test.file=data/hangs.h5 --timeout 3
 finds hung hang problem '[]' 'no end after 3 s: data: opening data/hangs.h5'
 grep -q 'rank 1 on .*no end after 3 s: data: opening data/hangs.h5' hung.err || { cat hung.err; fail 'the rank that hangs is not named'; }
 examined crumbs 0 two small.yaml --set training.batch_size=8

@@ -17,7 +17,10 @@ stop_run() { kill -- "$run" $flood 2> /dev/null || true; wait "$run" || true; un
 trap stop_run EXIT
 flood=
 alive() { kill -0 "$run" 2> /dev/null || { cat run.txt; fail 'the run ended'; }; }
-until [ -s run/coordinator.json ] && "$lockstep" status run --json 2> /dev/null | jq -e '.phase == "training"' > /dev/null; do alive; sleep 0.1; done
+until [ -s run/coordinator.json ] && "$lockstep" status run --json 2> /dev/null | jq -e '.phase == "training"' > /dev/null; do
+  alive
+  sleep 0.1
+done
 
 client() { "$python" "$LOCKSTEP_SOURCE/tests/interop/service_client.py" "$1" run stubs || fail "the Python client: $1"; }
 client keepalive &
@@ -45,7 +48,8 @@ if [ -n "$grpcurl" ]; then
     grep -q '^service ' grpcurl.txt || { cat grpcurl.txt; fail "no description of $service"; }
   done
   readme=$(sed -n 's/^    \(grpcurl .*\)/\1/p' "$LOCKSTEP_SOURCE/README.md")  # describes everything
-  (PATH=$(dirname "$grpcurl"):$PATH; eval "${readme//RUN_DIR/run}") > grpcurl.txt 2>&1 || { cat grpcurl.txt; fail "the README's command: $readme"; }
+  (PATH=$(dirname "$grpcurl"):$PATH; eval "${readme//RUN_DIR/run}") > grpcurl.txt 2>&1 ||
+    { cat grpcurl.txt; fail "the README's command: $readme"; }
   grep -q '^lockstep.v1.Coordinator is a service' grpcurl.txt || { cat grpcurl.txt; fail "the README's command: $readme"; }
   curl -plaintext "$address" grpc.health.v1.Health/Check
   jq -e '.status == "SERVING"' grpcurl.txt > /dev/null || { cat grpcurl.txt; fail 'not healthy'; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Whoever reads the output of a run, or does not, changes nothing about it: a full pipe, a stopped terminal, | head, a closed descriptor, a full disk. Other
-# commands do with them what Unix tools do.
+# Whoever reads the output of a run, or does not, changes nothing about it: a full pipe, a stopped terminal, | head, a closed descriptor, a
+# full disk. Other commands do with them what Unix tools do.
 set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/command.sh"
 job=
@@ -65,7 +65,9 @@ grep -aqE '^\[[0-9]+ lines are missing here' late.txt || fail 'late: it does not
 fill
 command=$(printf '%q ' timeout -k 5 120 mpirun --oversubscribe -np 2 "$lockstep" train tiny.yaml --epochs 1000 --run-dir runs/terminal)
 script -qec "$command" script.log < /dev/null > unread & job=$!
-until [ "$(cat runs/terminal/logs/*.log 2> /dev/null | grep -c 'ended in good order')" = 2 ]; do kill -0 $job || fail 'terminal: it has ended'; done
+until [ "$(cat runs/terminal/logs/*.log 2> /dev/null | grep -c 'ended in good order')" = 2 ]; do
+  kill -0 $job || fail 'terminal: it has ended'
+done
 cat <&7 > terminal.txt & reader=$!
 code=0; wait $job || code=$?; job=; name=terminal
 kill $reader
@@ -85,7 +87,8 @@ is $code 0; same_as plain
 [ "$(wc -l < runs/all-closed/history.csv)" = 4 ] || fail 'all-closed: history.csv'
 code=0; run full-disk "${train[@]}" > /dev/full 2>&1 || code=$?
 is $code 0; same_as plain
-code=0; mpirun --oversubscribe -np 2 "$lockstep" train tiny.yaml --epochs 1000 --run-dir runs/mpirun-closed >&- || code=$?; name=mpirun-closed
+name=mpirun-closed code=0
+mpirun --oversubscribe -np 2 "$lockstep" train tiny.yaml --epochs 1000 --run-dir runs/mpirun-closed >&- || code=$?
 is $code 0; same_as two
 
 # --- other commands: as Unix tools do ---
@@ -95,7 +98,8 @@ refuse 1 'cannot write all of the output: Bad file descriptor' sh -c '"$0" summa
 refuse 1 'cannot write all of the output: No space left on device' sh -c '"$0" data show data/garments.h5 > /dev/full' "$lockstep"
 for command in 'data show data/garments.h5' 'summary tiny.yaml' '--help'; do
   { code=0; "$lockstep" $command 2> noise.txt || code=$?; echo $code > code.txt; } | true
-  [[ $(cat code.txt) = 0 || $(cat code.txt) = 141 ]] && [ ! -s noise.txt ] || { cat noise.txt; fail "$command | true: exit code $(cat code.txt)"; }
+  [[ $(cat code.txt) = 0 || $(cat code.txt) = 141 ]] && [ ! -s noise.txt ] ||
+    { cat noise.txt; fail "$command | true: exit code $(cat code.txt)"; }
 done
 fill
 timeout 60 "$lockstep" summary tiny.yaml > unread & job=$!

@@ -28,7 +28,8 @@ jq -e 'all(.rank_table[]; .cores == 1 and .threads == 1)' runs/one_core/result.j
 quickstart no_cma "$LOCKSTEP_BIN/deny_cma"
 
 # --- advice rests on what the kernel says ---
-train() { rm -rf runs/advice; timeout 100 "$LOCKSTEP_BIN/lockstep" train configs/quickstart.yaml --epochs 1 --run-dir runs/advice --verbose 0 "$@" > advice.txt 2>&1; }
+train() { rm -rf runs/advice; timeout 100 "$LOCKSTEP_BIN/lockstep" train configs/quickstart.yaml --epochs 1 --run-dir runs/advice \
+  --verbose 0 "$@" > advice.txt 2>&1; }
 says() { grep -qE "$1" advice.txt || { cat advice.txt; fail "not said: $1"; }; }
 sed -i -e 's/rows: \[0, 55000\]/rows: [0, 1100]/; s/rows: \[55000, 60000\]/rows: [1100, 1203]/' configs/quickstart.yaml
 export OMP_NUM_THREADS=8

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Ranks of one host listen nowhere beyond the loopback. Where a user wants TCP, whoever connects and sends one byte is named, and doctor warns of the ports.
+# Ranks of one host listen nowhere beyond the loopback. Where a user wants TCP, whoever connects and sends one byte is named, and doctor
+# warns of the ports.
 set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/command.sh"
 job=

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# SIGUSR1, SIGTERM, SIGINT, SIGHUP and SIGXCPU, to mpirun, to a rank or to lockstep launch, at any time: a checkpoint, exit code 75, and the resumed run
-# ends with the weights of the one that was not interrupted. A second signal: gone at once.
+# SIGUSR1, SIGTERM, SIGINT, SIGHUP and SIGXCPU, to mpirun, to a rank or to lockstep launch, at any time: a checkpoint, exit code 75, and the
+# resumed run ends with the weights of the one that was not interrupted. A second signal: gone at once.
 set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/command.sh"
 job=
@@ -81,7 +81,8 @@ ends 75
 grep -q 'interrupted by SIGUSR1' nohup.txt || { cat nohup.txt; fail 'nohup: SIGHUP was not ignored'; }
 
 # --- lockstep launch passes them on, and its job does not outlive it ---
-launched() { name=$1; timeout -k 5 100 "$lockstep" launch -- mpirun --oversubscribe -np 2 "$lockstep" "${forever[@]}" --run-dir "runs/$1" > "$1.txt" 2>&1 & job=$!; }
+launched() { name=$1; timeout -k 5 100 "$lockstep" launch -- mpirun --oversubscribe -np 2 \
+  "$lockstep" "${forever[@]}" --run-dir "runs/$1" > "$1.txt" 2>&1 & job=$!; }
 launch_of() { ps -o ppid= -p "$(mpirun_of)" | tr -d ' '; }
 for signal in HUP XCPU; do
   launched "launch-$signal"

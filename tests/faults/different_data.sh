@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Hosts with data files of their own, equal in name, size and description, but not in a label: refused before the first step where the rows fit in memory, and before
-# the first checkpoint where they stream. Copies of the same rows, however they are stored, are the same data. A file that is written to while it
-# streams ends the run.
+# Hosts with data files of their own, equal in name, size and description, but not in a label: refused before the first step where the rows
+# fit in memory, and before the first checkpoint where they stream. Copies of the same rows, however they are stored, are the same data. A
+# file that is written to while it streams ends the run.
 set -euo pipefail
 . "$LOCKSTEP_SOURCE/tests/support/fault_hosts.sh"
 fault_hosts 2

@@ -16,20 +16,25 @@ told() {
   [ $rc = 1 ] || [ $rc = 2 ] || { cat told.txt; fail "exit code $rc of $*"; }
   [ "$(grep -cE "$pattern" told.txt)" = 1 ] || { cat told.txt; fail "not told once: $pattern: $*"; }
   [ "$(grep -cE '^(\[rank|lockstep:)' told.txt)" = 1 ] || { cat told.txt; fail "not one message: $*"; }
-  ! grep -qE 'bad_alloc|temporarily unavailable|assertion|terminate called|help file|MPI_ABORT' told.txt || { cat told.txt; fail "a library speaks: $*"; }
+  ! grep -qE 'bad_alloc|temporarily unavailable|assertion|terminate called|help file|MPI_ABORT' told.txt ||
+    { cat told.txt; fail "a library speaks: $*"; }
 }
 
 # --- memory ---
-told 'ulimit -v allows 683.6 MiB of address space, of which .* left; a run with the coordinator .*enabled=false.* ulimit -v unlimited' "ulimit -v 700000; $train"
+told 'ulimit -v allows 683.6 MiB of address space, of which .* left; a run with the coordinator .*enabled=false.* ulimit -v unlimited' \
+  "ulimit -v 700000; $train"
 told 'ulimit -v allows 683.6 MiB of address space' "$two bash -c 'ulimit -v 700000; $train'"
 told 'a model of [0-9]+ parameters and batch 32 needs about .* ulimit -v allows 585.9 MiB of address space, of which .* left \(ulimit -v unlimited\)' \
   "ulimit -v 600000; $train --set coordinator.enabled=false --set model.3.Dense.units=60000"
-(ulimit -v 600000; rm -rf run; $train --set coordinator.enabled=false > small.txt 2>&1) || { cat small.txt; fail 'the option does not help'; }
+(ulimit -v 600000; rm -rf run; $train --set coordinator.enabled=false > small.txt 2>&1) ||
+  { cat small.txt; fail 'the option does not help'; }
 
 # --- files ---
-told 'File too large.*; ulimit -f allows files of 0.1 MiB: ulimit -f unlimited' "ulimit -f 100; $lockstep data make garments new.h5 --train 1000 --test 10"
+told 'File too large.*; ulimit -f allows files of 0.1 MiB: ulimit -f unlimited' \
+  "ulimit -f 100; $lockstep data make garments new.h5 --train 1000 --test 10"
 told 'training is over .*File too large.*ulimit -f allows files of 0.2 MiB: ulimit -f unlimited' "ulimit -f 200; $train"
-told 'ulimit -f allows files of 0.2 MiB, MPI needs one of about 4.5 MiB in /dev/shm; ulimit -f unlimited' "$two bash -c 'ulimit -f 200; $train'"
+told 'ulimit -f allows files of 0.2 MiB, MPI needs one of about 4.5 MiB in /dev/shm; ulimit -f unlimited' \
+  "$two bash -c 'ulimit -f 200; $train'"
 told 'ulimit -n allows 12 open files, about 36 are needed; ulimit -n 4096' "ulimit -n 12; $train"
 told 'ulimit -n allows 30 open files, about 40 are needed; ulimit -n 4096' "$two bash -c 'ulimit -n 30; $train'"
 cat > hold.py <<'PY'
@@ -38,11 +43,13 @@ held = open(sys.argv[1], 'r+b')
 fcntl.flock(held, fcntl.LOCK_EX)
 sys.exit(subprocess.call(sys.argv[2:]))
 PY
-told 'data/garments.h5: another process has it open for writing.*export HDF5_USE_FILE_LOCKING=FALSE' "python3 hold.py data/garments.h5 $train"
+told 'data/garments.h5: another process has it open for writing.*export HDF5_USE_FILE_LOCKING=FALSE' \
+  "python3 hold.py data/garments.h5 $train"
 rm -rf run
 HDF5_USE_FILE_LOCKING=FALSE python3 hold.py data/garments.h5 $train > held.txt 2>&1 || { cat held.txt; fail 'the option does not help'; }
 cc -shared -fPIC -o faulty.so "$LOCKSTEP_SOURCE/tests/e2e/faulty_calls.c" -ldl
-LD_PRELOAD=$PWD/faulty.so FAULT=flock_fails ASAN_OPTIONS=verify_asan_link_order=0 "$lockstep" data make garments unlocked.h5 --train 100 --test 10 > unlocked.txt 2>&1 ||
+LD_PRELOAD=$PWD/faulty.so FAULT=flock_fails ASAN_OPTIONS=verify_asan_link_order=0 \
+  "$lockstep" data make garments unlocked.h5 --train 100 --test 10 > unlocked.txt 2>&1 ||
   { cat unlocked.txt; fail 'no file without locks'; }
 
 # --- processes ---
@@ -58,7 +65,8 @@ group=/sys/fs/cgroup/pids/lockstep-$$
 if mkdir "$group" 2> /dev/null && [ -w "$group/pids.max" ]; then
   trap 'rmdir "$group"; rm -rf "$work"' EXIT
   echo 12 > "$group/pids.max"
-  told "only [0-9]+ of the [0-9]+ threads .* cgroup $group allows 12 processes and threads \(pids.max.*--threads 1" "echo \$\$ > $group/cgroup.procs; exec $train"
+  told "only [0-9]+ of the [0-9]+ threads .* cgroup $group allows 12 processes and threads \(pids.max.*--threads 1" \
+    "echo \$\$ > $group/cgroup.procs; exec $train"
 else
   rmdir "$group" 2> /dev/null || true
   echo 'NOT COMPLETE: no cgroup with pids.max can be made here'
@@ -68,6 +76,7 @@ fi
 unshare -mn true 2> /dev/null || { echo 'NOT COMPLETE: no namespaces here; /dev/shm and loopback were not looked at'; exit 0; }
 small_shm() { echo "exec unshare -m bash -c 'mount -t tmpfs -o size=$1 tmpfs /dev/shm && $two $train ${2:-}'"; }
 told '/dev/shm has 1.0 MiB free, MPI needs about 4.5 MiB of it; mount -o remount' "$(small_shm 1m)"
-told '/dev/shm has [0-9.]+ MiB free, a model on 2 ranks of a host needs about [0-9.]+ MiB of it; mount -o remount' "$(small_shm 20m '--set model.3.Dense.units=3000')"
+told '/dev/shm has [0-9.]+ MiB free, a model on 2 ranks of a host needs about [0-9.]+ MiB of it; mount -o remount' \
+  "$(small_shm 20m '--set model.3.Dense.units=3000')"
 told 'coordinator: nothing can connect to 127.0.0.1: .*ip link set lo up.*coordinator.enabled=false' "exec unshare -n $train"
 echo 'limits: each is told once'

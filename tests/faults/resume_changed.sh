@@ -33,14 +33,16 @@ refuse 'training rows 1200, but now it is 1190' --resume r --set 'data.train.row
 rows='1200 rows, x uint8 (28, 28) [0-9a-f]*, y uint8 [0-9a-f]*'
 refuse "the checkpoint was made with training data of $rows, but data/garments.h5: /train rows 100 to 1300 now holds $rows; it stands in the middle of an epoch" \
   --resume r --set 'data.train.rows=[100, 1300]'
-refuse "training data of $rows, but others.h5: /train rows 0 to 1200 now holds $rows; it stands in the middle of an epoch" --resume r --data others.h5
+refuse "training data of $rows, but others.h5: /train rows 0 to 1200 now holds $rows; it stands in the middle of an epoch" --resume r \
+  --data others.h5
 labels=$(h5dump -p -H -d /train/y data/garments.h5 | awk '/OFFSET/ { print $2 }')
 cp data/garments.h5 true.h5
 dd if=/dev/zero of=data/garments.h5 bs=1 seek="$labels" count=1300 conv=notrunc status=none
 refuse "training data of $rows, but data/garments.h5: /train rows 0 to 1200 now holds $rows; it stands in the middle of an epoch" --resume r
 again=("${common[@]}" --epochs 1 --set checkpoint.every_steps=13 --run-dir r --continue)
 refuse 'the checkpoint was made with training data' "${again[@]}"
-refuse 'the checkpoint was made with training data' --resume r --set data.memory=100000  # read beside the training, known before its first checkpoint
+refuse 'the checkpoint was made with training data' --resume r \
+  --set data.memory=100000  # read beside the training, known before its first checkpoint
 [ "$(ls r/checkpoints)" = step-00000013 ] || fail "a checkpoint was written"
 mkdir scratch
 mv true.h5 scratch/staged.h5
@@ -72,7 +74,8 @@ on 2 --resume r --epochs 2 || fail "once more"
 
 # --- between epochs: other data, other metrics, which get their columns ---
 run ended
-refuse 'the checkpoint was made with training data .* --continue goes on with the same data only' "${common[@]}" --epochs 2 --set checkpoint.every_steps=13 --run-dir r --continue --data others.h5
+refuse 'the checkpoint was made with training data .* --continue goes on with the same data only' "${common[@]}" --epochs 2 \
+  --set checkpoint.every_steps=13 --run-dir r --continue --data others.h5
 on 2 --resume r --epochs 2 --data others.h5 || fail "other data between epochs"
 says "warning: the checkpoint was made with training data of $rows, but others.h5: /train rows 0 to 1200 now holds $rows"
 on 2 --resume r --epochs 3 --set 'training.metrics=[accuracy, {SparseTopKCategoricalAccuracy: {k: 3, name: top3}}]' || fail "another metric between epochs"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A run directory that is not what it was: checkpoints that cannot be listed or are gone, files of another kind, left-overs, a directory that is renamed
-# or taken by another run while the run goes on.
+# A run directory that is not what it was: checkpoints that cannot be listed or are gone, files of another kind, left-overs, a directory
+# that is renamed or taken by another run while the run goes on.
 . "$LOCKSTEP_SOURCE/tests/support/command.sh"
 fail() { echo "FAILED: $*" >&2; [ ! -e out.txt ] || cat out.txt >&2; exit 1; }
 train() { on 1 train small.yaml --threads 1 "$@" > out.txt 2>&1; }
@@ -22,7 +22,8 @@ mv a/checkpoints away
 refuse 1 'a holds no checkpoint to go on from, although it has trained' on 1 train small.yaml --run-dir a --continue --epochs 3
 mkdir a/checkpoints  # a mount point
 mv a/model.keras a/result.json .
-refuse 1 'although it has trained (log.txt tells of one); is a/checkpoints on a file system that is not mounted?' on 1 train --resume a --epochs 3
+refuse 1 'although it has trained (log.txt tells of one); is a/checkpoints on a file system that is not mounted?' \
+  on 1 train --resume a --epochs 3
 rmdir a/checkpoints
 mv away a/checkpoints
 mv model.keras result.json a
@@ -64,11 +65,13 @@ lose() {
   [ $rc = 1 ] || fail "exit code $rc of a run that has lost its directory, expected 1"
 }
 lose d mv d moved
-[ "$(grep -c "the run directory d was renamed to $work/moved while the run went on: it ends and writes nothing more; go on with it by --resume $work/moved" out.txt)" = 1 ] || fail "not told, or not once"
+[ "$(grep -c "the run directory d was renamed to $work/moved while the run went on: it ends and writes nothing more; go on with it by --resume $work/moved" out.txt)" = 1 ] ||
+  fail "not told, or not once"
 [ ! -e d ] && [ ! -e moved/result.json ] || fail "what is left of a renamed run"
 epochs=$(($(wc -l < moved/history.csv) + 1))
 train --run-dir moved --continue --epochs $epochs || fail "a resume of the renamed run"
 lose e rm e/.lock
-[ "$(grep -c 'e/.lock was removed or replaced while the run went on, so that another run may write there: this one ends' out.txt)" = 1 ] || fail "not told of another lock"
+[ "$(grep -c 'e/.lock was removed or replaced while the run went on, so that another run may write there: this one ends' out.txt)" = 1 ] \
+  || fail "not told of another lock"
 [ ! -e e/result.json ] || fail "written without the lock"
 echo "run directory: all passed"

@@ -4,7 +4,8 @@
 namespace lockstep::testing {
 
 std::vector<std::string> fuzz_seeds() {
-  return {"a,b,y\n1,2.5,3\n-4e3,5,6\n", "\xEF\xBB\xBF\"a\",\"b, \"\"c\"\"\",y\r\n1,2,word\r\n3,+4,\"other\nword\"\r\n", "a,y\n1,NA\nnan,inf\n1e39,2\n"};
+  return {"a,b,y\n1,2.5,3\n-4e3,5,6\n", "\xEF\xBB\xBF\"a\",\"b, \"\"c\"\"\",y\r\n1,2,word\r\n3,+4,\"other\nword\"\r\n",
+          "a,y\n1,NA\nnan,inf\n1e39,2\n"};
 }
 
 }  // namespace lockstep::testing

@@ -59,7 +59,8 @@ void train_on(const std::string& path) {
   const auto reader = data.open({{0, rows}});
   std::vector<std::int64_t> order(static_cast<std::size_t>(rows));
   std::iota(order.begin(), order.end(), 0);
-  std::vector<float> x(static_cast<std::size_t>(rows * width)), y(static_cast<std::size_t>(rows * data.truth_width())), weight(order.size());
+  std::vector<float> x(static_cast<std::size_t>(rows * width)), y(static_cast<std::size_t>(rows * data.truth_width())),
+      weight(order.size());
   reader->begin(order);
   reader->read(rows, {.features = x.data(), .truth = y.data(), .weight = weight.data()});
 }

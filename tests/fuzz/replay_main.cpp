@@ -60,7 +60,9 @@ void change(std::string& text, const Inputs& seeds, Random& random) {
       break;
     }
     default:
-      if (!text.empty()) text[at] = below(random, 2) == 0 ? static_cast<char>(text[at] ^ (1 << below(random, 8))) : static_cast<char>(random());
+      if (!text.empty()) {
+        text[at] = below(random, 2) == 0 ? static_cast<char>(text[at] ^ (1 << below(random, 8))) : static_cast<char>(random());
+      }
   }
 }
 
@@ -147,7 +149,8 @@ int replay(const std::string& name, const Plan& plan) {
     if (WIFEXITED(status)) std::fprintf(stderr, "exit code %d, at most %ld KiB\n", WEXITSTATUS(status), usage.ru_maxrss);
     if (WIFSIGNALED(status) || WEXITSTATUS(status) == kThrown) first = culprit + 1;
   }
-  std::printf("%s: %zu inputs, %zu failures, %zu crashes of a library that were told, at most %ld MiB\n", name.c_str(), plan.size(), failed, told, most >> 10);
+  std::printf("%s: %zu inputs, %zu failures, %zu crashes of a library that were told, at most %ld MiB\n", name.c_str(), plan.size(), failed,
+              told, most >> 10);
   return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -160,7 +163,9 @@ int main(int argc, char** argv) {
   Plan plan;
   plan.seeds = fuzz_seeds();
   if (arguments.size() == 2 && arguments[0] == "--write-seeds") {
-    for (std::size_t i = 0; i < plan.seeds.size(); ++i) std::ofstream(arguments[1] + "/seed-" + std::to_string(i), std::ios::binary) << plan.seeds[i];
+    for (std::size_t i = 0; i < plan.seeds.size(); ++i) {
+      std::ofstream(arguments[1] + "/seed-" + std::to_string(i), std::ios::binary) << plan.seeds[i];
+    }
     return EXIT_SUCCESS;
   }
   plan.given = plan.seeds;

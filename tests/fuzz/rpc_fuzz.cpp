@@ -19,7 +19,8 @@
 namespace lockstep::testing {
 namespace {
 
-constexpr std::array kMethods{"Heartbeat", "GetStatus", "WatchStatus", "GetHistory", "ListCheckpoints", "SaveCheckpoint", "Stop", "NoSuchMethod"};
+constexpr std::array kMethods{"Heartbeat",       "GetStatus",      "WatchStatus", "GetHistory",
+                              "ListCheckpoints", "SaveCheckpoint", "Stop",        "NoSuchMethod"};
 
 /// A run of one rank, whose calls that wait end at once.
 class Service {
@@ -84,7 +85,8 @@ std::vector<std::string> fuzz_seeds() {
   status.run.name = "run";
   status.ranks = {rank};
   status.metrics = {{"loss", 0.5}};
-  return {std::string(1, '\0') + heartbeat.SerializeAsString(), "\1", "\3", "\4", "\5", "\6" + stop.SerializeAsString(), "\7" + to_message(status).SerializeAsString()};
+  return {std::string(1, '\0') + heartbeat.SerializeAsString(), "\1", "\3", "\4", "\5", "\6" + stop.SerializeAsString(),
+          "\7" + to_message(status).SerializeAsString()};
 }
 
 }  // namespace lockstep::testing

@@ -4,7 +4,8 @@
 namespace lockstep::testing {
 
 std::vector<std::string> fuzz_seeds() {
-  CheckpointState state{.epoch = 2, .step_in_epoch = 3, .global_step = 23, .epochs = 5, .steps_per_epoch = 10, .batch_size = 32, .shards = 4, .seed = 1};
+  CheckpointState state{
+      .epoch = 2, .step_in_epoch = 3, .global_step = 23, .epochs = 5, .steps_per_epoch = 10, .batch_size = 32, .shards = 4, .seed = 1};
   state.learning_rate = 0.25F;
   state.metric_names = {"loss", "accuracy"};
   state.history.epoch = {1, 2};

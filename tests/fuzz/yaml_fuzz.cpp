@@ -37,5 +37,7 @@ checkpoint: {every_epochs: 2, keep: 3, monitor: val_loss}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace lockstep;
-  return testing::fuzz([&] { parse_config(std::string(testing::as_text(data, size)), "fuzz.yaml", {"training.epochs=2", "model.0.Dense.units=4"}); });
+  return testing::fuzz([&] {
+    parse_config(std::string(testing::as_text(data, size)), "fuzz.yaml", {"training.epochs=2", "model.0.Dense.units=4"});
+  });
 }

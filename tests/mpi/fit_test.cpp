@@ -78,7 +78,9 @@ class FailingRows final : public Dataset {
   Shape sample_shape() const override { return rows_.sample_shape(); }
   std::int64_t truth_width() const override { return rows_.truth_width(); }
   std::string description() const override { return rows_.description(); }
-  std::unique_ptr<RowReader> open(std::vector<RowRange> ranges) const override { return std::make_unique<Reader>(rows_.open(std::move(ranges)), fails_); }
+  std::unique_ptr<RowReader> open(std::vector<RowRange> ranges) const override {
+    return std::make_unique<Reader>(rows_.open(std::move(ranges)), fails_);
+  }
 
  private:
   class Reader final : public RowReader {
@@ -105,7 +107,8 @@ TEST(Fit, RowsThatOneRankCannotReadAreAnErrorOfAll) {
   for (const ExchangeKind exchange : {ExchangeKind::factors, ExchangeKind::gradients}) {
     Sequential model = classifier(4);
     try {
-      model.fit(FailingRows(data, world().rank() == failing), {.epochs = 2, .batch_size = 40, .threads = 1, .exchange = exchange, .verbose = 0}, world());
+      model.fit(FailingRows(data, world().rank() == failing),
+                {.epochs = 2, .batch_size = 40, .threads = 1, .exchange = exchange, .verbose = 0}, world());
       FAIL() << "no error";
     } catch (const AgreedError& error) {
       EXPECT_EQ(error.failing_rank(), failing);

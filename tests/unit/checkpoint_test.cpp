@@ -61,7 +61,8 @@ TEST(Checkpoint, EverythingComesBack) {
   EXPECT_EQ(info.path, dir / "checkpoints/step-00012345");
   EXPECT_EQ(info.step, 12345);
   EXPECT_EQ(info.epoch, 3);
-  EXPECT_EQ(entries(info.path), (std::vector<std::string>{"config.json", "config.yaml", "manifest.json", "model.weights.h5", "state.json"}));
+  EXPECT_EQ(entries(info.path),
+            (std::vector<std::string>{"config.json", "config.yaml", "manifest.json", "model.weights.h5", "state.json"}));
   Sequential again = small_model(Adam{});
   const CheckpointState state = load_checkpoint(info.path, again), expected = state_at(12345);
   EXPECT_EQ(again.get_weights(), model.get_weights());
@@ -261,7 +262,8 @@ TEST(Checkpoint, WhatIsNoneIsPassedOver) {
     ASSERT_EQ(newest.skipped.size(), 1U);
     EXPECT_NE(newest.skipped[0].find(why), std::string::npos) << newest.skipped[0];
   };
-  for (const char* text : {R"({"format": "1", "files": {}})", R"({"format": 1, "files": []})", R"({"format": [1], "files": {}})", R"([1])", "7"}) {
+  for (const char* text :
+       {R"({"format": "1", "files": {}})", R"({"format": 1, "files": []})", R"({"format": [1], "files": {}})", R"([1])", "7"}) {
     write_file(manifest, text);
     passed_over("expected format 1 and a list of files");
   }
@@ -283,7 +285,7 @@ TEST(Checkpoint, WhatIsNoneIsPassedOver) {
 TEST(Checkpoint, AListingThatFailsIsNoEmptyRun) {
   TempDir dir;
   fs::create_symlink("checkpoints", dir / "checkpoints");  // to itself
-  expect_error([&] { newest_checkpoint(dir.path()); }, {"checkpoints: cannot look at it", "Too many levels"});
+  expect_error([&] { newest_checkpoint(dir.path()); }, {"checkpoints: cannot access it", "Too many levels"});
   fs::remove(dir / "checkpoints");
   write_file(dir / "checkpoints", "no directory");
   expect_error([&] { list_checkpoints(dir.path()); }, {"checkpoints: cannot list it: Not a directory"});

@@ -5,7 +5,9 @@
 namespace lockstep {
 namespace {
 
-const std::string kRun = "seed: 1\ndata: {train: {file: a.h5, group: train}}\nmodel:\n  - Dense: {units: 3}\n  - Flatten\ntraining: {batch_size: 32, epochs: 2}\ncheckpoint: {keep: 3}\n";
+const std::string kRun =
+    "seed: 1\ndata: {train: {file: a.h5, group: train}}\n"
+    "model:\n  - Dense: {units: 3}\n  - Flatten\ntraining: {batch_size: 32, epochs: 2}\ncheckpoint: {keep: 3}\n";
 
 std::string changed(const std::string& from, const std::string& to) {
   std::string other = kRun;

@@ -110,10 +110,12 @@ TEST_F(CoordinatorTest, StopWaitsForARunThatObeysAndLeavesAtOnce) {
   for (const char* command : {"checkpoint ", "stop "}) {
     expect_parts(lockstep_command(command + dir_.path()), kFailed, {"run finished (stopped: lunch)", "result.json"});
   }
-  write_file(dir_ / "result.json", R"({"name": "shirts", "epochs_done": 2, "steps": 125, "ranks": 1, "rank_table": [{"rank": 0, "host": "node7", "pid": 42}]})");
+  write_file(dir_ / "result.json",
+             R"({"name": "shirts", "epochs_done": 2, "steps": 125, "ranks": 1, "rank_table": [{"rank": 0, "host": "node7", "pid": 42}]})");
   write_file(dir_ / "history.csv", "epoch,accuracy,loss\r\n0,0.5,1\r\n1,0.75,0.5\r\n");
   for (const char* command : {"status ", "watch ", "watch --once "}) {
-    expect_parts(lockstep_command(command + dir_.path()), 0, {"shirts: finished (stopped: lunch)", "step     125", "accuracy 0.7500  loss 0.5000", "node7  pid 42"});
+    expect_parts(lockstep_command(command + dir_.path()), 0,
+                 {"shirts: finished (stopped: lunch)", "step     125", "accuracy 0.7500  loss 0.5000", "node7  pid 42"});
   }
   const auto json = nlohmann::json::parse(lockstep_command("status --json " + dir_.path()).text);
   EXPECT_EQ(json.at("phase"), "finished");
@@ -130,14 +132,16 @@ TEST_F(CoordinatorTest, StatusOfAFailedAndOfAKilledRunTellsWhy) {
   killed.host = world_.hostname();
   killed.pid = 0x7ffffffe;  // above the kernel's greatest
   write_record(dir_.path(), killed);
-  expect_parts(lockstep_command("status " + dir_.path()), kFailed, {"failed (killed: its process (pid 2147483646 on", "no checkpoint to go on from"});
+  expect_parts(lockstep_command("status " + dir_.path()), kFailed,
+               {"failed (killed: its process (pid 2147483646 on", "no checkpoint to go on from"});
   EXPECT_EQ(nlohmann::json::parse(lockstep_command("status --json " + dir_.path()).text).at("phase"), "failed");
   write_file(dir_ / "fault.json", R"({"message": "rank 1 on h2 has died"})");
   expect_parts(lockstep_command("status " + dir_.path()), kFailed, {"failed (rank 1 on h2 has died)"});
 }
 
 TEST_F(CoordinatorTest, CommandsForOneProcessTellInsideATaskOfAnyRank) {
-  for (const std::string environment : {"SLURM_PROCID=1 SLURM_STEP_NUM_TASKS=2", "PMIX_RANK=1", "OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_SIZE=2"}) {
+  for (const std::string environment :
+       {"SLURM_PROCID=1 SLURM_STEP_NUM_TASKS=2", "PMIX_RANK=1", "OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_SIZE=2"}) {
     for (const char* command : {"status ", "watch ", "stop ", "checkpoint "}) {
       expect_parts(lockstep_command(command + (dir_ / "absent"), environment), kFailed, {"no run directory"});
     }

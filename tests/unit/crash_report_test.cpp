@@ -24,7 +24,8 @@ TEST(CrashReportDeathTest, SaysWhatWasRead) {
   report_crashes("lockstep: ");
   const Reading outer("model.keras");
   for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGABRT}) {
-    EXPECT_EXIT(raise(number), failed, "^lockstep: model.keras: crashed \\(SIG[A-Z]*\\) while reading the file: the file is most likely damaged");
+    EXPECT_EXIT(raise(number), failed,
+                "^lockstep: model.keras: crashed \\(SIG[A-Z]*\\) while reading the file: the file is most likely damaged");
   }
   {
     const Reading inner("a.h5", "attribute", "class_names", "/");

@@ -71,7 +71,8 @@ TEST(DataSummary, MemoryIsComparedWithWhatThereIsBeforeItIsTaken) {
   write_hollow(dir / "wide.h5", {2, 40'000'000'000}, {1, 1 << 20});
   expect_error([&] { column_stats(Hdf5File::open(dir / "wide.h5"), "/x"); }, {"wide.h5", "'/x'", "GiB of memory; ", " are left"});
   write_hollow(dir / "pictures.h5", {8, 1'000'000, 1'000'000}, {1, 1000, 1000});
-  expect_error([&] { read_pictures(Hdf5File::open(dir / "pictures.h5"), "/x", 0, 8); }, {"pictures.h5", "'/x'", "GiB of memory; ", "--rows"});
+  expect_error([&] { read_pictures(Hdf5File::open(dir / "pictures.h5"), "/x", 0, 8); },
+               {"pictures.h5", "'/x'", "GiB of memory; ", "--rows"});
 }
 
 TEST(Picture, ReadsBytesAsTheyAreAndScalesTheRest) {

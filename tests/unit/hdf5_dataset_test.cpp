@@ -287,18 +287,25 @@ TEST_P(EveryStorage, RowsThatWereNeverWrittenAreRefused) {
   const std::string path = dir / "g.h5";
   const bool contiguous = GetParam().chunk.empty();
   write_gaps(path, GetParam(), {});
-  expect_error([&] { Hdf5Dataset(path, "train"); }, {path, "only 0 of 4800 bytes of /train/x were ever written (rows 0 to 299 are missing)"});
+  expect_error([&] { Hdf5Dataset(path, "train"); },
+               {path, "only 0 of 4800 bytes of /train/x were ever written (rows 0 to 299 are missing)"});
   expect_error([&] { column_stats(Hdf5File::open(path), "/train/x"); }, {path, "only 0 of 4800 bytes of /train/x"});
   expect_error([&] { label_histogram(Hdf5File::open(path), "/train/x"); }, {path, "/train/x"});
   write_gaps(path, GetParam(), {{0, 300}});
   EXPECT_NO_THROW(Hdf5Dataset(path, "train"));
   if (contiguous) return;
   write_gaps(path, GetParam(), {{0, 100}});
-  expect_error([&] { Hdf5Dataset(path, "train"); }, {"only 1600 of 4800 bytes of /train/x were ever written (rows 100 to 299 are missing)"});
-  expect_error([&] { Hdf5Dataset(path, "train", {.rows = {60, 110}}); }, {"only 640 of 800 bytes of /train/x were ever written (rows 100 to 109 are missing)"});
+  expect_error([&] { Hdf5Dataset(path, "train"); },
+               {"only 1600 of 4800 bytes of /train/x were ever written (rows 100 to 299 are missing)"});
+  expect_error(
+      [&] {
+        Hdf5Dataset(path, "train", {.rows = {60, 110}});
+      },
+      {"only 640 of 800 bytes of /train/x were ever written (rows 100 to 109 are missing)"});
   EXPECT_NO_THROW(Hdf5Dataset(path, "train", {.rows = {0, 100}}));
   write_gaps(path, GetParam(), {{0, 50}, {100, 150}, {200, 300}});
-  expect_error([&] { Hdf5Dataset(path, "train"); }, {"only 3200 of 4800 bytes of /train/x were ever written (rows 50 to 99 are missing, and others)"});
+  expect_error([&] { Hdf5Dataset(path, "train"); },
+               {"only 3200 of 4800 bytes of /train/x were ever written (rows 50 to 99 are missing, and others)"});
   const float seven = 7;
   Gaps chosen = GetParam();
   chosen.fill_time = H5D_FILL_TIME_IFSET;
@@ -313,9 +320,12 @@ TEST_P(EveryStorage, RowsThatWereNeverWrittenAreRefused) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Hdf5Dataset, EveryStorage,
-                         ::testing::Values(Gaps{"contiguous", {}}, Gaps{"btree1", {50, 4}}, Gaps{"cut", {10, 3}}, Gaps{"packed", {25, 2}, {300, 4}, false, true},
-                                           Gaps{"default_fill", {50, 4}, {300, 4}, false, false, H5D_FILL_TIME_IFSET}, Gaps{"fixed_array", {50, 4}, {300, 4}, true},
-                                           Gaps{"extensible_array", {50, 4}, {H5S_UNLIMITED, 4}, true}, Gaps{"btree2", {50, 2}, {H5S_UNLIMITED, H5S_UNLIMITED}, true, true}),
+                         ::testing::Values(Gaps{"contiguous", {}}, Gaps{"btree1", {50, 4}}, Gaps{"cut", {10, 3}},
+                                           Gaps{"packed", {25, 2}, {300, 4}, false, true},
+                                           Gaps{"default_fill", {50, 4}, {300, 4}, false, false, H5D_FILL_TIME_IFSET},
+                                           Gaps{"fixed_array", {50, 4}, {300, 4}, true},
+                                           Gaps{"extensible_array", {50, 4}, {H5S_UNLIMITED, 4}, true},
+                                           Gaps{"btree2", {50, 2}, {H5S_UNLIMITED, H5S_UNLIMITED}, true, true}),
                          [](const auto& param) { return param.param.name; });
 
 TEST(Hdf5Dataset, AHugeDataSetWithoutStorageIsRefusedAtOnce) {
@@ -328,7 +338,8 @@ TEST(Hdf5Dataset, AHugeDataSetWithoutStorageIsRefusedAtOnce) {
   H5Sclose(space);
   H5Pclose(plist);
   H5Fclose(file);
-  expect_error([&] { Hdf5Dataset(dir / "h.h5", "", {.truth = ""}); }, {"not all of the 17592186044416 bytes of /x were ever written (row 0 is the first that is missing)"});
+  expect_error([&] { Hdf5Dataset(dir / "h.h5", "", {.truth = ""}); },
+               {"not all of the 17592186044416 bytes of /x were ever written (row 0 is the first that is missing)"});
 }
 
 TEST(Hdf5Dataset, FeaturesThatAreNotFiniteAreNamedInMemoryAndStreamed) {
@@ -336,7 +347,10 @@ TEST(Hdf5Dataset, FeaturesThatAreNotFiniteAreNamedInMemoryAndStreamed) {
   const hid_t half = half_big_endian();
   const double infinity = std::numeric_limits<double>::infinity(), nan = std::nan("");
   for (const Layout& layout : {Layout{"contiguous", {}}, Layout{"gzip", {7, 3, 5}, true}}) {
-    for (const auto& [type, value, text] : {std::tuple{half, nan, "nan"}, {H5T_IEEE_F32LE, -infinity, "-inf"}, {H5T_IEEE_F64LE, 1e300, "1e+300"}, {H5T_IEEE_F64BE, nan, "nan"}}) {
+    for (const auto& [type, value, text] : {std::tuple{half, nan, "nan"},
+                                            {H5T_IEEE_F32LE, -infinity, "-inf"},
+                                            {H5T_IEEE_F64LE, 1e300, "1e+300"},
+                                            {H5T_IEEE_F64BE, nan, "nan"}}) {
       SCOPED_TRACE(layout.name + " " + text);
       for (const std::string part : {"1", "2"}) {
         const hid_t file = H5Fcreate((dir / ("part-" + part + ".h5")).c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
@@ -359,7 +373,11 @@ TEST(Hdf5Dataset, FeaturesThatAreNotFiniteAreNamedInMemoryAndStreamed) {
           reader->read(range.size(), {out.data(), nullptr, nullptr});
         };
         EXPECT_NO_THROW(all({0, 50}));
-        expect_error([&] { all({3, 60}); }, {(dir / "part-2.h5") + ": data set '/x', row 30, column (1, 2) is " + text + ", which is no finite float32"});
+        expect_error(
+            [&] {
+              all({3, 60});
+            },
+            {(dir / "part-2.h5") + ": data set '/x', row 30, column (1, 2) is " + text + ", which is not a finite float32"});
       }
     }
   }
@@ -490,7 +508,8 @@ TEST(Hdf5Dataset, TheDigestIsThatOfTheRowsWhateverTheFilesAreLike) {
   const std::string some = content(Hdf5Dataset(dir / "a.h5", "train", {.rows = {40, kRows}}));
   EXPECT_EQ(some, content(Hdf5Dataset(dir / "part-2.h5", "train")));
   EXPECT_NE(some.substr(some.find(',')), expected.substr(expected.find(',')));
-  EXPECT_NE(content(Hdf5Dataset(dir / "a.h5", "train", {.rows = {0, kRows - 1}})), content(Hdf5Dataset(dir / "a.h5", "train", {.rows = {1, kRows}})));
+  EXPECT_NE(content(Hdf5Dataset(dir / "a.h5", "train", {.rows = {0, kRows - 1}})),
+            content(Hdf5Dataset(dir / "a.h5", "train", {.rows = {1, kRows}})));
   write_rows(dir / "wide.h5", H5T_STD_I16LE, {});
   EXPECT_NE(content(Hdf5Dataset(dir / "wide.h5", "train")), expected);
 }
@@ -536,7 +555,11 @@ TEST(Hdf5Dataset, AFileThatIsWrittenToWhileItStreamsIsAnError) {
     if (disguised) std::filesystem::last_write_time(dir / "part-2.h5", written);
     std::shuffle(order.begin(), order.end(), std::mt19937(8));
     reader->begin(order);
-    expect_error([&] { reader->read(kRows, {x.data(), nullptr, nullptr}); }, {"part-2.h5: ", disguised ? "in the epoch before" : "has changed since it was opened"});
+    expect_error(
+        [&] {
+          reader->read(kRows, {x.data(), nullptr, nullptr});
+        },
+        {"part-2.h5: ", disguised ? "in the epoch before" : "has changed since it was opened"});
   }
 }
 

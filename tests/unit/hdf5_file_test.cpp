@@ -293,7 +293,8 @@ std::string named_classes(const TempDir& dir) {
   Hdf5File file = Hdf5File::create(path);
   file.write_strings("/", "class_names", {"one", "two", "three", ""});
   EXPECT_EQ(file.read_strings("/", "class_names"), (std::vector<std::string>{"one", "two", "three", ""}));  // before it is on disk
-  EXPECT_EQ(Hdf5File::open_image("image", file.image()).read_strings("/", "class_names"), (std::vector<std::string>{"one", "two", "three", ""}));
+  EXPECT_EQ(Hdf5File::open_image("image", file.image()).read_strings("/", "class_names"),
+            (std::vector<std::string>{"one", "two", "three", ""}));
   file.close();
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
@@ -309,8 +310,10 @@ TEST(Hdf5File, ADamagedHeapOfStringsIsAnError) {
     std::string damaged = bytes;
     damaged.replace(at, change.size(), change);
     write_file(path, damaged);
-    expect_error([&] { Hdf5File::open(path).read_strings("/", "class_names"); }, {"damaged.h5: attribute 'class_names' of '/': damaged: ", part});
-    expect_error([&] { Hdf5File::open_image("image", damaged).read_strings("/", "class_names"); }, {"image: attribute 'class_names' of '/': damaged: ", part});
+    expect_error([&] { Hdf5File::open(path).read_strings("/", "class_names"); },
+                 {"damaged.h5: attribute 'class_names' of '/': damaged: ", part});
+    expect_error([&] { Hdf5File::open_image("image", damaged).read_strings("/", "class_names"); },
+                 {"image: attribute 'class_names' of '/': damaged: ", part});
   };
   using namespace std::string_view_literals;
   refused(object, "\x77"sv, "string 1 is missing in its heap");

@@ -106,7 +106,10 @@ TEST(RunDirectory, LeftoversGoWithTheLock) {
   for (const char* name : {"config.yaml.partial-17", "model.keras.partial-4000000", ".coordinator.json.17"}) write_file(run / name, "x");
   for (const char* name : {"config.yaml", "notes.partial-", "a.17"}) write_file(run / name, "x");
   directory.lock();
-  for (const char* name : {"config.yaml.partial-17", "model.keras.partial-4000000", ".coordinator.json.17", "checkpoints/.partial-step-00000007"}) EXPECT_FALSE(fs::exists(run / name)) << name;
+  for (const char* name :
+       {"config.yaml.partial-17", "model.keras.partial-4000000", ".coordinator.json.17", "checkpoints/.partial-step-00000007"}) {
+    EXPECT_FALSE(fs::exists(run / name)) << name;
+  }
   for (const char* name : {"config.yaml", "notes.partial-", "a.17"}) EXPECT_TRUE(fs::exists(run / name)) << name;
 }
 

@@ -46,7 +46,9 @@ TEST(Truth, IsLookedAtBeforeTheFirstStep) {
   for (const ArrayDataset* validation : {&good, &bad}) {
     Sequential model = classifier();
     const ArrayDataset& train = validation == &good ? bad : good;
-    expect_error([&] { model.fit(train, {.batch_size = 10, .validation_data = validation, .shuffle = false, .callbacks = {&steps}, .verbose = 0}); }, {"row 140: label 8"});
+    expect_error(
+        [&] { model.fit(train, {.batch_size = 10, .validation_data = validation, .shuffle = false, .callbacks = {&steps}, .verbose = 0}); },
+        {"row 140: label 8"});
   }
   expect_error([&] { classifier().fit(bad, {.validation_split = 0.5, .callbacks = {&steps}, .verbose = 0}); }, {"row 140: label 8"});
   EXPECT_EQ(steps.count, 0);
@@ -69,10 +71,15 @@ TEST(Truth, FeaturesThatAreNotFiniteAreNamed) {
 TEST(Truth, TargetsAreFinite) {
   const std::vector<float> x(8, 0.5F);
   for (const float bad : {std::nanf(""), -INFINITY}) {
-    for (const LossSpec& loss : {LossSpec(MeanSquaredError{}), LossSpec(MeanAbsoluteError{}), LossSpec(Huber{}), LossSpec(CategoricalCrossentropy{})}) {
+    for (const LossSpec& loss :
+         {LossSpec(MeanSquaredError{}), LossSpec(MeanAbsoluteError{}), LossSpec(Huber{}), LossSpec(CategoricalCrossentropy{})}) {
       Sequential model{Input{{2}}, Dense{.units = 2, .activation = softmax}};
       model.compile({.loss = loss});
-      expect_error([&] { model.check_rows(ArrayDataset({2}, x, {0, 1, 1, 0, 0, bad, 0, 1})); }, {"array of 4 rows, row 2: truth ", "in column 1 is not a finite number"});
+      expect_error(
+          [&] {
+            model.check_rows(ArrayDataset({2}, x, {0, 1, 1, 0, 0, bad, 0, 1}));
+          },
+          {"array of 4 rows, row 2: truth ", "in column 1 is not a finite number"});
     }
   }
 }
@@ -80,11 +87,19 @@ TEST(Truth, TargetsAreFinite) {
 TEST(Truth, WeightsAreFiniteNotNegativeAndNotAllZero) {
   const std::vector<float> x(8, 0.5F), y{0, 1, 2, 1};
   const auto weighted = [&](const std::vector<float>& weight) { return ArrayDataset({2}, x, y, weight); };
-  expect_error([&] { classifier().fit(weighted({1, 1, -1, 1}), {.verbose = 0}); }, {"row 2: weight -1 is not a finite number of at least 0"});
+  expect_error(
+      [&] {
+        classifier().fit(weighted({1, 1, -1, 1}), {.verbose = 0});
+      },
+      {"row 2: weight -1 is not a finite number of at least 0"});
   expect_error([&] { classifier().evaluate(weighted({1, 1, 1, std::nanf("")})); }, {"row 3: weight nan"});
   expect_error([&] { classifier().evaluate(weighted({INFINITY, 1, 1, 1})); }, {"row 0: weight inf"});
   expect_error([&] { classifier().fit(weighted({0, 0, 0, 0}), {.verbose = 0}); }, {"the weights of all 4 rows are 0"});
-  expect_error([&] { classifier().fit(weighted({1, 0, 0, 0}), {.class_weight = {{0, 0.F}}, .verbose = 0}); }, {"the weights of all 4 rows are 0"});
+  expect_error(
+      [&] {
+        classifier().fit(weighted({1, 0, 0, 0}), {.class_weight = {{0, 0.F}}, .verbose = 0});
+      },
+      {"the weights of all 4 rows are 0"});
   EXPECT_NO_THROW(classifier().evaluate(weighted({1, 0, 0, 0})));
 }
 
