@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -73,16 +72,6 @@ std::string make_pair(Descriptor& ours, Descriptor& servers) {
   return std::string(name.sun_path + 1, size - offsetof(sockaddr_un, sun_path) - 1);
 }
 
-// A connection has three descriptors in this process.
-void make_room_for_descriptors(int connections) {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const rlim_t needed = 3 * static_cast<rlim_t>(connections) + 512;
-  if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= needed) return;
-  limit.rlim_cur = limit.rlim_max == RLIM_INFINITY ? needed : std::min(limit.rlim_max, needed);
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 }  // namespace
 
 struct Door::Impl {
@@ -106,7 +95,6 @@ struct Door::Impl {
   };
 
   explicit Impl(int count) : ranks(count), accepts(kAcceptRate, kAcceptBurst, seconds()) {
-    make_room_for_descriptors(most());
     epoll = Descriptor(epoll_create1(EPOLL_CLOEXEC));
     wake = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!epoll.is_open() || !wake.is_open()) throw Error(std::string("coordinator: no more descriptors: ") + std::strerror(errno));

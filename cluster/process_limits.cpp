@@ -168,6 +168,13 @@ void check_threads(int count) {
   end();
 }
 
+void raise_open_files() noexcept {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 void check_open_files(int ranks) {
   const int needed = 32 + 4 * ranks;  // data, logs, the coordinator, a connection to each rank
   if (open_files_allowed() >= needed) return;

@@ -21,6 +21,8 @@ std::string error_text(const std::exception& error);
 
 /// An Error unless this process can start `count` more threads. Starts and ends them.
 void check_threads(int count);
+/// Raises the soft limit of open files to the hard one, for data of many files and a coordinator with many connections.
+void raise_open_files() noexcept;
 /// An Error if ulimit -n allows fewer open files than a rank of a job of `ranks` ranks needs.
 void check_open_files(int ranks);
 /// An Error if ulimit -v or -d leaves less than `bytes`, needed for `what`.

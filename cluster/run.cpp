@@ -158,6 +158,7 @@ int run_in(Session& session, const std::function<void(World&)>& program) {
 
 int run(int argc, char** argv, const std::function<void(World&)>& program) {
   survive_file_size_limit();
+  raise_open_files();
   try {
     if (started_by_launcher() && !mpi_initialized()) check_before_mpi();
     Session session(argc, argv);

@@ -263,7 +263,7 @@ RunConfig parse_config(const std::string& text, const std::string& file, const s
 
 std::string read_config_file(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path)) throw Error(path.string() + " is a directory; give a configuration file (.yaml)", kUsage);
-  expect_regular_file(path.string());
+  expect_file_or_pipe(path.string());
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();

@@ -38,7 +38,7 @@ class Inflater {
 
 template <class Use>
 void for_each_piece(const std::string& path, const Use& use) {
-  expect_regular_file(path);
+  expect_file_or_pipe(path);
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), [](std::FILE* f) { return std::fclose(f); });
   if (!file) throw SystemError(path, "cannot open it", errno);
   std::array<char, 1 << 16> buffer{};

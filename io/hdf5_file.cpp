@@ -226,6 +226,13 @@ void Hdf5File::close() {
   if (id >= 0) hdf5_check(H5Fclose(id), path_, "cannot finish writing it (is the disk full?)");
 }
 
+int Hdf5File::descriptor() const {
+  Hdf5Silence silence(path_);
+  void* handle = nullptr;  // of the driver for files on disk: the address of its descriptor
+  hdf5_check(H5Fget_vfd_handle(id_, H5P_DEFAULT, &handle), path_, "has no descriptor");
+  return *static_cast<const int*>(handle);
+}
+
 std::vector<std::string> Hdf5File::groups() const { return list_objects(id_, path_, H5O_TYPE_GROUP); }
 std::vector<std::string> Hdf5File::datasets() const { return list_objects(id_, path_, H5O_TYPE_DATASET); }
 

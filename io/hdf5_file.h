@@ -53,6 +53,7 @@ class Hdf5File {
   ~Hdf5File();
 
   const std::string& path() const { return path_; }
+  int descriptor() const;  ///< HDF5's own, of a file on disk: to look at it (fstat), not to read or close
   void close();  ///< reports what the destructor would have to swallow (a full disk); the object is empty afterwards
 
   std::vector<std::string> groups() const;    ///< without "/", sorted by name; only what hard links reach

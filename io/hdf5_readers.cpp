@@ -246,15 +246,16 @@ std::unique_ptr<RowReader> make_hdf5_reader(Arrays arrays, std::vector<RowRange>
   Ranges mine(std::move(ranges));
   const std::int64_t row_bytes = arrays->arrays.row_bytes();
   const std::int64_t fitting = memory_budget / row_bytes;
-  const double need = static_cast<double>(std::min(mine.slots(), fitting) * row_bytes);
-  expect_memory(need, fmt::format("{}: holding {} of this rank's {} rows", arrays->pattern, std::min(mine.slots(), fitting), mine.slots()),
+  const bool fits = mine.slots() <= fitting;
+  const std::int64_t window = std::max<std::int64_t>(1, arrays->arrays.features.direct() ? std::min(fitting / 2, kDirectWindow / row_bytes) : fitting / 2);
+  const std::int64_t held = fits ? mine.slots() : 2 * window;
+  expect_memory(static_cast<double>(held * row_bytes), fmt::format("{}: holding {} of this rank's {} rows", arrays->pattern, held, mine.slots()),
                 "Lower data.memory, so that they stream");
   try {
-    if (mine.slots() <= fitting) return std::make_unique<MemoryReader>(arrays, std::move(mine), shift);
-    const std::int64_t window = arrays->arrays.features.direct() ? std::min(fitting / 2, kDirectWindow / row_bytes) : fitting / 2;
-    return std::make_unique<StreamingReader>(arrays, std::move(mine), shift, std::max<std::int64_t>(1, window));
+    if (fits) return std::make_unique<MemoryReader>(arrays, std::move(mine), shift);
+    return std::make_unique<StreamingReader>(arrays, std::move(mine), shift, window);
   } catch (const std::bad_alloc&) {
-    throw Error(arrays->pattern + ": no memory for " + std::to_string(std::min(mine.slots(), fitting) * row_bytes >> 20) +
+    throw Error(arrays->pattern + ": no memory for " + std::to_string(held * row_bytes >> 20) +
                 " MiB of rows; lower data.memory so that they stream");
   }
 }

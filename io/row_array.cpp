@@ -37,8 +37,14 @@ std::string RowArray::where(std::int64_t row) const {
   return part.path + ": data set '" + part.info.name + "', row " + std::to_string(row - part.first);
 }
 
-/// A part's open file: a descriptor, for pread and to see changes, and HDF5's file where rows come through HDF5.
+/// A part's open file: a descriptor for pread, or HDF5's file. Not both: data of many files need one for each.
 struct RowFile::Open {
+  bool is_open() const { return descriptor.is_open() || hdf5; }
+  FileStamp stamp(const std::string& path) const { return FileStamp::of(hdf5 ? hdf5->descriptor() : descriptor.get(), path); }
+  void close() {
+    descriptor.reset();
+    hdf5.reset();
+  }
   Descriptor descriptor;
   std::optional<Hdf5File> hdf5;
 };
@@ -49,20 +55,37 @@ RowFile::~RowFile() = default;
 RowFile::Open& RowFile::open(std::size_t part) {
   Open& opened = open_[part];
   const RowArray::Part& where = array_.parts[part];
-  if (!opened.descriptor.is_open()) {
+  if (opened.is_open()) return opened;
+  if (plain(where.info)) {
     opened.descriptor = Descriptor(::open(where.path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!opened.descriptor.is_open()) throw Error(where.path + ": cannot open it: " + std::strerror(errno));
-    where.stamp.expect_same(FileStamp::of(opened.descriptor.get(), where.path), where.path);
+  } else {
+    try {
+      opened.hdf5 = Hdf5File::open(where.path);
+    } catch (const Error&) {
+      where.stamp.expect_same(FileStamp::of(where.path), where.path);  // else that is the reason
+      throw;
+    }
   }
-  if (!plain(where.info) && !opened.hdf5) opened.hdf5 = Hdf5File::open(where.path);
+  expect_unchanged(part);
   return opened;
 }
 
+void RowFile::expect_unchanged(std::size_t part) const {
+  const std::string& path = array_.parts[part].path;
+  if (open_[part].is_open()) array_.parts[part].stamp.expect_same(open_[part].stamp(path), path);
+}
+
 void RowFile::expect_unchanged() const {
+  for (std::size_t p = 0; p < open_.size(); ++p) expect_unchanged(p);
+}
+
+/// What was read from them is known to belong together.
+void RowFile::close_others(std::size_t part) {
   for (std::size_t p = 0; p < open_.size(); ++p) {
-    const RowArray::Part& part = array_.parts[p];
-    const Descriptor& descriptor = open_[p].descriptor;
-    if (descriptor.is_open()) part.stamp.expect_same(FileStamp::of(descriptor.get(), part.path), part.path);
+    if (p == part || !open_[p].is_open()) continue;
+    expect_unchanged(p);
+    open_[p].close();
   }
 }
 
@@ -104,6 +127,7 @@ void RowFile::read(std::int64_t first, std::int64_t last, std::byte* out) {
     const std::int64_t lo = std::max(first - part.first, std::int64_t{0}), hi = std::min(last - part.first, part.info.rows());
     const std::int64_t block = block_rows(part.info);
     const std::int64_t piece = std::max<std::int64_t>(1, kPieceBytes / std::max<std::int64_t>(1, block * array_.row_bytes())) * block;
+    if (lo < hi) close_others(p);
     for (std::int64_t at = lo; at < hi;) {
       const std::int64_t end = std::min(hi, (at / piece + 1) * piece);  // pieces end where blocks do, so that none is decoded twice
       read_part(p, at, end, out);

@@ -32,7 +32,7 @@ struct RowArray {
 
 /// Reads rows of a RowArray in their own type and this machine's byte order. Contiguous data of this byte order are read by pread, beside
 /// HDF5 and its global lock; anything else through HDF5, each chunk decoded once per call. One thread at a time. A file that has changed
-/// since it was described is an Error that names it.
+/// since it was described is an Error that names it. gather() keeps every file open that it has read from; read() keeps one open.
 class RowFile {
  public:
   explicit RowFile(const RowArray& array);
@@ -50,6 +50,8 @@ class RowFile {
  private:
   struct Open;
   Open& open(std::size_t part);
+  void expect_unchanged(std::size_t part) const;
+  void close_others(std::size_t part);
   void read_part(std::size_t part, std::int64_t first, std::int64_t last, std::byte* out);
   void try_to_read(std::size_t part, std::int64_t first, std::int64_t last, std::byte* out);
   void gather_blocks(std::size_t part, std::span<const std::int64_t> rows, std::byte* out);

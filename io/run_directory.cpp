@@ -91,10 +91,10 @@ struct RunDirectory::Lock {
 
 RunDirectory RunDirectory::create(const std::optional<fs::path>& wanted, const std::string& name) {
   try {
-    if (!wanted) return RunDirectory(create_named(name));
-    const RunDirectory directory(*wanted);
+    if (!wanted) return RunDirectory(create_named(name), true);
+    RunDirectory directory(*wanted);
     directory.expect_untrained();
-    fs::create_directories(*wanted);
+    directory.created_ = fs::create_directories(*wanted);
     return directory;
   } catch (const fs::filesystem_error& error) {
     throw Error("cannot make the run directory " + error.path1().string() + ": " + error.code().message());
@@ -115,9 +115,9 @@ void RunDirectory::expect_untrained() const {
 
 RunDirectory RunDirectory::enter(const fs::path& path) {
   std::error_code reason;
-  fs::create_directories(path, reason);
+  const bool created = fs::create_directories(path, reason);
   if (reason) throw Error("cannot make the run directory " + path.string() + ": " + reason.message());
-  return RunDirectory(path);
+  return RunDirectory(path, created);
 }
 
 RunDirectory RunDirectory::open(const fs::path& path) {
@@ -127,7 +127,16 @@ RunDirectory RunDirectory::open(const fs::path& path) {
   return RunDirectory(path);
 }
 
+std::optional<RunDirectory> RunDirectory::locked_by_another(const fs::path& path) {
+  RunDirectory directory(path);
+  const int id = ::open((path / ".lock").c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (id < 0) return std::nullopt;
+  directory.lock_ = std::make_shared<const Lock>(id, path);
+  return directory;
+}
+
 void RunDirectory::lock(std::chrono::milliseconds patience) {
+  constexpr auto kPause = std::chrono::milliseconds(20);
   const fs::path file = path_ / ".lock";
   const auto end = std::chrono::steady_clock::now() + patience;
   for (;;) {
@@ -138,23 +147,25 @@ void RunDirectory::lock(std::chrono::milliseconds patience) {
     if (flock(id, LOCK_EX | LOCK_NB) == 0) {
       struct stat own {};
       if (fstat(id, &own) == 0 && identity(file) == Identity(own)) break;
-      if (std::chrono::steady_clock::now() < end) continue;  // another file took its name before it was locked
-      lock_.reset();  // a file system that numbers its files anew each time: as one without locks
-      return;
+      if (std::chrono::steady_clock::now() >= end) {
+        lock_.reset();  // a file system that numbers its files anew each time: as one without locks
+        break;
+      }
+      std::this_thread::sleep_for(kPause);  // another file took its name before it was locked
+      continue;
     }
     if (errno == EINTR) continue;
-    if (errno != EWOULDBLOCK) return;  // a file system without locks: as it was before there were any
+    if (errno != EWOULDBLOCK) break;  // a file system without locks: as it was before there were any
     if (std::chrono::steady_clock::now() >= end) {
       std::string holder;
       std::getline(std::ifstream(file), holder);
       throw Error("run directory " + path_.string() + " is in use by " + holder + "; wait for the end of that run, or stop it: lockstep stop " + path_.string(), kUsage);
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::this_thread::sleep_for(kPause);
   }
   const std::string holder = fmt::format("process {} on {}\n", getpid(), hostname());
-  if (ftruncate(lock_->file.get(), 0) != 0 || pwrite(lock_->file.get(), holder.data(), holder.size(), 0) < 0) {
-    return;  // only a message of others would lack it
-  }
+  [[maybe_unused]] const bool told =  // only a message of others would lack it
+      lock_ && ftruncate(lock_->file.get(), 0) == 0 && pwrite(lock_->file.get(), holder.data(), holder.size(), 0) >= 0;
   for (const std::string& name : directory_names(path_.string())) {
     if (is_partial(name)) ::unlink((path_ / name).c_str());
   }

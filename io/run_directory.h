@@ -20,7 +20,7 @@ class RunDirectoryLost : public Error {
   using Error::Error;
 };
 
-/// The directory of a run: config.yaml, history.csv, log.txt, result.json, coordinator.json, checkpoints/. Used by rank 0 alone.
+/// The directory of a run: config.yaml, history.csv, log.txt, result.json, coordinator.json, checkpoints/. Used by rank 0; others only look whether it is still there.
 class RunDirectory {
  public:
   /// A new directory: `wanted`, which must not exist or hold nothing but what a start leaves that never came to train (else Error kUsage), or
@@ -30,8 +30,11 @@ class RunDirectory {
   static RunDirectory enter(const std::filesystem::path& path);
   /// An existing one, to go on with; an Error (kUsage) unless it holds a config.yaml.
   static RunDirectory open(const std::filesystem::path& path);
+  /// The one that rank 0 has locked, for expect_held() on another rank; none where this host does not show it.
+  static std::optional<RunDirectory> locked_by_another(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
+  bool created() const { return created_; }  ///< by this process; else it was there
   std::filesystem::path config() const { return path_ / "config.yaml"; }
   std::filesystem::path history() const { return path_ / "history.csv"; }
   std::filesystem::path result() const { return path_ / "result.json"; }
@@ -57,8 +60,9 @@ class RunDirectory {
   void log(const std::string& line) const;
 
  private:
-  explicit RunDirectory(std::filesystem::path path) : path_(std::move(path)) {}
+  explicit RunDirectory(std::filesystem::path path, bool created = false) : path_(std::move(path)), created_(created) {}
   std::filesystem::path path_;
+  bool created_ = false;
   struct Lock;
   std::shared_ptr<const Lock> lock_;
 };

@@ -132,9 +132,20 @@ Scores TrainingRun::test_scores() {
   }
 }
 
+/// Of rank 0: whether nothing may be written any more.
+bool TrainingRun::is_lost() {
+  try {
+    directory_->expect_held();
+  } catch (const RunDirectoryLost& error) {
+    lost_ = error.what();
+  } catch (const Error&) {  // the writes tell
+  }
+  return !lost_.empty();
+}
+
 /// result.json, which tells of what could not be written before it; returns that and what went wrong here.
-std::string TrainingRun::write_result(RunResult result, const std::string& failures) const {
-  if (!lost_.empty()) return lost_;
+std::string TrainingRun::write_result(RunResult result, const std::string& failures) {
+  if (is_lost()) return lost_;
   if (!failures.empty()) result.ended += ", but not all of it is on disk: " + failures;
   try {
     write_text_file(directory_->result(), result_json(result));
@@ -146,12 +157,7 @@ std::string TrainingRun::write_result(RunResult result, const std::string& failu
 
 /// All that can be written is; returns what could not. result.json comes last: where it says that all epochs are done, the rest is there.
 std::string TrainingRun::write_results(const RunResult& result) {
-  try {
-    directory_->expect_held();
-  } catch (const RunDirectoryLost& error) {
-    return lost_ = error.what();
-  } catch (const Error&) {  // the writes tell
-  }
+  if (is_lost()) return lost_;
   std::string failures = checkpoints_->failure();
   const auto attempt = [&](const std::function<void()>& work) {
     try {

@@ -74,13 +74,6 @@ void expect_same(const char* key, const Value& before, const Value& now, const c
   throw Error(fmt::format("the checkpoint was made with {} {}, but now it is {}; {}", key, before, now, remedy), kUsage);
 }
 
-/// Whether all epochs are done and all of their result is on disk: result.json comes last.
-bool result_is_kept(const std::filesystem::path& run_dir, std::int64_t epochs) {
-  if (!std::filesystem::exists(run_dir / "result.json") || !std::filesystem::exists(run_dir / "model.keras")) return false;
-  const auto json = nlohmann::json::parse(read_config_file(run_dir / "result.json"), nullptr, false);
-  return json.is_object() && json.contains("ended") && json["ended"] == all_epochs_done(epochs);
-}
-
 std::string list_of(const std::vector<std::string>& names) { return fmt::format("'{}'", fmt::join(names, ", ")); }
 
 }  // namespace
@@ -108,7 +101,23 @@ std::filesystem::path ResumeSource::config() const {
   return RunDirectory::open(run_dir).config();
 }
 
+std::filesystem::path resumed_config(const TrainArguments& arguments) {
+  if (arguments.goes_on && path_exists(arguments.run_dir + "/config.yaml")) {
+    const RunDirectory run = RunDirectory::open(arguments.run_dir);
+    if (!run.untrained()) return run.config();
+  }
+  return ResumeSource(arguments).config();
+}
+
 std::string all_epochs_done(std::int64_t epochs) { return fmt::format("all {} epochs done", epochs); }
+
+/// Whether all epochs are done and all of their result is on disk: result.json comes last, and once more with the scores of the test data.
+bool TrainingRun::result_is_kept(const std::filesystem::path& run_dir) const {
+  if (!std::filesystem::exists(run_dir / "result.json") || !std::filesystem::exists(run_dir / "model.keras")) return false;
+  const auto json = nlohmann::json::parse(read_config_file(run_dir / "result.json"), nullptr, false);
+  if (!json.is_object() || !json.contains("ended") || json["ended"] != all_epochs_done(config_.fit.epochs)) return false;
+  return !config_.test || (json.contains("final") && json["final"].contains("test"));
+}
 
 /// Takes a directory to go on in.
 void TrainingRun::enter(const std::string& directory) {
@@ -125,7 +134,7 @@ std::optional<CheckpointInfo> TrainingRun::own_checkpoint(const std::string& dir
   if (!newest.found && !newest.skipped.empty()) {
     throw Error(directory + ": every checkpoint is damaged (see the warnings above); start again in another directory");
   }
-  if (!newest.found && !result_is_kept(directory, config_.fit.epochs)) expect_never_saved(directory, config_.checkpoint.every_epochs);
+  if (!newest.found && !result_is_kept(directory)) expect_never_saved(directory, config_.checkpoint.every_epochs);
   if (!newest.found && needed) throw Error("no checkpoint in " + directory + " to resume from; start it again without --resume", kUsage);
   return newest.found;
 }
@@ -172,14 +181,14 @@ void TrainingRun::expect_epochs_left(bool branches) const {
                             state.step_in_epoch > 0 ? fmt::format(" and {} steps of the next", state.step_in_epoch) : "", asked),
                 kUsage);
   }
-  if (!branches && (arguments_.goes_on || !result_is_kept(directory_->path(), asked))) return;
+  if (!branches && (arguments_.goes_on || !result_is_kept(directory_->path()))) return;
   const std::string run = run_dir_of(from_->path);
   throw Error(fmt::format("all {} epochs of {} are done; ask for more by --epochs", asked, run.empty() ? from_->path : run), kUsage);
 }
 
 /// Of --continue: whether all epochs were done before and everything of them is on disk. Collective.
 bool TrainingRun::done_before() {
-  const bool done = leads() && arguments_.goes_on && result_is_kept(arguments_.run_dir, config_.fit.epochs);
+  const bool done = leads() && arguments_.goes_on && result_is_kept(arguments_.run_dir);
   if (done) fmt::print("{} before; see {}\n", all_epochs_done(config_.fit.epochs), (std::filesystem::path(arguments_.run_dir) / "result.json").string());
   return world_.broadcast(done ? "done" : "") == "done";
 }

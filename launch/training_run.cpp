@@ -45,7 +45,7 @@ RunConfig load_config(const TrainArguments& arguments, const World& world) {
   std::string file, text;
   world.agree([&] {
     if (world.rank() != 0) return;
-    file = arguments.resume.empty() ? arguments.config : ResumeSource(arguments).config().string();
+    file = arguments.resume.empty() ? arguments.config : resumed_config(arguments).string();
     text = read_config_file(file);
   });
   file = world.broadcast(file);
@@ -147,7 +147,7 @@ void TrainingRun::make_directory() {
       directory_->lock();
       if (!arguments_.goes_on) directory_->expect_untrained();
     }
-    if (config_.run_dir_mode || directory_->untrained()) {
+    if (config_.run_dir_mode || directory_->created()) {
       directory_->set_mode(config_.run_dir_mode.value_or(std::filesystem::perms::owner_all));
     }
     if (!resumes_) write_text_file(directory_->config(), config_.yaml);
@@ -198,6 +198,7 @@ void TrainingRun::train() {
 /// The log of this rank, and the watchdog's words in it. Collective.
 void TrainingRun::watch() {
   log_.emplace(world_, path_);
+  if (!leads()) directory_ = RunDirectory::locked_by_another(path_);
   crash_report_.emplace(*log_, world_.activity());
   if (leads() && !log_->elsewhere().empty()) fmt::print("logs           {}\n", log_->elsewhere());
   log_->line(fmt::format("rank {} of {} started on {}, pid {}", world_.rank(), world_.size(), world_.hostname(), getpid()));
@@ -209,7 +210,8 @@ void TrainingRun::watch() {
 void TrainingRun::record_fault(const Diagnosis& diagnosis) const {
   const nlohmann::json fault = {{"rank", diagnosis.rank}, {"host", diagnosis.host}, {"step", diagnosis.step}, {"message", diagnosis.text}};
   try {
-    if (directory_) directory_->expect_held();
+    if (!directory_) return;  // this host does not show it
+    directory_->expect_held();
     write_text_file(path_ / "fault.json", fault.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
     if (leads()) directory_->log("failed: [rank " + std::to_string(diagnosis.rank) + " on " + diagnosis.host + "] " + diagnosis.text);
   } catch (const std::exception& error) {
@@ -276,6 +278,7 @@ void TrainingRun::check_limits() {
 
 void TrainingRun::restore_config(const std::string& yaml) const {
   try {
+    directory_->expect_held();
     write_text_file(directory_->config(), yaml);
   } catch (const std::exception& error) {
     directory_->log(std::string("warning: ") + error.what());

@@ -56,6 +56,9 @@ struct ResumeSource {
   bool branches = false;   ///< the new run writes to --run-dir; what --resume names is only read
 };
 
+/// The configuration that --resume goes on with: with --continue that of --run-dir once it has trained. Looks at files: for rank 0.
+std::filesystem::path resumed_config(const TrainArguments& arguments);
+
 /// A training run from its configuration (or the run directory to resume) to result.json, on all ranks; the members in the order in which
 /// they come to life. Collective.
 class TrainingRun {
@@ -96,7 +99,9 @@ class TrainingRun {
   void finish(const History& history, double seconds);
   Scores test_scores();
   std::string write_results(const RunResult& result);
-  std::string write_result(RunResult result, const std::string& failures) const;
+  std::string write_result(RunResult result, const std::string& failures);
+  bool result_is_kept(const std::filesystem::path& run_dir) const;
+  bool is_lost();
   bool leads() const { return world_.rank() == 0; }
   std::string how_it_ended() const;
   std::string allreduce_name() const;
@@ -113,7 +118,7 @@ class TrainingRun {
   std::optional<Watchdog> watchdog_;
   std::optional<Hdf5Dataset> train_, validation_, test_;
   std::optional<DataIdentity> identity_;  // of these
-  std::optional<RunDirectory> directory_;  // rank 0
+  std::optional<RunDirectory> directory_;  // of rank 0; since watch() on other ranks, too, to see whether it is still there
   std::filesystem::path path_;
   std::optional<CheckpointInfo> from_;  // rank 0: the checkpoint to go on from
   bool resumes_ = false;                // there is one

@@ -61,6 +61,7 @@ refuse 1 "data/nans.h5: data set '/train/x', row " \
 refuse 1 "training is over, runs/kept/model.keras and result.json are written, but the test data cannot be scored: data/nan.h5: data set '/train/x', row 70" \
   on 2 train rows.yaml --run-dir runs/kept --set data.test.file=data/nan.h5
 holds '.[0].ended == "all 1 epochs done" and (.[0].final | has("test") | not)' runs/kept/result.json
+refuse 1 "the test data cannot be scored: data/nan.h5: data set '/train/x', row 70" on 2 train rows.yaml --run-dir runs/kept --set data.test.file=data/nan.h5 --continue  # not complete
 "$lockstep" evaluate runs/kept/model.keras --data data/good.h5 --group train > evaluate.txt || fail "the model that was kept"
 refuse 1 "row 70, column 1 is nan" "$lockstep" evaluate runs/kept --data data/nan.h5 --group train
 "$lockstep" predict runs/kept --data data/nan.h5 --group train --out answers.csv > predicted.txt 2> warned.txt ||
@@ -104,6 +105,14 @@ if [ -z "${LOCKSTEP_SANITIZE:-}" ]; then  # whose own report follows
   [ "$(grep -c 'garments.h5: ' refused.txt)" = 1 ] || { cat refused.txt; fail "told more than once"; }
   ! grep -q 'process has ended' refused.txt || { cat refused.txt; fail "the watchdog speaks, too"; }
 fi
+
+# --- input through a pipe ---
+"$lockstep" train <(cat small.yaml) --epochs 1 --run-dir runs/substituted > out.txt 2>&1 || { cat out.txt; fail "a configuration from <()"; }
+cat small.yaml | "$lockstep" train /dev/stdin --epochs 1 --run-dir runs/piped > out.txt 2>&1 || { cat out.txt; fail "a configuration from a pipe"; }
+"$lockstep" data import csv <(cat rows.csv) --target y piped.h5 > out.txt 2>&1 || { cat out.txt; fail "import from <()"; }
+refuse 2 'is a FIFO; expected a regular file' "$lockstep" train small.yaml --data <(cat data/garments.h5) --run-dir runs/none
+mkfifo named
+refuse 2 'named: is a FIFO; expected a regular file' timeout 20 "$lockstep" train named
 
 # --- options ---
 refuse 2 "--timeout: must be a number of seconds above 0, found '-3'" "$lockstep" train small.yaml --timeout -3

@@ -39,6 +39,19 @@ refuse 2 'is a checkpoint, which every start would begin from again' "$lockstep"
   "$lockstep" train --resume a/checkpoints/step-00000050
 unchanged
 
+# --- later starts of a branch go on with its own configuration, whatever has become of the run that it came from ---
+cp -r a source
+branch=(--resume source --run-dir h --epochs 4 --continue)
+train 2 "${branch[@]}" || fail "a branch"
+train 2 --resume source --epochs 5 --set training.optimizer.SGD.learning_rate=0.5 || fail "the run goes on beside its branch"
+train 2 "${branch[@]}" || fail "the same command when the other run has another learning rate"
+grep -q 'all 4 epochs done before' out.txt || fail "the branch is over"
+rm -r source/checkpoints h/result.json
+train 2 "${branch[@]}" || fail "the same command when the other run has no checkpoint"
+rm -r source h/result.json
+train 2 "${branch[@]}" || fail "the same command when the other run is gone"
+[ "$(digest h)" = "$(digest d)" ] || fail "the branch has other weights"
+
 # --- a checkpoint alone ---
 mkdir away
 for name in best step-00000050; do cp -r a/checkpoints/step-00000050 away/$name; done

@@ -37,6 +37,20 @@ told 'ulimit -f allows files of 0.2 MiB, MPI needs one of about 4.5 MiB in /dev/
   "$two bash -c 'ulimit -f 200; $train'"
 told 'ulimit -n allows 12 open files, about 36 are needed; ulimit -n 4096' "ulimit -n 12; $train"
 told 'ulimit -n allows 30 open files, about 40 are needed; ulimit -n 4096' "$two bash -c 'ulimit -n 30; $train'"
+# data of many files: one descriptor each where rows stream, one in all where they are read into memory
+"$lockstep" data make garments one.h5 --train 3 --test 1 > made.txt
+mkdir many plain
+h5repack -l /train/x:CHUNK=3x28x28 -f /train/x:GZIP=1 -l /train/y:CHUNK=3 -f /train/y:GZIP=1 one.h5 many/1.h5
+cp one.h5 plain/1.h5
+for i in {2..120}; do
+  cp many/1.h5 many/$i.h5
+  cp one.h5 plain/$i.h5
+done
+sed -e '/validation:/d; /test:/d; s/, rows: [^}]*//' small.yaml > many.yaml
+for data in 'many/*.h5 --set data.memory=100000' 'many/*.h5' 'plain/*.h5'; do
+  rm -rf run
+  (ulimit -n 256; set -f; timeout 60 ${train/small/many} --set checkpoint.monitor=loss --data $data) > many.txt 2>&1 || { cat many.txt; fail "120 files: $data"; }
+done
 cat > hold.py <<'PY'
 import fcntl, subprocess, sys
 held = open(sys.argv[1], 'r+b')

@@ -48,6 +48,10 @@ refuse 2 'b/coordinator.json: is a FIFO' timeout 20 "$lockstep" status b
 [ "$(stat -c %a a)" = 700 ] || fail "others may enter the run directory"
 train --run-dir c --epochs 1 --set run_dir_mode=0750 && [ "$(stat -c %a c)" = 750 ] || fail "run_dir_mode"
 refuse 2 "'run_dir_mode' must be an octal mode" on 1 train small.yaml --set run_dir_mode=rwx --run-dir none
+mkdir own own-mode
+chmod 2775 own own-mode
+train --run-dir own --epochs 1 && [ "$(stat -c %a own)" = 2775 ] || fail "the mode of a directory that was there is changed"
+train --run-dir own-mode --epochs 1 --set run_dir_mode=0750 && [[ "$(stat -c %a own-mode)" = *750 ]] || fail "run_dir_mode of a directory that was there"
 touch c/history.csv.partial-999999 c/.coordinator.json.999999 c/notes.partial
 mkdir c/checkpoints/.partial-step-00000001
 train --run-dir c --epochs 1 --continue || fail "a finished run with left-overs"
