@@ -144,7 +144,9 @@ Descriptor listen_on(const std::string& numeric_address, int& port) {
     port = ntohs(network_port);
     if (!is_loopback(numeric_address) || answers(made)) return made;
     throw Error("coordinator: nothing can connect to " + numeric_address + ": " + std::strerror(errno) +
-                "; the loopback interface is down or filtered: ip link set lo up, or go without: --set coordinator.enabled=false", kUsage);
+                    "; the loopback interface is down or filtered: ip link set lo up, or go without it: --set coordinator.listen=unix, or "
+                    "without the coordinator: --set coordinator.enabled=false",
+                kUsage);
   }
   const int error = errno;
   const std::string hint = error == EADDRINUSE ? "; choose another port, or 0 for a free one"

@@ -81,12 +81,22 @@ void limit_by_process(MemoryRoom& room) {
 
 }  // namespace
 
-MemoryRoom memory_room() {
+MemoryRoom host_memory_room() {
   MemoryRoom room{std::numeric_limits<double>::infinity(), "", ""};
   limit_by_host(room);
   limit_by_cgroups(room);
+  return room;
+}
+
+MemoryRoom process_memory_room() {
+  MemoryRoom room{std::numeric_limits<double>::infinity(), "", ""};
   limit_by_process(room);
   return room;
+}
+
+MemoryRoom memory_room() {
+  const MemoryRoom host = host_memory_room(), process = process_memory_room();
+  return process.bytes < host.bytes ? process : host;
 }
 
 namespace {
@@ -138,6 +148,15 @@ std::string limit_hint(const std::string& text) {
   return "";
 }
 
+/// Whether Open MPI may keep what the ranks of a host share in files of /dev/shm: not told otherwise.
+bool mpi_shares_files() {
+  const char* const transports = std::getenv("OMPI_MCA_btl");
+  const std::string text = transports == nullptr ? "vader" : transports;
+  const bool named = text.find("vader") != std::string::npos || text.find("sm") != std::string::npos;
+  return named != text.starts_with('^') && std::getenv("OMPI_MCA_btl_vader_backing_directory") == nullptr &&
+         std::getenv("OMPI_MCA_btl_sm_backing_directory") == nullptr;
+}
+
 }  // namespace
 
 std::string error_text(const std::exception& error) {
@@ -175,34 +194,47 @@ void raise_open_files() noexcept {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-void check_open_files(int ranks) {
-  const int needed = 32 + 4 * ranks;  // data, logs, the coordinator, a connection to each rank
+void check_open_files(int needed) {
   if (open_files_allowed() >= needed) return;
   throw Error(
-      fmt::format("ulimit -n allows {:.0f} open files, about {} are needed; {}", open_files_allowed(), needed, open_files_option(needed)));
+      fmt::format("ulimit -n allows {:.0f} open files, at least {} are needed; {}", open_files_allowed(), needed,
+                  open_files_option(2 * needed)));
 }
 
-void check_address_space(double bytes, const std::string& what) {
-  MemoryRoom room{std::numeric_limits<double>::infinity(), "", ""};
-  limit_by_process(room);
-  if (room.bytes < bytes) {
-    throw Error(fmt::format("{}, of which {} are left; {} needs about {}; {}", room.limit, gib(room.bytes), what, gib(bytes), room.option));
-  }
+double thread_stack() {
+  constexpr double kUsual = 8.0 * (1 << 20), kOfNoLimit = 2.0 * (1 << 20);  // glibc's, where ulimit -s is unlimited
+  return std::min(kUsual, soft_limit(RLIMIT_STACK).value_or(kOfNoLimit));
 }
 
-void check_before_mpi() {
-  constexpr int kThreads = 6;                             // that MPI starts
-  constexpr double kAddressSpace = 160.0 * (1 << 20);     // its libraries and buffers
-  constexpr double kSegment = 4.5 * (1 << 20);            // of each rank, in /dev/shm
-  const auto number = [](const char* name) {
-    const char* const text = std::getenv(name);
-    return text == nullptr ? 0 : std::atoi(text);
+void check_address_space(double bytes, double data, const std::string& what) {
+  const auto check = [&](const std::optional<double>& most, const char* taken, double needed, const char* limit, const char* of,
+                         const char* option) {
+    if (!most) return;
+    const double left = std::max(0.0, *most - bytes_of("/proc/self/status", taken));
+    if (left >= needed) return;
+    throw Error(fmt::format("{} allows {} of {}, of which {} are left; {} needs at least {}; {}", limit, gib(*most), of, gib(left), what,
+                            gib(needed), option));
   };
+  check(soft_limit(RLIMIT_AS), "VmSize", bytes, "ulimit -v", "address space", "ulimit -v unlimited");
+  check(soft_limit(RLIMIT_DATA), "VmData", data, "ulimit -d", "data", "ulimit -d unlimited");
+}
+
+// Each number is less than what a job was seen to fail with: what only may be too little is left to MPI. Where its segments do not fit in
+// /dev/shm it says so and does without them.
+void check_before_mpi() {
+  constexpr int kThreads = 2, kFiles = 21;           // and a file for each rank of this host
+  constexpr double kAddressSpace = 48.0 * (1 << 20);  // its libraries and buffers
+  constexpr double kSegment = 4.0 * (1 << 20);        // a file in /dev/shm for each rank
   try {
-    check_open_files(std::max(1, number("OMPI_COMM_WORLD_SIZE")));
+    const char* const ranks = std::getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+    const int local = std::max(1, ranks == nullptr ? 1 : std::atoi(ranks));
+    if (local > 1) check_open_files(kFiles + local);
     check_threads(kThreads);
-    check_address_space(kAddressSpace, "MPI");
-    if (number("OMPI_COMM_WORLD_LOCAL_SIZE") > 1) check_shared_memory(kSegment, "MPI");
+    check_address_space(kAddressSpace, 0, "MPI");
+    if (const auto most = soft_limit(RLIMIT_FSIZE); local > 1 && most && *most < kSegment && mpi_shares_files()) {
+      throw Error("ulimit -f allows files of " + gib(*most) + ", MPI needs one of about " + gib(kSegment) +
+                  " in /dev/shm; ulimit -f unlimited");
+    }
   } catch (const Error&) {
     if (launcher_rank() > 0) {
       std::this_thread::sleep_for(std::chrono::seconds(5));  // the launcher ends this process when rank 0 has told it

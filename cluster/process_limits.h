@@ -14,6 +14,9 @@ struct MemoryRoom {
 /// The least of what the host has available (memory and swap), what the cgroup and its parents leave, and what ulimit -v and -d leave.
 /// Takes about 0.1 ms.
 MemoryRoom memory_room();
+/// Its parts: what the ranks of a host share; what ulimit -v and -d leave this process alone.
+MemoryRoom host_memory_room();
+MemoryRoom process_memory_room();
 
 /// The message for an error. For std::bad_alloc, a thread that cannot be started, a file that is too large, and too many open files it
 /// names the limit that was reached (memory, pids.max, ulimit -v, -u, -f or -n) and how to raise it.
@@ -23,10 +26,12 @@ std::string error_text(const std::exception& error);
 void check_threads(int count);
 /// Raises the soft limit of open files to the hard one, for data of many files and a coordinator with many connections.
 void raise_open_files() noexcept;
-/// An Error if ulimit -n allows fewer open files than a rank of a job of `ranks` ranks needs.
-void check_open_files(int ranks);
-/// An Error if ulimit -v or -d leaves less than `bytes`, needed for `what`.
-void check_address_space(double bytes, const std::string& what);
+/// An Error if ulimit -n allows fewer open files.
+void check_open_files(int needed);
+/// Bytes that a thread's stack takes of ulimit -v and -d.
+double thread_stack();
+/// An Error if ulimit -v leaves less than `bytes`, or ulimit -d less than `data`, needed for `what`. What is only reserved is not data.
+void check_address_space(double bytes, double data, const std::string& what);
 
 /// For processes of a launcher: an Error if limits leave less than MPI_Init needs. Ranks other than 0 throw it five seconds later, so that
 /// only one message appears.

@@ -12,6 +12,7 @@
 
 #include "cluster/mpi_call.h"
 #include "cluster/placement.h"
+#include "cluster/process_limits.h"
 
 namespace lockstep {
 namespace {
@@ -49,7 +50,13 @@ SharedMemory::SharedMemory(const World& world, std::size_t bytes_per_rank)
   }
   void* base = nullptr;
   // A page more, because MPI puts its own header before the first segment and promises no alignment.
-  mpi(MPI_Win_allocate_shared(static_cast<MPI_Aint>(size_ + kPage), 1, MPI_INFO_NULL, window_->host, &base, &window_->win), "MPI_Win_allocate_shared");
+  try {
+    mpi(MPI_Win_allocate_shared(static_cast<MPI_Aint>(size_ + kPage), 1, MPI_INFO_NULL, window_->host, &base, &window_->win),
+        "MPI_Win_allocate_shared");
+  } catch (const Error&) {  // mostly of a small /dev/shm, which MPI's text does not name
+    check_shared_memory(static_cast<double>(size_), "a model that the ranks of a host share");
+    throw;
+  }
   for (int r = 0; r < world.local_size(); ++r) {
     MPI_Aint bytes = 0;
     int unit = 0;

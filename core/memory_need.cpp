@@ -35,12 +35,15 @@ MemoryNeed MemoryNeed::of(Network& network, std::size_t slots, std::int64_t own,
 }
 
 void MemoryNeed::check(int ranks) const {
-  if (weights + rows * ranks - taken > memory_room().bytes) fail();
+  if (const MemoryRoom host = host_memory_room(); weights + rows * ranks - taken > host.bytes) fail(host);
+  if (const MemoryRoom own = process_memory_room(); weights + rows - taken > own.bytes) fail(own);
 }
 
-void MemoryNeed::fail() const {
+void MemoryNeed::fail() const { fail(memory_room()); }
+
+void MemoryNeed::fail(const MemoryRoom& room) const {
   throw Error(fmt::format("a model of {} parameters{} needs about {} on this rank; {}. Make the model smaller{}", parameters,
-                          batch > 0 ? fmt::format(" and batch {}", batch) : "", gib(weights + rows), room_text(memory_room()),
+                          batch > 0 ? fmt::format(" and batch {}", batch) : "", gib(weights + rows), room_text(room),
                           batch > 0 ? " or the batch, or train on more hosts" : ""));
 }
 

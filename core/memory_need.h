@@ -7,6 +7,7 @@
 namespace lockstep {
 
 class Network;
+struct MemoryRoom;
 
 /// An Error if this process cannot get so many bytes (memory_room): "WHAT needs about 3.0 GiB of memory; LIMIT (OPTION). REMEDY". Call it
 /// before they are allocated.
@@ -27,6 +28,7 @@ struct MemoryNeed {
   void check(int ranks) const;
   /// "a model of N parameters and batch B needs about X GiB on this rank", as an Error.
   [[noreturn]] void fail() const;
+  [[noreturn]] void fail(const MemoryRoom& room) const;
 
   /// Runs `make`; memory that it does not get is the Error of fail().
   template <class Make>

@@ -150,7 +150,7 @@ std::string denied(const Examination& examination) {
   const RunConfig* const config = examination.config;
   const int threads = threads_for_rank(examination.world, config == nullptr ? 0 : config->fit.threads);
   try {
-    check_rank_limits(examination.world.size(), threads, config == nullptr || config->coordinator);
+    check_rank_limits(examination.world, threads, config == nullptr || config->coordinator);
     return "";
   } catch (const Error& error) {
     return error.what();

@@ -99,11 +99,33 @@ std::string why_killed(const fs::path& run_dir, const CoordinatorRecord& record)
   return message.empty() ? fmt::format("killed: its process (pid {} on {}) is gone and left no reason", record.pid, record.host) : message;
 }
 
+/// Of a run that went without a coordinator; none where it has not finished, or has been resumed since.
+std::optional<EndedRun> without_coordinator(const fs::path& run_dir) {
+  std::error_code none, missing;
+  const fs::path result = run_dir / "result.json", history = run_dir / "history.csv";
+  const fs::file_time_type written = fs::last_write_time(result, missing);
+  if (missing || (fs::exists(history, none) && fs::last_write_time(history, none) > written)) return std::nullopt;
+  const Json json = object_in(result);
+  if (json.empty()) return std::nullopt;
+  EndedRun run;
+  Status& status = run.status;
+  status.phase = Phase::finished;
+  status.run.name = fs::absolute(run_dir, none).lexically_normal().filename().string();
+  status.run.run_dir = run_dir.string();
+  status.run.ranks = 0;
+  read(json, "ended", status.reason);
+  read_history(history, status);
+  read_result(json, status);
+  status.run.epochs = status.progress.epoch;
+  status.checkpoints = static_cast<std::int64_t>(list_checkpoints(run_dir.string()).size());
+  return run;
+}
+
 }  // namespace
 
 std::optional<EndedRun> ended_run(const fs::path& run_dir) {
   std::error_code none;
-  if (!fs::exists(run_dir / "coordinator.json", none)) return std::nullopt;
+  if (!fs::exists(run_dir / "coordinator.json", none)) return without_coordinator(run_dir);
   const CoordinatorRecord record = read_record(run_dir);
   if (!is_gone(record)) return std::nullopt;
   EndedRun run;

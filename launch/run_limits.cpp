@@ -5,17 +5,26 @@
 namespace lockstep {
 namespace {
 
-constexpr double kMiB = 1 << 20;
-constexpr int kThreads = 6, kCoordinatorThreads = 16;            // beside those that train: checkpoints, the watchdog; gRPC's
-constexpr double kStack = 8 * kMiB, kCoordinatorSpace = 832 * kMiB;  // each of gRPC's threads reserves 64 MiB for what it allocates
+// Threads beside those that train and MPI's: fewer than a run was seen to fail with. Rank 0 writes checkpoints, and serves.
+constexpr int kWriters = 3, kServers = 11, kClients = 4;
+constexpr double kServerSpace = 400.0 * (1 << 20);  // each of gRPC's threads reserves 64 MiB where it can
+
+/// Files open at the same time: data, logs, what MPI has for each rank of the host; of the coordinator, a connection to each rank.
+int open_files(const World& world, bool serves) {
+  const int alone = world.size() == 1 ? 9 : 21 + world.local_size();
+  if (!serves) return alone;
+  return world.size() == 1 ? 17 : 25 + world.local_size() + world.size();
+}
 
 }  // namespace
 
-void check_rank_limits(int ranks, int threads, bool coordinator) {
-  check_open_files(ranks);
-  check_address_space((threads + kThreads) * kStack + (coordinator ? kCoordinatorSpace : 0),
+void check_rank_limits(const World& world, int threads, bool coordinator) {
+  const bool serves = coordinator && world.rank() == 0;
+  const int more = threads - 1 + (world.rank() == 0 ? kWriters : 0) + (serves ? kServers : coordinator ? kClients : 0);
+  check_open_files(open_files(world, serves));
+  check_address_space(more * thread_stack() + (serves ? kServerSpace : 0), more * thread_stack(),
                       coordinator ? "a run with the coordinator (--set coordinator.enabled=false goes without)" : "a run");
-  check_threads(threads + kThreads + (coordinator ? kCoordinatorThreads : 0));
+  check_threads(more);
 }
 
 double shared_model_bytes(Sequential& model, std::int64_t batch_size, std::size_t ranks) {

@@ -267,12 +267,16 @@ void TrainingRun::run() {
 /// Limits that would stop the run later, and not with a message of ours. Collective.
 void TrainingRun::check_limits() {
   world_.agree([&] {
-    check_rank_limits(world_.size(), config_.fit.threads, config_.coordinator);
-    const int ranks = world_.local_size();
-    if (ranks > 1) {
-      check_shared_memory(shared_model_bytes(*model_, config_.fit.batch_size, static_cast<std::size_t>(ranks)),
-                          fmt::format("a model on {} ranks of a host", ranks));
-    }
+    check_rank_limits(world_, config_.fit.threads, config_.coordinator);
+    // Where the exchange surely puts the model into memory that ranks share. Then one copy is the least; mostly every rank has its own.
+    const FitOptions& fit = config_.fit;
+    const bool factors = fit.exchange == ExchangeKind::factors || fit.reproducible;
+    const bool open = fit.exchange == ExchangeKind::automatic && fit.allreduce == AllreduceAlgorithm::automatic && world_.hosts() == 1;
+    if (world_.local_size() == 1 || !(factors || open || fit.allreduce == AllreduceAlgorithm::shared)) return;
+    double bytes = 0;
+    for (const WeightView& weight : model_->weights()) bytes += static_cast<double>(weight.values.size() * sizeof(float));
+    const std::string what = fmt::format("a model on {} ranks of a host", world_.local_size());
+    check_shared_memory(bytes, factors ? what : what + " (--allreduce ring goes without)");
   });
 }
 

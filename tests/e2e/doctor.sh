@@ -95,8 +95,8 @@ examined denied 1 env OMPI_MCA_btl_vader_single_copy_mechanism=cma "$LOCKSTEP_BI
 finds denied attach problem '[0,1]' 'process_vm_readv: Operation not permitted'
 examined spared 0 env OMPI_MCA_btl_vader_single_copy_mechanism=none "$LOCKSTEP_BIN/deny_cma" bash -c two
 finds_nothing spared attach
-examined descriptors 1 mpirun --oversubscribe -np 2 bash -c 'ulimit -n 38; exec "$0" doctor --json' "$lockstep"
-finds descriptors limits problem '[0,1]' '38 open files'
+examined descriptors 1 mpirun --oversubscribe -np 2 bash -c 'ulimit -n 26; exec "$0" doctor --json' "$lockstep"
+finds descriptors limits problem '[0]' '26 open files'
 if ! grep -q '^|' /proc/sys/kernel/core_pattern && (ulimit -c unlimited) 2> /dev/null; then
   examined dumps 0 bash -c 'ulimit -c unlimited; two'
   finds dumps limits warning '[0,1]' 'core dumps'

@@ -54,6 +54,18 @@ TEST_F(CoordinatorTest, StatusPrintsJson) {
   EXPECT_TRUE(json.at("run_eta").is_null());
 }
 
+TEST(Status, OfAFinishedRunThatHadNoCoordinator) {
+  const TempDir run;
+  expect_parts(lockstep_command("status " + run.path()), kFailed, {"no coordinator.json"});
+  write_file(run / "history.csv", "epoch,loss\n0,0.5\n1,0.25\n");
+  expect_parts(lockstep_command("status " + run.path()), kFailed, {"no coordinator.json"});
+  write_file(run / "result.json", R"({"name": "garments", "ended": "all 2 epochs done", "epochs_done": 2, "steps": 70, "ranks": 1})");
+  expect_parts(lockstep_command("status " + run.path()), 0, {"garments: finished (all 2 epochs done)", "2/2", "loss 0.2500"});
+  const Output output = lockstep_command("status --json " + run.path());
+  ASSERT_EQ(output.exit_code, 0) << output.text;
+  EXPECT_EQ(nlohmann::json::parse(output.text).at("global_step"), 70);
+}
+
 TEST_F(CoordinatorTest, StatusByAddressNeedsTheRightToken) {
   const std::string token = read_record(dir_.path()).token;
   const std::string address = coordinator_->address();
