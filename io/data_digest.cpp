@@ -15,10 +15,12 @@
 #include <functional>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <thread>
 
 #include "cluster/fingerprint.h"
+#include "cluster/process_limits.h"
 #include "cluster/world.h"
 #include "io/hdf5_arrays.h"
 
@@ -26,9 +28,8 @@ namespace lockstep {
 namespace {
 
 constexpr int kNice = 10;  // a step comes first where cores are taken
-constexpr std::int64_t kDirectBytes = std::int64_t{1} << 20;    // of rows read at a time: they are still in the cache when they are hashed
-constexpr std::int64_t kChunkedBytes = std::int64_t{16} << 20;  // each chunk shall be decoded once
-constexpr std::int64_t kLargestChunk = std::int64_t{256} << 20;
+constexpr std::int64_t kBlockBytes = std::int64_t{1} << 20;  // of rows read at a time: still in the cache when they are hashed
+constexpr std::int64_t kSlice = 4096;                        // rows hashed at a time
 
 /// Which copy of the files this rank sees.
 std::string key_of(const RowArray& array) {
@@ -39,22 +40,34 @@ std::string key_of(const RowArray& array) {
   return fmt::format("{:016x}", XXH3_64bits(stamps.data(), stamps.size()));
 }
 
-/// Rows of a part that are read at a time: of whole chunks, unless a chunk is too large for that.
-std::int64_t block_rows(const RowArrays& arrays, const RowArray::Part& part) {
-  const std::int64_t bytes = arrays.features.direct() ? kDirectBytes : kChunkedBytes;
-  const std::int64_t fitting = std::max<std::int64_t>(1, bytes / arrays.row_bytes());
-  const std::int64_t chunk = part.info.chunk.empty() ? 1 : std::max<std::int64_t>(1, part.info.chunk.front());
-  if (chunk * arrays.row_bytes() > kLargestChunk) return fitting;
-  return std::max<std::int64_t>(1, fitting / chunk) * chunk;
+const RowArray::Part& part_of(const RowArray& array, std::int64_t row) {
+  const auto before = [](std::int64_t r, const RowArray::Part& part) { return r < part.first; };
+  return *std::prev(std::upper_bound(array.parts.begin(), array.parts.end(), row, before));
 }
 
-/// The end of the block in which a row lies.
-std::int64_t end_of_block(const RowArrays& arrays, std::int64_t row) {
-  const std::vector<RowArray::Part>& parts = arrays.features.parts;
-  const RowArray::Part& part =
-      *std::prev(std::upper_bound(parts.begin(), parts.end(), row, [](std::int64_t r, const RowArray::Part& p) { return r < p.first; }));
-  const std::int64_t block = block_rows(arrays, part), local = row - part.first;
-  return part.first + std::min((local / block + 1) * block, part.info.rows());
+/// Rows that are decoded together.
+std::int64_t chunk_rows(const RowArray::Part& part) {
+  return part.info.chunk.empty() ? 1 : std::clamp<std::int64_t>(part.info.chunk.front(), 1, part.info.rows());
+}
+
+/// Rows of a part that are read at a time: of whole chunks, so that each is decoded once, unless there is no memory for a chunk and for what HDF5
+/// decodes it into.
+std::int64_t block_rows(const RowArray& array, const RowArray::Part& part) {
+  const std::int64_t chunk = chunk_rows(part), fitting = std::max<std::int64_t>(1, kBlockBytes / array.row_bytes());
+  if (chunk <= fitting) return fitting / chunk * chunk;
+  const double row = static_cast<double>(array.row_bytes()), room = memory_room().bytes / 2;
+  return 2 * row * static_cast<double>(chunk) <= room ? chunk : std::clamp(static_cast<std::int64_t>(room / (2 * row)), fitting, chunk);
+}
+
+/// The share of reader `index` of `count` in some rows of an array. Shares end where chunks do.
+RowRange share_of(const RowArray& array, RowRange rows, std::int64_t index, std::int64_t count) {
+  const auto boundary = [&](std::int64_t i) {
+    if (i == count || rows.size() == 0) return rows.last;
+    const std::int64_t row = rows.first + rows.size() * i / count;
+    const RowArray::Part& part = part_of(array, row);
+    return std::max(rows.first, row - (row - part.first) % chunk_rows(part));
+  };
+  return {boundary(index), boundary(index + 1)};
 }
 
 std::string type_text(const RowArray& array, const Shape& shape) {
@@ -75,20 +88,22 @@ RowDigest digest_of(const std::string& bytes) {
 
 }  // namespace
 
-/// The thread that reads rows [first, last) of the data set.
+/// The thread that reads and hashes this rank's share of each array, one array after the other.
 struct DataDigest::Reading {
-  Reading(const Hdf5Dataset& from, RowRange range, bool aside) : data(from), rows(range), thread([this, aside] { run(aside); }) {}
+  Reading(const Hdf5Dataset& from, std::int64_t reader, std::int64_t readers, bool beside)
+      : data(from), index(reader), count(readers), aside(beside), thread([this] { run(); }) {}
   ~Reading() {
-    stop = true;
+    {
+      const std::lock_guard lock(mutex);
+      stop = true;
+      changed.notify_all();
+    }
     thread.join();
   }
   Reading(const Reading&) = delete;
   Reading& operator=(const Reading&) = delete;
 
-  void run(bool aside) {
-    if (aside) {
-      setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);  // of this thread alone; where it is not allowed nothing is lost
-    }
+  void run() {
     std::exception_ptr failure;
     try {
       read();
@@ -102,28 +117,64 @@ struct DataDigest::Reading {
   }
 
   void read() {
-    if (rows.size() == 0) return;
     const RowArrays& arrays = data.arrays().arrays;
+    const auto direct = [](const std::optional<RowArray>& array) { return !array || array->direct(); };
+    pauses = aside && !(arrays.features.direct() && direct(arrays.truth) && direct(arrays.weight));
+    // Of this thread alone; where it is not allowed nothing is lost. Not where it takes HDF5's lock: the reader of the batches would wait for it
+    // while it waits for a core.
+    if (aside && !pauses) setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
+    digest.features = hash(arrays.features);
+    if (arrays.truth) digest.truth = hash(*arrays.truth);
+    if (arrays.weight) digest.weight = hash(*arrays.weight);
+  }
+
+  std::uint64_t hash(const RowArray& array) {
     const std::int64_t shift = data.range().first;
-    RowFiles files(arrays);
-    std::int64_t most = 1;
-    for (const RowArray::Part& part : arrays.features.parts) most = std::max(most, std::min(block_rows(arrays, part), rows.size()));
-    RowStore store(arrays, most);
+    const RowRange rows = share_of(array, {shift, shift + data.rows()}, index, count);
+    RowFile file(array);
+    RowStore::Column store;
     std::vector<std::int64_t> numbers;
+    std::uint64_t sum = 0;
+    std::int64_t slots = 0, block = 0;
+    const RowArray::Part* part = nullptr;
     for (std::int64_t row = rows.first; row < rows.last && !stop;) {
-      const std::int64_t end = std::min(rows.last, end_of_block(arrays, row + shift) - shift);
-      files.read(row + shift, end + shift, 0, store);
-      numbers.resize(static_cast<std::size_t>(end - row));
-      std::iota(numbers.begin(), numbers.end(), row);
-      digest += digest_rows(store, numbers);
+      const auto start = std::chrono::steady_clock::now();
+      if (const RowArray::Part* const found = &part_of(array, row); found != part) {
+        part = found;
+        block = block_rows(array, *part);
+      }
+      const std::int64_t local = row - part->first;
+      const std::int64_t end = std::min(rows.last, part->first + std::min((local / block + 1) * block, part->info.rows()));
+      if (end - row > slots) {
+        store = {};  // first: the two together may be too much
+        slots = std::min(block, rows.size());
+        store = RowStore::Column(array, slots);
+      }
+      file.read(row, end, store.slot(0));
+      file.expect_unchanged();
+      for (std::int64_t first = row; first < end; first += kSlice) {
+        numbers.resize(static_cast<std::size_t>(std::min(end - first, kSlice)));
+        std::iota(numbers.begin(), numbers.end(), first - shift);
+        sum += digest_rows(store, numbers, first - row);
+      }
       row = end;
       ++blocks;
+      if (pauses) pause(std::chrono::steady_clock::now() - start);
     }
+    return sum;
+  }
+
+  /// Leaves HDF5's lock to the reader of the batches, until somebody waits for the digest.
+  void pause(std::chrono::steady_clock::duration time) {
+    std::unique_lock lock(mutex);
+    changed.wait_for(lock, time, [this] { return stop || awaited; });
   }
 
   /// Until the thread is done; rethrows what it has thrown. `beat` is called whenever it got on.
   void wait(const std::function<void()>& beat) {
     std::unique_lock lock(mutex);
+    awaited = true;
+    changed.notify_all();
     for (std::int64_t seen = 0; !changed.wait_for(lock, std::chrono::seconds(1), [this] { return done.load(); });) {
       if (blocks.load() != seen) beat();
       seen = blocks.load();
@@ -132,12 +183,15 @@ struct DataDigest::Reading {
   }
 
   const Hdf5Dataset data;
-  const RowRange rows;
-  RowDigest digest;  // the thread's until done
+  const std::int64_t index, count;  // of the ranks that share the reading
+  const bool aside;
+  bool pauses = false;  // the thread's
+  RowDigest digest;     // the thread's until done
   std::atomic<std::int64_t> blocks{0};
   std::atomic<bool> stop{false};
   std::mutex mutex;
   std::condition_variable changed;
+  bool awaited = false;  // under the mutex
   std::atomic<bool> done{false};  // set under the mutex, for who waits
   std::exception_ptr error;
   std::thread thread;  // last: it uses the others
@@ -159,13 +213,11 @@ void DataDigest::start(bool aside) {
     before += keys_[r] == own && r < static_cast<std::size_t>(world_.rank());
     readers += keys_[r] == own;
   }
-  reading_ = std::make_unique<Reading>(data_, RowRange{data_.rows() * before / readers, data_.rows() * (before + 1) / readers}, aside);
+  reading_ = std::make_unique<Reading>(data_, before, readers, aside);
 }
 
-bool DataDigest::read() const noexcept { return reading_->done; }
-
 bool DataDigest::read_by_all() const {
-  std::int64_t left = read() ? 0 : 1;
+  std::int64_t left = reading_->done ? 0 : 1;
   world_.sum(std::span(&left, 1));
   return left == 0;
 }

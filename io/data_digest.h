@@ -27,11 +27,10 @@ class DataDigest {
 
   /// Number of different copies that ranks see. With one, ranks cannot differ.
   int copies() const { return copies_; }
-  /// Starts the thread that reads this rank's part; `aside`: at low priority.
+  /// Starts the thread that reads this rank's part; `aside`: at low priority, or, where it takes HDF5's lock, at most half of the time until
+  /// compare().
   void start(bool aside);
-  /// Whether this rank has read its part.
-  bool read() const noexcept;
-  /// Whether all ranks have. Collective.
+  /// Whether all ranks have read their part. Collective.
   bool read_by_all() const;
   /// Waits until all have; copies that differ are an AgreedError that names the data set, what differs, ranks and hosts. Collective.
   void compare();

@@ -3,9 +3,8 @@
 #include <xxhash.h>
 
 namespace lockstep {
-namespace {
 
-std::uint64_t digest(const RowStore::Column& column, std::span<const std::int64_t> rows, std::int64_t first) {
+std::uint64_t digest_rows(const RowStore::Column& column, std::span<const std::int64_t> rows, std::int64_t first) {
   std::uint64_t sum = 0;
   if (!column.bytes) return sum;
   const auto bytes = static_cast<std::size_t>(column.row_bytes);
@@ -16,8 +15,6 @@ std::uint64_t digest(const RowStore::Column& column, std::span<const std::int64_
   return sum;
 }
 
-}  // namespace
-
 void RowDigest::operator+=(const RowDigest& other) {
   features += other.features;
   truth += other.truth;
@@ -25,7 +22,7 @@ void RowDigest::operator+=(const RowDigest& other) {
 }
 
 RowDigest digest_rows(const RowStore& store, std::span<const std::int64_t> rows, std::int64_t first) {
-  return {digest(store.features, rows, first), digest(store.truth, rows, first), digest(store.weight, rows, first)};
+  return {digest_rows(store.features, rows, first), digest_rows(store.truth, rows, first), digest_rows(store.weight, rows, first)};
 }
 
 std::uint64_t hash_numbers(std::span<const std::int64_t> rows) {

@@ -15,6 +15,9 @@ struct RowDigest {
   bool operator==(const RowDigest&) const = default;
 };
 
+/// Of one array: the digest of slots `first`, `first` + 1, ..., which hold these rows.
+std::uint64_t digest_rows(const RowStore::Column& column, std::span<const std::int64_t> rows, std::int64_t first = 0);
+
 /// The digest of slots `first`, `first` + 1, ... of a store, which hold these rows.
 RowDigest digest_rows(const RowStore& store, std::span<const std::int64_t> rows, std::int64_t first = 0);
 
