@@ -102,7 +102,7 @@ Callback::Request CheckpointCallback::request() noexcept {
   const CheckpointConfig& every = config_.checkpoint;
   due_ |= every.every_steps > 0 && (global_step_ + 1) % every.every_steps == 0;
   due_ |= every.every_seconds > 0 && seconds_since(saved_) >= every.every_seconds;
-  return {.checkpoint = (due_ || board_.pending().checkpoint) && !(writer_ && writer_->busy()) && data_.read()};
+  return {.checkpoint = (due_ || board_.pending().checkpoint) && !(writer_ && writer_->busy())};
 }
 
 void CheckpointCallback::on_checkpoint(const FitState& state) {
@@ -115,6 +115,9 @@ void CheckpointCallback::on_checkpoint(const FitState& state) {
   saved.sums = *state.sums;
   if (samples_) saved.samples = *samples_ + state.samples;
   saved.healthy = finite_loss(state);
+  if (!data_.compared()) {
+    directory_.log(fmt::format("checkpoint of step {}: large data have not been read once yet, so it does not say what they hold", state.global_step));
+  }
   save(state, std::move(saved));
 }
 

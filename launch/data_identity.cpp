@@ -31,16 +31,17 @@ void DataIdentity::compare(const std::string& name, DataDigest& digest) {
   if (before_) world_.agree([&] { check(name); });
 }
 
-bool DataIdentity::read() const noexcept {
-  return std::all_of(unread_.begin(), unread_.end(), [](const auto& one) { return one.second->read(); });
-}
-
 void DataIdentity::expect(Before before) {
   before_ = std::make_unique<const Before>(std::move(before));
-  if (before_->texts.empty()) {
-    warn(
-        "the checkpoint does not say what its data held: it was written by an earlier version, or at a stop before they had been read "
-        "once. Whether they have changed is not known");
+  std::vector<std::string> untold;
+  for (const auto& [name, place] : places_) {
+    if (before_->texts.find(name) == before_->texts.end()) untold.push_back(name);
+  }
+  if (!untold.empty()) {
+    const bool mixed = before_->middle && std::find(untold.begin(), untold.end(), "training") != untold.end();
+    warn(fmt::format("the checkpoint does not say what its {} data held: it was written by an earlier version, before they had been read once, or "
+                     "without them. Whether they have changed is not known{}",
+                     fmt::join(untold, ", "), mixed ? "; it stands in the middle of an epoch, so make sure that the training data are the same" : ""));
   }
   for (const auto& [name, text] : known_) check(name);
 }
@@ -68,12 +69,9 @@ void DataIdentity::warn(const std::string& text) const {
   if (world_.rank() == 0) std::fprintf(stderr, "warning: %s\n", text.c_str());
 }
 
-void DataIdentity::on_checkpoint(const FitState& state) {
-  if (unread_.empty()) return;
+void DataIdentity::on_checkpoint(const FitState&) {
   bool read = true;
-  if (state.stopping) {
-    for (const auto& [name, digest] : unread_) read = digest->read_by_all() && read;
-  }
+  for (const auto& [name, digest] : unread_) read = digest->read_by_all() && read;
   if (read) compare();
 }
 

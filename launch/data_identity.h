@@ -12,9 +12,9 @@ namespace lockstep {
 /// Compares the content of a run's data sets (DataDigest) between hosts, and with the checkpoint that the run goes on from. Checkpoints
 /// store it.
 ///
-/// Data sets within data.memory are read before the first step. Larger ones are read in the background, at low priority, and compared
-/// before the first checkpoint. A checkpoint within an epoch is put off until then, and the end of an epoch waits. A checkpoint at a stop
-/// does not wait: it is written without their digest.
+/// Data sets within data.memory are read before the first step. Larger ones are read in the background and compared at the first checkpoint
+/// at which all ranks have read them, at the latest at the end of the first epoch, which waits. Checkpoints before that are written without
+/// their digest.
 class DataIdentity final : public Callback {
  public:
   explicit DataIdentity(const World& world) : world_(world) {}
@@ -35,8 +35,6 @@ class DataIdentity final : public Callback {
 
   /// Content of the data sets by name, as far as it is known.
   const std::map<std::string, std::string>& known() const { return known_; }
-  /// Whether this rank has read its part of all data sets.
-  bool read() const noexcept;
   /// Whether all data sets have been compared.
   bool compared() const { return unread_.empty(); }
 

@@ -51,6 +51,28 @@ says 'resuming from r/checkpoints/step-00000013 '
 ! grep -q warning out.txt || fail "a warning about the same rows at another place"
 grep -q scratch/staged.h5 r/config.yaml || fail "the new place is not in the configuration"
 cp scratch/staged.h5 data/garments.h5
+
+# --- a checkpoint that knows some data sets, or none, as those before large data were read, or of earlier versions ---
+forget() {
+  local folder=r/checkpoints/step-00000013
+  jq "$1" $folder/state.json > state.json
+  cp state.json $folder/state.json
+  jq --arg sum "$(sha256sum < state.json | cut -d' ' -f1)" --argjson bytes "$(stat -c %s state.json)" '.files["state.json"] = {bytes: $bytes, sha256: $sum}' \
+    $folder/manifest.json > manifest.json
+  cp manifest.json $folder/manifest.json
+}
+known() {
+  run middle
+  forget "$1"
+  on 2 --resume r || fail "refused: $1"
+  [ "$(grep -c '^warning: the checkpoint does not say what its' out.txt)" = 1 ] || fail "not one warning: $1"
+}
+known 'del(.data_sets.training)'
+says 'what its training data held: .* Whether they have changed is not known; it stands in the middle of an epoch, so make sure that the training data are the same'
+known 'del(.data_sets.validation)'
+says 'what its validation data held: .* is not known$'
+known 'del(.data_sets) | .data = "0123"'
+says 'what its test, training, validation data held: '
 run middle
 refuse "the optimizer 'sgd', 8 arrays, but the model is compiled with RMSprop" --resume r --set 'training.optimizer=RMSprop'
 refuse 'coordinator' --resume r --set coordinator.listen=no.such.host.invalid
