@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "cluster/mpi_call.h"
-#include "cluster/process_limits.h"
+#include "cluster/host/process_limits.h"
 
 namespace lockstep {
 

@@ -10,11 +10,11 @@
 #include <string>
 #include <system_error>
 
-#include "cluster/crash_report.h"
+#include "cluster/watchdog/crash_report.h"
 #include "cluster/output.h"
-#include "cluster/process_limits.h"
+#include "cluster/host/process_limits.h"
 #include "cluster/world.h"
-#include "io/data_file.h"
+#include "io/data/data_file.h"
 #include "launch/arguments.h"
 #include "launch/commands.h"
 

@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
-#include "cluster/allreduce.h"
-#include "cluster/allreduce_steps.h"
+#include "cluster/collectives/allreduce.h"
+#include "cluster/collectives/steps.h"
 
 namespace lockstep {
 

@@ -1,10 +1,10 @@
-#include "cluster/allreduce.h"
+#include "cluster/collectives/allreduce.h"
 
 #include <algorithm>
 #include <array>
 
-#include "cluster/allreduce_algorithms.h"
-#include "cluster/allreduce_table.h"
+#include "cluster/collectives/algorithms.h"
+#include "cluster/collectives/allreduce_table.h"
 
 namespace lockstep {
 namespace {

@@ -8,9 +8,9 @@
 #include <thread>
 
 #include "cluster/buffer.h"
-#include "cluster/communication_thread.h"
-#include "cluster/exchange.h"
-#include "cluster/placement.h"
+#include "cluster/collectives/communication_thread.h"
+#include "cluster/collectives/exchange.h"
+#include "cluster/host/placement.h"
 
 namespace lockstep {
 namespace {

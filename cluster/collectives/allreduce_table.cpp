@@ -1,4 +1,4 @@
-#include "cluster/allreduce_table.h"
+#include "cluster/collectives/allreduce_table.h"
 
 #include <algorithm>
 #include <array>

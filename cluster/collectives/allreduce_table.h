@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "cluster/allreduce.h"
+#include "cluster/collectives/allreduce.h"
 
 namespace lockstep {
 

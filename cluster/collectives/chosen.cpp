@@ -1,7 +1,7 @@
 #include <map>
 
-#include "cluster/allreduce_algorithms.h"
-#include "cluster/allreduce_table.h"
+#include "cluster/collectives/algorithms.h"
+#include "cluster/collectives/allreduce_table.h"
 
 namespace lockstep {
 namespace {

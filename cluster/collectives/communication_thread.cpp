@@ -1,4 +1,4 @@
-#include "cluster/communication_thread.h"
+#include "cluster/collectives/communication_thread.h"
 
 namespace lockstep {
 

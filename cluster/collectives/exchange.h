@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cluster/allreduce.h"
+#include "cluster/collectives/allreduce.h"
 
 namespace lockstep {
 

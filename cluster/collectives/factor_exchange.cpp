@@ -9,10 +9,10 @@
 #include <sstream>
 #include <tuple>
 
-#include "cluster/core_round_trip.h"
-#include "cluster/exchange.h"
-#include "cluster/host_messages.h"
-#include "cluster/shared_memory.h"
+#include "cluster/host/core_round_trip.h"
+#include "cluster/collectives/exchange.h"
+#include "cluster/collectives/host_messages.h"
+#include "cluster/host/shared_memory.h"
 
 namespace lockstep {
 namespace {

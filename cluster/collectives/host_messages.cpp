@@ -1,4 +1,4 @@
-#include "cluster/host_messages.h"
+#include "cluster/collectives/host_messages.h"
 
 #include <mpi.h>
 

@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-#include "cluster/allreduce_algorithms.h"
+#include "cluster/collectives/algorithms.h"
 #include "cluster/clones.h"
 #include "cluster/mpi_call.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cluster/allreduce_algorithms.h"
+#include "cluster/collectives/algorithms.h"
 #include "cluster/mpi_call.h"
 
 namespace lockstep {

@@ -18,9 +18,9 @@
 #include <bit>
 #include <cstring>
 
-#include "cluster/allreduce_algorithms.h"
+#include "cluster/collectives/algorithms.h"
 #include "cluster/clones.h"
-#include "cluster/shared_memory.h"
+#include "cluster/host/shared_memory.h"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "cluster/allreduce_steps.h"
+#include "cluster/collectives/steps.h"
 
 #include <bit>
 

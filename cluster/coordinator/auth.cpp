@@ -1,4 +1,4 @@
-#include "cluster/coordinator_auth.h"
+#include "cluster/coordinator/auth.h"
 
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/support/server_interceptor.h>
@@ -7,8 +7,8 @@
 #include <atomic>
 #include <string_view>
 
-#include "cluster/credentials.h"
-#include "cluster/door.h"
+#include "cluster/coordinator/credentials.h"
+#include "cluster/network/door.h"
 
 namespace lockstep {
 namespace {

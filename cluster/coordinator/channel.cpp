@@ -1,8 +1,8 @@
-#include "cluster/coordinator_channel.h"
+#include "cluster/coordinator/channel.h"
 
 #include <grpcpp/grpcpp.h>
 
-#include "cluster/credentials.h"
+#include "cluster/coordinator/credentials.h"
 
 namespace lockstep {
 namespace {

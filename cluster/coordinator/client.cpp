@@ -1,4 +1,4 @@
-#include "cluster/coordinator_client.h"
+#include "cluster/coordinator/client.h"
 
 #include <grpcpp/grpcpp.h>
 #include <signal.h>
@@ -9,13 +9,13 @@
 #include <charconv>
 #include <utility>
 
-#include "cluster/coordinator.grpc.pb.h"
-#include "cluster/coordinator_channel.h"
-#include "cluster/coordinator_messages.h"
-#include "cluster/coordinator_record.h"
-#include "cluster/credentials.h"
+#include "cluster/coordinator/coordinator.grpc.pb.h"
+#include "cluster/coordinator/channel.h"
+#include "cluster/coordinator/messages.h"
+#include "cluster/coordinator/record.h"
+#include "cluster/coordinator/credentials.h"
 #include "cluster/error.h"
-#include "cluster/network.h"
+#include "cluster/network/addresses.h"
 
 namespace lockstep {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "cluster/status.h"
+#include "cluster/status/status.h"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "cluster/coordinator.h"
+#include "cluster/coordinator/coordinator.h"
 
 #include <unistd.h>
 
@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "cluster/coordinator_record.h"
-#include "cluster/coordinator_server.h"
-#include "cluster/heartbeat.h"
-#include "cluster/status_board.h"
+#include "cluster/coordinator/record.h"
+#include "cluster/coordinator/server.h"
+#include "cluster/coordinator/heartbeat.h"
+#include "cluster/status/status_board.h"
 #include "cluster/world.h"
 
 namespace lockstep {

@@ -1,4 +1,4 @@
-#include "cluster/credentials.h"
+#include "cluster/coordinator/credentials.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

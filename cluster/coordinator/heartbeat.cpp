@@ -1,4 +1,4 @@
-#include "cluster/heartbeat.h"
+#include "cluster/coordinator/heartbeat.h"
 
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
@@ -7,10 +7,10 @@
 #include <fstream>
 #include <utility>
 
-#include "cluster/coordinator.grpc.pb.h"
-#include "cluster/coordinator_messages.h"
-#include "cluster/status_board.h"
-#include "cluster/watchdog.h"
+#include "cluster/coordinator/coordinator.grpc.pb.h"
+#include "cluster/coordinator/messages.h"
+#include "cluster/status/status_board.h"
+#include "cluster/watchdog/watchdog.h"
 
 namespace lockstep {
 namespace {

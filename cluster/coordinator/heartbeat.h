@@ -6,7 +6,7 @@
 #include <string>
 #include <thread>
 
-#include "cluster/coordinator_channel.h"
+#include "cluster/coordinator/channel.h"
 
 namespace grpc {
 class ClientContext;

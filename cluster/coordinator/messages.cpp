@@ -1,6 +1,6 @@
-#include "cluster/coordinator_messages.h"
+#include "cluster/coordinator/messages.h"
 
-#include "cluster/coordinator.pb.h"
+#include "cluster/coordinator/coordinator.pb.h"
 
 namespace lockstep {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
-#include "cluster/status.h"
-#include "cluster/watchdog.h"
+#include "cluster/status/status.h"
+#include "cluster/watchdog/watchdog.h"
 
 namespace lockstep {
 

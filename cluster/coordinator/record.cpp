@@ -1,4 +1,4 @@
-#include "cluster/coordinator_record.h"
+#include "cluster/coordinator/record.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "cluster/coordinator_server.h"
+#include "cluster/coordinator/server.h"
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
@@ -13,12 +13,12 @@
 #include <thread>
 #include <utility>
 
-#include "cluster/coordinator.grpc.pb.h"
-#include "cluster/coordinator_auth.h"
-#include "cluster/coordinator_service.h"
-#include "cluster/credentials.h"
+#include "cluster/coordinator/coordinator.grpc.pb.h"
+#include "cluster/coordinator/auth.h"
+#include "cluster/coordinator/service.h"
+#include "cluster/coordinator/credentials.h"
 #include "cluster/error.h"
-#include "cluster/network.h"
+#include "cluster/network/addresses.h"
 
 namespace lockstep {
 namespace {

@@ -4,12 +4,12 @@
 #include <string>
 #include <vector>
 
-#include "cluster/coordinator.h"
+#include "cluster/coordinator/coordinator.h"
 #include "cluster/descriptor.h"
-#include "cluster/door.h"
-#include "cluster/network.h"
-#include "cluster/rank_table.h"
-#include "cluster/waiting_calls.h"
+#include "cluster/network/door.h"
+#include "cluster/network/addresses.h"
+#include "cluster/status/rank_table.h"
+#include "cluster/coordinator/waiting_calls.h"
 
 namespace grpc {
 class Server;

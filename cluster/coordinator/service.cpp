@@ -1,17 +1,17 @@
-#include "cluster/coordinator_service.h"
+#include "cluster/coordinator/service.h"
 
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
 #include <chrono>
 
-#include "cluster/coordinator.grpc.pb.h"
-#include "cluster/coordinator_auth.h"
-#include "cluster/coordinator_messages.h"
-#include "cluster/rank_table.h"
-#include "cluster/status_board.h"
-#include "cluster/waiting_calls.h"
-#include "cluster/watchdog.h"
+#include "cluster/coordinator/coordinator.grpc.pb.h"
+#include "cluster/coordinator/auth.h"
+#include "cluster/coordinator/messages.h"
+#include "cluster/status/rank_table.h"
+#include "cluster/status/status_board.h"
+#include "cluster/coordinator/waiting_calls.h"
+#include "cluster/watchdog/watchdog.h"
 
 namespace lockstep {
 namespace {

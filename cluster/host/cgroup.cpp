@@ -1,4 +1,4 @@
-#include "cluster/cgroup.h"
+#include "cluster/host/cgroup.h"
 
 #include <cstdlib>
 #include <fstream>

@@ -1,4 +1,4 @@
-#include "cluster/core_round_trip.h"
+#include "cluster/host/core_round_trip.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -12,8 +12,8 @@
 #include <thread>
 #include <vector>
 
-#include "cluster/placement.h"
-#include "cluster/shared_memory.h"
+#include "cluster/host/placement.h"
+#include "cluster/host/shared_memory.h"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "cluster/large_memory.h"
+#include "cluster/host/large_memory.h"
 
 #include <sys/mman.h>
 

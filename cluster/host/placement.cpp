@@ -1,4 +1,4 @@
-#include "cluster/placement.h"
+#include "cluster/host/placement.h"
 
 #include <fmt/format.h>
 #include <sched.h>
@@ -16,8 +16,8 @@
 #include <sstream>
 #include <thread>
 
-#include "cluster/cgroup.h"
-#include "cluster/process_state.h"
+#include "cluster/host/cgroup.h"
+#include "cluster/host/process_state.h"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "cluster/process_limits.h"
+#include "cluster/host/process_limits.h"
 
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -20,8 +20,8 @@
 #include <thread>
 #include <vector>
 
-#include "cluster/cgroup.h"
-#include "cluster/process_usage.h"
+#include "cluster/host/cgroup.h"
+#include "cluster/host/process_usage.h"
 #include "cluster/world.h"
 
 namespace lockstep {

@@ -1,4 +1,4 @@
-#include "cluster/process_state.h"
+#include "cluster/host/process_state.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -12,10 +12,10 @@
 #include <fstream>
 #include <ios>
 
-#include "cluster/mpi_ports.h"
-#include "cluster/network.h"
+#include "cluster/network/mpi_ports.h"
+#include "cluster/network/addresses.h"
 
-#include "cluster/cgroup.h"
+#include "cluster/host/cgroup.h"
 
 namespace lockstep {
 char process_state(std::int64_t pid) {

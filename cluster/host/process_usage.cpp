@@ -1,4 +1,4 @@
-#include "cluster/process_usage.h"
+#include "cluster/host/process_usage.h"
 
 #include <time.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "cluster/shared_memory.h"
+#include "cluster/host/shared_memory.h"
 
 #include <mpi.h>
 #include <sched.h>
@@ -11,8 +11,8 @@
 #include <new>
 
 #include "cluster/mpi_call.h"
-#include "cluster/placement.h"
-#include "cluster/process_limits.h"
+#include "cluster/host/placement.h"
+#include "cluster/host/process_limits.h"
 
 namespace lockstep {
 namespace {

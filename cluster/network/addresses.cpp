@@ -1,4 +1,4 @@
-#include "cluster/network.h"
+#include "cluster/network/addresses.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>

@@ -1,4 +1,4 @@
-#include "cluster/door.h"
+#include "cluster/network/door.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -24,9 +24,9 @@
 #include <vector>
 
 #include "cluster/error.h"
-#include "cluster/network.h"
-#include "cluster/peer_user.h"
-#include "cluster/relay.h"
+#include "cluster/network/addresses.h"
+#include "cluster/network/peer_user.h"
+#include "cluster/network/relay.h"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "cluster/mpi_ports.h"
+#include "cluster/network/mpi_ports.h"
 
 #include <arpa/inet.h>
 #include <linux/filter.h>
@@ -14,8 +14,8 @@
 #include <sstream>
 
 #include "cluster/mpi_variables.h"
-#include "cluster/network.h"
-#include "cluster/process_limits.h"
+#include "cluster/network/addresses.h"
+#include "cluster/host/process_limits.h"
 #include "cluster/world.h"
 
 namespace lockstep {

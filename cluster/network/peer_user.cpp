@@ -1,4 +1,4 @@
-#include "cluster/peer_user.h"
+#include "cluster/network/peer_user.h"
 
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>

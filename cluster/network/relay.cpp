@@ -1,4 +1,4 @@
-#include "cluster/relay.h"
+#include "cluster/network/relay.h"
 
 #include <sys/socket.h>
 

@@ -1,4 +1,4 @@
-#include "cluster/rank_table.h"
+#include "cluster/status/rank_table.h"
 
 namespace lockstep {
 

@@ -3,7 +3,7 @@
 #include <mutex>
 #include <vector>
 
-#include "cluster/status.h"
+#include "cluster/status/status.h"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "cluster/rate_window.h"
+#include "cluster/status/rate_window.h"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "cluster/status_board.h"
+#include "cluster/status/status_board.h"
 
 #include <algorithm>
 #include <limits>

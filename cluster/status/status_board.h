@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "cluster/rate_window.h"
-#include "cluster/status.h"
+#include "cluster/status/rate_window.h"
+#include "cluster/status/status.h"
 
 namespace lockstep {
 

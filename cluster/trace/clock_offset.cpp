@@ -1,4 +1,4 @@
-#include "cluster/clock_offset.h"
+#include "cluster/trace/clock_offset.h"
 
 #include <mpi.h>
 
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cluster/mpi_call.h"
-#include "cluster/trace.h"
+#include "cluster/trace/trace.h"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "cluster/trace.h"
+#include "cluster/trace/trace.h"
 
 #include <algorithm>
 #include <array>

@@ -2,7 +2,7 @@
 //
 // A library that has crashed holds locks and half-changed memory: nothing can be resumed, and a forked child that tries a file first is no
 // way out either, for a fork copies MPI's threads' locks. So the process says what it was reading and ends.
-#include "cluster/crash_report.h"
+#include "cluster/watchdog/crash_report.h"
 
 #include <unistd.h>
 
@@ -16,8 +16,8 @@
 
 #include "cluster/activity.h"
 #include "cluster/error.h"
-#include "cluster/rank_log.h"
-#include "cluster/signals.h"
+#include "cluster/watchdog/rank_log.h"
+#include "cluster/watchdog/signals.h"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "cluster/diagnosis.h"
+#include "cluster/watchdog/diagnosis.h"
 
 #include <algorithm>
 #include <cstdio>

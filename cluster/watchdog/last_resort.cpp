@@ -1,4 +1,4 @@
-#include "cluster/last_resort.h"
+#include "cluster/watchdog/last_resort.h"
 
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -2,7 +2,7 @@
 #include <chrono>
 #include <vector>
 
-#include "cluster/process_state.h"
+#include "cluster/host/process_state.h"
 
 namespace lockstep {
 

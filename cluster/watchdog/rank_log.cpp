@@ -1,4 +1,4 @@
-#include "cluster/rank_log.h"
+#include "cluster/watchdog/rank_log.h"
 
 #include <fcntl.h>
 #include <unistd.h>

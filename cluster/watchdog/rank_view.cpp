@@ -1,4 +1,4 @@
-#include "cluster/rank_view.h"
+#include "cluster/watchdog/rank_view.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -7,8 +7,8 @@
 #include <new>
 #include <sstream>
 
-#include "cluster/crash_report.h"
-#include "cluster/rank_log.h"
+#include "cluster/watchdog/crash_report.h"
+#include "cluster/watchdog/rank_log.h"
 
 namespace lockstep {
 namespace {

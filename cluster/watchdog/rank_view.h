@@ -6,9 +6,9 @@
 #include <optional>
 #include <vector>
 
-#include "cluster/diagnosis.h"
-#include "cluster/process_state.h"
-#include "cluster/shared_memory.h"
+#include "cluster/watchdog/diagnosis.h"
+#include "cluster/host/process_state.h"
+#include "cluster/host/shared_memory.h"
 #include "cluster/world.h"
 
 namespace lockstep {

@@ -1,6 +1,6 @@
 // Signals are blocked in every thread but one, which waits for them. No handler ever runs on top of the main thread: JIT-compiled kernels may keep data
 // further below the stack pointer than the kernel spares when it pushes a signal frame. (Seen: a corrupted heap in one of five runs.)
-#include "cluster/signals.h"
+#include "cluster/watchdog/signals.h"
 
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-#include "cluster/watchdog.h"
+#include "cluster/watchdog/watchdog.h"
 
 #include <fmt/format.h>
 #include <mpi.h>
@@ -14,12 +14,12 @@
 #include <optional>
 #include <thread>
 
-#include "cluster/last_resort.h"
-#include "cluster/process_state.h"
-#include "cluster/rank_log.h"
-#include "cluster/rank_view.h"
-#include "cluster/signals.h"
-#include "cluster/slowest_step.h"
+#include "cluster/watchdog/last_resort.h"
+#include "cluster/host/process_state.h"
+#include "cluster/watchdog/rank_log.h"
+#include "cluster/watchdog/rank_view.h"
+#include "cluster/watchdog/signals.h"
+#include "cluster/watchdog/slowest_step.h"
 #include "cluster/world.h"
 
 namespace lockstep {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cluster/diagnosis.h"
+#include "cluster/watchdog/diagnosis.h"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "core/initializers.h"
+#include "core/compile/initializers.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <numbers>
 
 #include "cluster/error.h"
-#include "core/philox.h"
+#include "core/math/philox.h"
 
 namespace lockstep {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/shape.h"
+#include "core/data/shape.h"
 
 namespace lockstep {
 

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "cluster/error.h"
-#include "core/losses.h"
+#include "core/compile/losses.h"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/losses.h"
+#include "core/compile/losses.h"
 
 #include <fmt/format.h>
 
@@ -6,10 +6,10 @@
 #include <cmath>
 
 #include "cluster/error.h"
-#include "core/activations.h"
+#include "core/math/activations.h"
 #include "cluster/clones.h"
-#include "core/elementwise.h"
-#include "core/truth_error.h"
+#include "core/math/elementwise.h"
+#include "core/data/truth_error.h"
 
 namespace lockstep {
 namespace {

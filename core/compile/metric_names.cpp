@@ -1,4 +1,4 @@
-#include "core/metric_names.h"
+#include "core/compile/metric_names.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <set>
 
 #include "cluster/error.h"
-#include "core/utf8.h"
+#include "core/math/utf8.h"
 
 namespace lockstep {
 

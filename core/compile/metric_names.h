@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "core/metrics.h"
+#include "core/compile/metrics.h"
 
 namespace lockstep {
 

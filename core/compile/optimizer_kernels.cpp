@@ -1,10 +1,10 @@
-#include "core/optimizer_kernels.h"
+#include "core/compile/optimizer_kernels.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "cluster/clones.h"
-#include "core/elementwise.h"
+#include "core/math/elementwise.h"
 
 namespace lockstep {
 namespace {

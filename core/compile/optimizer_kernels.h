@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include "core/optimizers.h"
+#include "core/compile/optimizers.h"
 
 namespace lockstep {
 

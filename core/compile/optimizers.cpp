@@ -1,4 +1,4 @@
-#include "core/optimizers.h"
+#include "core/compile/optimizers.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "cluster/error.h"
-#include "core/optimizer_kernels.h"
+#include "core/compile/optimizer_kernels.h"
 
 namespace lockstep {
 namespace {

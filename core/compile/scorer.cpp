@@ -1,4 +1,4 @@
-#include "core/scorer.h"
+#include "core/compile/scorer.h"
 
 #include <algorithm>
 #include <cmath>

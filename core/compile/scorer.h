@@ -3,8 +3,8 @@
 #include <span>
 #include <vector>
 
-#include "core/losses.h"
-#include "core/metrics.h"
+#include "core/compile/losses.h"
+#include "core/compile/metrics.h"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "core/dataset.h"
+#include "core/data/dataset.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "cluster/error.h"
-#include "core/elementwise.h"
+#include "core/math/elementwise.h"
 
 namespace lockstep {
 

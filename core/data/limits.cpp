@@ -1,4 +1,4 @@
-#include "core/limits.h"
+#include "core/data/limits.h"
 
 namespace lockstep {
 

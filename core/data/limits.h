@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include "core/shape.h"
+#include "core/data/shape.h"
 
 namespace lockstep {
 

@@ -1,11 +1,11 @@
-#include "core/sampler.h"
+#include "core/data/sampler.h"
 
 #include <algorithm>
 #include <numeric>
 
 #include "cluster/error.h"
-#include "core/limits.h"
-#include "core/philox.h"
+#include "core/data/limits.h"
+#include "core/math/philox.h"
 
 namespace lockstep {
 namespace {

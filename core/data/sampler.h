@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/dataset.h"
+#include "core/data/dataset.h"
 
 namespace lockstep {
 

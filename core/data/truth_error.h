@@ -4,7 +4,7 @@
 #include <string>
 
 #include "cluster/error.h"
-#include "core/dataset.h"
+#include "core/data/dataset.h"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "core/bfloat16_factors.h"
+#include "core/exchange/bfloat16_factors.h"
 
 #include <algorithm>
 

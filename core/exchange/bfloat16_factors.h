@@ -3,9 +3,9 @@
 #include <span>
 #include <vector>
 
-#include "cluster/exchange.h"
-#include "core/bfloat16.h"
-#include "core/pass.h"
+#include "cluster/collectives/exchange.h"
+#include "core/math/bfloat16.h"
+#include "core/layers/pass.h"
 
 namespace lockstep {
 

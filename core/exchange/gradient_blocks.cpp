@@ -1,8 +1,8 @@
-#include "core/gradient_blocks.h"
+#include "core/exchange/gradient_blocks.h"
 
 #include <algorithm>
 
-#include "core/ops.h"
+#include "core/math/onednn.h"
 
 namespace lockstep {
 namespace {

@@ -3,11 +3,11 @@
 #include <functional>
 #include <vector>
 
-#include "cluster/exchange.h"
+#include "cluster/collectives/exchange.h"
 #include "cluster/world.h"
-#include "core/network.h"
-#include "core/sampler.h"
-#include "core/sequential.h"
+#include "core/layers/network.h"
+#include "core/data/sampler.h"
+#include "core/training/sequential.h"
 
 namespace lockstep {
 

@@ -1,8 +1,8 @@
-#include "core/tree_gradients.h"
+#include "core/exchange/tree_gradients.h"
 
 #include <algorithm>
 
-#include "core/pass.h"
+#include "core/layers/pass.h"
 
 namespace lockstep {
 

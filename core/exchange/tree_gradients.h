@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "cluster/buffer.h"
-#include "cluster/exchange.h"
-#include "core/grain_tree.h"
-#include "core/op.h"
+#include "cluster/collectives/exchange.h"
+#include "core/math/grain_tree.h"
+#include "core/layers/op.h"
 
 namespace lockstep {
 

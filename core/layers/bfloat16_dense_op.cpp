@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/bfloat16.h"
-#include "core/op.h"
+#include "core/math/bfloat16.h"
+#include "core/layers/op.h"
 
 namespace lockstep {
 namespace {

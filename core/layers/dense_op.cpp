@@ -1,5 +1,5 @@
-#include "core/op.h"
-#include "core/ops.h"
+#include "core/layers/op.h"
+#include "core/math/onednn.h"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/dtype_policy.h"
+#include "core/layers/dtype_policy.h"
 
 #include <string>
 

@@ -5,9 +5,9 @@
 
 #include "cluster/error.h"
 #include "cluster/clones.h"
-#include "core/elementwise.h"
-#include "core/op.h"
-#include "core/philox.h"
+#include "core/math/elementwise.h"
+#include "core/layers/op.h"
+#include "core/math/philox.h"
 
 namespace lockstep {
 

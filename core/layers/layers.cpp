@@ -1,4 +1,4 @@
-#include "core/layers.h"
+#include "core/layers/layers.h"
 
 namespace lockstep {
 namespace {

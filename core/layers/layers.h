@@ -6,9 +6,9 @@
 #include <variant>
 #include <vector>
 
-#include "core/activations.h"
-#include "core/initializers.h"
-#include "core/shape.h"
+#include "core/math/activations.h"
+#include "core/compile/initializers.h"
+#include "core/data/shape.h"
 
 namespace lockstep {
 

@@ -1,12 +1,12 @@
-#include "core/memory_need.h"
+#include "core/layers/memory_need.h"
 
 #include <fmt/format.h>
 
 #include <string>
 
 #include "cluster/error.h"
-#include "cluster/process_limits.h"
-#include "core/network.h"
+#include "cluster/host/process_limits.h"
+#include "core/layers/network.h"
 
 namespace lockstep {
 namespace {

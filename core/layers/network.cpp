@@ -1,11 +1,11 @@
-#include "core/network.h"
+#include "core/layers/network.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "cluster/error.h"
-#include "core/limits.h"
-#include "core/memory_need.h"
+#include "core/data/limits.h"
+#include "core/layers/memory_need.h"
 
 namespace lockstep {
 namespace {

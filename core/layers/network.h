@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "cluster/buffer.h"
-#include "core/layers.h"
-#include "core/op.h"
+#include "core/layers/layers.h"
+#include "core/layers/op.h"
 
 namespace lockstep {
 

@@ -4,8 +4,8 @@
 #include <numeric>
 
 #include "cluster/world.h"
-#include "core/dataset.h"
-#include "core/op.h"
+#include "core/data/dataset.h"
+#include "core/layers/op.h"
 
 namespace lockstep {
 

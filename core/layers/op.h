@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "cluster/buffer.h"
-#include "core/layers.h"
-#include "core/shape.h"
+#include "core/layers/layers.h"
+#include "core/data/shape.h"
 
 namespace lockstep {
 
@@ -57,7 +57,7 @@ class Op {
 
 /// Dense without an activation that needs its pre-activation; `base` points at the (movable) flat parameter buffer.
 std::unique_ptr<Op> make_dense_op(const DenseWeights& weights, ActivationFunction activation, float* const* base);
-/// The same with products in bfloat16 (core/bfloat16.h).
+/// The same with products in bfloat16 (core/math/bfloat16.h).
 std::unique_ptr<Op> make_bfloat16_dense_op(const DenseWeights& weights, ActivationFunction activation, float* const* base);
 std::unique_ptr<Op> make_activation_op(ActivationFunction function, std::int64_t elements, std::int64_t last_axis);
 std::unique_ptr<Op> make_rescaling_op(const Rescaling& layer, std::int64_t elements);

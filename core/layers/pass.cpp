@@ -1,4 +1,4 @@
-#include "core/pass.h"
+#include "core/layers/pass.h"
 
 #include <algorithm>
 

@@ -4,10 +4,10 @@
 #include <vector>
 
 #include "cluster/buffer.h"
-#include "cluster/trace.h"
-#include "core/dataset.h"
-#include "core/network.h"
-#include "core/thread_team.h"
+#include "cluster/trace/trace.h"
+#include "core/data/dataset.h"
+#include "core/layers/network.h"
+#include "core/math/thread_team.h"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "core/regularizers.h"
+#include "core/layers/regularizers.h"
 
 #include <algorithm>
 #include <cmath>

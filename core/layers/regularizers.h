@@ -1,8 +1,8 @@
 #pragma once
 #include <span>
 
-#include "core/network.h"
-#include "core/optimizers.h"
+#include "core/layers/network.h"
+#include "core/compile/optimizers.h"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "core/activations.h"
+#include "core/math/activations.h"
 
 #include <algorithm>
 #include <array>
@@ -10,7 +10,7 @@
 
 #include "cluster/error.h"
 #include "cluster/clones.h"
-#include "core/elementwise.h"
+#include "core/math/elementwise.h"
 
 namespace lockstep {
 namespace {

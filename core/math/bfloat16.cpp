@@ -1,4 +1,4 @@
-#include "core/bfloat16.h"
+#include "core/math/bfloat16.h"
 
 #include <algorithm>
 #include <array>

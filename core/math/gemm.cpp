@@ -1,4 +1,4 @@
-#include "core/gemm.h"
+#include "core/math/gemm.h"
 
 #include <algorithm>
 

@@ -1,9 +1,9 @@
-#include "core/gemm.h"
+#include "core/math/gemm.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #pragma GCC target("avx2,fma")
-#include "core/gemm_tiles.h"
+#include "core/math/gemm_tiles.h"
 
 namespace lockstep {
 namespace {

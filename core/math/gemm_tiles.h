@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include "core/gemm.h"
+#include "core/math/gemm.h"
 
 // The loops of gemm.h over a Vector of some instruction set: for gemm_*.cpp only, each of which compiles them for its own. So everything here
 // is internal to the file that includes it, and nothing of the standard library is used: the linker might keep that copy for all others.

@@ -1,4 +1,4 @@
-#include "core/grain_tree.h"
+#include "core/math/grain_tree.h"
 
 #include <algorithm>
 

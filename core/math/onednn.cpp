@@ -1,4 +1,4 @@
-#include "core/ops.h"
+#include "core/math/onednn.h"
 
 #include <omp.h>
 
@@ -8,7 +8,7 @@
 
 #include "cluster/clones.h"
 #include "cluster/error.h"
-#include "core/gemm.h"
+#include "core/math/gemm.h"
 
 namespace lockstep {
 namespace {

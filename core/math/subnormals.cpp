@@ -1,4 +1,4 @@
-#include "core/subnormals.h"
+#include "core/math/subnormals.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

@@ -1,7 +1,7 @@
-#include "core/thread_team.h"
+#include "core/math/thread_team.h"
 
-#include "core/ops.h"
-#include "core/subnormals.h"
+#include "core/math/onednn.h"
+#include "core/math/subnormals.h"
 
 namespace lockstep {
 namespace {

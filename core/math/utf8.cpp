@@ -1,4 +1,4 @@
-#include "core/utf8.h"
+#include "core/math/utf8.h"
 
 #include <fmt/format.h>
 

@@ -1,12 +1,12 @@
 // What a fit() decides before it starts, the same on all ranks: the precision, and what each layer exchanges.
 #include <array>
 
-#include "core/bfloat16.h"
-#include "core/gradient_blocks.h"
-#include "core/model_state.h"
-#include "core/ops.h"
-#include "core/sampler.h"
-#include "core/sequential.h"
+#include "core/math/bfloat16.h"
+#include "core/exchange/gradient_blocks.h"
+#include "core/training/model_state.h"
+#include "core/math/onednn.h"
+#include "core/data/sampler.h"
+#include "core/training/sequential.h"
 
 namespace lockstep {
 namespace {

@@ -1,9 +1,9 @@
-#include "core/evaluator.h"
+#include "core/training/evaluator.h"
 
 #include <algorithm>
 
-#include "core/regularizers.h"
-#include "core/truth_error.h"
+#include "core/layers/regularizers.h"
+#include "core/data/truth_error.h"
 
 namespace lockstep {
 namespace {

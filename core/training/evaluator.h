@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "cluster/world.h"
-#include "core/dataset.h"
-#include "core/model_state.h"
-#include "core/pass.h"
-#include "core/sampler.h"
-#include "core/scorer.h"
+#include "core/data/dataset.h"
+#include "core/training/model_state.h"
+#include "core/layers/pass.h"
+#include "core/data/sampler.h"
+#include "core/compile/scorer.h"
 
 namespace lockstep {
 

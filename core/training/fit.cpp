@@ -7,15 +7,15 @@
 #include <cmath>
 #include <optional>
 
-#include "cluster/placement.h"
-#include "core/evaluator.h"
-#include "core/memory_need.h"
-#include "core/model_state.h"
-#include "core/ops.h"
-#include "core/progress.h"
-#include "core/sequential.h"
-#include "core/subnormals.h"
-#include "core/trainer.h"
+#include "cluster/host/placement.h"
+#include "core/training/evaluator.h"
+#include "core/layers/memory_need.h"
+#include "core/training/model_state.h"
+#include "core/math/onednn.h"
+#include "core/training/progress.h"
+#include "core/training/sequential.h"
+#include "core/math/subnormals.h"
+#include "core/training/trainer.h"
 
 namespace lockstep {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "core/network.h"
-#include "core/sequential.h"
+#include "core/layers/network.h"
+#include "core/training/sequential.h"
 
 namespace lockstep {
 

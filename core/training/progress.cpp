@@ -1,4 +1,4 @@
-#include "core/progress.h"
+#include "core/training/progress.h"
 
 #include <unistd.h>
 

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string>
 
-#include "cluster/status.h"
-#include "core/callbacks.h"
+#include "cluster/status/status.h"
+#include "core/training/callbacks.h"
 
 namespace lockstep {
 

@@ -1,15 +1,15 @@
-#include "core/sequential.h"
+#include "core/training/sequential.h"
 
 #include <xxhash.h>
 
 #include <algorithm>
 
 #include "cluster/error.h"
-#include "core/memory_need.h"
-#include "core/metric_names.h"
-#include "core/model_state.h"
-#include "core/summary.h"
-#include "core/utf8.h"
+#include "core/layers/memory_need.h"
+#include "core/compile/metric_names.h"
+#include "core/training/model_state.h"
+#include "core/training/summary.h"
+#include "core/math/utf8.h"
 
 namespace lockstep {
 namespace {

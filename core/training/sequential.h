@@ -8,17 +8,17 @@
 #include <utility>
 #include <vector>
 
-#include "cluster/allreduce_table.h"
-#include "cluster/exchange.h"
-#include "cluster/trace.h"
+#include "cluster/collectives/allreduce_table.h"
+#include "cluster/collectives/exchange.h"
+#include "cluster/trace/trace.h"
 #include "cluster/world.h"
-#include "core/callbacks.h"
-#include "core/dataset.h"
-#include "core/dtype_policy.h"
-#include "core/layers.h"
-#include "core/losses.h"
-#include "core/metrics.h"
-#include "core/optimizers.h"
+#include "core/training/callbacks.h"
+#include "core/data/dataset.h"
+#include "core/layers/dtype_policy.h"
+#include "core/layers/layers.h"
+#include "core/compile/losses.h"
+#include "core/compile/metrics.h"
+#include "core/compile/optimizers.h"
 
 namespace lockstep {
 
@@ -56,7 +56,7 @@ struct FitOptions {
   bool stop_on_nan = false;
   std::vector<Callback*> callbacks = {};
   bool rows_checked = false;  ///< check_rows() has passed for training and validation data: fit() does not call it again
-  Trace* trace = nullptr;  ///< where this rank's spans go (cluster/trace.h); null: none are taken
+  Trace* trace = nullptr;  ///< where this rank's spans go (cluster/trace/trace.h); null: none are taken
   int verbose = 1;  ///< 0 silent, 1 progress bar on a terminal and a line an epoch elsewhere, 2 a line an epoch; rank 0 prints
 };
 

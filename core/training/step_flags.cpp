@@ -1,4 +1,4 @@
-#include "core/step_flags.h"
+#include "core/training/step_flags.h"
 
 namespace lockstep {
 namespace {

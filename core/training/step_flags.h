@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <span>
 
-#include "core/callbacks.h"
+#include "core/training/callbacks.h"
 
 namespace lockstep {
 

@@ -1,14 +1,14 @@
-#include "core/trainer.h"
+#include "core/training/trainer.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 
-#include "cluster/core_round_trip.h"
+#include "cluster/host/core_round_trip.h"
 #include "cluster/fingerprint.h"
-#include "core/regularizers.h"
-#include "core/step_flags.h"
-#include "core/truth_error.h"
+#include "core/layers/regularizers.h"
+#include "core/training/step_flags.h"
+#include "core/data/truth_error.h"
 
 namespace lockstep {
 namespace {

@@ -6,17 +6,17 @@
 #include <string>
 #include <vector>
 
-#include "cluster/exchange.h"
+#include "cluster/collectives/exchange.h"
 #include "cluster/world.h"
-#include "core/bfloat16_factors.h"
-#include "core/callbacks.h"
-#include "core/dataset.h"
-#include "core/gradient_blocks.h"
-#include "core/model_state.h"
-#include "core/pass.h"
-#include "core/sampler.h"
-#include "core/scorer.h"
-#include "core/tree_gradients.h"
+#include "core/exchange/bfloat16_factors.h"
+#include "core/training/callbacks.h"
+#include "core/data/dataset.h"
+#include "core/exchange/gradient_blocks.h"
+#include "core/training/model_state.h"
+#include "core/layers/pass.h"
+#include "core/data/sampler.h"
+#include "core/compile/scorer.h"
+#include "core/exchange/tree_gradients.h"
 
 namespace lockstep {
 

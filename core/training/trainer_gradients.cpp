@@ -1,9 +1,9 @@
 // Trainer's gradients: how blocks are formed, summed in trees, penalized and updated.
 #include <algorithm>
 
-#include "core/ops.h"
-#include "core/regularizers.h"
-#include "core/trainer.h"
+#include "core/math/onednn.h"
+#include "core/layers/regularizers.h"
+#include "core/training/trainer.h"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "io/checkpoint.h"
+#include "io/checkpoint/checkpoint.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,12 +10,12 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/error.h"
-#include "io/checkpoint_folder.h"
-#include "io/checkpoint_state.h"
-#include "io/durable_file.h"
-#include "io/file_bytes.h"
-#include "io/keras_config.h"
-#include "io/keras_weights.h"
+#include "io/checkpoint/folder.h"
+#include "io/checkpoint/state.h"
+#include "io/files/durable_file.h"
+#include "io/files/file_bytes.h"
+#include "io/keras/config.h"
+#include "io/keras/weights.h"
 
 namespace lockstep {
 namespace {

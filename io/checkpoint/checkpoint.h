@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "cluster/status.h"
-#include "core/callbacks.h"
-#include "core/sequential.h"
+#include "cluster/status/status.h"
+#include "core/training/callbacks.h"
+#include "core/training/sequential.h"
 
 // Checkpoints of a run: RUN_DIR/checkpoints/step-00012345/
 //

@@ -1,5 +1,5 @@
 // The checkpoints of a run among each other: which there are, which is the newest whole one, which may go.
-#include "io/checkpoint_folder.h"
+#include "io/checkpoint/folder.h"
 
 #include <fmt/format.h>
 
@@ -12,7 +12,7 @@
 #include <set>
 
 #include "cluster/error.h"
-#include "io/durable_file.h"
+#include "io/files/durable_file.h"
 
 namespace lockstep {
 namespace {

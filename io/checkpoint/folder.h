@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "io/checkpoint.h"
+#include "io/checkpoint/checkpoint.h"
 
 // Names in RUN_DIR/checkpoints. Internal to io.
 namespace lockstep {

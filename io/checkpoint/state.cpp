@@ -1,4 +1,4 @@
-#include "io/checkpoint_state.h"
+#include "io/checkpoint/state.h"
 
 #include <cmath>
 #include <limits>

@@ -2,7 +2,7 @@
 #include <string>
 #include <string_view>
 
-#include "io/checkpoint.h"
+#include "io/checkpoint/checkpoint.h"
 
 namespace lockstep {
 

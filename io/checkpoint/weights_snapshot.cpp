@@ -1,10 +1,10 @@
-#include "io/weights_snapshot.h"
+#include "io/checkpoint/weights_snapshot.h"
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 
-#include "io/keras_weights.h"
+#include "io/keras/weights.h"
 
 namespace lockstep {
 

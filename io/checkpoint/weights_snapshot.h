@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/sequential.h"
-#include "io/hdf5_file.h"
+#include "core/training/sequential.h"
+#include "io/hdf5/file.h"
 
 namespace lockstep {
 

@@ -1,13 +1,13 @@
-#include "io/checkpoint_writer.h"
+#include "io/checkpoint/writer.h"
 
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "cluster/process_limits.h"
-#include "io/durable_file.h"
-#include "io/keras_config.h"
-#include "io/run_directory.h"
+#include "cluster/host/process_limits.h"
+#include "io/files/durable_file.h"
+#include "io/keras/config.h"
+#include "io/run/run_directory.h"
 
 namespace lockstep {
 namespace {

@@ -9,8 +9,8 @@
 #include <thread>
 #include <vector>
 
-#include "io/checkpoint.h"
-#include "io/weights_snapshot.h"
+#include "io/checkpoint/checkpoint.h"
+#include "io/checkpoint/weights_snapshot.h"
 
 namespace lockstep {
 

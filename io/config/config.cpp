@@ -1,4 +1,4 @@
-#include "io/config.h"
+#include "io/config/config.h"
 
 #include <algorithm>
 #include <charconv>
@@ -7,9 +7,9 @@
 #include <sstream>
 
 #include "cluster/regular_file.h"
-#include "core/limits.h"
-#include "core/utf8.h"
-#include "io/config_parts.h"
+#include "core/data/limits.h"
+#include "core/math/utf8.h"
+#include "io/config/parts.h"
 
 namespace lockstep {
 namespace {

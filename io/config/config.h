@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "cluster/coordinator.h"
-#include "core/sequential.h"
-#include "io/hdf5_dataset.h"
+#include "cluster/coordinator/coordinator.h"
+#include "core/training/sequential.h"
+#include "io/hdf5/dataset.h"
 
 namespace lockstep {
 

@@ -1,6 +1,6 @@
-#include "core/limits.h"
-#include "core/metric_names.h"
-#include "io/config_parts.h"
+#include "core/data/limits.h"
+#include "core/compile/metric_names.h"
+#include "io/config/parts.h"
 
 namespace lockstep {
 namespace {

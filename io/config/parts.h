@@ -1,6 +1,6 @@
 #pragma once
-#include "io/config.h"
-#include "io/config_section.h"
+#include "io/config/config.h"
+#include "io/config/section.h"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "io/config_section.h"
+#include "io/config/section.h"
 
 #include <algorithm>
 #include <charconv>

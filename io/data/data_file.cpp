@@ -1,4 +1,4 @@
-#include "io/data_file.h"
+#include "io/data/data_file.h"
 
 #include <fcntl.h>
 #include <hdf5.h>

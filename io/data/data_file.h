@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "io/hdf5_file.h"
+#include "io/hdf5/file.h"
 
 namespace lockstep {
 

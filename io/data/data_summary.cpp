@@ -1,4 +1,4 @@
-#include "io/data_summary.h"
+#include "io/data/data_summary.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "cluster/error.h"
-#include "core/memory_need.h"
+#include "core/layers/memory_need.h"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "io/data_digest.h"
+#include "io/data/digest.h"
 
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -20,9 +20,9 @@
 #include <thread>
 
 #include "cluster/fingerprint.h"
-#include "cluster/process_limits.h"
+#include "cluster/host/process_limits.h"
 #include "cluster/world.h"
-#include "io/hdf5_arrays.h"
+#include "io/hdf5/arrays.h"
 
 namespace lockstep {
 namespace {

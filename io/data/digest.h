@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "io/hdf5_dataset.h"
-#include "io/row_digest.h"
+#include "io/hdf5/dataset.h"
+#include "io/data/row_digest.h"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "io/reread_check.h"
+#include "io/data/reread_check.h"
 
 #include <algorithm>
 

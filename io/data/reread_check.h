@@ -3,7 +3,7 @@
 #include <span>
 #include <vector>
 
-#include "io/row_digest.h"
+#include "io/data/row_digest.h"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "io/row_array.h"
+#include "io/data/row_array.h"
 
 #include <fcntl.h>
 #include <unistd.h>

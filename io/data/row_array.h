@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "io/file_stamp.h"
-#include "io/hdf5_file.h"
+#include "io/files/file_stamp.h"
+#include "io/hdf5/file.h"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "io/row_convert.h"
+#include "io/data/row_convert.h"
 
 #include <algorithm>
 #include <bit>

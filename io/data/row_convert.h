@@ -2,7 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "io/hdf5_file.h"
+#include "io/hdf5/file.h"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "io/row_digest.h"
+#include "io/data/row_digest.h"
 
 #include <xxhash.h>
 

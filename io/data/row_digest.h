@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <span>
 
-#include "io/row_store.h"
+#include "io/data/row_store.h"
 
 namespace lockstep {
 

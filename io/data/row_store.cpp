@@ -1,4 +1,4 @@
-#include "io/row_store.h"
+#include "io/data/row_store.h"
 
 #include <algorithm>
 

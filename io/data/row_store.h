@@ -5,10 +5,10 @@
 #include <span>
 #include <vector>
 
-#include "cluster/large_memory.h"
-#include "core/dataset.h"
-#include "io/row_array.h"
-#include "io/row_convert.h"
+#include "cluster/host/large_memory.h"
+#include "core/data/dataset.h"
+#include "io/data/row_array.h"
+#include "io/data/row_convert.h"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "io/durable_file.h"
+#include "io/files/durable_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>

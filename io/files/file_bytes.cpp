@@ -1,4 +1,4 @@
-#include "io/file_bytes.h"
+#include "io/files/file_bytes.h"
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
@@ -14,7 +14,7 @@
 
 #include "cluster/error.h"
 #include "cluster/regular_file.h"
-#include "io/durable_file.h"
+#include "io/files/durable_file.h"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "io/file_stamp.h"
+#include "io/files/file_stamp.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

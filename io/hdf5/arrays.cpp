@@ -1,4 +1,4 @@
-#include "io/hdf5_arrays.h"
+#include "io/hdf5/arrays.h"
 
 #include <fmt/format.h>
 #include <glob.h>

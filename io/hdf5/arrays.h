@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "io/data_file.h"
-#include "io/hdf5_dataset.h"
-#include "io/row_store.h"
+#include "io/data/data_file.h"
+#include "io/hdf5/dataset.h"
+#include "io/data/row_store.h"
 
 namespace lockstep {
 

@@ -4,8 +4,8 @@
 #include <string_view>
 
 #include "cluster/error.h"
-#include "io/hdf5_file.h"
-#include "io/hdf5_handle.h"
+#include "io/hdf5/file.h"
+#include "io/hdf5/handle.h"
 
 namespace lockstep {
 namespace {

@@ -1,9 +1,9 @@
-#include "io/hdf5_dataset.h"
+#include "io/hdf5/dataset.h"
 
 #include <algorithm>
 
 #include "cluster/error.h"
-#include "io/hdf5_arrays.h"
+#include "io/hdf5/arrays.h"
 
 namespace lockstep {
 

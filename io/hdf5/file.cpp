@@ -1,4 +1,4 @@
-#include "io/hdf5_file.h"
+#include "io/hdf5/file.h"
 
 #include <fmt/format.h>
 #include <hdf5.h>
@@ -14,8 +14,8 @@
 
 #include "cluster/error.h"
 #include "cluster/regular_file.h"
-#include "core/memory_need.h"
-#include "io/hdf5_handle.h"
+#include "core/layers/memory_need.h"
+#include "io/hdf5/handle.h"
 
 namespace lockstep {
 namespace {

@@ -4,8 +4,8 @@
 #include <string_view>
 #include <vector>
 
-#include "cluster/crash_report.h"
-#include "io/hdf5_file.h"
+#include "cluster/watchdog/crash_report.h"
+#include "io/hdf5/file.h"
 
 // What the files of Hdf5File share: ids with an owner, and HDF5's errors as ours. hid_t is std::int64_t and herr_t is int (asserted).
 namespace lockstep {

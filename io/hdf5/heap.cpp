@@ -12,8 +12,8 @@
 #include <unordered_map>
 
 #include "cluster/error.h"
-#include "io/hdf5_file.h"
-#include "io/hdf5_handle.h"
+#include "io/hdf5/file.h"
+#include "io/hdf5/handle.h"
 
 namespace lockstep {
 namespace {

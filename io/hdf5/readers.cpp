@@ -12,9 +12,9 @@
 #include <thread>
 
 #include "cluster/error.h"
-#include "core/memory_need.h"
-#include "io/hdf5_arrays.h"
-#include "io/reread_check.h"
+#include "core/layers/memory_need.h"
+#include "io/hdf5/arrays.h"
+#include "io/data/reread_check.h"
 
 namespace lockstep {
 namespace {

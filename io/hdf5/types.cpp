@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "io/hdf5_file.h"
-#include "io/hdf5_handle.h"
+#include "io/hdf5/file.h"
+#include "io/hdf5/handle.h"
 
 namespace lockstep {
 namespace {

@@ -5,9 +5,9 @@
 #include <algorithm>
 
 #include "cluster/error.h"
-#include "core/dataset.h"
-#include "io/hdf5_file.h"
-#include "io/hdf5_handle.h"
+#include "core/data/dataset.h"
+#include "io/hdf5/file.h"
+#include "io/hdf5/handle.h"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "io/canvas.h"
+#include "io/import/canvas.h"
 
 #include <algorithm>
 #include <cmath>

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "core/philox.h"
+#include "core/math/philox.h"
 
 // Drawing of small grey pictures from code: outlines filled with paint. Only + - * / floor and sqrt on floats, so that the same numbers
 // give the same picture on every machine.

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "io/table.h"
+#include "io/run/table.h"
 
 namespace lockstep {
 

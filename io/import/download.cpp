@@ -1,4 +1,4 @@
-#include "io/download.h"
+#include "io/import/download.h"
 
 #include <curl/curl.h>
 #include <fmt/format.h>

@@ -2,8 +2,8 @@
 #include <cstdint>
 #include <string>
 
-#include "io/file_bytes.h"
-#include "io/work_progress.h"
+#include "io/files/file_bytes.h"
+#include "io/files/work_progress.h"
 
 namespace lockstep {
 

@@ -1,5 +1,5 @@
 // The ten silhouettes.
-#include "io/garment_figures.h"
+#include "io/import/garment_figures.h"
 
 #include <array>
 #include <cmath>

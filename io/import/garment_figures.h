@@ -1,7 +1,7 @@
 #pragma once
 #include <vector>
 
-#include "io/canvas.h"
+#include "io/import/canvas.h"
 
 namespace lockstep {
 

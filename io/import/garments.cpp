@@ -1,14 +1,14 @@
-#include "io/garments.h"
+#include "io/import/garments.h"
 
 #include <algorithm>
 #include <array>
 
 #include "cluster/error.h"
-#include "cluster/placement.h"
-#include "core/thread_team.h"
-#include "io/canvas.h"
-#include "io/data_file.h"
-#include "io/garment_figures.h"
+#include "cluster/host/placement.h"
+#include "core/math/thread_team.h"
+#include "io/import/canvas.h"
+#include "io/data/data_file.h"
+#include "io/import/garment_figures.h"
 
 namespace lockstep {
 namespace {

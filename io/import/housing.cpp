@@ -3,8 +3,8 @@
 #include <cmath>
 
 #include "cluster/error.h"
-#include "io/canvas.h"
-#include "io/table.h"
+#include "io/import/canvas.h"
+#include "io/run/table.h"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "io/idx.h"
+#include "io/import/idx.h"
 
 #include <fmt/format.h>
 
@@ -7,9 +7,9 @@
 #include <set>
 
 #include "cluster/error.h"
-#include "io/data_file.h"
-#include "io/file_bytes.h"
-#include "io/table.h"
+#include "io/data/data_file.h"
+#include "io/files/file_bytes.h"
+#include "io/run/table.h"
 
 namespace lockstep {
 namespace {

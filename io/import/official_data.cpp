@@ -1,4 +1,4 @@
-#include "io/official_data.h"
+#include "io/import/official_data.h"
 
 #include <fmt/format.h>
 
@@ -8,11 +8,11 @@
 #include <utility>
 
 #include "cluster/error.h"
-#include "io/csv.h"
-#include "io/data_file.h"
-#include "io/download.h"
-#include "io/garments.h"
-#include "io/idx.h"
+#include "io/import/csv.h"
+#include "io/data/data_file.h"
+#include "io/import/download.h"
+#include "io/import/garments.h"
+#include "io/import/idx.h"
 
 namespace lockstep {
 namespace {

@@ -3,9 +3,9 @@
 #include <string>
 #include <string_view>
 
-#include "io/hdf5_file.h"
-#include "io/work_progress.h"
-#include "io/table.h"
+#include "io/hdf5/file.h"
+#include "io/files/work_progress.h"
+#include "io/run/table.h"
 
 namespace lockstep {
 

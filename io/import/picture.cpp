@@ -1,4 +1,4 @@
-#include "io/picture.h"
+#include "io/import/picture.h"
 
 #include <fmt/format.h>
 #include <png.h>
@@ -13,7 +13,7 @@
 #include <string_view>
 
 #include "cluster/error.h"
-#include "core/memory_need.h"
+#include "core/layers/memory_need.h"
 
 namespace lockstep {
 namespace {

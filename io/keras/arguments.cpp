@@ -1,4 +1,4 @@
-#include "io/keras_arguments.h"
+#include "io/keras/arguments.h"
 
 namespace lockstep {
 

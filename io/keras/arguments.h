@@ -3,7 +3,7 @@
 #include <string>
 
 #include "cluster/error.h"
-#include "core/sequential.h"
+#include "core/training/sequential.h"
 
 // What the .cpp files that read config.json share. Not a public header: it shows the JSON library.
 namespace lockstep {

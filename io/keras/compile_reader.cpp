@@ -1,5 +1,5 @@
 // Reading "compile_config": optimizer, loss and metrics in all the ways Keras 3 writes them.
-#include "io/keras_arguments.h"
+#include "io/keras/arguments.h"
 
 namespace lockstep {
 namespace {

@@ -1,5 +1,5 @@
 // Writing config.json.
-#include "io/keras_config.h"
+#include "io/keras/config.h"
 
 #include <array>
 #include <charconv>

@@ -2,7 +2,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/sequential.h"
+#include "core/training/sequential.h"
 
 // Keras 3's config.json: a Sequential, its layers and how it was compiled (keras/src/saving/serialization_lib.py). Written with the keys
 // that every Keras 3 reads; read in the forms of all of them.

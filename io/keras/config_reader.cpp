@@ -1,7 +1,7 @@
 // Reading config.json in the forms of all Keras 3 versions: the model and its layers.
-#include "io/keras_config.h"
+#include "io/keras/config.h"
 
-#include "io/keras_arguments.h"
+#include "io/keras/arguments.h"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "io/keras_file.h"
+#include "io/keras/keras_file.h"
 
 #include <fmt/format.h>
 #include <zip.h>
@@ -9,10 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/error.h"
-#include "core/memory_need.h"
-#include "io/durable_file.h"
-#include "io/file_bytes.h"
-#include "io/keras_config.h"
+#include "core/layers/memory_need.h"
+#include "io/files/durable_file.h"
+#include "io/files/file_bytes.h"
+#include "io/keras/config.h"
 
 namespace lockstep {
 namespace {

@@ -1,8 +1,8 @@
 #pragma once
 #include <string>
 
-#include "core/sequential.h"
-#include "io/keras_weights.h"
+#include "core/training/sequential.h"
+#include "io/keras/weights.h"
 
 // Keras 3's model files (.keras): a zip archive of metadata.json, config.json and model.weights.h5. keras/src/saving/saving_lib.py.
 namespace lockstep {

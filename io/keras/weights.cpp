@@ -1,4 +1,4 @@
-#include "io/keras_weights.h"
+#include "io/keras/weights.h"
 
 #include <algorithm>
 #include <array>
@@ -6,9 +6,9 @@
 #include <optional>
 
 #include "cluster/error.h"
-#include "io/durable_file.h"
-#include "io/file_bytes.h"
-#include "io/hdf5_file.h"
+#include "io/files/durable_file.h"
+#include "io/files/file_bytes.h"
+#include "io/hdf5/file.h"
 
 namespace lockstep {
 namespace {

@@ -4,8 +4,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/sequential.h"
-#include "io/hdf5_file.h"
+#include "core/training/sequential.h"
+#include "io/hdf5/file.h"
 
 // Keras 3's weight files (.weights.h5): /layers/dense/vars/0 (kernel), /1 (bias), /layers/dense_1/..., /optimizer/vars/N. Layers are counted
 // per class in model order, whatever their own names. keras/src/saving/saving_lib.py.

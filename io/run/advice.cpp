@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "io/time_report.h"
+#include "io/run/time_report.h"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "io/run_result.h"
+#include "io/run/result.h"
 
 #include <fmt/format.h>
 

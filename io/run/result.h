@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "cluster/placement.h"
-#include "core/callbacks.h"
-#include "core/sequential.h"
-#include "io/time_report.h"
+#include "cluster/host/placement.h"
+#include "core/training/callbacks.h"
+#include "core/training/sequential.h"
+#include "io/run/time_report.h"
 
 namespace lockstep {
 

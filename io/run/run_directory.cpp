@@ -1,4 +1,4 @@
-#include "io/run_directory.h"
+#include "io/run/run_directory.h"
 
 #include <fcntl.h>
 #include <fmt/chrono.h>
@@ -20,8 +20,8 @@
 #include "cluster/descriptor.h"
 #include "cluster/error.h"
 #include "cluster/regular_file.h"
-#include "io/checkpoint_folder.h"
-#include "io/durable_file.h"
+#include "io/checkpoint/folder.h"
+#include "io/files/durable_file.h"
 
 namespace lockstep {
 namespace {

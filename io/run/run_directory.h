@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "cluster/error.h"
-#include "core/callbacks.h"
+#include "core/training/callbacks.h"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "io/table.h"
+#include "io/run/table.h"
 
 #include <fmt/format.h>
 
@@ -9,8 +9,8 @@
 #include <set>
 
 #include "cluster/error.h"
-#include "core/philox.h"
-#include "io/data_file.h"
+#include "core/math/philox.h"
+#include "io/data/data_file.h"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "io/time_report.h"
+#include "io/run/time_report.h"
 
 #include <fmt/format.h>
 

@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "cluster/placement.h"
+#include "cluster/host/placement.h"
 #include "cluster/world.h"
-#include "core/callbacks.h"
+#include "core/training/callbacks.h"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "io/trace_file.h"
+#include "io/run/trace_file.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "io/run_directory.h"
+#include "io/run/run_directory.h"
 
 namespace lockstep {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "cluster/clock_offset.h"
-#include "cluster/trace.h"
+#include "cluster/trace/clock_offset.h"
+#include "cluster/trace/trace.h"
 
 namespace lockstep {
 

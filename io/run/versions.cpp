@@ -1,9 +1,9 @@
-#include "io/versions.h"
+#include "io/run/versions.h"
 
 #include <hdf5.h>
 
 #include "cluster/versions.h"
-#include "core/ops.h"
+#include "core/math/onednn.h"
 
 namespace lockstep {
 

@@ -6,11 +6,11 @@
 #include <cmath>
 #include <memory>
 
-#include "cluster/allreduce.h"
-#include "cluster/shared_memory.h"
+#include "cluster/collectives/allreduce.h"
+#include "cluster/host/shared_memory.h"
 #include "launch/arguments.h"
-#include "launch/bench_commands.h"
-#include "launch/bench_report.h"
+#include "launch/bench/commands.h"
+#include "launch/bench/report.h"
 #include "launch/commands.h"
 
 namespace lockstep {

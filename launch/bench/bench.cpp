@@ -1,7 +1,7 @@
 // lockstep bench: figures next to what bounds them, measured in the same run.
 #include <CLI/CLI.hpp>
 
-#include "launch/bench_commands.h"
+#include "launch/bench/commands.h"
 #include "launch/commands.h"
 
 namespace lockstep {

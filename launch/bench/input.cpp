@@ -7,11 +7,11 @@
 #include <numeric>
 #include <optional>
 
-#include "core/sampler.h"
+#include "core/data/sampler.h"
 #include "launch/arguments.h"
-#include "launch/bench_commands.h"
-#include "launch/bench_model.h"
-#include "launch/bench_report.h"
+#include "launch/bench/commands.h"
+#include "launch/bench/model.h"
+#include "launch/bench/report.h"
 #include "launch/commands.h"
 
 namespace lockstep {

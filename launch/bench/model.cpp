@@ -1,9 +1,9 @@
-#include "launch/bench_model.h"
+#include "launch/bench/model.h"
 
 #include <cmath>
 #include <filesystem>
 
-#include "core/philox.h"
+#include "core/math/philox.h"
 
 namespace lockstep {
 namespace {

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "cluster/world.h"
-#include "core/step_floor.h"
-#include "io/config.h"
+#include "launch/bench/step_floor.h"
+#include "io/config/config.h"
 
 namespace lockstep {
 

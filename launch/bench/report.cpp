@@ -1,4 +1,4 @@
-#include "launch/bench_report.h"
+#include "launch/bench/report.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -10,8 +10,8 @@
 #include <ctime>
 #include <fstream>
 
-#include "cluster/core_round_trip.h"
-#include "io/versions.h"
+#include "cluster/host/core_round_trip.h"
+#include "io/run/versions.h"
 
 namespace lockstep {
 namespace {

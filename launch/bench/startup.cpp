@@ -16,13 +16,13 @@
 #include <numeric>
 #include <sstream>
 
-#include "io/data_file.h"
+#include "io/data/data_file.h"
 #include "launch/arguments.h"
-#include "launch/bench_commands.h"
-#include "launch/bench_model.h"
-#include "launch/bench_report.h"
+#include "launch/bench/commands.h"
+#include "launch/bench/model.h"
+#include "launch/bench/report.h"
 #include "launch/commands.h"
-#include "launch/training_run.h"
+#include "launch/train/training_run.h"
 
 extern char** environ;
 

@@ -8,11 +8,11 @@
 #include <memory>
 #include <optional>
 
-#include "cluster/placement.h"
+#include "cluster/host/placement.h"
 #include "launch/arguments.h"
-#include "launch/bench_commands.h"
-#include "launch/bench_model.h"
-#include "launch/bench_report.h"
+#include "launch/bench/commands.h"
+#include "launch/bench/model.h"
+#include "launch/bench/report.h"
 #include "launch/commands.h"
 
 namespace lockstep {

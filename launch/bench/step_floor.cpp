@@ -1,4 +1,4 @@
-#include "core/step_floor.h"
+#include "launch/bench/step_floor.h"
 
 #include <algorithm>
 #include <array>
@@ -10,7 +10,7 @@
 #include <unordered_map>
 
 #include "cluster/error.h"
-#include "core/ops.h"
+#include "core/math/onednn.h"
 
 namespace lockstep {
 namespace {

@@ -3,8 +3,8 @@
 #include <memory>
 #include <vector>
 
-#include "core/activations.h"
-#include "core/optimizers.h"
+#include "core/math/activations.h"
+#include "core/compile/optimizers.h"
 
 namespace lockstep {
 

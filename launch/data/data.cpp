@@ -6,9 +6,9 @@
 #include <cstdio>
 #include <memory>
 
-#include "io/hdf5_file.h"
+#include "io/hdf5/file.h"
 #include "launch/commands.h"
-#include "launch/data_commands.h"
+#include "launch/data/commands.h"
 
 namespace lockstep {
 

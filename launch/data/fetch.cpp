@@ -3,10 +3,10 @@
 #include <memory>
 
 #include "cluster/error.h"
-#include "io/data_file.h"
-#include "io/official_data.h"
+#include "io/data/data_file.h"
+#include "io/import/official_data.h"
 #include "launch/arguments.h"
-#include "launch/data_commands.h"
+#include "launch/data/commands.h"
 
 namespace lockstep {
 namespace {

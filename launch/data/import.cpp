@@ -5,13 +5,13 @@
 #include <memory>
 
 #include "cluster/error.h"
-#include "io/csv.h"
-#include "io/data_file.h"
-#include "io/file_bytes.h"
-#include "io/garments.h"
-#include "io/idx.h"
+#include "io/import/csv.h"
+#include "io/data/data_file.h"
+#include "io/files/file_bytes.h"
+#include "io/import/garments.h"
+#include "io/import/idx.h"
 #include "launch/arguments.h"
-#include "launch/data_commands.h"
+#include "launch/data/commands.h"
 
 namespace lockstep {
 namespace {

@@ -2,11 +2,11 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "io/data_file.h"
-#include "io/garments.h"
-#include "io/table.h"
+#include "io/data/data_file.h"
+#include "io/import/garments.h"
+#include "io/run/table.h"
 #include "launch/arguments.h"
-#include "launch/data_commands.h"
+#include "launch/data/commands.h"
 
 namespace lockstep {
 namespace {

@@ -13,11 +13,11 @@
 #include <string_view>
 
 #include "cluster/error.h"
-#include "io/data_file.h"
-#include "io/data_summary.h"
-#include "io/picture.h"
+#include "io/data/data_file.h"
+#include "io/data/data_summary.h"
+#include "io/import/picture.h"
 #include "launch/arguments.h"
-#include "launch/data_commands.h"
+#include "launch/data/commands.h"
 
 namespace lockstep {
 namespace {

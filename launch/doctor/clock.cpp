@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "launch/doctor.h"
+#include "launch/doctor/doctor.h"
 
 namespace lockstep {
 namespace {

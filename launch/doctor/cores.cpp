@@ -6,8 +6,8 @@
 #include <set>
 
 #include "cluster/mpi_variables.h"
-#include "cluster/placement.h"
-#include "launch/doctor.h"
+#include "cluster/host/placement.h"
+#include "launch/doctor/doctor.h"
 
 namespace lockstep {
 namespace {

@@ -11,9 +11,9 @@
 #include <cmath>
 #include <cstring>
 
-#include "core/sampler.h"
-#include "io/hdf5_file.h"
-#include "launch/doctor.h"
+#include "core/data/sampler.h"
+#include "io/hdf5/file.h"
+#include "launch/doctor/doctor.h"
 
 namespace lockstep {
 namespace {

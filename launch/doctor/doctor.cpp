@@ -1,5 +1,5 @@
 // lockstep doctor: runs the checks on all ranks, none longer than a deadline, and tells what it has found.
-#include "launch/doctor.h"
+#include "launch/doctor/doctor.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

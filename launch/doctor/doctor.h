@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "cluster/world.h"
-#include "io/config.h"
+#include "io/config/config.h"
 
 // lockstep doctor: what goes wrong on clusters, found before the job does. A check has two halves: every rank probes and writes down facts; rank 0
-// judges the facts of all ranks. launch/doctor.cpp runs them, launch/doctor_NAME.cpp holds a group of them.
+// judges the facts of all ranks. launch/doctor/doctor.cpp runs them, launch/doctor_NAME.cpp holds a group of them.
 namespace lockstep {
 
 using Json = nlohmann::ordered_json;

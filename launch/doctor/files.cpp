@@ -12,8 +12,8 @@
 #include <sstream>
 #include <thread>
 
-#include "io/durable_file.h"
-#include "launch/doctor.h"
+#include "io/files/durable_file.h"
+#include "launch/doctor/doctor.h"
 
 namespace lockstep {
 namespace {

@@ -14,10 +14,10 @@
 #include <set>
 
 #include "cluster/mpi_variables.h"
-#include "cluster/placement.h"
-#include "cluster/process_limits.h"
-#include "launch/doctor.h"
-#include "launch/run_limits.h"
+#include "cluster/host/placement.h"
+#include "cluster/host/process_limits.h"
+#include "launch/doctor/doctor.h"
+#include "launch/train/run_limits.h"
 
 namespace lockstep {
 namespace {

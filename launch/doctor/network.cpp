@@ -14,10 +14,10 @@
 #include <sstream>
 #include <thread>
 
-#include "cluster/mpi_ports.h"
+#include "cluster/network/mpi_ports.h"
 #include "cluster/mpi_variables.h"
-#include "cluster/network.h"
-#include "launch/doctor.h"
+#include "cluster/network/addresses.h"
+#include "launch/doctor/doctor.h"
 
 namespace lockstep {
 namespace {

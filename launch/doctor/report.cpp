@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "launch/doctor.h"
+#include "launch/doctor/doctor.h"
 
 namespace lockstep {
 namespace {

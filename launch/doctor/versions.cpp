@@ -4,9 +4,9 @@
 #include <cstdlib>
 
 #include "cluster/versions.h"
-#include "io/file_bytes.h"
-#include "io/versions.h"
-#include "launch/doctor.h"
+#include "io/files/file_bytes.h"
+#include "io/run/versions.h"
+#include "launch/doctor/doctor.h"
 
 namespace lockstep {
 

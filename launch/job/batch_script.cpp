@@ -1,4 +1,4 @@
-#include "launch/batch_script.h"
+#include "launch/job/batch_script.h"
 
 #include <algorithm>
 #include <regex>

@@ -1,4 +1,4 @@
-#include "launch/child_process.h"
+#include "launch/job/child_process.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -12,7 +12,7 @@
 #include <cstring>
 
 #include "cluster/error.h"
-#include "launch/left_overs.h"
+#include "launch/job/left_overs.h"
 
 namespace lockstep {
 

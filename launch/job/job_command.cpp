@@ -1,4 +1,4 @@
-#include "launch/job_command.h"
+#include "launch/job/job_command.h"
 
 #include <algorithm>
 #include <charconv>
@@ -8,7 +8,7 @@
 
 #include "cluster/error.h"
 #include "cluster/regular_file.h"
-#include "io/checkpoint.h"
+#include "io/checkpoint/checkpoint.h"
 
 namespace lockstep {
 namespace {

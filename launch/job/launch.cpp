@@ -19,11 +19,11 @@
 #include "cluster/error.h"
 #include "cluster/output.h"
 #include "cluster/regular_file.h"
-#include "cluster/signals.h"
+#include "cluster/watchdog/signals.h"
 #include "launch/arguments.h"
-#include "launch/child_process.h"
+#include "launch/job/child_process.h"
 #include "launch/commands.h"
-#include "launch/job_command.h"
+#include "launch/job/job_command.h"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "launch/left_overs.h"
+#include "launch/job/left_overs.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>

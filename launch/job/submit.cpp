@@ -13,11 +13,11 @@
 #include <string>
 #include <vector>
 
-#include "io/config.h"
-#include "io/durable_file.h"
-#include "io/file_bytes.h"
+#include "io/config/config.h"
+#include "io/files/durable_file.h"
+#include "io/files/file_bytes.h"
 #include "launch/arguments.h"
-#include "launch/batch_script.h"
+#include "launch/job/batch_script.h"
 #include "launch/commands.h"
 
 namespace lockstep {

@@ -5,9 +5,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "io/data_digest.h"
+#include "io/data/digest.h"
 #include "launch/commands.h"
-#include "launch/saved_model.h"
+#include "launch/model/saved_model.h"
 
 namespace lockstep {
 namespace {

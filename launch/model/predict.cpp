@@ -9,11 +9,11 @@
 #include <filesystem>
 #include <memory>
 
-#include "io/data_digest.h"
-#include "io/data_file.h"
-#include "io/run_directory.h"
+#include "io/data/digest.h"
+#include "io/data/data_file.h"
+#include "io/run/run_directory.h"
 #include "launch/commands.h"
-#include "launch/saved_model.h"
+#include "launch/model/saved_model.h"
 
 namespace lockstep {
 namespace {

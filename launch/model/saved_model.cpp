@@ -1,11 +1,11 @@
-#include "launch/saved_model.h"
+#include "launch/model/saved_model.h"
 
 #include <fmt/format.h>
 
-#include "io/checkpoint.h"
-#include "io/durable_file.h"
-#include "io/keras_file.h"
-#include "io/run_directory.h"
+#include "io/checkpoint/checkpoint.h"
+#include "io/files/durable_file.h"
+#include "io/keras/keras_file.h"
+#include "io/run/run_directory.h"
 
 namespace lockstep {
 

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "cluster/world.h"
-#include "io/config.h"
+#include "io/config/config.h"
 
 namespace lockstep {
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <memory>
 
-#include "io/config.h"
-#include "io/keras_file.h"
+#include "io/config/config.h"
+#include "io/keras/keras_file.h"
 #include "launch/commands.h"
 #include "launch/terminal.h"
 

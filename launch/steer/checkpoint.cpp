@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "launch/commands.h"
-#include "launch/coordinator_target.h"
+#include "launch/steer/coordinator_target.h"
 
 namespace lockstep {
 namespace {

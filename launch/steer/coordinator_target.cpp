@@ -1,4 +1,4 @@
-#include "launch/coordinator_target.h"
+#include "launch/steer/coordinator_target.h"
 
 #include <CLI/CLI.hpp>
 #include <cctype>

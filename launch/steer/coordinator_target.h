@@ -1,8 +1,8 @@
 #pragma once
 #include <string>
 
-#include "cluster/coordinator_client.h"
-#include "launch/ended_run.h"
+#include "cluster/coordinator/client.h"
+#include "launch/steer/ended_run.h"
 
 namespace CLI {
 class App;

@@ -1,4 +1,4 @@
-#include "launch/ended_run.h"
+#include "launch/steer/ended_run.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -10,11 +10,11 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "cluster/coordinator_record.h"
+#include "cluster/coordinator/record.h"
 #include "cluster/error.h"
 #include "cluster/world.h"
-#include "io/checkpoint.h"
-#include "launch/status_view.h"
+#include "io/checkpoint/checkpoint.h"
+#include "launch/steer/status_view.h"
 #include "launch/terminal.h"
 
 namespace lockstep {

@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "cluster/status.h"
+#include "cluster/status/status.h"
 
 namespace lockstep {
 

@@ -3,8 +3,8 @@
 #include <memory>
 
 #include "launch/commands.h"
-#include "launch/coordinator_target.h"
-#include "launch/status_view.h"
+#include "launch/steer/coordinator_target.h"
+#include "launch/steer/status_view.h"
 #include "launch/terminal.h"
 
 namespace lockstep {

@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "launch/status_view.h"
+#include "launch/steer/status_view.h"
 
 namespace lockstep {
 namespace {

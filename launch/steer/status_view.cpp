@@ -1,4 +1,4 @@
-#include "launch/status_view.h"
+#include "launch/steer/status_view.h"
 
 #include <fmt/format.h>
 

@@ -8,7 +8,7 @@
 
 #include "cluster/error.h"
 #include "launch/commands.h"
-#include "launch/coordinator_target.h"
+#include "launch/steer/coordinator_target.h"
 
 namespace lockstep {
 namespace {

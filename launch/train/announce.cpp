@@ -3,10 +3,10 @@
 
 #include <cstdio>
 
-#include "core/summary.h"
-#include "io/versions.h"
-#include "launch/start_table.h"
-#include "launch/training_run.h"
+#include "core/training/summary.h"
+#include "io/run/versions.h"
+#include "launch/train/start_table.h"
+#include "launch/train/training_run.h"
 
 namespace lockstep {
 namespace {

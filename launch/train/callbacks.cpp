@@ -1,4 +1,4 @@
-#include "launch/train_callbacks.h"
+#include "launch/train/callbacks.h"
 
 #include <fmt/format.h>
 

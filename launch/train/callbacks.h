@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "cluster/rank_log.h"
-#include "cluster/signals.h"
-#include "cluster/status_board.h"
-#include "core/callbacks.h"
+#include "cluster/watchdog/rank_log.h"
+#include "cluster/watchdog/signals.h"
+#include "cluster/status/status_board.h"
+#include "core/training/callbacks.h"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "launch/checkpoint_callback.h"
+#include "launch/train/checkpoint_callback.h"
 
 #include <fmt/format.h>
 
@@ -7,8 +7,8 @@
 #include <cstdio>
 #include <limits>
 
-#include "io/run_result.h"
-#include "launch/train_callbacks.h"
+#include "io/run/result.h"
+#include "launch/train/callbacks.h"
 
 namespace lockstep {
 namespace {

@@ -4,12 +4,12 @@
 #include <optional>
 #include <string>
 
-#include "cluster/status_board.h"
-#include "core/callbacks.h"
-#include "io/checkpoint_writer.h"
-#include "io/config.h"
-#include "io/run_directory.h"
-#include "launch/data_identity.h"
+#include "cluster/status/status_board.h"
+#include "core/training/callbacks.h"
+#include "io/checkpoint/writer.h"
+#include "io/config/config.h"
+#include "io/run/run_directory.h"
+#include "launch/train/data_identity.h"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "launch/data_identity.h"
+#include "launch/train/data_identity.h"
 
 #include <fmt/format.h>
 

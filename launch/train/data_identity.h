@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "core/callbacks.h"
-#include "io/data_digest.h"
+#include "core/training/callbacks.h"
+#include "io/data/digest.h"
 
 namespace lockstep {
 

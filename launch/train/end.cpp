@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "cluster/core_round_trip.h"
-#include "cluster/process_limits.h"
-#include "cluster/process_usage.h"
-#include "io/keras_file.h"
-#include "io/trace_file.h"
-#include "io/versions.h"
-#include "launch/training_run.h"
+#include "cluster/host/core_round_trip.h"
+#include "cluster/host/process_limits.h"
+#include "cluster/host/process_usage.h"
+#include "io/keras/keras_file.h"
+#include "io/run/trace_file.h"
+#include "io/run/versions.h"
+#include "launch/train/training_run.h"
 
 namespace lockstep {
 

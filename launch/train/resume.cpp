@@ -6,12 +6,12 @@
 #include <sstream>
 #include <nlohmann/json.hpp>
 
-#include "io/checkpoint_state.h"
-#include "io/config_change.h"
-#include "io/durable_file.h"
-#include "io/file_bytes.h"
-#include "io/versions.h"
-#include "launch/training_run.h"
+#include "io/checkpoint/state.h"
+#include "io/config/change.h"
+#include "io/files/durable_file.h"
+#include "io/files/file_bytes.h"
+#include "io/run/versions.h"
+#include "launch/train/training_run.h"
 
 namespace lockstep {
 namespace {

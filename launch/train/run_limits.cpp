@@ -1,6 +1,6 @@
-#include "launch/run_limits.h"
+#include "launch/train/run_limits.h"
 
-#include "cluster/process_limits.h"
+#include "cluster/host/process_limits.h"
 
 namespace lockstep {
 namespace {

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "cluster/world.h"
-#include "core/sequential.h"
+#include "core/training/sequential.h"
 
 // Limits of the process and its host that would stop a run: what lockstep doctor reports and lockstep train refuses to start with.
 namespace lockstep {

@@ -1,4 +1,4 @@
-#include "launch/start_table.h"
+#include "launch/train/start_table.h"
 
 #include <fmt/format.h>
 

@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
-#include "cluster/placement.h"
-#include "core/sampler.h"
+#include "cluster/host/placement.h"
+#include "core/data/sampler.h"
 
 namespace lockstep {
 

@@ -5,7 +5,7 @@
 #include "cluster/output.h"
 #include "launch/arguments.h"
 #include "launch/commands.h"
-#include "launch/training_run.h"
+#include "launch/train/training_run.h"
 
 namespace lockstep {
 

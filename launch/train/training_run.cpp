@@ -1,4 +1,4 @@
-#include "launch/training_run.h"
+#include "launch/train/training_run.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -9,12 +9,12 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/fingerprint.h"
-#include "cluster/process_limits.h"
-#include "cluster/process_usage.h"
-#include "io/trace_file.h"
-#include "io/versions.h"
-#include "launch/run_limits.h"
-#include "launch/train_callbacks.h"
+#include "cluster/host/process_limits.h"
+#include "cluster/host/process_usage.h"
+#include "io/run/trace_file.h"
+#include "io/run/versions.h"
+#include "launch/train/run_limits.h"
+#include "launch/train/callbacks.h"
 
 namespace lockstep {
 namespace {

@@ -5,7 +5,7 @@
 #include <array>
 #include <memory>
 
-#include "cluster/allreduce.h"
+#include "cluster/collectives/allreduce.h"
 #include "cluster/world.h"
 
 namespace lockstep {

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "cluster/buffer.h"
-#include "core/dataset.h"
-#include "core/losses.h"
-#include "core/ops.h"
-#include "core/optimizers.h"
+#include "core/data/dataset.h"
+#include "core/compile/losses.h"
+#include "core/math/onednn.h"
+#include "core/compile/optimizers.h"
 
 namespace lockstep {
 namespace {

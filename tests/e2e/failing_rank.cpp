@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "cluster/allreduce.h"
+#include "cluster/collectives/allreduce.h"
 #include "cluster/world.h"
 
 namespace {

@@ -4,7 +4,7 @@
 . "$LOCKSTEP_SOURCE/tests/support/grpc_clients.sh"
 
 mkdir stubs
-cp "$LOCKSTEP_SOURCE/cluster/coordinator.proto" stubs/
+cp "$LOCKSTEP_SOURCE/cluster/coordinator/coordinator.proto" stubs/
 "$python" -m grpc_tools.protoc -I stubs --python_out=stubs --grpc_python_out=stubs coordinator.proto
 
 garments 1000 100 10

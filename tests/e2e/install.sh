@@ -50,7 +50,7 @@ flags='-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror'
 cmake -G Ninja -S . -B out -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_CXX_FLAGS="$flags" > configure.txt || { cat configure.txt; fail 'configure'; }
 cmake --build out > build.txt || { cat build.txt; fail 'build'; }
 ninja -C out -t deps > deps.txt
-grep -qF "$prefix/include/lockstep/core/sequential.h" deps.txt || fail 'the program was not built from the installed headers'
+grep -qF "$prefix/include/lockstep/core/training/sequential.h" deps.txt || fail 'the program was not built from the installed headers'
 ! grep -F "$LOCKSTEP_SOURCE/" deps.txt || fail 'the program was built with a file of the source tree'
 ! grep -E '/(openmpi|oneapi|hdf5|grpc|grpcpp|google|yaml-cpp|nlohmann|fmt)/' deps.txt || fail 'an installed header needs the headers of another library'
 

@@ -47,7 +47,7 @@ if mkdir -p "$group/inner" 2> /dev/null && [ -w "$group/cpu.cfs_quota_us" ]; the
   says "what would help most: CPU quota: cgroup $group allows 0.1 CPUs and stopped the processes in it in [1-9][0-9]* of [0-9]+ periods \(cpu.stat\)"
   jq -e '.rank_table[0].threads == 1' runs/advice/result.json > /dev/null || fail 'more threads than the quota'
 else
-  echo 'NOT COMPLETE: no cgroup with a CPU quota can be made here (version 1); tests/unit/cgroup_test.cpp reads files of both versions'
+  echo 'NOT COMPLETE: no cgroup with a CPU quota can be made here (version 1); tests/unit/cluster/host/cgroup_test.cpp reads files of both versions'
 fi
 
 # The denial is real: Open MPI told to use it complains.

@@ -1,4 +1,4 @@
-#include "io/csv.h"
+#include "io/import/csv.h"
 #include "support/fuzz_target.h"
 
 namespace lockstep::testing {

@@ -3,10 +3,10 @@
 #include <numeric>
 
 #include "support/fuzz_target.h"
-#include "io/data_file.h"
-#include "io/data_summary.h"
-#include "io/file_bytes.h"
-#include "io/hdf5_dataset.h"
+#include "io/data/data_file.h"
+#include "io/data/data_summary.h"
+#include "io/files/file_bytes.h"
+#include "io/hdf5/dataset.h"
 #include "support/temp_dir.h"
 
 namespace lockstep::testing {

@@ -24,7 +24,7 @@
 #include <iterator>
 #include <random>
 
-#include "cluster/crash_report.h"
+#include "cluster/watchdog/crash_report.h"
 #include "support/fuzz_target.h"
 
 namespace lockstep::testing {

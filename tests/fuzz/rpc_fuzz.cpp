@@ -6,13 +6,13 @@
 
 #include <array>
 
-#include "cluster/coordinator.pb.h"
-#include "cluster/coordinator_messages.h"
-#include "cluster/coordinator_service.h"
-#include "cluster/rank_table.h"
-#include "cluster/status_board.h"
-#include "cluster/waiting_calls.h"
-#include "cluster/watchdog.h"
+#include "cluster/coordinator/coordinator.pb.h"
+#include "cluster/coordinator/messages.h"
+#include "cluster/coordinator/service.h"
+#include "cluster/status/rank_table.h"
+#include "cluster/status/status_board.h"
+#include "cluster/coordinator/waiting_calls.h"
+#include "cluster/watchdog/watchdog.h"
 #include "cluster/world.h"
 #include "support/fuzz_target.h"
 

@@ -1,5 +1,5 @@
 #include "support/fuzz_target.h"
-#include "io/checkpoint_state.h"
+#include "io/checkpoint/state.h"
 
 namespace lockstep::testing {
 

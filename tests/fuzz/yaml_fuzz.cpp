@@ -1,4 +1,4 @@
-#include "io/config.h"
+#include "io/config/config.h"
 #include "support/fuzz_target.h"
 
 namespace lockstep::testing {

@@ -1,5 +1,5 @@
 // Every algorithm at every size: closed-form integers, exact in float, and random numbers against a sum in double.
-#include "cluster/allreduce.h"
+#include "cluster/collectives/allreduce.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <cstring>
 #include <random>
 
-#include "cluster/allreduce_table.h"
+#include "cluster/collectives/allreduce_table.h"
 #include "support/mpi_world.h"
 
 namespace lockstep {

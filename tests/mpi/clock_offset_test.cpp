@@ -1,10 +1,10 @@
-#include "cluster/clock_offset.h"
+#include "cluster/trace/clock_offset.h"
 
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 
-#include "cluster/trace.h"
+#include "cluster/trace/trace.h"
 #include "support/mpi_world.h"
 
 namespace lockstep {

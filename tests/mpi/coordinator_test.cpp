@@ -1,4 +1,4 @@
-#include "cluster/coordinator.h"
+#include "cluster/coordinator/coordinator.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <optional>
 
-#include "cluster/coordinator_client.h"
-#include "cluster/status_board.h"
+#include "cluster/coordinator/client.h"
+#include "cluster/status/status_board.h"
 #include "support/mpi_world.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"

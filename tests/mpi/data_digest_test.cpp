@@ -1,5 +1,5 @@
 // The content of a data set is found the same on any number of ranks, and copies that differ are told apart.
-#include "io/data_digest.h"
+#include "io/data/digest.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "io/hdf5_file.h"
+#include "io/hdf5/file.h"
 #include "support/mpi_world.h"
 #include "support/temp_dir.h"
 

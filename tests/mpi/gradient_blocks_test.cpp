@@ -1,5 +1,5 @@
 // How the ranks of a host divide the blocks of a gradient.
-#include "core/gradient_blocks.h"
+#include "core/exchange/gradient_blocks.h"
 
 #include <gtest/gtest.h>
 

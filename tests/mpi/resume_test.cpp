@@ -2,7 +2,7 @@
 // on the same ranks and on others.
 #include <gtest/gtest.h>
 
-#include "core/sequential.h"
+#include "core/training/sequential.h"
 #include "support/mpi_world.h"
 #include "support/random_data.h"
 

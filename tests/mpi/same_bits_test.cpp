@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "core/sequential.h"
+#include "core/training/sequential.h"
 #include "support/mpi_world.h"
 #include "support/random_data.h"
 

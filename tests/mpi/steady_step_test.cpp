@@ -13,7 +13,7 @@
 #include <map>
 #include <new>
 
-#include "core/sequential.h"
+#include "core/training/sequential.h"
 #include "support/mpi_world.h"
 #include "support/random_data.h"
 

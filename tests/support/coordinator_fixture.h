@@ -5,9 +5,9 @@
 #include <optional>
 #include <thread>
 
-#include "cluster/coordinator.h"
-#include "cluster/coordinator_client.h"
-#include "cluster/status_board.h"
+#include "cluster/coordinator/coordinator.h"
+#include "cluster/coordinator/client.h"
+#include "cluster/status/status_board.h"
 #include "cluster/world.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"

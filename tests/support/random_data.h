@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include "core/dataset.h"
+#include "core/data/dataset.h"
 
 namespace lockstep::test {
 

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <vector>
 
-#include "core/dataset.h"
-#include "core/sequential.h"
+#include "core/data/dataset.h"
+#include "core/training/sequential.h"
 
 namespace lockstep::testing {
 

@@ -1,6 +1,6 @@
 // All ranks of the message algorithms played inside one process: every chunk ends as the sum of every rank's, once each, in the promised
 // number of steps and bytes.
-#include "cluster/allreduce_steps.h"
+#include "cluster/collectives/steps.h"
 
 #include <gtest/gtest.h>
 

@@ -7,14 +7,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "cluster/coordinator.grpc.pb.h"
-#include "cluster/coordinator_auth.h"
-#include "cluster/coordinator_channel.h"
-#include "cluster/coordinator_record.h"
-#include "cluster/coordinator_service.h"
-#include "cluster/credentials.h"
-#include "cluster/rank_table.h"
-#include "cluster/waiting_calls.h"
+#include "cluster/coordinator/coordinator.grpc.pb.h"
+#include "cluster/coordinator/auth.h"
+#include "cluster/coordinator/channel.h"
+#include "cluster/coordinator/record.h"
+#include "cluster/coordinator/service.h"
+#include "cluster/coordinator/credentials.h"
+#include "cluster/status/rank_table.h"
+#include "cluster/coordinator/waiting_calls.h"
 #include "support/coordinator_fixture.h"
 
 namespace lockstep::testing {

@@ -1,4 +1,4 @@
-#include "cluster/coordinator.h"
+#include "cluster/coordinator/coordinator.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -7,7 +7,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "cluster/coordinator_record.h"
+#include "cluster/coordinator/record.h"
 #include "support/coordinator_fixture.h"
 
 namespace lockstep::testing {

@@ -1,5 +1,5 @@
 // Control groups as hosts and containers show them, with files in a folder in place of /proc and /sys/fs/cgroup.
-#include "cluster/cgroup.h"
+#include "cluster/host/cgroup.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "cluster/process_limits.h"
+#include "cluster/host/process_limits.h"
 #include "support/temp_dir.h"
 
 namespace lockstep {

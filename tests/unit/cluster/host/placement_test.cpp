@@ -1,4 +1,4 @@
-#include "cluster/placement.h"
+#include "cluster/host/placement.h"
 
 #include <gtest/gtest.h>
 

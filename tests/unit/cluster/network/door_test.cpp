@@ -1,5 +1,5 @@
 // Who comes in by the coordinator's door, who has to leave, and what passes.
-#include "cluster/door.h"
+#include "cluster/network/door.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -17,8 +17,8 @@
 #include <string>
 #include <vector>
 
-#include "cluster/network.h"
-#include "cluster/peer_user.h"
+#include "cluster/network/addresses.h"
+#include "cluster/network/peer_user.h"
 
 namespace lockstep::testing {
 namespace {

@@ -1,12 +1,12 @@
-#include "cluster/trace.h"
+#include "cluster/trace/trace.h"
 
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/sequential.h"
-#include "io/trace_file.h"
+#include "core/training/sequential.h"
+#include "io/run/trace_file.h"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "cluster/crash_report.h"
+#include "cluster/watchdog/crash_report.h"
 
 #include <gtest/gtest.h>
 

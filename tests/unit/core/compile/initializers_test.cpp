@@ -1,4 +1,4 @@
-#include "core/initializers.h"
+#include "core/compile/initializers.h"
 
 #include <gtest/gtest.h>
 

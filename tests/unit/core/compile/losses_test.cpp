@@ -1,4 +1,4 @@
-#include "core/losses.h"
+#include "core/compile/losses.h"
 
 #include <gtest/gtest.h>
 

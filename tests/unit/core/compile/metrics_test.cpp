@@ -1,4 +1,4 @@
-#include "core/metrics.h"
+#include "core/compile/metrics.h"
 
 #include <gtest/gtest.h>
 

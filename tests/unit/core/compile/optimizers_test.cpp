@@ -1,4 +1,4 @@
-#include "core/optimizers.h"
+#include "core/compile/optimizers.h"
 
 #include <gtest/gtest.h>
 #include <omp.h>
@@ -46,7 +46,7 @@ TEST(Optimizers, GoldenValuesOfKeras) {
   expect_near(three_steps(RMSprop{.momentum = 0.9F, .centered = true}), {.996666674, .995151463, .993168683});
 }
 
-// The formulas of core/optimizers.h in double, one weight at a time.
+// The formulas of core/compile/optimizers.h in double, one weight at a time.
 class Reference {
  public:
   explicit Reference(const OptimizerSpec& spec) : spec_(spec) {}

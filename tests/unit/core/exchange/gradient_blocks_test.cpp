@@ -1,4 +1,4 @@
-#include "core/gradient_blocks.h"
+#include "core/exchange/gradient_blocks.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "core/activations.h"
+#include "core/math/activations.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "cluster/error.h"
-#include "core/elementwise.h"
+#include "core/math/elementwise.h"
 
 namespace lockstep {
 namespace {

@@ -1,14 +1,14 @@
 // Products in bfloat16 against whole numbers that bfloat16 holds, where every sum is exact, and training in mixed_bfloat16 against float32.
-#include "core/bfloat16.h"
+#include "core/math/bfloat16.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "core/sequential.h"
-#include "io/keras_config.h"
-#include "io/keras_file.h"
+#include "core/training/sequential.h"
+#include "io/keras/config.h"
+#include "io/keras/keras_file.h"
 #include "support/random_data.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"

@@ -1,8 +1,8 @@
 // A CPU without bfloat16: this program's has_bfloat16() stands before the library's.
 #include <gtest/gtest.h>
 
-#include "core/bfloat16.h"
-#include "core/sequential.h"
+#include "core/math/bfloat16.h"
+#include "core/training/sequential.h"
 #include "support/random_data.h"
 #include "support/throws.h"
 

@@ -1,4 +1,4 @@
-#include "core/philox.h"
+#include "core/math/philox.h"
 
 #include <gtest/gtest.h>
 

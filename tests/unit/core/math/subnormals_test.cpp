@@ -1,12 +1,12 @@
-#include "core/subnormals.h"
+#include "core/math/subnormals.h"
 
 #include <gtest/gtest.h>
 
 #include <limits>
 
-#include "core/optimizers.h"
-#include "core/sequential.h"
-#include "core/thread_team.h"
+#include "core/compile/optimizers.h"
+#include "core/training/sequential.h"
+#include "core/math/thread_team.h"
 #include "support/small_model.h"
 
 namespace lockstep {

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "core/sequential.h"
+#include "core/training/sequential.h"
 #include "support/throws.h"
 
 namespace lockstep {

@@ -1,7 +1,7 @@
 // Expected value: Python's xxhash 3.x, xxhash.xxh64.
 #include <gtest/gtest.h>
 
-#include "core/sequential.h"
+#include "core/training/sequential.h"
 
 namespace lockstep {
 namespace {

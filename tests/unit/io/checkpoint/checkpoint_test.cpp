@@ -1,4 +1,4 @@
-#include "io/checkpoint.h"
+#include "io/checkpoint/checkpoint.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -9,9 +9,9 @@
 #include <csignal>
 #include <filesystem>
 
-#include "io/checkpoint_state.h"
-#include "io/durable_file.h"
-#include "io/file_bytes.h"
+#include "io/checkpoint/state.h"
+#include "io/files/durable_file.h"
+#include "io/files/file_bytes.h"
 #include "support/small_model.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"

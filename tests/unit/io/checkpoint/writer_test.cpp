@@ -1,4 +1,4 @@
-#include "io/checkpoint_writer.h"
+#include "io/checkpoint/writer.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -9,7 +9,7 @@
 #include <future>
 #include <limits>
 
-#include "io/keras_weights.h"
+#include "io/keras/weights.h"
 #include "support/small_model.h"
 #include "support/temp_dir.h"
 

@@ -1,4 +1,4 @@
-#include "io/config_change.h"
+#include "io/config/change.h"
 
 #include <gtest/gtest.h>
 

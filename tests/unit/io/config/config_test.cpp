@@ -1,12 +1,12 @@
 // What a configuration, or a program that describes the same, is refused for: with the place, before anything starts.
-#include "io/config.h"
+#include "io/config/config.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 
-#include "io/keras_config.h"
+#include "io/keras/config.h"
 #include "support/small_model.h"
 #include "support/throws.h"
 

@@ -3,10 +3,10 @@
 
 #include <limits>
 
-#include "core/sampler.h"
-#include "core/sequential.h"
-#include "io/config.h"
-#include "io/keras_config.h"
+#include "core/data/sampler.h"
+#include "core/training/sequential.h"
+#include "io/config/config.h"
+#include "io/keras/config.h"
 #include "support/throws.h"
 
 namespace lockstep {

@@ -1,4 +1,4 @@
-#include "io/hdf5_dataset.h"
+#include "io/hdf5/dataset.h"
 
 #include <gtest/gtest.h>
 #include <hdf5.h>
@@ -10,9 +10,9 @@
 #include <thread>
 
 #include "cluster/world.h"
-#include "io/data_digest.h"
-#include "io/data_file.h"
-#include "io/data_summary.h"
+#include "io/data/digest.h"
+#include "io/data/data_file.h"
+#include "io/data/data_summary.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"
 

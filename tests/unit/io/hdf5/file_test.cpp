@@ -1,4 +1,4 @@
-#include "io/hdf5_file.h"
+#include "io/hdf5/file.h"
 
 #include <gtest/gtest.h>
 #include <hdf5.h>
@@ -11,7 +11,7 @@
 #include <numeric>
 #include <thread>
 
-#include "io/data_file.h"
+#include "io/data/data_file.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"
 

@@ -1,4 +1,4 @@
-#include "io/garments.h"
+#include "io/import/garments.h"
 
 #include <gtest/gtest.h>
 
@@ -7,9 +7,9 @@
 #include <numeric>
 #include <set>
 
-#include "core/philox.h"
-#include "io/canvas.h"
-#include "io/data_file.h"
+#include "core/math/philox.h"
+#include "io/import/canvas.h"
+#include "io/data/data_file.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"
 

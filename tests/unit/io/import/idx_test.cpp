@@ -1,4 +1,4 @@
-#include "io/idx.h"
+#include "io/import/idx.h"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "io/data_file.h"
-#include "io/file_bytes.h"
+#include "io/data/data_file.h"
+#include "io/files/file_bytes.h"
 #include "support/gzip.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"

@@ -1,4 +1,4 @@
-#include "io/official_data.h"
+#include "io/import/official_data.h"
 
 #include <gtest/gtest.h>
 
@@ -9,9 +9,9 @@
 #include <numeric>
 #include <set>
 
-#include "io/data_file.h"
-#include "io/data_summary.h"
-#include "io/download.h"
+#include "io/data/data_file.h"
+#include "io/data/data_summary.h"
+#include "io/import/download.h"
 #include "support/gzip.h"
 #include "support/http_server.h"
 #include "support/temp_dir.h"

@@ -1,4 +1,4 @@
-#include "io/keras_file.h"
+#include "io/keras/keras_file.h"
 
 #include <gtest/gtest.h>
 #include <zip.h>
@@ -8,9 +8,9 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "io/file_bytes.h"
-#include "io/hdf5_file.h"
-#include "io/keras_config.h"
+#include "io/files/file_bytes.h"
+#include "io/hdf5/file.h"
+#include "io/keras/config.h"
 #include "support/small_model.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"

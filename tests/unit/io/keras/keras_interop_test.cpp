@@ -3,9 +3,9 @@
 
 #include <cstdlib>
 
-#include "io/hdf5_dataset.h"
-#include "io/hdf5_file.h"
-#include "io/keras_file.h"
+#include "io/hdf5/dataset.h"
+#include "io/hdf5/file.h"
+#include "io/keras/keras_file.h"
 
 namespace lockstep {
 namespace {

@@ -1,11 +1,11 @@
-#include "io/run_directory.h"
+#include "io/run/run_directory.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <filesystem>
 
-#include "io/file_bytes.h"
+#include "io/files/file_bytes.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"
 

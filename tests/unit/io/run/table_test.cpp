@@ -1,4 +1,4 @@
-#include "io/table.h"
+#include "io/run/table.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "io/data_file.h"
+#include "io/data/data_file.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"
 

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <limits>
 
-#include "io/data_summary.h"
-#include "io/picture.h"
+#include "io/data/data_summary.h"
+#include "io/import/picture.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"
 

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "cluster/coordinator_record.h"
+#include "cluster/coordinator/record.h"
 #include "support/coordinator_fixture.h"
 
 namespace lockstep::testing {
