@@ -14,9 +14,9 @@ enum class Place : std::uint32_t {
   computing,
   updating,
   validating,
-  callbacks,   ///< hooks at the end of an epoch and at a request: checkpoint, history
-  finishing,   ///< the result is written
-  barrier,     ///< from here on: waits for other ranks
+  callbacks,  ///< hooks at the end of an epoch and at a request: checkpoint, history
+  finishing,  ///< the result is written
+  barrier,    ///< from here on: waits for other ranks
   collective,
   agreement,
   host_flags,
@@ -32,8 +32,8 @@ inline bool takes_long(Place place) {
   return place == Place::starting || place == Place::opening_data || place == Place::callbacks || place == Place::finishing;
 }
 
-/// What others see of a rank's main thread. Lies in memory that the ranks of a host share, so that they see it when the rank itself can tell
-/// nothing any more.
+/// What others see of a rank's main thread. Lies in memory that the ranks of a host share, so that they see it when the rank itself can
+/// tell nothing any more.
 struct ActivityCell {
   std::atomic<std::uint64_t> beats{0};  ///< grows whenever the thread gets on
   std::atomic<std::int64_t> step{0};    ///< global steps done

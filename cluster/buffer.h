@@ -17,7 +17,7 @@ class Buffer {
     return view;
   }
   explicit Buffer(std::int64_t count)
-      : values_(count > 0 ? new(std::align_val_t{64}) float[static_cast<std::size_t>(count)]() : nullptr), count_(count) {}
+      : values_(count > 0 ? new (std::align_val_t{64}) float[static_cast<std::size_t>(count)]() : nullptr), count_(count) {}
 
   float* data() { return values_.get(); }
   const float* data() const { return values_.get(); }

@@ -9,7 +9,8 @@ void agree_on(const World& world, const std::string& what, const std::string& ow
   for (std::size_t r = 1; r < all.size(); ++r) {
     if (all[r] == all[0]) continue;
     const std::vector<std::string> hosts = world.all_gather(world.hostname());
-    throw AgreedError(what + " differs: rank " + std::to_string(r) + " on " + hosts[r] + " has " + all[r] + ", but rank 0 on " + hosts[0] + " has " + all[0],
+    throw AgreedError(what + " differs: rank " + std::to_string(r) + " on " + hosts[r] + " has " + all[r] + ", but rank 0 on " + hosts[0] +
+                          " has " + all[0],
                       kFailed, static_cast<int>(r), hosts[r]);
   }
 }

@@ -29,7 +29,9 @@ std::string read(int index) {
   int name_length = 0, description_length = 0, verbosity = 0, binding = 0, scope = 0, count = 0;
   MPI_Datatype type = MPI_DATATYPE_NULL;
   MPI_T_enum names = MPI_T_ENUM_NULL;
-  if (MPI_T_cvar_get_info(index, nullptr, &name_length, &verbosity, &type, &names, nullptr, &description_length, &binding, &scope) != MPI_SUCCESS) return "";
+  if (MPI_T_cvar_get_info(index, nullptr, &name_length, &verbosity, &type, &names, nullptr, &description_length, &binding, &scope) !=
+      MPI_SUCCESS)
+    return "";
   MPI_T_cvar_handle handle = MPI_T_CVAR_HANDLE_NULL;
   if (MPI_T_cvar_handle_alloc(index, nullptr, &handle, &count) != MPI_SUCCESS) return "";
   std::string value;

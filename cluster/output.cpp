@@ -23,11 +23,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kOrder{200};       // a message on stderr waits for stdout
-constexpr milliseconds kMessage{2000};    // and then until it has left
-constexpr milliseconds kEnd{5000};        // the end of the process waits for a reader
+constexpr milliseconds kOrder{200};      // a message on stderr waits for stdout
+constexpr milliseconds kMessage{2000};   // and then until it has left
+constexpr milliseconds kEnd{5000};       // the end of the process waits for a reader
 constexpr std::size_t kMost = 64 << 10;  // bytes in a queue
-constexpr std::size_t kPiece = 4096;      // bytes of a write(2): a reader who takes so many is still there
+constexpr std::size_t kPiece = 4096;     // bytes of a write(2): a reader who takes so many is still there
 
 /// The queue of one descriptor. Its thread is never joined, since it may hang in write(2) until the process ends; so the queue stays, too.
 class Stream {

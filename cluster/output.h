@@ -16,8 +16,8 @@ class Output {
   Output();
   /// Waits until all is written, but at most 5 s for a reader who takes nothing. The streams are as before afterwards.
   ~Output();
-  Output(const Output&) = delete;
-  Output& operator=(const Output&) = delete;
+  Output(const Output &) = delete;
+  Output &operator=(const Output &) = delete;
 
  private:
   std::FILE *const former_out_, *const former_errors_;

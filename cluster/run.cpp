@@ -1,6 +1,5 @@
 // The scope of MPI, and the way out of it when a rank fails.
 #include <mpi.h>
-
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,12 +9,12 @@
 #include <cstdlib>
 #include <optional>
 
-#include "cluster/watchdog/crash_report.h"
 #include "cluster/deadline.h"
-#include "cluster/mpi_call.h"
-#include "cluster/network/mpi_ports.h"
-#include "cluster/mpi_variables.h"
 #include "cluster/host/process_limits.h"
+#include "cluster/mpi_call.h"
+#include "cluster/mpi_variables.h"
+#include "cluster/network/mpi_ports.h"
+#include "cluster/watchdog/crash_report.h"
 #include "cluster/world.h"
 
 namespace lockstep {
@@ -27,10 +26,13 @@ Deadline init_deadline() {
   const int rank = launcher_rank();
   char host[HOST_NAME_MAX + 1] = "";
   gethostname(host, sizeof host - 1);
-  const double patience = rank <= 1 ? kPatience + kLater * rank : kEnd;  // two warnings are enough: one of these ranks may be the one that hangs
-  return {patience, kEnd + kLater * std::clamp(rank, 0, 60), "[rank " + std::to_string(rank) + " on " + host +
-          "] MPI_Init has not returned for a minute or more: a rank was not started, is stopped, or cannot be reached; lockstep doctor, started in the same "
-          "way, looks for the cause"};
+  const double patience =
+      rank <= 1 ? kPatience + kLater * rank : kEnd;  // two warnings are enough: one of these ranks may be the one that hangs
+  return {patience, kEnd + kLater * std::clamp(rank, 0, 60),
+          "[rank " + std::to_string(rank) + " on " + host +
+              "] MPI_Init has not returned for a minute or more: a rank was not started, is stopped, or cannot be reached; lockstep "
+              "doctor, started in the same "
+              "way, looks for the cause"};
 }
 
 bool started_by_launcher() {
@@ -61,7 +63,7 @@ bool mpi_initialized() {
 
 /// MPI's sockets to a rank that has died raise SIGPIPE: this rank would die of it, too, before it has told which one it was.
 void survive_lost_connections() {
-  struct sigaction action{};
+  struct sigaction action {};
   sigaction(SIGPIPE, nullptr, &action);
   if (action.sa_handler == SIG_DFL) std::signal(SIGPIPE, SIG_IGN);
 }
@@ -109,8 +111,10 @@ Session::~Session() {
   const bool finalizes = initialised_here_ && !mpi_finalized();
   std::optional<Deadline> deadline;  // MPI_Finalize waits for all ranks, too, but one of them may still be at work: nothing is ended
   if (const int rank = world_.rank(); finalizes && rank <= 1) {
-    deadline.emplace(60 + rank, std::nullopt, "[rank " + std::to_string(rank) + " on " + world_.hostname() +
-                     "] this rank is done, but MPI_Finalize has not returned for a minute: another rank is still at work, has been stopped, or cannot be reached");
+    deadline.emplace(60 + rank, std::nullopt,
+                     "[rank " + std::to_string(rank) + " on " + world_.hostname() +
+                         "] this rank is done, but MPI_Finalize has not returned for a minute: another rank is still at work, has been "
+                         "stopped, or cannot be reached");
   }
   world_ = World();
   if (finalizes) MPI_Finalize();

@@ -16,7 +16,8 @@ std::map<std::string, std::string> cluster_versions() {
 
 std::string mpi_built_with() {
 #ifdef OPEN_MPI
-  return "Open MPI v" + std::to_string(OMPI_MAJOR_VERSION) + "." + std::to_string(OMPI_MINOR_VERSION) + "." + std::to_string(OMPI_RELEASE_VERSION);
+  return "Open MPI v" + std::to_string(OMPI_MAJOR_VERSION) + "." + std::to_string(OMPI_MINOR_VERSION) + "." +
+         std::to_string(OMPI_RELEASE_VERSION);
 #else
   return cluster_versions()["MPI"];  // others do not say it in their headers
 #endif

@@ -7,8 +7,8 @@
 #include <climits>
 #include <numeric>
 
-#include "cluster/mpi_call.h"
 #include "cluster/host/process_limits.h"
+#include "cluster/mpi_call.h"
 
 namespace lockstep {
 
@@ -102,7 +102,8 @@ Layout gather_layout(std::size_t own, MPI_Comm comm, int size, std::size_t eleme
     layout.total += c;
   }
   if (layout.total > static_cast<std::size_t>(INT_MAX)) {
-    throw Error("gathering " + std::to_string(layout.total * element) + " bytes on every rank is more than MPI can count; use fewer rows at a time");
+    throw Error("gathering " + std::to_string(layout.total * element) +
+                " bytes on every rank is more than MPI can count; use fewer rows at a time");
   }
   return layout;
 }
@@ -137,7 +138,8 @@ void World::barrier() const {
 void World::broadcast(std::span<std::byte> data, int root) const {
   if (!impl_) return;
   const At here(*activity_, Place::collective);
-  in_pieces(data.size(), [&](std::size_t at, int count) { mpi(MPI_Bcast(data.data() + at, count, MPI_BYTE, root, impl_->comm), "MPI_Bcast"); });
+  in_pieces(data.size(),
+            [&](std::size_t at, int count) { mpi(MPI_Bcast(data.data() + at, count, MPI_BYTE, root, impl_->comm), "MPI_Bcast"); });
 }
 
 std::string World::broadcast(const std::string& text, int root) const {
@@ -165,7 +167,8 @@ std::vector<std::string> World::all_gather(const std::string& text) const {
   const At here(*activity_, Place::collective);
   const Layout layout = gather_layout(text.size(), impl_->comm, size_, 1);
   std::string all(layout.total, '\0');
-  mpi(MPI_Allgatherv(text.data(), static_cast<int>(text.size()), MPI_CHAR, all.data(), layout.counts.data(), layout.starts.data(), MPI_CHAR, impl_->comm),
+  mpi(MPI_Allgatherv(text.data(), static_cast<int>(text.size()), MPI_CHAR, all.data(), layout.counts.data(), layout.starts.data(), MPI_CHAR,
+                     impl_->comm),
       "MPI_Allgatherv");
   std::vector<std::string> texts;
   for (std::size_t r = 0; r < layout.counts.size(); ++r) {
@@ -179,7 +182,8 @@ std::vector<float> World::all_gather(std::span<const float> values) const {
   const At here(*activity_, Place::collective);
   const Layout layout = gather_layout(values.size(), impl_->comm, size_, sizeof(float));
   std::vector<float> all(layout.total);
-  mpi(MPI_Allgatherv(values.data(), static_cast<int>(values.size()), MPI_FLOAT, all.data(), layout.counts.data(), layout.starts.data(), MPI_FLOAT, impl_->comm),
+  mpi(MPI_Allgatherv(values.data(), static_cast<int>(values.size()), MPI_FLOAT, all.data(), layout.counts.data(), layout.starts.data(),
+                     MPI_FLOAT, impl_->comm),
       "MPI_Allgatherv");
   return all;
 }

@@ -87,13 +87,15 @@ struct AgreedExit {
   ExitCode code;
 };
 
-/// The rank that the launcher (mpirun, srun) has given to this process, from its environment: known before MPI is initialised. 0 without a launcher.
+/// The rank that the launcher (mpirun, srun) has given to this process, from its environment: known before MPI is initialised. 0 without a
+/// launcher.
 int launcher_rank();
 
 /// The scope of MPI. Initialises it (MPI_THREAD_MULTIPLE) when the process was started by an MPI launcher, uses it as it is when the
-/// embedding program has done so already, and leaves it alone otherwise; finalises only what it has initialised, and ignores SIGPIPE from then
-/// on. MPI_Init and MPI_Finalize wait for all ranks: after a minute it says so; where MPI_Init does not return, it ends the process after five.
-/// Leaving the scope by an exception that the other ranks do not know of would hang them: use lockstep::run, which ends the job.
+/// embedding program has done so already, and leaves it alone otherwise; finalises only what it has initialised, and ignores SIGPIPE from
+/// then on. MPI_Init and MPI_Finalize wait for all ranks: after a minute it says so; where MPI_Init does not return, it ends the process
+/// after five. Leaving the scope by an exception that the other ranks do not know of would hang them: use lockstep::run, which ends the
+/// job.
 class Session {
  public:
   /// Error (kUsage) if the launcher has started several processes that MPI did not join.

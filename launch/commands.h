@@ -17,8 +17,8 @@ struct Exit {
 /// Runs the program of a command on all ranks of the job (lockstep::run) and ends the command with its exit code, by throwing Exit.
 [[noreturn]] void run_on_ranks(const CLI::App& app, const std::function<void(World&)>& program);
 
-/// One function per sub-command, each in the file of its name (launch/train/train.cpp holds add_train). It declares the options on `app` and
-/// sets the callback that runs the command; a command fails by throwing lockstep::Error, whose exit code the process returns.
+/// One function per sub-command, each in the file of its name (launch/train/train.cpp holds add_train). It declares the options on `app`
+/// and sets the callback that runs the command; a command fails by throwing lockstep::Error, whose exit code the process returns.
 void add_train(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_predict(CLI::App& app);

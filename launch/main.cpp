@@ -10,9 +10,9 @@
 #include <string>
 #include <system_error>
 
-#include "cluster/watchdog/crash_report.h"
-#include "cluster/output.h"
 #include "cluster/host/process_limits.h"
+#include "cluster/output.h"
+#include "cluster/watchdog/crash_report.h"
 #include "cluster/world.h"
 #include "io/data/data_file.h"
 #include "launch/arguments.h"

@@ -20,7 +20,7 @@ std::unique_ptr<Allreduce> make_mpi_allreduce(const World& world);
 class PrivateArena {
  public:
   std::span<float> allocate(std::size_t count) {
-    blocks_.emplace_back(new(std::align_val_t{64}) float[count + 1]());
+    blocks_.emplace_back(new (std::align_val_t{64}) float[count + 1]());
     return {blocks_.back().get(), count};
   }
 

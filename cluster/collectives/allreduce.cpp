@@ -38,9 +38,7 @@ AllreduceAlgorithm allreduce_from_name(std::string_view name) {
   throw Error("unknown allreduce '" + std::string(name) + "'; there are: " + known, kUsage);
 }
 
-std::string_view allreduce_name(AllreduceAlgorithm algorithm) {
-  return kNames[static_cast<std::size_t>(algorithm)];
-}
+std::string_view allreduce_name(AllreduceAlgorithm algorithm) { return kNames[static_cast<std::size_t>(algorithm)]; }
 
 std::unique_ptr<Allreduce> make_allreduce(const World& world, AllreduceAlgorithm algorithm) {
   if (algorithm == AllreduceAlgorithm::shared) check_one_host(world);

@@ -1,5 +1,5 @@
-// Gradients are summed in buckets: consecutive blocks of the flat buffer, which lies in the order in which backward finishes it. A bucket is
-// summed as soon as its blocks are formed, while the blocks after it are. The last bucket carries the flags and starts in finish().
+// Gradients are summed in buckets: consecutive blocks of the flat buffer, which lies in the order in which backward finishes it. A bucket
+// is summed as soon as its blocks are formed, while the blocks after it are. The last bucket carries the flags and starts in finish().
 #include <mpi.h>
 
 #include <algorithm>
@@ -174,7 +174,8 @@ ExchangeProgress choose_progress(const World& world, ExchangeProgress wanted, in
   return spare && level == MPI_THREAD_MULTIPLE ? ExchangeProgress::thread : ExchangeProgress::poll;
 }
 
-std::unique_ptr<Exchange> make_allreduce_exchange(Allreduce& allreduce, std::vector<GradientBlock> blocks, Exchange::Form form, ExchangeProgress progress) {
+std::unique_ptr<Exchange> make_allreduce_exchange(Allreduce& allreduce, std::vector<GradientBlock> blocks, Exchange::Form form,
+                                                  ExchangeProgress progress) {
   return std::make_unique<AllreduceExchange>(allreduce, std::move(blocks), std::move(form), progress);
 }
 

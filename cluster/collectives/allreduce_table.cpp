@@ -24,8 +24,8 @@ double between(const std::vector<std::size_t>& sizes, const std::vector<double>&
   return seconds[next - 1] + share * (seconds[next] - seconds[next - 1]);
 }
 
-/// A ring sends as few bytes as halving and doubling do, and both fewer than recursive doubling; where N is not a power of two, folding makes
-/// halving and doubling lose, and with two ranks it is a ring.
+/// A ring sends as few bytes as halving and doubling do, and both fewer than recursive doubling; where N is not a power of two, folding
+/// makes halving and doubling lose, and with two ranks it is a ring.
 std::vector<AllreduceAlgorithm> candidates(int ranks) {
   std::vector<AllreduceAlgorithm> algorithms = {AllreduceAlgorithm::recursive_doubling, AllreduceAlgorithm::ring};
   if (ranks > 2 && std::has_single_bit(static_cast<unsigned>(ranks))) algorithms.push_back(AllreduceAlgorithm::halving_doubling);
@@ -94,12 +94,13 @@ double bytes_sent(AllreduceAlgorithm algorithm, int ranks) {
   return std::bit_width(n) - 1 + (std::has_single_bit(n) ? 0 : 2);
 }
 
-/// Beyond the sizes measured nothing but the bytes on the wire counts: a point far out, on the one rate that the fastest of them showed last. (The
-/// slopes of short measurements would let the one with the luckiest repetition win for ever.)
+/// Beyond the sizes measured nothing but the bytes on the wire counts: a point far out, on the one rate that the fastest of them showed
+/// last. (The slopes of short measurements would let the one with the luckiest repetition win for ever.)
 void extend(std::vector<std::size_t>& sizes, std::vector<AllreduceTable::Measured>& measured, int ranks) {
   const std::size_t last = sizes.back(), far = 16 * last;
   double rate = std::numeric_limits<double>::max();  // seconds for a byte on the wire
-  for (const AllreduceTable::Measured& one : measured) rate = std::min(rate, one.seconds.back() / (static_cast<double>(last) * bytes_sent(one.algorithm, ranks)));
+  for (const AllreduceTable::Measured& one : measured)
+    rate = std::min(rate, one.seconds.back() / (static_cast<double>(last) * bytes_sent(one.algorithm, ranks)));
   for (AllreduceTable::Measured& one : measured) {
     one.seconds.push_back(one.seconds.back() + rate * bytes_sent(one.algorithm, ranks) * static_cast<double>(far - last));
   }

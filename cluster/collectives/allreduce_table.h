@@ -35,9 +35,9 @@ class AllreduceTable {
   std::vector<Row> rows_;
 };
 
-/// Tries the algorithms on a few sizes and makes the table of what they took, the same on all ranks (rank 0's). On one host `shared` at once,
-/// which has not been seen to lose at any size. Between hosts within 0.3 s where a barrier is not slow itself: larger sizes are left out when the time
-/// is up. Collective.
+/// Tries the algorithms on a few sizes and makes the table of what they took, the same on all ranks (rank 0's). On one host `shared` at
+/// once, which has not been seen to lose at any size. Between hosts within 0.3 s where a barrier is not slow itself: larger sizes are left
+/// out when the time is up. Collective.
 AllreduceTable measure_allreduce(const World& world);
 
 }  // namespace lockstep

@@ -11,15 +11,15 @@
 
 namespace lockstep {
 
-/// How the gradient of the global batch comes about. `automatic`: factors on one host and, between hosts, where they are the smaller message;
-/// else gradients. An allreduce that is forced implies gradients.
+/// How the gradient of the global batch comes about. `automatic`: factors on one host and, between hosts, where they are the smaller
+/// message; else gradients. An allreduce that is forced implies gradients.
 enum class ExchangeKind { automatic, factors, gradients };
 
 /// From "auto", "factors", "gradients"; anything else is an Error (kUsage) that lists these.
 ExchangeKind exchange_from_name(std::string_view name);
 
-/// What goes on with the sums of the first buckets of gradients while the others are formed: a thread of their own, where a core is spare; a
-/// look in between buckets; or nothing: then all is summed at the end, at once. Only sums by messages (ring, halving-doubling,
+/// What goes on with the sums of the first buckets of gradients while the others are formed: a thread of their own, where a core is spare;
+/// a look in between buckets; or nothing: then all is summed at the end, at once. Only sums by messages (ring, halving-doubling,
 /// recursive-doubling) can go on in between. `automatic`: between hosts `thread` where a core is spare, else `poll`; on one host `none`.
 /// thread and poll give the same bits; none cuts the sums otherwise, which a ring shows in the last bits.
 enum class ExchangeProgress { automatic, thread, poll, none };
@@ -27,11 +27,13 @@ enum class ExchangeProgress { automatic, thread, poll, none };
 /// From "auto", "thread", "poll", "none"; anything else is an Error (kUsage) that lists these.
 ExchangeProgress progress_from_name(std::string_view name);
 
-/// What `wanted` means for a rank of `threads` threads: not `automatic`. `thread` without MPI_THREAD_MULTIPLE is an Error (kUsage). Collective.
+/// What `wanted` means for a rank of `threads` threads: not `automatic`. `thread` without MPI_THREAD_MULTIPLE is an Error (kUsage).
+/// Collective.
 ExchangeProgress choose_progress(const World& world, ExchangeProgress wanted, int threads);
 
-/// What one call forms: the gradient of kernel rows [first, last) of a layer and, with `bias`, of its bias; `offset`, `count`: its slice of the
-/// flat buffers. Save `stays`, blocks depend on the model alone, never on the number of ranks, so an element is always summed by the same call.
+/// What one call forms: the gradient of kernel rows [first, last) of a layer and, with `bias`, of its bias; `offset`, `count`: its slice of
+/// the flat buffers. Save `stays`, blocks depend on the model alone, never on the number of ranks, so an element is always summed by the
+/// same call.
 ///
 /// With `columns` > 0 it is the kernel's columns [column, column + columns) in all rows instead, no slice: `offset` is that of the first
 /// element, rows are `stride` floats apart, and `count` is the number of elements.
@@ -41,7 +43,8 @@ struct GradientBlock {
   bool bias = false;
   std::int64_t offset = 0, count = 0;
   std::int64_t column = 0, columns = 0, stride = 0;
-  bool stays = false;  ///< columns whose owner also computes their outputs for the whole batch, so that no other rank needs them; all ranks on one host
+  bool stays = false;  ///< columns whose owner also computes their outputs for the whole batch, so that no other rank needs them; all ranks
+                       ///< on one host
   bool joins = false;  ///< one call may form it together with those beside it: no element's sum depends on that
 };
 
@@ -52,8 +55,8 @@ struct Factor {
 };
 
 /// What stands between backward and optimizer. A Dense layer's gradient is X^T D over the rows of the global batch: X (rows, in) its
-/// activations, D (rows, out) its deltas. Whether every rank forms it from its own rows and the results are summed, or the factors X and D are
-/// seen by all ranks and each forms a slice of the gradient over all rows, is the exchange's own business.
+/// activations, D (rows, out) its deltas. Whether every rank forms it from its own rows and the results are summed, or the factors X and D
+/// are seen by all ranks and each forms a slice of the gradient over all rows, is the exchange's own business.
 ///
 /// A step: forwarded() after forward, ready() for each layer as backward finishes it, finish(), the optimizer on own(), publish().
 class Exchange {
@@ -108,11 +111,12 @@ class Exchange {
 
 /// Local gradients, summed by an allreduce, which must outlive it; own() is everything. `blocks`: of all layers, last layer first, in the
 /// order of their offsets and without gaps. `progress`: from choose_progress(). Collective.
-std::unique_ptr<Exchange> make_allreduce_exchange(Allreduce& allreduce, std::vector<GradientBlock> blocks, Exchange::Form form, ExchangeProgress progress);
+std::unique_ptr<Exchange> make_allreduce_exchange(Allreduce& allreduce, std::vector<GradientBlock> blocks, Exchange::Form form,
+                                                  ExchangeProgress progress);
 
-/// Factors (Xie et al. 2015, arXiv 1511.08486): no local gradient ever exists, nothing is summed over ranks, and no order of additions depends
-/// on their number. The ranks of a host share them in memory, so that nothing is sent, and divide the gradient among themselves; every host
-/// gets the other hosts' rows by messages and forms the whole gradient. Two barriers a step. Collective.
+/// Factors (Xie et al. 2015, arXiv 1511.08486): no local gradient ever exists, nothing is summed over ranks, and no order of additions
+/// depends on their number. The ranks of a host share them in memory, so that nothing is sent, and divide the gradient among themselves;
+/// every host gets the other hosts' rows by messages and forms the whole gradient. Two barriers a step. Collective.
 std::unique_ptr<Exchange> make_factor_exchange(const World& world, std::vector<GradientBlock> blocks, Exchange::Form form);
 
 }  // namespace lockstep

@@ -9,9 +9,9 @@
 #include <sstream>
 #include <tuple>
 
-#include "cluster/host/core_round_trip.h"
 #include "cluster/collectives/exchange.h"
 #include "cluster/collectives/host_messages.h"
+#include "cluster/host/core_round_trip.h"
 #include "cluster/host/shared_memory.h"
 
 namespace lockstep {
@@ -26,14 +26,15 @@ std::int64_t work_of(const GradientBlock& block) {
   return (block.last - block.first) * ((block.columns + kVector - 1) / kVector * kVector);
 }
 
-/// Whose block it is, so that every rank has nearly the same work: the largest block left goes to the rank that has least. Blocks of one kind can stand
-/// for each other: each rank takes as many, but side by side.
+/// Whose block it is, so that every rank has nearly the same work: the largest block left goes to the rank that has least. Blocks of one
+/// kind can stand for each other: each rank takes as many, but side by side.
 std::vector<std::size_t> owners_of(const std::vector<GradientBlock>& blocks, std::size_t ranks) {
   std::vector<std::size_t> order(blocks.size()), owners(blocks.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {  // those that stay first: no rank may have more of them than it must
-    return std::pair(blocks[a].stays, work_of(blocks[a])) > std::pair(blocks[b].stays, work_of(blocks[b]));
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) {  // those that stay first: no rank may have more of them than it must
+                     return std::pair(blocks[a].stays, work_of(blocks[a])) > std::pair(blocks[b].stays, work_of(blocks[b]));
+                   });
   std::vector<std::int64_t> load(ranks);
   for (const std::size_t b : order) {
     const auto least = static_cast<std::size_t>(std::min_element(load.begin(), load.end()) - load.begin());
@@ -54,7 +55,9 @@ std::vector<std::size_t> owners_of(const std::vector<GradientBlock>& blocks, std
 
 /// Whether block `next` goes on where `block` ends, in the kernel's rows or in its columns.
 bool adjoins(const GradientBlock& block, const GradientBlock& next) {
-  if (!block.joins || !next.joins || block.layer != next.layer || block.bias || (block.columns > 0) != (next.columns > 0) || block.stays != next.stays) return false;
+  if (!block.joins || !next.joins || block.layer != next.layer || block.bias || (block.columns > 0) != (next.columns > 0) ||
+      block.stays != next.stays)
+    return false;
   if (block.columns > 0) return next.column == block.column + block.columns;
   return next.first == block.last && next.first < next.last && next.offset == block.offset + block.count;
 }
@@ -126,7 +129,8 @@ class FactorExchange final : public Exchange {
   }
 
   void watch(const Factor& activations, const Factor& deltas) override {
-    activations_.push_back(messages_.add(activations.rows, static_cast<std::size_t>(activations.offset), static_cast<std::size_t>(activations.count)));
+    activations_.push_back(
+        messages_.add(activations.rows, static_cast<std::size_t>(activations.offset), static_cast<std::size_t>(activations.count)));
     deltas_.push_back(messages_.add(deltas.rows, static_cast<std::size_t>(deltas.offset), static_cast<std::size_t>(deltas.count)));
   }
 
@@ -178,7 +182,8 @@ class FactorExchange final : public Exchange {
     for (int rank = 0; rank < world_.size(); ++rank) {
       const auto& [offset, own] = parts_[static_cast<std::size_t>(rank)];
       if (rank == world_.rank()) continue;
-      std::memcpy(floats(*copies_, world_.local_rank()) + offset, floats(*copies_, rank) + offset, static_cast<std::size_t>(own) * sizeof(float));
+      std::memcpy(floats(*copies_, world_.local_rank()) + offset, floats(*copies_, rank) + offset,
+                  static_cast<std::size_t>(own) * sizeof(float));
     }
     seconds_ += now() - start;
   }
@@ -220,9 +225,9 @@ class FactorExchange final : public Exchange {
   HostMessages messages_;  // arrays 0 and 1 are the flags
   std::vector<std::size_t> activations_, deltas_;
   std::list<SharedMemory> memory_;
-  std::unique_ptr<SharedMemory> copies_;                    // of allocate_copies, a segment for each rank
+  std::unique_ptr<SharedMemory> copies_;                      // of allocate_copies, a segment for each rank
   std::vector<std::pair<std::int64_t, std::int64_t>> parts_;  // of it: offset and count of every rank
-  std::unique_ptr<SharedMemory> replicas_;  // of the weights, a segment for each rank
+  std::unique_ptr<SharedMemory> replicas_;                    // of the weights, a segment for each rank
   std::span<float> gradients_;
   std::array<std::span<float>, 2> flags_;  // (ranks of the job, kFlags)
   std::array<float, kFlags> sums_{};

@@ -11,8 +11,8 @@
 namespace lockstep {
 namespace {
 
-// Below Open MPI's eager limit for TCP: larger messages need a handshake that waits behind the data of the other direction, and the link then
-// runs in one direction at a time.
+// Below Open MPI's eager limit for TCP: larger messages need a handshake that waits behind the data of the other direction, and the link
+// then runs in one direction at a time.
 constexpr std::size_t kSegment = (56U << 10U) / sizeof(float);
 constexpr int kFirstTag = 100;
 
@@ -80,7 +80,8 @@ std::size_t HostMessages::add(std::span<float> array, std::size_t offset, std::s
     const std::array<std::size_t, 2> own{offset, count};
     std::vector<std::array<std::size_t, 2>> parts(static_cast<std::size_t>(impl.size));
     mpi(MPI_Allgather(own.data(), sizeof own, MPI_BYTE, parts.data(), sizeof own, MPI_BYTE, impl.comm), "MPI_Allgather");
-    for (const int r : impl.senders) entry.others.push_back({r, parts[static_cast<std::size_t>(r)][0], parts[static_cast<std::size_t>(r)][1]});
+    for (const int r : impl.senders)
+      entry.others.push_back({r, parts[static_cast<std::size_t>(r)][0], parts[static_cast<std::size_t>(r)][1]});
   }
   const auto segments = [](std::size_t floats) { return (floats + kSegment - 1) / kSegment; };
   std::size_t messages = impl.receivers.size() * segments(count);

@@ -7,9 +7,9 @@
 
 namespace lockstep {
 
-/// Arrays that every host keeps in memory of its own, shared by its ranks, and of which each rank of the job fills a part: carries every part
-/// to all other hosts. A rank sends its part once to each of them, to the rank there whose local rank is its own modulo the ranks of that host.
-/// With one host there is nothing to do. MPI point-to-point in both directions at once.
+/// Arrays that every host keeps in memory of its own, shared by its ranks, and of which each rank of the job fills a part: carries every
+/// part to all other hosts. A rank sends its part once to each of them, to the rank there whose local rank is its own modulo the ranks of
+/// that host. With one host there is nothing to do. MPI point-to-point in both directions at once.
 class HostMessages {
  public:
   /// Collective.

@@ -1,16 +1,16 @@
 // Runs the steps of allreduce_steps.h by MPI point-to-point, pipelined in segments and, when asked so, without waiting.
 //
-// A chunk is cut into segments, one message each. A rank's messages have an order: step by step, chunk by chunk, segment by segment. Receives
-// are finished in that order, some are posted ahead; a send is started as soon as the receives that its segment depends on are finished. So
-// while one segment is being added, the next ones are on the wire, and a step overlaps the one after it. Across hosts segments stay below Open
-// MPI's eager limit for TCP: larger messages need a handshake that waits behind the data of the other direction, and the link then runs in one
-// direction at a time.
+// A chunk is cut into segments, one message each. A rank's messages have an order: step by step, chunk by chunk, segment by segment.
+// Receives are finished in that order, some are posted ahead; a send is started as soon as the receives that its segment depends on are
+// finished. So while one segment is being added, the next ones are on the wire, and a step overlaps the one after it. Across hosts segments
+// stay below Open MPI's eager limit for TCP: larger messages need a handshake that waits behind the data of the other direction, and the
+// link then runs in one direction at a time.
 #include <mpi.h>
 
 #include <algorithm>
 
-#include "cluster/collectives/algorithms.h"
 #include "cluster/clones.h"
+#include "cluster/collectives/algorithms.h"
 #include "cluster/mpi_call.h"
 
 namespace lockstep {
@@ -70,8 +70,8 @@ class MessageAllreduce final : public Allreduce {
   void finish() override { advance<float>(true); }
 
  private:
-  /// What becomes of a chunk in a step. `after`: 1 + the last receive of the chunk that a send depends on, or the last send of it that must be
-  /// over before it may change; 0: none.
+  /// What becomes of a chunk in a step. `after`: 1 + the last receive of the chunk that a send depends on, or the last send of it that must
+  /// be over before it may change; 0: none.
   struct Message {
     int rank;
     std::size_t chunk, after;
@@ -149,7 +149,8 @@ class MessageAllreduce final : public Allreduce {
       if (message.paced && sent_ >= received_ + kSendsAhead) return;
       const auto [first, last] = piece(sends_, sent_);
       if (first == last) continue;
-      mpi(MPI_Isend(values<T>() + first, static_cast<int>(last - first), type<T>(), message.rank, kTag, comm_, &send_requests_[sent_]), "MPI_Isend");
+      mpi(MPI_Isend(values<T>() + first, static_cast<int>(last - first), type<T>(), message.rank, kTag, comm_, &send_requests_[sent_]),
+          "MPI_Isend");
     }
   }
 

@@ -1,16 +1,16 @@
 // Sums inside one host through shared memory: no message is sent and, for buffers that live there, nothing is copied. N ranks, S bytes.
 //
-// Small buffers are exchanged flat: a rank copies its own into its slot, tells so by a flag in front of it, and adds up all slots. Two slots
-// take turns, so that one flag is all the synchronisation there is: who has seen everybody's flag of one sum knows that the slots of the
-// sum before have been read. What fits into the flag's cache line travels with the flag. Cost: S written, N S read, one line's way.
+// Small buffers are exchanged flat: a rank copies its own into its slot, tells so by a flag in front of it, and adds up all slots. Two
+// slots take turns, so that one flag is all the synchronisation there is: who has seen everybody's flag of one sum knows that the slots of
+// the sum before have been read. What fits into the flag's cache line travels with the flag. Cost: S written, N S read, one line's way.
 //
 // Of larger ones each rank owns slice r. After a barrier (all buffers are complete) it adds up slice r of all N buffers and writes the sum
-// into slice r of all N buffers; a second barrier tells that every slice is done. Nobody else touches slice r, so the two barriers are all the
-// synchronisation there is. Cost per rank: S bytes read, S bytes written, two barriers. It goes block by block, a block's sums first and then
-// its copies: the neighbour's lines come in streams and leave in streams, four times as fast as line by line.
+// into slice r of all N buffers; a second barrier tells that every slice is done. Nobody else touches slice r, so the two barriers are all
+// the synchronisation there is. Cost per rank: S bytes read, S bytes written, two barriers. It goes block by block, a block's sums first
+// and then its copies: the neighbour's lines come in streams and leave in streams, four times as fast as line by line.
 //
-// A buffer of private memory passes through shared memory in pieces: other ranks' slices of it in, the sums of theirs out. Copying piece k in,
-// summing piece k - 1 and copying piece k - 2 out go on between the same two barriers.
+// A buffer of private memory passes through shared memory in pieces: other ranks' slices of it in, the sums of theirs out. Copying piece k
+// in, summing piece k - 1 and copying piece k - 2 out go on between the same two barriers.
 //
 // The order of additions is the aligned binary tree over ranks, ((0 + 1) + (2 + 3)) + ..., on every path.
 #include <algorithm>
@@ -18,8 +18,8 @@
 #include <bit>
 #include <cstring>
 
-#include "cluster/collectives/algorithms.h"
 #include "cluster/clones.h"
+#include "cluster/collectives/algorithms.h"
 #include "cluster/host/shared_memory.h"
 
 namespace lockstep {
@@ -28,7 +28,7 @@ namespace {
 constexpr std::size_t kLine = 64;
 // Up to here the second barrier costs more than reading all of every buffer and, for shared ones, than the copy into a slot.
 constexpr std::size_t kFlatShared = 256, kFlatPrivate = 1024;
-constexpr std::size_t kInlineBytes = kLine - 8;   // behind a flag in its line
+constexpr std::size_t kInlineBytes = kLine - 8;  // behind a flag in its line
 constexpr std::size_t kSlotBytes = kLine + kFlatPrivate;
 constexpr std::size_t kPieceBytes = 256U << 10U;  // of private memory: four of them stay in the second-level cache
 constexpr std::size_t kBlockBytes = 1024;         // summed at a time: stays in the first-level cache
@@ -48,7 +48,8 @@ LOCKSTEP_CLONES void add(double* dest, const double* a, const double* b, std::si
 LOCKSTEP_CLONES void add(float* dest, const float* from, std::size_t count) { add_to(dest, from, count); }
 LOCKSTEP_CLONES void add(double* dest, const double* from, std::size_t count) { add_to(dest, from, count); }
 
-/// dest[i] = sum of source[at + i] over the sources, at most a block of them, in the order of the aligned tree. dest is none of the sources.
+/// dest[i] = sum of source[at + i] over the sources, at most a block of them, in the order of the aligned tree. dest is none of the
+/// sources.
 template <class T>
 void add_tree(std::span<T* const> sources, std::size_t at, std::size_t count, T* dest) {
   if (sources.size() == 2) return add(dest, sources[0] + at, sources[1] + at, count);
@@ -93,7 +94,8 @@ class SharedAllreduce final : public Allreduce {
     auto* const start = reinterpret_cast<std::byte*>(data.data());
     for (const auto& arena : arenas_) {
       std::byte* const own = arena->segment(world_.local_rank());
-      if (start >= own && start + bytes <= own + arena->size()) return in_place(*arena, static_cast<std::size_t>(start - own), data.size(), sources);
+      if (start >= own && start + bytes <= own + arena->size())
+        return in_place(*arena, static_cast<std::size_t>(start - own), data.size(), sources);
     }
     if (bytes <= kFlatPrivate) return flat(data, sources);
     staged(data, sources);
@@ -101,7 +103,9 @@ class SharedAllreduce final : public Allreduce {
 
   // --- flat ---
   std::byte* slot(std::size_t rank) const { return slots_.segment(static_cast<int>(rank)) + (generation_ & 1U) * kSlotBytes; }
-  std::atomic_ref<std::uint32_t> flag(std::size_t rank) const { return std::atomic_ref<std::uint32_t>(*reinterpret_cast<std::uint32_t*>(slot(rank))); }
+  std::atomic_ref<std::uint32_t> flag(std::size_t rank) const {
+    return std::atomic_ref<std::uint32_t>(*reinterpret_cast<std::uint32_t*>(slot(rank)));
+  }
 
   template <class T>
   void flat(std::span<T> data, std::span<T*> sources) {

@@ -9,11 +9,11 @@
 #include <charconv>
 #include <utility>
 
-#include "cluster/coordinator/coordinator.grpc.pb.h"
 #include "cluster/coordinator/channel.h"
+#include "cluster/coordinator/coordinator.grpc.pb.h"
+#include "cluster/coordinator/credentials.h"
 #include "cluster/coordinator/messages.h"
 #include "cluster/coordinator/record.h"
-#include "cluster/coordinator/credentials.h"
 #include "cluster/error.h"
 #include "cluster/network/addresses.h"
 

@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/coordinator/heartbeat.h"
 #include "cluster/coordinator/record.h"
 #include "cluster/coordinator/server.h"
-#include "cluster/coordinator/heartbeat.h"
 #include "cluster/status/status_board.h"
 #include "cluster/world.h"
 

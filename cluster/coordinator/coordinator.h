@@ -24,9 +24,9 @@ struct CoordinatorOptions {
   std::function<void()> before_write = [] {};  ///< on rank 0, before the last coordinator.json; throws if run_dir is another run's now
 };
 
-/// Serves the status of a run, and requests to it, by gRPC from threads of rank 0 (cluster/coordinator/coordinator.proto), and sends every rank's
-/// heartbeats there. Training is never held up: neither side waits for the other, and a coordinator that cannot be reached costs nothing
-/// but its own news.
+/// Serves the status of a run, and requests to it, by gRPC from threads of rank 0 (cluster/coordinator/coordinator.proto), and sends every
+/// rank's heartbeats there. Training is never held up: neither side waits for the other, and a coordinator that cannot be reached costs
+/// nothing but its own news.
 ///
 /// Every call except health checks needs the random token of the run, which stands in RUN_DIR/coordinator.json (mode 0600). When the run
 /// spans several hosts, the ranks elsewhere reach rank 0 by TLS on its network interfaces. http_proxy is ignored.

@@ -13,10 +13,10 @@
 #include <thread>
 #include <utility>
 
-#include "cluster/coordinator/coordinator.grpc.pb.h"
 #include "cluster/coordinator/auth.h"
-#include "cluster/coordinator/service.h"
+#include "cluster/coordinator/coordinator.grpc.pb.h"
 #include "cluster/coordinator/credentials.h"
+#include "cluster/coordinator/service.h"
 #include "cluster/error.h"
 #include "cluster/network/addresses.h"
 

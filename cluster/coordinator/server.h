@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "cluster/coordinator/coordinator.h"
-#include "cluster/descriptor.h"
-#include "cluster/network/door.h"
-#include "cluster/network/addresses.h"
-#include "cluster/status/rank_table.h"
 #include "cluster/coordinator/waiting_calls.h"
+#include "cluster/descriptor.h"
+#include "cluster/network/addresses.h"
+#include "cluster/network/door.h"
+#include "cluster/status/rank_table.h"
 
 namespace grpc {
 class Server;

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <chrono>
 
-#include "cluster/coordinator/coordinator.grpc.pb.h"
 #include "cluster/coordinator/auth.h"
+#include "cluster/coordinator/coordinator.grpc.pb.h"
 #include "cluster/coordinator/messages.h"
+#include "cluster/coordinator/waiting_calls.h"
 #include "cluster/status/rank_table.h"
 #include "cluster/status/status_board.h"
-#include "cluster/coordinator/waiting_calls.h"
 #include "cluster/watchdog/watchdog.h"
 
 namespace lockstep {
@@ -127,8 +127,8 @@ class CoordinatorService final : public v1::Coordinator::Service {
 
 }  // namespace
 
-std::shared_ptr<grpc::Service> make_coordinator_service(StatusBoard& board, RankTable& ranks, const std::string& token,
-                                                        WaitingCalls& calls, Watchdog* watchdog) {
+std::shared_ptr<grpc::Service> make_coordinator_service(StatusBoard& board, RankTable& ranks, const std::string& token, WaitingCalls& calls,
+                                                        Watchdog* watchdog) {
   return std::make_shared<CoordinatorService>(board, ranks, token, calls, watchdog);
 }
 

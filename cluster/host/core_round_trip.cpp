@@ -21,7 +21,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Nanoseconds = std::chrono::duration<double, std::nano>;
 
-constexpr std::uint32_t kRounds = 50;  // of a sample
+constexpr std::uint32_t kRounds = 50;                                       // of a sample
 constexpr std::uint32_t kOver = std::numeric_limits<std::uint32_t>::max();  // instead of a round: there are no more
 constexpr Nanoseconds kTime{2e6};
 constexpr double kSlowest = 3000;    // ns; beyond it a side had no core

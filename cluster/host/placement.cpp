@@ -11,8 +11,8 @@
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <set>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -94,7 +94,8 @@ int usable_cores() {
 int fair_threads(const std::vector<int>& own, const std::vector<std::vector<int>>& masks) {
   double share = 0;
   for (const int core : own) {
-    const auto users = std::count_if(masks.begin(), masks.end(), [&](const std::vector<int>& mask) { return std::find(mask.begin(), mask.end(), core) != mask.end(); });
+    const auto users = std::count_if(masks.begin(), masks.end(),
+                                     [&](const std::vector<int>& mask) { return std::find(mask.begin(), mask.end(), core) != mask.end(); });
     if (users > 0) share += 1.0 / static_cast<double>(users);
   }
   return std::max(1, static_cast<int>(share + 1e-9));

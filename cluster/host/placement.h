@@ -12,8 +12,9 @@ int usable_cores();
 /// Cores that the ranks of this host may use together: the union of their masks, cut to the quota (at least 1). Collective.
 int host_cores(const World& world);
 
-/// Threads for a rank whose cores are `own`: every core counts 1 / (number of ranks in `masks` that may use it), at least 1 thread. So ranks
-/// that share all cores divide them, and ranks bound to cores of their own keep them. `masks` has every rank of the host, this one included.
+/// Threads for a rank whose cores are `own`: every core counts 1 / (number of ranks in `masks` that may use it), at least 1 thread. So
+/// ranks that share all cores divide them, and ranks bound to cores of their own keep them. `masks` has every rank of the host, this one
+/// included.
 int fair_threads(const std::vector<int>& own, const std::vector<std::vector<int>>& masks);
 
 /// OpenMP threads of this rank: `wanted` if > 0, else OMP_NUM_THREADS if the user has set it, else its fair share. Collective.
@@ -28,8 +29,8 @@ struct RankPlace {
   std::string host;
   long pid;
   int cores, threads;
-  int host_cores = 0;  ///< that the ranks of its host may use together
-  int job_cores = 0;   ///< that the host has for this job, whatever the rank is bound to; its quota not considered
+  int host_cores = 0;          ///< that the ranks of its host may use together
+  int job_cores = 0;           ///< that the host has for this job, whatever the rank is bound to; its quota not considered
   std::vector<int> mask = {};  ///< cores that the rank is bound to
 };
 

@@ -196,9 +196,8 @@ void raise_open_files() noexcept {
 
 void check_open_files(int needed) {
   if (open_files_allowed() >= needed) return;
-  throw Error(
-      fmt::format("ulimit -n allows {:.0f} open files, at least {} are needed; {}", open_files_allowed(), needed,
-                  open_files_option(2 * needed)));
+  throw Error(fmt::format("ulimit -n allows {:.0f} open files, at least {} are needed; {}", open_files_allowed(), needed,
+                          open_files_option(2 * needed)));
 }
 
 double thread_stack() {
@@ -222,7 +221,7 @@ void check_address_space(double bytes, double data, const std::string& what) {
 // Each number is less than what a job was seen to fail with: what only may be too little is left to MPI. Where its segments do not fit in
 // /dev/shm it says so and does without them.
 void check_before_mpi() {
-  constexpr int kThreads = 2, kFiles = 21;           // and a file for each rank of this host
+  constexpr int kThreads = 2, kFiles = 21;            // and a file for each rank of this host
   constexpr double kAddressSpace = 48.0 * (1 << 20);  // its libraries and buffers
   constexpr double kSegment = 4.0 * (1 << 20);        // a file in /dev/shm for each rank
   try {
@@ -244,7 +243,7 @@ void check_before_mpi() {
 }
 
 double shared_memory_free() {
-  struct statvfs shm{};
+  struct statvfs shm {};
   return statvfs("/dev/shm", &shm) == 0 ? static_cast<double>(shm.f_bavail) * static_cast<double>(shm.f_frsize) : -1;
 }
 

@@ -6,7 +6,7 @@ namespace lockstep {
 
 /// The memory that this process can still get, and what sets the limit.
 struct MemoryRoom {
-  double bytes = 0;    ///< infinite where nothing is known
+  double bytes = 0;  ///< infinite where nothing is known
   std::string
       limit;  ///< "the host has 3.2 GiB available", "ulimit -v allows 2.0 GiB of address space", "cgroup /sys/fs/cgroup/job allows 1.0 GiB"
   std::string option;  ///< what raises it: "ulimit -v unlimited"

@@ -12,10 +12,9 @@
 #include <fstream>
 #include <ios>
 
-#include "cluster/network/mpi_ports.h"
-#include "cluster/network/addresses.h"
-
 #include "cluster/host/cgroup.h"
+#include "cluster/network/addresses.h"
+#include "cluster/network/mpi_ports.h"
 
 namespace lockstep {
 char process_state(std::int64_t pid) {

@@ -5,7 +5,8 @@
 
 namespace lockstep {
 
-/// State letter of a process of this host: R running, S sleeping, D waiting for a disk, T stopped, t traced, Z ended but not collected; X: there is none.
+/// State letter of a process of this host: R running, S sleeping, D waiting for a disk, T stopped, t traced, Z ended but not collected; X:
+/// there is none.
 /// '?' where /proc does not tell.
 char process_state(std::int64_t pid);
 
@@ -16,11 +17,12 @@ std::string process_name(std::int64_t pid);
 /// which has connected to its port 1024". "": it reads from none. Call it from another thread.
 std::string connection_waited_for();
 
-/// How often the kernel has killed a process of this process' memory cgroup for want of memory: memory.events (v2) or memory.oom_control (v1).
-/// Empty where neither can be read.
+/// How often the kernel has killed a process of this process' memory cgroup for want of memory: memory.events (v2) or memory.oom_control
+/// (v1). Empty where neither can be read.
 std::optional<std::int64_t> out_of_memory_kills();
 
-/// A process held by a descriptor, so that no later process with its number is meant. Falls back to the number where the kernel has no pidfd.
+/// A process held by a descriptor, so that no later process with its number is meant. Falls back to the number where the kernel has no
+/// pidfd.
 class ProcessHandle {
  public:
   explicit ProcessHandle(std::int64_t pid);

@@ -10,9 +10,9 @@
 #include <memory>
 #include <new>
 
-#include "cluster/mpi_call.h"
 #include "cluster/host/placement.h"
 #include "cluster/host/process_limits.h"
+#include "cluster/mpi_call.h"
 
 namespace lockstep {
 namespace {
@@ -22,7 +22,9 @@ constexpr int kSpins = 4000;  // some 50 us
 
 std::size_t whole_pages(std::size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
 
-std::atomic_ref<std::uint32_t> flag(std::byte* segment) { return std::atomic_ref<std::uint32_t>(*reinterpret_cast<std::uint32_t*>(segment)); }
+std::atomic_ref<std::uint32_t> flag(std::byte* segment) {
+  return std::atomic_ref<std::uint32_t>(*reinterpret_cast<std::uint32_t*>(segment));
+}
 
 }  // namespace
 
@@ -65,8 +67,8 @@ SharedMemory::SharedMemory(const World& world, std::size_t bytes_per_rank)
     std::size_t space = size_ + kPage;
     segments_.push_back(static_cast<std::byte*>(std::align(kPage, size_, segment, space)));
   }
-  // The window is a file that was just made: zeros, whose pages come to be when somebody touches them, on that rank's memory node. A gradient
-  // that goes straight into the weights never does.
+  // The window is a file that was just made: zeros, whose pages come to be when somebody touches them, on that rank's memory node. A
+  // gradient that goes straight into the weights never does.
   mpi(MPI_Barrier(window_->host), "MPI_Barrier");
 }
 
@@ -87,10 +89,7 @@ SpinWait::SpinWait(const World& world) : activity_(world.activity()), patience_(
 void SpinWait::yield() { sched_yield(); }
 
 SpinBarrier::SpinBarrier(const World& world)
-    : flags_(world, sizeof(std::uint32_t)),
-      spin_(world),
-      local_rank_(world.local_rank()),
-      local_size_(world.local_size()) {}
+    : flags_(world, sizeof(std::uint32_t)), spin_(world), local_rank_(world.local_rank()), local_size_(world.local_size()) {}
 
 void SpinBarrier::wait() {
   if (local_size_ == 1) return;

@@ -131,8 +131,8 @@ Descriptor listen_on(const std::string& numeric_address, int& port) {
   const AddressList list = look_up(numeric_address, AI_NUMERICHOST);
   sockaddr_storage address{};
   std::memcpy(&address, list->ai_addr, list->ai_addrlen);
-  in_port_t& network_port = address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
-                                                          : reinterpret_cast<sockaddr_in&>(address).sin_port;
+  in_port_t& network_port =
+      address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port : reinterpret_cast<sockaddr_in&>(address).sin_port;
   network_port = htons(static_cast<std::uint16_t>(port));
   Descriptor made(socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int on = 1, off = 0;

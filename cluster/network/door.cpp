@@ -33,16 +33,16 @@ namespace {
 
 // Bytes that clients send. The first call of a client with its TLS handshake is 2 to 3 KB, a heartbeat 300 bytes. Every 9 bytes can be a
 // frame that costs the server several microseconds: what strangers send is kept to one or two percent of a core.
-constexpr double kStrangerRate = 2048, kStrangerBurst = 8192;          // of one connection
-constexpr double kSourceRate = 16384, kSourceBurst = 65536;            // of all strangers at one address
-constexpr double kSourceBurstOfRank = 4096;                            // more for each rank: all may come at once
-constexpr double kTrustedRate = 65536, kTrustedBurst = 262144;         // of one connection with the token
-constexpr double kConnectionRate = 32;                                 // new connections of one address in a second
-constexpr int kClients = 64;                                           // connections beyond those of ranks; strangers among them: half
-constexpr double kAcceptRate = 1000, kAcceptBurst = 200;               // of all listeners, for those that are turned away at once
-constexpr double kPatience = 5;                                        // seconds from the first byte to a valid call
+constexpr double kStrangerRate = 2048, kStrangerBurst = 8192;   // of one connection
+constexpr double kSourceRate = 16384, kSourceBurst = 65536;     // of all strangers at one address
+constexpr double kSourceBurstOfRank = 4096;                     // more for each rank: all may come at once
+constexpr double kTrustedRate = 65536, kTrustedBurst = 262144;  // of one connection with the token
+constexpr double kConnectionRate = 32;                          // new connections of one address in a second
+constexpr int kClients = 64;                                    // connections beyond those of ranks; strangers among them: half
+constexpr double kAcceptRate = 1000, kAcceptBurst = 200;        // of all listeners, for those that are turned away at once
+constexpr double kPatience = 5;                                 // seconds from the first byte to a valid call
 constexpr double kTick = 0.05;
-constexpr double kLastWords = 0.1;                                     // seconds for what the server has sent at the end
+constexpr double kLastWords = 0.1;  // seconds for what the server has sent at the end
 
 constexpr std::uint64_t kWake = 0, kFirstConnection = 1024;  // epoll's names: listeners are 1, 2, ...; connections have two each
 

@@ -13,9 +13,9 @@
 #include <set>
 #include <sstream>
 
+#include "cluster/host/process_limits.h"
 #include "cluster/mpi_variables.h"
 #include "cluster/network/addresses.h"
-#include "cluster/host/process_limits.h"
 #include "cluster/world.h"
 
 namespace lockstep {

@@ -10,7 +10,7 @@ class World;
 /// A TCP socket of this process that listens on addresses which others can reach.
 struct OpenPort {
   int descriptor = -1;
-  std::string address;   ///< "0.0.0.0:1024"
+  std::string address;  ///< "0.0.0.0:1024"
   int port = 0;
   bool guarded = false;  ///< the kernel drops what comes from other hosts than the job's (guard_ports)
 };

@@ -7,7 +7,21 @@
 namespace lockstep {
 
 /// What a span of a trace shows. Spans of a step lie inside `step`; `exchange` is waiting for other ranks and their data.
-enum class SpanKind : std::uint8_t { start, step, input, forward, loss, backward, gradient, exchange, update, callbacks, checkpoint, validation, epoch_end };
+enum class SpanKind : std::uint8_t {
+  start,
+  step,
+  input,
+  forward,
+  loss,
+  backward,
+  gradient,
+  exchange,
+  update,
+  callbacks,
+  checkpoint,
+  validation,
+  epoch_end
+};
 
 /// "forward", ...
 const char* name_of(SpanKind kind);

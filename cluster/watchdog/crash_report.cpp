@@ -137,7 +137,7 @@ void handle_crashes() {
     alternative.ss_sp = stack.data();
     alternative.ss_size = stack.size();
     sigaltstack(&alternative, nullptr);
-    struct sigaction action{};
+    struct sigaction action {};
     action.sa_sigaction = on_crash;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     sigemptyset(&action.sa_mask);

@@ -40,8 +40,12 @@ std::string disk_or_processor(const Standing& rank) {
 std::string cause(const Standing& rank, double unreachable) {
   switch (sign(rank, unreachable)) {
     case 0: return " has died: " + (rank.note.empty() ? "killed by signal 9, most likely; it wrote nothing to its log" : rank.note);
-    case 1: return rank.state == 't' ? " is held by a debugger" : " is stopped (SIGSTOP, or Ctrl-Z): kill -CONT " + std::to_string(rank.pid) + " would let it go on";
-    case 2: return " has not been heard for " + seconds(rank.unheard) + (rank.note.empty() ? ": it was killed or stopped, or its host or the network is down" : ": " + rank.note);
+    case 1:
+      return rank.state == 't' ? " is held by a debugger"
+                               : " is stopped (SIGSTOP, or Ctrl-Z): kill -CONT " + std::to_string(rank.pid) + " would let it go on";
+    case 2:
+      return " has not been heard for " + seconds(rank.unheard) +
+             (rank.note.empty() ? ": it was killed or stopped, or its host or the network is down" : ": " + rank.note);
     case 3: return " has not moved for " + seconds(rank.quiet) + ": " + disk_or_processor(rank);
     default: return " waits like all others: a message was lost, or the ranks do not run the same program";
   }
@@ -55,7 +59,8 @@ std::string others(const std::vector<Standing>& ranks, int culprit) {
   for (const Standing& rank : ranks) {
     if (rank.rank == culprit) continue;
     if (++told > kMost) continue;
-    text += (text.empty() ? "" : ", ") + ("rank " + std::to_string(rank.rank)) + " on " + rank.host + " " + place_name(rank.place) + " after step " + std::to_string(rank.step);
+    text += (text.empty() ? "" : ", ") + ("rank " + std::to_string(rank.rank)) + " on " + rank.host + " " + place_name(rank.place) +
+            " after step " + std::to_string(rank.step);
   }
   if (told > kMost) text += " and " + std::to_string(told - kMost) + " more";
   return text;
@@ -74,8 +79,8 @@ Diagnosis diagnose(const std::vector<Standing>& ranks, double unreachable, const
   const auto furthest = std::max_element(ranks.begin(), ranks.end(), [](const Standing& a, const Standing& b) { return a.step < b.step; });
   Diagnosis diagnosis{found.rank, found.host, furthest->step, ""};
   const char* const last = sign(found, unreachable) == 2 ? ". The last step that was heard of was " : ". Its last step was ";
-  diagnosis.text = "rank " + std::to_string(found.rank) + " on " + found.host + " (pid " + std::to_string(found.pid) + ")" + cause(found, unreachable) +
-                   last + std::to_string(found.step) + ", where it was " + place_name(found.place) + ".";
+  diagnosis.text = "rank " + std::to_string(found.rank) + " on " + found.host + " (pid " + std::to_string(found.pid) + ")" +
+                   cause(found, unreachable) + last + std::to_string(found.step) + ", where it was " + place_name(found.place) + ".";
   if (!why.empty()) diagnosis.text += " " + why + ".";
   const std::string rest = others(ranks, found.rank);
   if (!rest.empty()) diagnosis.text += " The others: " + rest + ".";

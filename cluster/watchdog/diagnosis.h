@@ -34,9 +34,9 @@ struct Diagnosis {
   std::string text;
 };
 
-/// Which rank it is, from the surest sign to the weakest: its process has ended; is stopped; it is unheard for `unreachable` seconds; it stands at
-/// a place of its own work while others wait; it is behind in steps; else nobody, and the ranks wait for each other.
-/// `why`: what made somebody ask, e.g. "nothing has moved for 61 s". Ranks must not be empty.
+/// Which rank it is, from the surest sign to the weakest: its process has ended; is stopped; it is unheard for `unreachable` seconds; it
+/// stands at a place of its own work while others wait; it is behind in steps; else nobody, and the ranks wait for each other. `why`: what
+/// made somebody ask, e.g. "nothing has moved for 61 s". Ranks must not be empty.
 Diagnosis diagnose(const std::vector<Standing>& ranks, double unreachable, const std::string& why);
 
 }  // namespace lockstep

@@ -61,7 +61,7 @@ void close_others(Targets& targets) {
 
 [[noreturn]] void watch_the_end(Targets& targets, std::chrono::milliseconds grace) {
   setsid();
-  struct sigaction ignore{};
+  struct sigaction ignore {};
   ignore.sa_handler = SIG_IGN;
   sigaction(SIGTERM, &ignore, nullptr);
   close_others(targets);

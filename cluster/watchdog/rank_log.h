@@ -6,12 +6,12 @@ namespace lockstep {
 
 class World;
 
-/// The log of one rank: what it did and how it ended, since the output of a dying rank is lost. A line is one write(2), so that nothing that was said is
-/// lost with the process. Any thread may write.
+/// The log of one rank: what it did and how it ended, since the output of a dying rank is lost. A line is one write(2), so that nothing
+/// that was said is lost with the process. Any thread may write.
 class RankLog {
  public:
-  /// Collective. RUN_DIR/logs/rank-0003.log; on a host that does not see rank 0's RUN_DIR, lockstep-NAME/rank-0003.log in its own temporary directory,
-  /// NAME that of the run directory. A log that cannot be opened is a warning (path() is then empty).
+  /// Collective. RUN_DIR/logs/rank-0003.log; on a host that does not see rank 0's RUN_DIR, lockstep-NAME/rank-0003.log in its own temporary
+  /// directory, NAME that of the run directory. A log that cannot be opened is a warning (path() is then empty).
   RankLog(const World& world, const std::filesystem::path& run_dir);
   ~RankLog();
   RankLog(const RankLog&) = delete;

@@ -91,7 +91,8 @@ bool RankView::look(Clock::time_point now) {
     standing.place = entry.cell->activity.place.load(std::memory_order_relaxed);
     standing.leaving = entry.cell->activity.leaving.load() != 0;
     const char before = standing.state;
-    if (before != 'X') standing.state = processes_[entry.process].ended() ? 'X' : seconds(now - entry.changed) > 0.5 ? process_state(standing.pid) : 'R';
+    if (before != 'X')
+      standing.state = processes_[entry.process].ended() ? 'X' : seconds(now - entry.changed) > 0.5 ? process_state(standing.pid) : 'R';
     standing.note = has_ended(standing) ? "" : peer_of(*entry.cell);
     news = news || (standing.state != before && (has_ended(standing) || is_stopped(standing)));
     entry.heard = now;
@@ -147,16 +148,22 @@ Standing RankView::own() const {
 
 std::vector<Standing> RankView::silent(Clock::time_point now, const RankLog* log) const {
   std::vector<Standing> all = standings(now, log);
-  all.erase(std::remove_if(all.begin(), all.end(), [&](const Standing& standing) {
-    return table_[static_cast<std::size_t>(standing.rank)].cell == nullptr || !(has_ended(standing) || is_stopped(standing));
-  }), all.end());
+  all.erase(std::remove_if(all.begin(), all.end(),
+                           [&](const Standing& standing) {
+                             return table_[static_cast<std::size_t>(standing.rank)].cell == nullptr ||
+                                    !(has_ended(standing) || is_stopped(standing));
+                           }),
+            all.end());
   return all;
 }
 
 std::string RankView::note_on(int rank, const RankLog* log) const {
   const std::string crash = log == nullptr ? "" : last_words(log->path().parent_path() / fmt::format("rank-{:04}.log", rank));
   if (const auto now = out_of_memory_kills(); crash.empty() && kills_ && now && *now > *kills_) {
-    return fmt::format("killed by signal 9, most likely because its host ran out of memory (out-of-memory kills of this job's cgroup: {}, {} when it started)", *now, *kills_);
+    return fmt::format(
+        "killed by signal 9, most likely because its host ran out of memory (out-of-memory kills of this job's cgroup: {}, {} when it "
+        "started)",
+        *now, *kills_);
   }
   return crash;
 }

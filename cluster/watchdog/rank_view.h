@@ -6,9 +6,9 @@
 #include <optional>
 #include <vector>
 
-#include "cluster/watchdog/diagnosis.h"
 #include "cluster/host/process_state.h"
 #include "cluster/host/shared_memory.h"
+#include "cluster/watchdog/diagnosis.h"
 #include "cluster/world.h"
 
 namespace lockstep {
@@ -23,8 +23,8 @@ struct RankCell {
   std::array<char, 120> peer{};                  ///< connection_waited_for, as the rank itself sees it
 };
 
-/// The ranks of a job as one of them sees them: those of its host through the memory that they share and their process states, the others through
-/// heartbeats: rank 0 hears all, everybody hears rank 0. Not thread-safe.
+/// The ranks of a job as one of them sees them: those of its host through the memory that they share and their process states, the others
+/// through heartbeats: rank 0 hears all, everybody hears rank 0. Not thread-safe.
 class RankView {
  public:
   using Clock = std::chrono::steady_clock;
@@ -53,8 +53,8 @@ class RankView {
   /// Ended or stopped ranks of this host.
   std::vector<Standing> silent(Clock::time_point now, const RankLog* log) const;
 
-  /// Whether this rank has to find out what is wrong: rank 0, or where that one has not answered for `patience` seconds the lowest of the host
-  /// that can.
+  /// Whether this rank has to find out what is wrong: rank 0, or where that one has not answered for `patience` seconds the lowest of the
+  /// host that can.
   bool in_charge(Clock::time_point now, double patience) const;
   /// When rank 0's whole host is silent, one rank of the others speaks for it.
   bool speaks_for_zero() const;
@@ -67,17 +67,17 @@ class RankView {
   struct Entry {
     Standing standing;
     Clock::time_point changed, heard;
-    const RankCell* cell = nullptr;      // of a rank of this host
-    std::size_t process = 0;             // of it, in processes_
+    const RankCell* cell = nullptr;  // of a rank of this host
+    std::size_t process = 0;         // of it, in processes_
   };
   int host_number();
   void look_at_itself(Clock::time_point now);
   std::string note_on(int rank, const RankLog* log) const;
 
   const World& world_;
-  SharedMemory cells_;  // a cell for each rank of this host
-  RankCell* own_;        // this rank's
-  ActivityCell* cell_;   // in it
+  SharedMemory cells_;                    // a cell for each rank of this host
+  RankCell* own_;                         // this rank's
+  ActivityCell* cell_;                    // in it
   std::vector<ProcessHandle> processes_;  // ranks of this host
   std::vector<Entry> table_;
   std::optional<std::int64_t> kills_;  // for want of memory, when it started

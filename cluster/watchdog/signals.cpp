@@ -1,5 +1,6 @@
-// Signals are blocked in every thread but one, which waits for them. No handler ever runs on top of the main thread: JIT-compiled kernels may keep data
-// further below the stack pointer than the kernel spares when it pushes a signal frame. (Seen: a corrupted heap in one of five runs.)
+// Signals are blocked in every thread but one, which waits for them. No handler ever runs on top of the main thread: JIT-compiled kernels
+// may keep data further below the stack pointer than the kernel spares when it pushes a signal frame. (Seen: a corrupted heap in one of
+// five runs.)
 #include "cluster/watchdog/signals.h"
 
 #include <unistd.h>
@@ -22,7 +23,7 @@ sigset_t stop_signals() {
   sigset_t set;
   sigemptyset(&set);
   for (const int number : kSignals) {
-    struct sigaction action{};
+    struct sigaction action {};
     sigaction(number, nullptr, &action);
     if (action.sa_handler != SIG_IGN) sigaddset(&set, number);  // SIGINT in a shell's background jobs, SIGHUP under nohup
   }

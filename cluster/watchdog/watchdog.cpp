@@ -14,8 +14,8 @@
 #include <optional>
 #include <thread>
 
-#include "cluster/watchdog/last_resort.h"
 #include "cluster/host/process_state.h"
+#include "cluster/watchdog/last_resort.h"
 #include "cluster/watchdog/rank_log.h"
 #include "cluster/watchdog/rank_view.h"
 #include "cluster/watchdog/signals.h"
@@ -29,9 +29,9 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLook{100};
-constexpr milliseconds kGrace{6000};   // for MPI_Abort, before force
-constexpr double kSuspended = 2;       // seconds between two looks: this process, or the whole machine, was stopped in between
-constexpr double kLong = 10;           // times the deadline while files are written or opened
+constexpr milliseconds kGrace{6000};  // for MPI_Abort, before force
+constexpr double kSuspended = 2;      // seconds between two looks: this process, or the whole machine, was stopped in between
+constexpr double kLong = 10;          // times the deadline while files are written or opened
 
 double seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
@@ -80,7 +80,8 @@ struct Watchdog::Impl {
   void look(Clock::time_point now) {
     if (view.look(now) && news) news();
     const Standing& own = view.of(world.rank());
-    slowest.look(own.step, own.place == Place::reading || own.place == Place::computing || own.place == Place::updating || waits(own.place), now);
+    slowest.look(own.step, own.place == Place::reading || own.place == Place::computing || own.place == Place::updating || waits(own.place),
+                 now);
     if (signals != nullptr && !signal_at && signals->received() != 0) {
       signal_at = now;
       say(std::string(signal_name(signals->received())) + " received");
@@ -111,7 +112,8 @@ struct Watchdog::Impl {
     if (orphaned_at && seconds(now - *orphaned_at) > 3) return end_quietly(lock);
     if (!view.in_charge(now, unreachable())) return;
     const std::vector<Standing> all = view.standings(now, log);
-    if (std::any_of(all.begin(), all.end(), [](const Standing& s) { return s.leaving; })) return;  // an error that has been told, or the end
+    if (std::any_of(all.begin(), all.end(), [](const Standing& s) { return s.leaving; }))
+      return;  // an error that has been told, or the end
     double quiet = std::numeric_limits<double>::max();
     bool gone = false;
     for (const Standing& standing : all) {
@@ -124,13 +126,16 @@ struct Watchdog::Impl {
     const double later = leads() ? 0 : 1 + 0.3 * std::min(world.rank(), 10);
     const double most = limit(all);
     if (quiet <= most + later) return;
-    tell(diagnose(all, unreachable(), fmt::format("No rank has moved for {:.1f} s (deadline {:g} s beyond the slowest recent step, {:.2g} s)", quiet, timeout,
-                                                  slowest.value())), lock);
+    tell(diagnose(all, unreachable(),
+                  fmt::format("No rank has moved for {:.1f} s (deadline {:g} s beyond the slowest recent step, {:.2g} s)", quiet, timeout,
+                              slowest.value())),
+         lock);
   }
 
   /// mpirun ends a job by SIGCONT and, a second later, SIGTERM: when a rank elsewhere has been silent since, that one is why.
   bool is_being_ended(const std::vector<Standing>& all, Clock::time_point now) const {
-    if (!view.attached() || !signal_at || signals->received() != SIGTERM || !signals->was_continued() || seconds(now - *signal_at) < 0.3) return false;
+    if (!view.attached() || !signal_at || signals->received() != SIGTERM || !signals->was_continued() || seconds(now - *signal_at) < 0.3)
+      return false;
     if (!leads() && !view.speaks_for_zero()) return false;
     const Standing& own = *std::find_if(all.begin(), all.end(), [&](const Standing& s) { return s.rank == world.rank(); });
     if (!waits(own.place) || own.quiet < 0.5) return false;

@@ -13,17 +13,17 @@ class RankLog;
 class StopSignals;
 class World;
 
-/// Sees to it that no job hangs. A thread of every rank looks ten times a second at where the main thread stands (World::activity), at the other ranks of its
-/// host, through memory that they share and their process states, and at the launcher; heartbeats, outside MPI, carry that to rank 0. When
-/// no rank of the job has moved for `timeout` seconds beyond the slowest recent step, or one has died, rank 0 says in one message which rank
-/// it is, where it stood and why, and ends the job: MPI_Abort, and by force what is left of it after six seconds. (A rank that writes or opens files may
-/// take ten times as long.) When rank 0 does not answer either, the lowest rank of every host that is left does it for its host. A rank that
-/// only waits costs nothing; a step costs a few relaxed stores.
+/// Sees to it that no job hangs. A thread of every rank looks ten times a second at where the main thread stands (World::activity), at the
+/// other ranks of its host, through memory that they share and their process states, and at the launcher; heartbeats, outside MPI, carry
+/// that to rank 0. When no rank of the job has moved for `timeout` seconds beyond the slowest recent step, or one has died, rank 0 says in
+/// one message which rank it is, where it stood and why, and ends the job: MPI_Abort, and by force what is left of it after six seconds. (A
+/// rank that writes or opens files may take ten times as long.) When rank 0 does not answer either, the lowest rank of every host that is
+/// left does it for its host. A rank that only waits costs nothing; a step costs a few relaxed stores.
 class Watchdog {
  public:
   struct Options {
-    double timeout = 60;                     ///< seconds
-    const StopSignals* signals = nullptr;    ///< outlives this; tells that the launcher ends the job
+    double timeout = 60;                   ///< seconds
+    const StopSignals* signals = nullptr;  ///< outlives this; tells that the launcher ends the job
   };
   /// What a heartbeat carries: the rank, and ranks of its host that cannot speak for themselves.
   struct Pulse {

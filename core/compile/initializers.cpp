@@ -46,13 +46,10 @@ Fan fan_of(const Shape& shape) {
 double variance_of(Initializer initializer, const Fan& fan) {
   switch (initializer) {
     case Initializer::glorot_uniform:
-    case Initializer::glorot_normal:
-      return 1 / std::max(1.0, (fan.in + fan.out) / 2);
+    case Initializer::glorot_normal: return 1 / std::max(1.0, (fan.in + fan.out) / 2);
     case Initializer::he_uniform:
-    case Initializer::he_normal:
-      return 2 / std::max(1.0, fan.in);
-    default:
-      return 1 / std::max(1.0, fan.in);
+    case Initializer::he_normal: return 2 / std::max(1.0, fan.in);
+    default: return 1 / std::max(1.0, fan.in);
   }
 }
 
@@ -110,14 +107,11 @@ void initialize(Initializer initializer, const Shape& shape, std::uint64_t seed,
   const RandomStream stream(seed, RandomPurpose::weights, id);
   const double variance = variance_of(initializer, fan_of(shape));
   switch (initializer) {
-    case Initializer::zeros:
-      return std::fill(values.begin(), values.end(), 0.0F);
-    case Initializer::ones:
-      return std::fill(values.begin(), values.end(), 1.0F);
+    case Initializer::zeros: return std::fill(values.begin(), values.end(), 0.0F);
+    case Initializer::ones: return std::fill(values.begin(), values.end(), 1.0F);
     case Initializer::glorot_uniform:
     case Initializer::he_uniform:
-    case Initializer::lecun_uniform:
-      return fill_uniform(stream, std::sqrt(3 * variance), values);
+    case Initializer::lecun_uniform: return fill_uniform(stream, std::sqrt(3 * variance), values);
     case Initializer::glorot_normal:
     case Initializer::he_normal:
     case Initializer::lecun_normal: {

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cluster/error.h"
-#include "core/math/activations.h"
 #include "cluster/clones.h"
-#include "core/math/elementwise.h"
+#include "cluster/error.h"
 #include "core/data/truth_error.h"
+#include "core/math/activations.h"
+#include "core/math/elementwise.h"
 
 namespace lockstep {
 namespace {

@@ -60,8 +60,8 @@ bool fuses_sigmoid(const LossSpec& loss);
 
 /// Values and gradient of a block of rows. `fused`: input holds the logits of the last layer's softmax or sigmoid.
 /// A label outside 0..K-1 or not an integer is a TruthError (truth_error.h); other truth is taken as it is (truth_flaw). Rows of weight 0
-/// get value and delta 0 whatever they hold. The other forms take probabilities as Keras does: normalised to sum 1 (categorical), clipped to
-/// [1e-7, 1 - 1e-7], no gradient where clipped.
+/// get value and delta 0 whatever they hold. The other forms take probabilities as Keras does: normalised to sum 1 (categorical), clipped
+/// to [1e-7, 1 - 1e-7], no gradient where clipped.
 void loss_rows(const LossSpec& loss, bool fused, const LossRows& rows);
 
 /// What is wrong with a row's truth: a label outside 0..K-1, with `classes` = K, or not an integer; truth of a binary_crossentropy outside

@@ -15,7 +15,8 @@ void check_metric_name(const std::string& name) {
   if (name == "loss") refuse("is that of the loss");
   if (name.starts_with("val_")) refuse("begins with val_, as the values of the validation do");
   if (name.find_first_of(",\"") != std::string::npos) refuse("has a comma or a quote, but is the head of a column in history.csv");
-  if (std::any_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; })) refuse("has a control character (a line break?)");
+  if (std::any_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+    refuse("has a control character (a line break?)");
   if (not_utf8(name)) refuse("is not UTF-8");
 }
 
@@ -28,7 +29,8 @@ void name_metrics(std::vector<MetricSpec>& metrics) {
       continue;
     }
     check_metric_name(metric.name);
-    if (!names.insert(metric.name).second) throw Error(fmt::format("two metrics are named '{}'; give one of them another name", metric.name), kUsage);
+    if (!names.insert(metric.name).second)
+      throw Error(fmt::format("two metrics are named '{}'; give one of them another name", metric.name), kUsage);
   }
 }
 

@@ -6,8 +6,8 @@
 
 namespace lockstep {
 
-/// A metric's name is a key of the logs and a column of history.csv. "loss", "val_...", and names with a comma, a quote, a control character
-/// or bytes that are not UTF-8 are an Error (kUsage) that begins with "metric".
+/// A metric's name is a key of the logs and a column of history.csv. "loss", "val_...", and names with a comma, a quote, a control
+/// character or bytes that are not UTF-8 are an Error (kUsage) that begins with "metric".
 void check_metric_name(const std::string& name);
 
 /// Gives metrics without a name that of their class, counted from the second one on; checks the others, of which no two may be equal.

@@ -209,7 +209,8 @@ void Optimizer::measure(std::span<const float> gradients) {
   const OptimizerOptions& options = options_of(spec_);
   const float* const g = gradients.data();
   if (options.clipnorm > 0) {
-    for (std::size_t i = 0; i < variables_.size(); ++i) {  // an inf becomes NaN and the variable's other elements 0, a NaN spreads: as in Keras
+    for (std::size_t i = 0; i < variables_.size();
+         ++i) {  // an inf becomes NaN and the variable's other elements 0, a NaN spreads: as in Keras
       const double norm = std::sqrt(sum_of_squares(g, variables_[i]));
       factors_[i] = norm <= options.clipnorm ? 1 : options.clipnorm / norm;
     }
@@ -231,7 +232,8 @@ void Optimizer::update(std::span<float> parameters, std::span<float> gradients, 
 void Optimizer::clip(float* gradients, VariableRange range) const {
   const OptimizerOptions& options = options_of(spec_);
   if (options.clipvalue > 0) {
-    for_blocks(range.count, [&](std::int64_t first, std::int64_t n) { clip_values(gradients + range.offset + first, n, options.clipvalue); });
+    for_blocks(range.count,
+               [&](std::int64_t first, std::int64_t n) { clip_values(gradients + range.offset + first, n, options.clipvalue); });
   }
   if (!clips_by_norm()) return;
   for (std::size_t i = 0; i < variables_.size(); ++i) {

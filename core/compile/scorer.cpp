@@ -41,11 +41,12 @@ void Scorer::restore(std::span<const double> pairs, std::int64_t first, std::int
   const std::size_t width = (1 + metrics_.size()) * 2;
   std::fill(pairs_.begin(), pairs_.end(), 0.0);
   if (pairs.size() == pairs_.size()) {
-    const auto from = static_cast<std::ptrdiff_t>(static_cast<std::size_t>(first) * width), to = static_cast<std::ptrdiff_t>(static_cast<std::size_t>(last) * width);
+    const auto from = static_cast<std::ptrdiff_t>(static_cast<std::size_t>(first) * width),
+               to = static_cast<std::ptrdiff_t>(static_cast<std::size_t>(last) * width);
     std::copy(pairs.begin() + from, pairs.begin() + to, pairs_.begin() + from);
   } else if (pairs.size() % width != 0) {
-    throw Error("the sums of the epoch's steps so far are " + std::to_string(pairs.size()) + " numbers, which are no pairs of loss and " + std::to_string(metrics_.size()) +
-                    " metrics; go on in the middle of an epoch with the metrics it began with",
+    throw Error("the sums of the epoch's steps so far are " + std::to_string(pairs.size()) + " numbers, which are no pairs of loss and " +
+                    std::to_string(metrics_.size()) + " metrics; go on in the middle of an epoch with the metrics it began with",
                 kUsage);
   } else if (first == 0 && last > 0) {
     for (std::size_t i = 0; i < pairs.size(); ++i) pairs_[i % width] += pairs[i];

@@ -8,8 +8,8 @@
 
 namespace lockstep {
 
-/// Loss and metrics of grains, as (sum, count) pairs in double per grain. Grains do not depend on the number of ranks, and total() adds them
-/// in their order, so every N sees the same bits.
+/// Loss and metrics of grains, as (sum, count) pairs in double per grain. Grains do not depend on the number of ranks, and total() adds
+/// them in their order, so every N sees the same bits.
 class Scorer {
  public:
   /// fused: see loss_rows.
@@ -19,8 +19,9 @@ class Scorer {
   void add(std::int64_t grain, const LossRows& rows, const float* present);
   /// What was added so far, all grains in order: loss first, then the metrics. Loss counts rows.
   std::vector<Mean> total() const;
-  /// Starts from these pairs of all ranks, of which grains [first, last) are this rank's to go on with; from nothing if there are none. Pairs
-  /// of another number of grains are kept as one sum, which then rounds otherwise; a size that fits no number of grains is an Error (kUsage).
+  /// Starts from these pairs of all ranks, of which grains [first, last) are this rank's to go on with; from nothing if there are none.
+  /// Pairs of another number of grains are kept as one sum, which then rounds otherwise; a size that fits no number of grains is an Error
+  /// (kUsage).
   void restore(std::span<const double> pairs, std::int64_t first, std::int64_t last);
   /// Whether the losses added to these grains are.
   bool finite(std::int64_t first_grain, std::int64_t last_grain) const;

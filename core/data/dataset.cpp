@@ -117,7 +117,8 @@ ArrayDataset::ArrayDataset(Shape sample_shape, std::vector<float> features, std:
   const std::int64_t width = elements(sample_shape);
   const auto size = static_cast<std::int64_t>(features.size());
   if (width < 1 || size % width != 0) {
-    throw Error("array data set: " + std::to_string(size) + " features are no whole number of rows of shape " + to_string(sample_shape), kUsage);
+    throw Error("array data set: " + std::to_string(size) + " features are no whole number of rows of shape " + to_string(sample_shape),
+                kUsage);
   }
   const std::int64_t rows = size / width;
   const auto truths = static_cast<std::int64_t>(truth.size());
@@ -125,7 +126,8 @@ ArrayDataset::ArrayDataset(Shape sample_shape, std::vector<float> features, std:
     throw Error("array data set: " + std::to_string(truths) + " truth values do not fit " + std::to_string(rows) + " rows", kUsage);
   }
   if (!weight.empty() && static_cast<std::int64_t>(weight.size()) != rows) {
-    throw Error("array data set: expected one weight for each of " + std::to_string(rows) + " rows, found " + std::to_string(weight.size()), kUsage);
+    throw Error("array data set: expected one weight for each of " + std::to_string(rows) + " rows, found " + std::to_string(weight.size()),
+                kUsage);
   }
   values_ = std::make_shared<const Values>(
       Values{std::move(sample_shape), rows, truths == 0 ? 0 : truths / rows, std::move(features), std::move(truth), std::move(weight)});

@@ -19,9 +19,9 @@ struct RowRange {
 
 /// Where read() puts rows; null where not wanted.
 struct RowTarget {
-  float* features;  ///< (count, elements(sample_shape))
-  float* truth;     ///< (count, truth_width)
-  float* weight;    ///< (count); 1 where the data set has no weights
+  float* features;              ///< (count, elements(sample_shape))
+  float* truth;                 ///< (count, truth_width)
+  float* weight;                ///< (count); 1 where the data set has no weights
   float scale = 1, offset = 0;  ///< features are x * scale + offset, computed while a row is in the nearest cache; rows without data stay 0
 
   /// features[0, count) <- features * scale + offset.

@@ -26,8 +26,10 @@ Sampler::Sampler(std::int64_t rows, std::int64_t batch_size, std::int64_t shards
   if (rows < 1) throw Error("there are no rows to train on", kUsage);
   if (batch_size < 1) throw Error("batch_size must be at least 1, found " + std::to_string(batch_size), kUsage);
   if (shards < 0) throw Error("shards must be at least 1, or 0 for the default, found " + std::to_string(shards), kUsage);
-  if (batch_size > kMostBatchRows) throw Error("batch_size must be at most " + std::to_string(kMostBatchRows) + ", found " + std::to_string(batch_size), kUsage);
-  if (shards > kMostShards) throw Error("shards must be at most " + std::to_string(kMostShards) + ", found " + std::to_string(shards), kUsage);
+  if (batch_size > kMostBatchRows)
+    throw Error("batch_size must be at most " + std::to_string(kMostBatchRows) + ", found " + std::to_string(batch_size), kUsage);
+  if (shards > kMostShards)
+    throw Error("shards must be at most " + std::to_string(kMostShards) + ", found " + std::to_string(shards), kUsage);
   if (!shuffle_) {
     shards_ = batch_size_;  // slot p of every batch is a shard of its own: rows p, p + batch_size, ...
     return;

@@ -6,7 +6,8 @@
 
 namespace lockstep {
 
-/// Which row stands where in which global batch: a pure function of (rows, batch size, shards V, seed, epoch), never of the number of ranks.
+/// Which row stands where in which global batch: a pure function of (rows, batch size, shards V, seed, epoch), never of the number of
+/// ranks.
 ///
 /// Rows are cut into V contiguous logical shards, shard v = rows [n v / V, n (v + 1) / V). Each epoch every shard shuffles itself. The
 /// shards are then dealt round by round, one row of every shard that has one left, and each batch takes the next `batch_size` rows of
@@ -43,10 +44,11 @@ class Sampler {
   bool shuffle_;
 };
 
-/// The grains of a batch that a rank computes: grain g = slots [g * rows, (g + 1) * rows), rank r owns grains [count r / N, count (r + 1) / N).
+/// The grains of a batch that a rank computes: grain g = slots [g * rows, (g + 1) * rows), rank r owns grains [count r / N, count (r + 1) /
+/// N).
 struct Grains {
-  std::int64_t rows = 0;   ///< slots per grain
-  std::int64_t count = 0;  ///< grains of the whole batch
+  std::int64_t rows = 0;             ///< slots per grain
+  std::int64_t count = 0;            ///< grains of the whole batch
   std::int64_t first = 0, last = 0;  ///< this rank's
 
   std::int64_t own() const { return last - first; }

@@ -11,7 +11,8 @@ namespace lockstep {
 /// Truth that the loss cannot take (truth_flaw), in a row of the block that it was given.
 class TruthError : public Error {
  public:
-  TruthError(std::int64_t row, const std::string& what) : Error("row " + std::to_string(row) + " of the batch: " + what), row_(row), what_(what) {}
+  TruthError(std::int64_t row, const std::string& what)
+      : Error("row " + std::to_string(row) + " of the batch: " + what), row_(row), what_(what) {}
   std::int64_t row() const { return row_; }
   const std::string& reason() const { return what_; }
 

@@ -25,9 +25,8 @@ void Bfloat16Factors::take(std::span<const GradientBlock> blocks) {
 
 void Bfloat16Factors::take(Matrix& matrix) {
   const std::int64_t piece = bfloat16_piece(matrix.pairs.columns());
-  for_each_grain(threads_, (matrix.rows + piece - 1) / piece, [&](std::int64_t i) {
-    matrix.pairs.take(matrix.values.data(), i * piece, std::min(matrix.rows, (i + 1) * piece));
-  });
+  for_each_grain(threads_, (matrix.rows + piece - 1) / piece,
+                 [&](std::int64_t i) { matrix.pairs.take(matrix.values.data(), i * piece, std::min(matrix.rows, (i + 1) * piece)); });
 }
 
 void Bfloat16Factors::form(const GradientBlock& block, float factor, bool add, float* target) const {

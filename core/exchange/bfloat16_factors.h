@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "cluster/collectives/exchange.h"
-#include "core/math/bfloat16.h"
 #include "core/layers/pass.h"
+#include "core/math/bfloat16.h"
 
 namespace lockstep {
 

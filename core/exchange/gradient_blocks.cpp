@@ -17,8 +17,14 @@ void cut_columns(const DenseWeights& weights, std::size_t layer, std::vector<Gra
   const std::int64_t width = ratio(ratio(weights.out, kMost), kColumns) * kColumns;
   for (std::int64_t column = 0; column < weights.out; column += width) {
     const std::int64_t columns = std::min(width, weights.out - column);
-    blocks.push_back({.layer = layer, .first = 0, .last = weights.in, .offset = weights.kernel + column, .count = weights.in * columns,
-                      .column = column, .columns = columns, .stride = weights.out});
+    blocks.push_back({.layer = layer,
+                      .first = 0,
+                      .last = weights.in,
+                      .offset = weights.kernel + column,
+                      .count = weights.in * columns,
+                      .column = column,
+                      .columns = columns,
+                      .stride = weights.out});
   }
   if (weights.bias >= 0) {
     blocks.push_back({.layer = layer, .bias = true, .offset = weights.bias, .count = weights.offset + weights.count - weights.bias});
@@ -56,7 +62,12 @@ std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<
       const std::int64_t last = std::min(weights.in, first + rows);
       const std::int64_t offset = weights.kernel + first * weights.out;
       const std::int64_t end = last < weights.in ? weights.kernel + last * weights.out : weights.offset + weights.count;
-      blocks.push_back({.layer = layer, .first = first, .last = last, .bias = last == weights.in && weights.bias >= 0, .offset = offset, .count = end - offset});
+      blocks.push_back({.layer = layer,
+                        .first = first,
+                        .last = last,
+                        .bias = last == weights.in && weights.bias >= 0,
+                        .offset = offset,
+                        .count = end - offset});
     }
   }
   for (GradientBlock& block : blocks) {
@@ -78,7 +89,8 @@ void let_columns_stay(std::vector<GradientBlock>& blocks, const Grains& grains, 
   const std::int64_t each = whole / ranks, left = all - each * ranks * width;  // blocks of a rank; columns beyond them
   if (ranks == 1 || each == 0 || left == 0) return;
   const std::int64_t rows = grains.count * grains.rows, most_rows = ratio(grains.count, ranks) * grains.rows;
-  const std::int64_t uneven = (whole % ranks == 0 ? left : width) * rows, even = left * most_rows;  // of the slowest rank, beyond its `each`
+  const std::int64_t uneven = (whole % ranks == 0 ? left : width) * rows,
+                     even = left * most_rows;  // of the slowest rank, beyond its `each`
   if (uneven - even <= kWorth * left || far()) return;
   std::int64_t staying = each * ranks;
   for (GradientBlock& block : blocks) block.stays = block.stays && block.columns == width && staying-- > 0;

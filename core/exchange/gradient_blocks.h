@@ -5,8 +5,8 @@
 
 #include "cluster/collectives/exchange.h"
 #include "cluster/world.h"
-#include "core/layers/network.h"
 #include "core/data/sampler.h"
+#include "core/layers/network.h"
 #include "core/training/sequential.h"
 
 namespace lockstep {
@@ -23,22 +23,23 @@ std::vector<std::size_t> dense_ops(const Network& network);
 bool cuts_columns(const Network& network, const std::vector<std::size_t>& dense, bool in_place);
 
 /// Blocks of about 8 Ki floats, at most 32 a layer: small enough to share a layer among ranks and threads, large enough for a GEMM. With
-/// `columns` those of the first layer with weights are 48 columns each (more in wide layers), and one with the bias. With `join` blocks may be
-/// joined where no sum depends on that.
+/// `columns` those of the first layer with weights are 48 columns each (more in wide layers), and one with the bias. With `join` blocks may
+/// be joined where no sum depends on that.
 std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<std::size_t>& dense, bool columns, bool join);
 
-/// Which of the blocks of columns stay with their ranks on one host: all; or, of those of the full width, as many as every rank gets the same number of,
-/// where the forward pass gains more by that than it costs to bring the others to all ranks, which compute those for their own rows: a few floats of every
-/// row of the kernel, which come line by line, so that it is not worth it where `far` (ranks_are_far) says true, which is asked only if it matters, on all ranks or on none.
+/// Which of the blocks of columns stay with their ranks on one host: all; or, of those of the full width, as many as every rank gets the
+/// same number of, where the forward pass gains more by that than it costs to bring the others to all ranks, which compute those for their
+/// own rows: a few floats of every row of the kernel, which come line by line, so that it is not worth it where `far` (ranks_are_far) says
+/// true, which is asked only if it matters, on all ranks or on none.
 void let_columns_stay(std::vector<GradientBlock>& blocks, const Grains& grains, int ranks, const std::function<bool()>& far);
 
-/// Whether factors are exchanged, where the options leave it open: on one host, and between hosts where all ranks' rows of them are a smaller
-/// message than the gradient, which a ring sends and receives once. Not collective, and the same on all ranks.
+/// Whether factors are exchanged, where the options leave it open: on one host, and between hosts where all ranks' rows of them are a
+/// smaller message than the gradient, which a ring sends and receives once. Not collective, and the same on all ranks.
 bool exchanges_factors(const FitOptions& options, const Network& network, const Grains& grains, const World& world);
 
-/// Whether a layer's gradient is summed in a tree over grains (grain_tree.h) and not, in the GEMM's own order, over the rows of the whole batch:
-/// in reproducible mode, where the batch's activations and deltas, rows x (in + out) floats, are no smaller than the kernel, in x out, so that
-/// sending sums of gradients is cheaper. A function of model and batch alone: the bits do not depend on where the ranks are.
+/// Whether a layer's gradient is summed in a tree over grains (grain_tree.h) and not, in the GEMM's own order, over the rows of the whole
+/// batch: in reproducible mode, where the batch's activations and deltas, rows x (in + out) floats, are no smaller than the kernel, in x
+/// out, so that sending sums of gradients is cheaper. A function of model and batch alone: the bits do not depend on where the ranks are.
 bool sums_in_tree(const FitOptions& options, const DenseWeights& weights, const Grains& grains);
 
 }  // namespace lockstep

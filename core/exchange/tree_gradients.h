@@ -6,8 +6,8 @@
 
 #include "cluster/buffer.h"
 #include "cluster/collectives/exchange.h"
-#include "core/math/grain_tree.h"
 #include "core/layers/op.h"
+#include "core/math/grain_tree.h"
 
 namespace lockstep {
 
@@ -19,8 +19,8 @@ class TreeGradients {
   using Leaf = std::function<void(const GradientBlock& block, std::int64_t grain, float* to)>;
   TreeGradients(std::int64_t grains, int ranks, int rank, int threads, Leaf leaf);
 
-  /// A layer, by its place in the order of the exchange; `blocks`: its blocks, slices all of them. `parts`: memory of part_count(weights) floats
-  /// that all ranks of the host see.
+  /// A layer, by its place in the order of the exchange; `blocks`: its blocks, slices all of them. `parts`: memory of part_count(weights)
+  /// floats that all ranks of the host see.
   void add(const DenseWeights& weights, std::vector<GradientBlock> blocks, std::span<float> parts);
   std::int64_t part_count(const DenseWeights& weights) const { return tree_.parts() * weights.count; }
   bool has(std::size_t layer) const { return find(layer) != nullptr; }
@@ -29,7 +29,8 @@ class TreeGradients {
 
   /// Adds up this rank's parts.
   void sum(std::size_t layer);
-  /// The gradient of the global batch of one block, at gradients + block.offset; every rank's parts are there. `thread`: the calling one's number.
+  /// The gradient of the global batch of one block, at gradients + block.offset; every rank's parts are there. `thread`: the calling one's
+  /// number.
   void combine(const GradientBlock& block, float* gradients, int thread);
 
  private:

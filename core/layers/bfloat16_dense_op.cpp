@@ -1,14 +1,14 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/math/bfloat16.h"
 #include "core/layers/op.h"
+#include "core/math/bfloat16.h"
 
 namespace lockstep {
 namespace {
 
-/// Dense with products in bfloat16, Keras' policy mixed_bfloat16: y = f(x W + b), where x, W and dy are rounded to bfloat16 on their way into
-/// a product. Sums, bias, activation and everything outside are float32.
+/// Dense with products in bfloat16, Keras' policy mixed_bfloat16: y = f(x W + b), where x, W and dy are rounded to bfloat16 on their way
+/// into a product. Sums, bias, activation and everything outside are float32.
 class Bfloat16DenseOp final : public Op {
  public:
   Bfloat16DenseOp(const DenseWeights& weights, ActivationFunction activation, float* const* base)
@@ -67,7 +67,7 @@ class Bfloat16DenseOp final : public Op {
   ActivationFunction activation_;
   float* const* base_;
   BfloatPairs kernel_, transposed_;  // (in, out) for forward, (out, in) for backward
-  std::int64_t piece_;     // rows of the kernel
+  std::int64_t piece_;               // rows of the kernel
   std::int64_t rows_ = 0;
   mutable std::vector<Scratch> scratch_;  // one per thread
 };

@@ -30,7 +30,8 @@ class DenseOp final : public Op {
 
   void multiply(const float* x, float* y, std::int64_t rows, std::int64_t column, std::int64_t columns) const override {
     const float* const bias = weights_.bias >= 0 ? *base_ + weights_.bias : nullptr;
-    dense_forward(x, *base_ + weights_.kernel, bias, activation_ == relu, y, rows * weights_.repeat, weights_.in, weights_.out, column, columns);
+    dense_forward(x, *base_ + weights_.kernel, bias, activation_ == relu, y, rows * weights_.repeat, weights_.in, weights_.out, column,
+                  columns);
   }
 
   void finish(float* y, const Block& block) const override {

@@ -3,10 +3,10 @@
 #include <cmath>
 #include <cstring>
 
-#include "cluster/error.h"
 #include "cluster/clones.h"
-#include "core/math/elementwise.h"
+#include "cluster/error.h"
 #include "core/layers/op.h"
+#include "core/math/elementwise.h"
 #include "core/math/philox.h"
 
 namespace lockstep {
@@ -77,7 +77,8 @@ class DropoutOp final : public Op {
     const std::int64_t blocks = (in + 3) / 4;
     for (std::int64_t r = 0; r < block.rows; ++r) {
       for (std::int64_t b = 0; b < blocks; ++b) {
-        const PhiloxBlock words = random_.block(static_cast<std::uint64_t>(block.step), static_cast<std::uint64_t>((block.first_slot + r) * blocks + b));
+        const PhiloxBlock words =
+            random_.block(static_cast<std::uint64_t>(block.step), static_cast<std::uint64_t>((block.first_slot + r) * blocks + b));
         const std::int64_t end = std::min<std::int64_t>(4, in - 4 * b);
         for (std::int64_t e = 0; e < end; ++e) {
           const std::int64_t i = r * in + 4 * b + e;
@@ -91,7 +92,8 @@ class DropoutOp final : public Op {
   RandomStream random_;
 };
 
-LOCKSTEP_CLONES void standardise(const float* x, float* y, std::int64_t rows, std::int64_t width, const float* mean, const float* deviation) {
+LOCKSTEP_CLONES void standardise(const float* x, float* y, std::int64_t rows, std::int64_t width, const float* mean,
+                                 const float* deviation) {
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t i = 0; i < width; ++i) y[r * width + i] = (x[r * width + i] - mean[i]) / deviation[i];
   }
@@ -139,7 +141,9 @@ class NormalizationOp final : public Op {
 std::unique_ptr<Op> make_activation_op(ActivationFunction function, std::int64_t elements, std::int64_t last_axis) {
   return std::make_unique<ActivationOp>(function, elements, last_axis);
 }
-std::unique_ptr<Op> make_rescaling_op(const Rescaling& layer, std::int64_t elements) { return std::make_unique<RescalingOp>(layer, elements); }
+std::unique_ptr<Op> make_rescaling_op(const Rescaling& layer, std::int64_t elements) {
+  return std::make_unique<RescalingOp>(layer, elements);
+}
 std::unique_ptr<Op> make_dropout_op(const Dropout& layer, std::int64_t elements, std::uint64_t seed, std::uint32_t id) {
   if (!(layer.rate >= 0 && layer.rate <= 1)) {
     throw Error("layer '" + layer.name + "': Dropout rate must lie in [0, 1], found " + std::to_string(layer.rate), kUsage);

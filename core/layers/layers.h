@@ -6,9 +6,9 @@
 #include <variant>
 #include <vector>
 
-#include "core/math/activations.h"
 #include "core/compile/initializers.h"
 #include "core/data/shape.h"
+#include "core/math/activations.h"
 
 namespace lockstep {
 

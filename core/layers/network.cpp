@@ -14,7 +14,9 @@ constexpr std::int64_t kAlignment = 16;  // floats: a cache line
 
 std::int64_t padded(std::int64_t count) { return (count + kAlignment - 1) / kAlignment * kAlignment; }
 
-Error wrong(const LayerSpec& layer, const std::string& what) { return Error("layer '" + layer_name(layer) + "' (" + class_name(layer) + "): " + what, kUsage); }
+Error wrong(const LayerSpec& layer, const std::string& what) {
+  return Error("layer '" + layer_name(layer) + "' (" + class_name(layer) + "): " + what, kUsage);
+}
 
 std::int64_t last_axis(const Shape& shape) { return shape.empty() ? 1 : shape.back(); }
 
@@ -33,7 +35,8 @@ DenseWeights dense_weights(const Dense& layer, std::size_t index, const Shape& i
   Shape output = input;
   output.back() = layer.units;
   if (!row_fits(output)) {
-    throw wrong(layer, "an output of shape " + to_string(output, true) + " has more than " + std::to_string(kMostElements) + " numbers a row");
+    throw wrong(layer,
+                "an output of shape " + to_string(output, true) + " has more than " + std::to_string(kMostElements) + " numbers a row");
   }
   check_regularizer(layer, "kernel_regularizer", layer.kernel_regularizer);
   check_regularizer(layer, "bias_regularizer", layer.bias_regularizer);
@@ -49,10 +52,12 @@ DenseWeights dense_weights(const Dense& layer, std::size_t index, const Shape& i
 
 Network::Network(const std::vector<LayerSpec>& layers, Shape input, std::uint64_t seed) : input_(std::move(input)) {
   for (const std::int64_t axis : input_) {
-    if (axis < 1) throw Error("an input of shape " + to_string(input_, true) + " cannot be computed: every axis must be at least 1", kUsage);
+    if (axis < 1)
+      throw Error("an input of shape " + to_string(input_, true) + " cannot be computed: every axis must be at least 1", kUsage);
   }
   if (!row_fits(input_)) {
-    throw Error("an input of shape " + to_string(input_, true) + " has more than " + std::to_string(kMostElements) + " numbers a row", kUsage);
+    throw Error("an input of shape " + to_string(input_, true) + " has more than " + std::to_string(kMostElements) + " numbers a row",
+                kUsage);
   }
   // Where each layer's weights lie must be known before its op is made, and the last layer's come first: two passes.
   place_weights(seed, layers);
@@ -84,9 +89,9 @@ void Network::place_weights(std::uint64_t seed, const std::vector<LayerSpec>& la
     weights->count = padded(weights->in * weights->out + (bias ? weights->out : 0));
     total += weights->count;
     if (total > kMostParameters) {
-      throw wrong(layers[static_cast<std::size_t>(weights->layer)],
-                  "with its weights (" + std::to_string(weights->in) + ", " + std::to_string(weights->out) + ") the model has more than " +
-                      std::to_string(kMostParameters) + " parameters");
+      throw wrong(layers[static_cast<std::size_t>(weights->layer)], "with its weights (" + std::to_string(weights->in) + ", " +
+                                                                        std::to_string(weights->out) + ") the model has more than " +
+                                                                        std::to_string(kMostParameters) + " parameters");
     }
   }
   allocate_weights(layers, total);
@@ -130,7 +135,8 @@ void Network::append(const LayerSpec& layer, std::size_t index, std::uint64_t se
 }
 
 void Network::append_dense(const Dense& layer, std::size_t index, const Shape& input) {
-  const auto weights = std::find_if(dense_.begin(), dense_.end(), [&](const DenseWeights& w) { return w.layer == static_cast<std::int64_t>(index); });
+  const auto weights =
+      std::find_if(dense_.begin(), dense_.end(), [&](const DenseWeights& w) { return w.layer == static_cast<std::int64_t>(index); });
   const bool keeps_input = !derivative_from_output(layer.activation);  // its backward reads the pre-activation: an op of its own
   dense_ops_.push_back({ops_.size(), *weights, keeps_input ? linear : layer.activation});
   ops_.push_back(make_dense_op(*weights, dense_ops_.back().activation, &base_));
@@ -164,7 +170,8 @@ void Network::append_normalization(const Normalization& layer, const Shape& inpu
   }
   const std::size_t found = layer.mean.empty() ? statistics.mean.size() : layer.mean.size();
   if (layer.mean.empty() ? found != count : !fits(found)) {
-    throw wrong(layer, "has statistics for " + std::to_string(found) + " values, but its input " + to_string(input, true) + " needs " + std::to_string(count));
+    throw wrong(layer, "has statistics for " + std::to_string(found) + " values, but its input " + to_string(input, true) + " needs " +
+                           std::to_string(count));
   }
   ops_.push_back(make_normalization_op(layer, input));
   last_activation_ = linear;

@@ -75,7 +75,8 @@ void add_block(Moments& moments, const std::vector<float>& x, std::int64_t rows,
   const std::size_t width = index.of_element.size();
   const double count = static_cast<double>(rows) * static_cast<double>(width) / static_cast<double>(index.count);
   std::vector<double> mean(moments.mean.size()), m2(moments.mean.size());
-  for (std::size_t i = 0; i < static_cast<std::size_t>(rows) * width; ++i) mean[static_cast<std::size_t>(index.of_element[i % width])] += x[i];
+  for (std::size_t i = 0; i < static_cast<std::size_t>(rows) * width; ++i)
+    mean[static_cast<std::size_t>(index.of_element[i % width])] += x[i];
   for (double& m : mean) m /= count;
   for (std::size_t i = 0; i < static_cast<std::size_t>(rows) * width; ++i) {
     const auto s = static_cast<std::size_t>(index.of_element[i % width]);

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "cluster/buffer.h"
-#include "core/layers/layers.h"
 #include "core/data/shape.h"
+#include "core/layers/layers.h"
 
 namespace lockstep {
 
@@ -21,7 +21,7 @@ struct Block {
 
 /// The flat buffers' view of a kernel and a bias.
 struct DenseWeights {
-  std::int64_t layer = 0;  ///< index into the model's layers
+  std::int64_t layer = 0;                    ///< index into the model's layers
   std::int64_t in = 0, out = 0, repeat = 1;  ///< the kernel is applied to `repeat` vectors of `in` floats per row
   std::int64_t kernel = 0;                   ///< offset of the kernel (in, out)
   std::int64_t bias = -1;                    ///< offset of the bias (out); -1: none
@@ -35,7 +35,8 @@ class Op {
   /// Before a run, on one thread: makes primitives for blocks of `rows` rows (those for other sizes stay), reads statistics anew.
   virtual void prepare(std::int64_t /*rows*/, int /*threads*/) {}
   virtual void forward(const float* x, float* y, const Block& block) const = 0;
-  /// dx = dL/dx from dy = dL/dy; dy is turned into dL/d(pre-activation) on the way, the delta of the weights' gradient. dx null: not wanted.
+  /// dx = dL/dx from dy = dL/dy; dy is turned into dL/d(pre-activation) on the way, the delta of the weights' gradient. dx null: not
+  /// wanted.
   virtual void backward(const float* x, const float* y, float* dy, float* dx, const Block& block) const = 0;
   virtual const DenseWeights* weights() const { return nullptr; }
   /// An op that keeps its weights in another format as well: pieces of it, each of which refresh() makes anew from the weights before every
@@ -47,8 +48,8 @@ class Op {
   /// Whether a row's result has the same bits in a block of any size. If so nothing need be prepared for a size. Ops without weights work
   /// element by element or row by row.
   virtual bool any_rows() const { return weights() == nullptr; }
-  /// Ops with weights: forward in two parts, of which the first can be done column by column. multiply: columns [column, column + columns) of
-  /// the product, y = x W and what comes with it at no cost, for `rows` rows; finish: the rest of y = f(x W + b) for whole rows.
+  /// Ops with weights: forward in two parts, of which the first can be done column by column. multiply: columns [column, column + columns)
+  /// of the product, y = x W and what comes with it at no cost, for `rows` rows; finish: the rest of y = f(x W + b) for whole rows.
   virtual void multiply(const float* /*x*/, float* /*y*/, std::int64_t /*rows*/, std::int64_t /*column*/, std::int64_t /*columns*/) const {}
   virtual void finish(float* /*y*/, const Block& /*block*/) const {}
 

@@ -34,8 +34,8 @@ Block Pass::at(Block block, std::int64_t grain, std::int64_t grains, bool last) 
   return block;
 }
 
-/// work(first grain, grains) for blocks of rows that a thread computes at once: all its grains where the op takes any number of rows, as many
-/// parts as threads; else grain by grain.
+/// work(first grain, grains) for blocks of rows that a thread computes at once: all its grains where the op takes any number of rows, as
+/// many parts as threads; else grain by grain.
 template <class Work>
 void Pass::for_each_block(const Op& op, std::int64_t grains, const Work& work) const {
   const std::int64_t parts = op.any_rows() ? std::min<std::int64_t>(threads_, grains) : grains;
@@ -48,9 +48,11 @@ void Pass::for_each_block(const Op& op, std::int64_t grains, const Work& work) c
 void Pass::multiply(std::size_t i, std::int64_t first, std::int64_t last, std::span<const Columns> columns) {
   const Op& op = *network_.ops()[i];
   const auto product = [&](std::int64_t grain, std::int64_t grains, const Columns& part) {
-    op.multiply(values_[i].data() + grain * rows_ * op.in, values_[i + 1].data() + grain * rows_ * op.out, grains * rows_, part.column, part.columns);
+    op.multiply(values_[i].data() + grain * rows_ * op.in, values_[i + 1].data() + grain * rows_ * op.out, grains * rows_, part.column,
+                part.columns);
   };
-  const auto width = static_cast<std::int64_t>(columns.size()), parts = op.any_rows() ? std::min<std::int64_t>(1, last - first) : last - first;
+  const auto width = static_cast<std::int64_t>(columns.size()),
+             parts = op.any_rows() ? std::min<std::int64_t>(1, last - first) : last - first;
   for_each_grain(threads_, parts * width, [&](std::int64_t task) {  // column by column, so that its weights serve all grains
     const std::int64_t grain = task % parts, grains = parts == 1 ? last - first : 1;
     product(first + grain, grains, columns[static_cast<std::size_t>(task / parts)]);
@@ -68,7 +70,8 @@ void Pass::forward(Block block, std::int64_t grains, std::size_t first, std::siz
   const auto& ops = network_.ops();
   for (std::size_t i = std::max(first, first_op_); i < last; ++i) {
     Op& op = *ops[i];
-    if (block.training) for_each_grain(threads_, op.refreshes(), [&](std::int64_t piece) { op.refresh(piece, i > network_.first_trainable()); });
+    if (block.training)
+      for_each_grain(threads_, op.refreshes(), [&](std::int64_t piece) { op.refresh(piece, i > network_.first_trainable()); });
     for_each_block(op, grains, [&](std::int64_t g, std::int64_t n) {
       op.forward(values(i) + g * rows_ * op.in, values(i + 1) + g * rows_ * op.out, at(block, g, n, i + 1 == ops.size()));
     });
@@ -84,7 +87,8 @@ void Pass::backward(Block block, const std::function<void(std::size_t)>& done) {
       const bool wanted = i > network_.first_trainable();
       for_each_block(op, grains_, [&](std::int64_t g, std::int64_t n) {
         const std::int64_t x = g * rows_ * op.in, y = g * rows_ * op.out;
-        op.backward(values(i) + x, values(i + 1) + y, deltas(i + 1) + y, wanted ? deltas(i) + x : nullptr, at(block, g, n, i + 1 == ops.size()));
+        op.backward(values(i) + x, values(i + 1) + y, deltas(i + 1) + y, wanted ? deltas(i) + x : nullptr,
+                    at(block, g, n, i + 1 == ops.size()));
       });
     }
     done(i);

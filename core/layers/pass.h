@@ -25,7 +25,7 @@ class Pass {
     Memory memory = [](std::int64_t count) { return Buffer(count); };
     std::function<Buffer(std::size_t i, std::int64_t count)> values = nullptr;  ///< of values(i) instead, where it is given
     std::int64_t of = 0, first = 0;  ///< memory is shared by a batch of `of` grains, of which these are [first, first + grains); 0: its own
-    Trace* trace = nullptr;                ///< of backward's ops
+    Trace* trace = nullptr;          ///< of backward's ops
   };
   Pass(Network& network, const Options& options);
 

@@ -11,7 +11,8 @@ double penalty(Network& network) {
     const Regularizer& r = variable.regularizer;
     if (r.l1 == 0 && r.l2 == 0) continue;
     double absolute = 0, square = 0;
-    for (const float w : network.parameters().subspan(static_cast<std::size_t>(variable.offset), static_cast<std::size_t>(elements(variable.shape)))) {
+    for (const float w :
+         network.parameters().subspan(static_cast<std::size_t>(variable.offset), static_cast<std::size_t>(elements(variable.shape)))) {
       absolute += std::abs(static_cast<double>(w));
       square += static_cast<double>(w) * w;
     }

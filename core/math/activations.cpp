@@ -8,8 +8,8 @@
 #include <string>
 #include <utility>
 
-#include "cluster/error.h"
 #include "cluster/clones.h"
+#include "cluster/error.h"
 #include "core/math/elementwise.h"
 
 namespace lockstep {
@@ -49,12 +49,9 @@ LOCKSTEP_CLONES void elementwise(Function function, const float* x, float* y, st
       return map(x, y, n, [](float v) { return v; });
     case Function::relu:  // written so that NaN stays NaN
       return map(x, y, n, [](float v) { return v < 0 ? 0.0F : v; });
-    case Function::leaky_relu:
-      return map(x, y, n, [](float v) { return v < 0 ? kLeakySlope * v : v; });
-    case Function::sigmoid:
-      return map(x, y, n, [](float v) { return static_cast<float>(logistic(v)); });
-    case Function::tanh:
-      return map(x, y, n, [](float v) { return static_cast<float>(hyperbolic_tangent(v)); });
+    case Function::leaky_relu: return map(x, y, n, [](float v) { return v < 0 ? kLeakySlope * v : v; });
+    case Function::sigmoid: return map(x, y, n, [](float v) { return static_cast<float>(logistic(v)); });
+    case Function::tanh: return map(x, y, n, [](float v) { return static_cast<float>(hyperbolic_tangent(v)); });
     case Function::elu:
       return map(x, y, n, [](float v) {
         const auto negative = static_cast<float>(exponential_minus_one(v));
@@ -65,8 +62,7 @@ LOCKSTEP_CLONES void elementwise(Function function, const float* x, float* y, st
         const double positive = kSeluScale * v, negative = kSeluScale * kSeluAlpha * exponential_minus_one(v);
         return static_cast<float>(v > 0 ? positive : negative);
       });
-    case Function::silu:
-      return map(x, y, n, [](float v) { return static_cast<float>(v * logistic(v)); });
+    case Function::silu: return map(x, y, n, [](float v) { return static_cast<float>(v * logistic(v)); });
     case Function::gelu:
       for (std::int64_t i = 0; i < n; ++i) y[i] = static_cast<float>(x[i] * normal_cdf(x[i]));
       return;
@@ -82,22 +78,16 @@ LOCKSTEP_CLONES void elementwise(Function function, const float* x, float* y, st
 // The derivative from the output y.
 LOCKSTEP_CLONES void gradient_from_output(Function function, const float* y, const float* dy, float* dx, std::int64_t n) {
   switch (function) {
-    case Function::relu:
-      return map(y, dy, dx, n, [](float v, float d) { return v > 0 ? d : 0.0F; });
-    case Function::leaky_relu:
-      return map(y, dy, dx, n, [](float v, float d) { return v > 0 ? d : kLeakySlope * d; });
-    case Function::sigmoid:
-      return map(y, dy, dx, n, [](float v, float d) { return d * v * (1 - v); });
-    case Function::tanh:
-      return map(y, dy, dx, n, [](float v, float d) { return d * (1 - v) * (1 + v); });
-    case Function::elu:
-      return map(y, dy, dx, n, [](float v, float d) { return v > 0 ? d : d * (v + 1); });
+    case Function::relu: return map(y, dy, dx, n, [](float v, float d) { return v > 0 ? d : 0.0F; });
+    case Function::leaky_relu: return map(y, dy, dx, n, [](float v, float d) { return v > 0 ? d : kLeakySlope * d; });
+    case Function::sigmoid: return map(y, dy, dx, n, [](float v, float d) { return d * v * (1 - v); });
+    case Function::tanh: return map(y, dy, dx, n, [](float v, float d) { return d * (1 - v) * (1 + v); });
+    case Function::elu: return map(y, dy, dx, n, [](float v, float d) { return v > 0 ? d : d * (v + 1); });
     case Function::selu:
       return map(y, dy, dx, n, [](float v, float d) { return static_cast<float>(d * (v > 0 ? kSeluScale : v + kSeluScale * kSeluAlpha)); });
     case Function::softplus:  // y' = sigmoid(x) = 1 - e^-y
       return map(y, dy, dx, n, [](float v, float d) { return static_cast<float>(-d * exponential_minus_one(-v)); });
-    default:
-      return map(dy, dx, n, [](float d) { return d; });
+    default: return map(dy, dx, n, [](float d) { return d; });
   }
 }
 

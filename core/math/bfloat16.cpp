@@ -96,10 +96,11 @@ constexpr std::array<Tile, kTileRows> tiles(std::index_sequence<Rows...>) {
   return {&tile<static_cast<int>(Rows) + 1, Lines>...};
 }
 constexpr std::array<std::array<Tile, kTileRows>, kTileLines> kTiles = {tiles<1>(std::make_index_sequence<kTileRows>()),
-                                                                       tiles<2>(std::make_index_sequence<kTileRows>()),
-                                                                       tiles<3>(std::make_index_sequence<kTileRows>())};
+                                                                        tiles<2>(std::make_index_sequence<kTileRows>()),
+                                                                        tiles<3>(std::make_index_sequence<kTileRows>())};
 
-/// Rows [first, last) of the left operand times all columns of the right one; column by column, so that a panel serves all rows from the cache.
+/// Rows [first, last) of the left operand times all columns of the right one; column by column, so that a panel serves all rows from the
+/// cache.
 void product(const Left& left, std::int64_t first, std::int64_t last, const BfloatPairs& right, const Target& target) {
   for (std::int64_t column = 0; column < right.columns(); column += kTileLines * kLanes) {
     const std::int64_t lines = std::min(kTileLines, (right.columns() - column + kLanes - 1) / kLanes);
@@ -108,8 +109,10 @@ void product(const Left& left, std::int64_t first, std::int64_t last, const Bflo
     for (std::int64_t m = first; m < last; m += kTileRows) {
       const std::int64_t rows = std::min(kTileRows, last - m), at = m - first;
       const Target part{target.c + at * target.stride + column, target.stride,
-                        target.start == nullptr ? nullptr : target.start + at * target.start_stride + column, target.start_stride, target.factor};
-      kTiles[static_cast<std::size_t>(lines - 1)][static_cast<std::size_t>(rows - 1)](left, m, panels, right.panel(), right.pairs(), part, wanted);
+                        target.start == nullptr ? nullptr : target.start + at * target.start_stride + column, target.start_stride,
+                        target.factor};
+      kTiles[static_cast<std::size_t>(lines - 1)][static_cast<std::size_t>(rows - 1)](left, m, panels, right.panel(), right.pairs(), part,
+                                                                                      wanted);
     }
   }
 }
@@ -132,7 +135,8 @@ void BfloatPairs::take(const float* matrix, std::int64_t first, std::int64_t las
 }
 
 void BfloatPairs::take_transposed(const float* matrix, std::int64_t first, std::int64_t last) {
-  const __m512i down = _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi32(kLanes));
+  const __m512i down =
+      _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi32(kLanes));
   std::array<BfloatLine, kLanes> square{};  // (column, pair)
   for (std::int64_t c = first; c < last; c += kLanes) {
     BfloatLine* const to = lines_.data() + c / kLanes * (panel() / kLanes);
@@ -140,7 +144,8 @@ void BfloatPairs::take_transposed(const float* matrix, std::int64_t first, std::
       for (std::int64_t i = 0; i < std::min(kLanes, last - c); ++i) {
         const float* row = matrix + (c + i) * length_ + 2 * k;
         const __mmask16 low = mask(length_ - 2 * k), high = mask(length_ - 2 * k - kLanes);
-        _mm512_store_si512(&square[static_cast<std::size_t>(i)], rounded(_mm512_maskz_loadu_ps(low, row), _mm512_maskz_loadu_ps(high, row + kLanes)));
+        _mm512_store_si512(&square[static_cast<std::size_t>(i)],
+                           rounded(_mm512_maskz_loadu_ps(low, row), _mm512_maskz_loadu_ps(high, row + kLanes)));
       }
       for (std::int64_t p = 0; p < std::min(kLanes, pairs_ - k); ++p) {
         _mm512_store_si512(to + k + p, _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), kAll, down, square.front().words + p, 4));
@@ -163,7 +168,8 @@ void bfloat16_product(const BfloatRows& x, std::int64_t rows, const BfloatPairs&
   product({x.words(), 16 * x.stride(), x.stride(), 1}, 0, rows, w, {y, w.columns(), bias, 0, 1});
 }
 
-void bfloat16_gradient(const BfloatPairs& x, const BfloatPairs& d, std::int64_t first, std::int64_t last, float factor, bool add, float* c) {
+void bfloat16_gradient(const BfloatPairs& x, const BfloatPairs& d, std::int64_t first, std::int64_t last, float factor, bool add,
+                       float* c) {
   product({x.words(), x.panel(), 1, kLanes}, first, last, d, {c, d.columns(), add ? c : nullptr, d.columns(), factor});
 }
 

@@ -4,15 +4,16 @@
 
 namespace lockstep {
 
-// Matrix products in bfloat16 with float32 sums, for CPUs with AVX512_BF16. Numbers are rounded to nearest even on their way into the layouts
-// below; every element of a product is summed over the pairs in their order by one accumulator, so its bits depend neither on where a matrix
-// is cut nor on how many rows or columns are asked for at a time.
+// Matrix products in bfloat16 with float32 sums, for CPUs with AVX512_BF16. Numbers are rounded to nearest even on their way into the
+// layouts below; every element of a product is summed over the pairs in their order by one accumulator, so its bits depend neither on where
+// a matrix is cut nor on how many rows or columns are asked for at a time.
 //
-// Not oneDNN's: its bfloat16 GEMMs pack both operands on every call, so that 32 rows of 784 x 300 take 85 us against 65 here; at 256 rows its
-// primitives take 1455 us for a step of 784-300-100-10 against 1290 (AMD Zen 4, one core, 512 us of the 784 x 300 product being the silicon's).
+// Not oneDNN's: its bfloat16 GEMMs pack both operands on every call, so that 32 rows of 784 x 300 take 85 us against 65 here; at 256 rows
+// its primitives take 1455 us for a step of 784-300-100-10 against 1290 (AMD Zen 4, one core, 512 us of the 784 x 300 product being the
+// silicon's).
 
-/// Whether this machine has AVX512_BF16 (Intel Cooper Lake, Sapphire Rapids and later, AMD Zen 4 and later). Nothing else here may be called
-/// where it is false.
+/// Whether this machine has AVX512_BF16 (Intel Cooper Lake, Sapphire Rapids and later, AMD Zen 4 and later). Nothing else here may be
+/// called where it is false.
 bool has_bfloat16();
 
 /// Rows of this many floats that a thread takes at a time: a multiple of 32 with some 64 Ki floats, below which waking another costs more.

@@ -39,17 +39,29 @@ const GemmKernels& gemm_kernels(VectorWidth width) {
   return width == VectorWidth::avx512 ? kGemmAvx512 : width == VectorWidth::avx2 ? kGemmAvx2 : kGemmPortable;
 }
 
-void multiply(const GemmKernels& kernels, const Product& product, bool near) { near ? kernels.multiply(product) : multiply_panels(kernels, product); }
+void multiply(const GemmKernels& kernels, const Product& product, bool near) {
+  near ? kernels.multiply(product) : multiply_panels(kernels, product);
+}
 
-void multiply_transposed(const GemmKernels& kernels, const float* d, const float* w, float* c, std::int64_t rows, std::int64_t in, std::int64_t out) {
+void multiply_transposed(const GemmKernels& kernels, const float* d, const float* w, float* c, std::int64_t rows, std::int64_t in,
+                         std::int64_t out) {
   alignas(64) float panel[kColumns * kDepth];  // of W^T
   for (std::int64_t first = 0; first < in; first += kColumns) {
     const std::int64_t columns = std::min(kColumns, in - first);
     for (std::int64_t k = 0; k < out; k += kDepth) {
       const std::int64_t depth = std::min(kDepth, out - k);
       kernels.transpose(w + first * out + k, out, columns, depth, panel);
-      kernels.multiply({.rows = rows, .columns = columns, .depth = depth, .a = d + k, .a_row = out, .a_depth = 1, .b = panel, .b_depth = columns,
-                        .c = c + first, .c_row = in, .resume = k > 0});
+      kernels.multiply({.rows = rows,
+                        .columns = columns,
+                        .depth = depth,
+                        .a = d + k,
+                        .a_row = out,
+                        .a_depth = 1,
+                        .b = panel,
+                        .b_depth = columns,
+                        .c = c + first,
+                        .c_row = in,
+                        .resume = k > 0});
     }
   }
 }

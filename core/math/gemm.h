@@ -6,21 +6,21 @@ namespace lockstep {
 /// C = A B: A (rows, depth) with any strides, B (depth, columns) and C (rows, columns) with rows of
 /// consecutive floats.
 ///
-/// Every element is the chain fma(a_k, b_k, ...) over k = 0, 1, 2 ..., from zero, whatever is computed beside it. So its bits do not depend on
-/// how rows and columns are shared among calls, threads and ranks, nor on the instruction set. oneDNN's depend on both.
+/// Every element is the chain fma(a_k, b_k, ...) over k = 0, 1, 2 ..., from zero, whatever is computed beside it. So its bits do not depend
+/// on how rows and columns are shared among calls, threads and ranks, nor on the instruction set. oneDNN's depend on both.
 struct Product {
   std::int64_t rows = 0, columns = 0, depth = 0;
   const float* a = nullptr;
   std::int64_t a_row = 0, a_depth = 0;  ///< floats from a_(r,k) to a_(r+1,k), to a_(r,k+1)
   const float* b = nullptr;
-  std::int64_t b_depth = 0;             ///< floats from b_(k,c) to b_(k+1,c)
+  std::int64_t b_depth = 0;  ///< floats from b_(k,c) to b_(k+1,c)
   float* c = nullptr;
   std::int64_t c_row = 0;
 
-  bool resume = false;                  ///< the chain starts from what C holds, instead of zero
-  const float* bias = nullptr;          ///< (columns), added to the sum
-  bool relu = false;                    ///< negative results become 0
-  float factor = 0;                     ///< not 0: C = fma(factor, sum, C) instead of sum; without resume, bias and relu
+  bool resume = false;          ///< the chain starts from what C holds, instead of zero
+  const float* bias = nullptr;  ///< (columns), added to the sum
+  bool relu = false;            ///< negative results become 0
+  float factor = 0;             ///< not 0: C = fma(factor, sum, C) instead of sum; without resume, bias and relu
 };
 
 /// Kernels for one instruction set.
@@ -41,6 +41,7 @@ constexpr std::int64_t kGemmDepth = 256;  ///< of a panel; longer products had b
 void multiply(const GemmKernels& kernels, const Product& product, bool near);
 
 /// c (rows, in) = d (rows, out) W^T with W (in, out).
-void multiply_transposed(const GemmKernels& kernels, const float* d, const float* w, float* c, std::int64_t rows, std::int64_t in, std::int64_t out);
+void multiply_transposed(const GemmKernels& kernels, const float* d, const float* w, float* c, std::int64_t rows, std::int64_t in,
+                         std::int64_t out);
 
 }  // namespace lockstep

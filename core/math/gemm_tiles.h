@@ -3,14 +3,16 @@
 
 #include "core/math/gemm.h"
 
-// The loops of gemm.h over a Vector of some instruction set: for gemm_*.cpp only, each of which compiles them for its own. So everything here
-// is internal to the file that includes it, and nothing of the standard library is used: the linker might keep that copy for all others.
+// The loops of gemm.h over a Vector of some instruction set: for gemm_*.cpp only, each of which compiles them for its own. So everything
+// here is internal to the file that includes it, and nothing of the standard library is used: the linker might keep that copy for all
+// others.
 namespace lockstep {
 namespace {
 
 /// What follows the sums: factor, bias, relu. Each is asked for once a tile, not once a vector.
 template <int Rows, int Vectors, class Vector, class Load>
-[[gnu::always_inline]] inline void finish(Vector (&sums)[Rows][Vectors], const Product& p, const float* c, std::int64_t column, const Load& load) {
+[[gnu::always_inline]] inline void finish(Vector (&sums)[Rows][Vectors], const Product& p, const float* c, std::int64_t column,
+                                          const Load& load) {
   if (p.factor != 0) {
     const Vector factor = Vector::all(p.factor);
 #pragma GCC unroll 8
@@ -36,8 +38,8 @@ template <int Rows, int Vectors, class Vector, class Load>
   }
 }
 
-/// Rows x Vectors accumulators stay in registers for the whole depth; the last vector of a row has `last` floats. What of `p` the loops need is read
-/// before them: for all that the compiler knows, a store to C may change it.
+/// Rows x Vectors accumulators stay in registers for the whole depth; the last vector of a row has `last` floats. What of `p` the loops
+/// need is read before them: for all that the compiler knows, a store to C may change it.
 template <class Vector, int Rows, int Vectors, bool Whole>
 [[gnu::always_inline]] inline void tile(const Product& p, std::int64_t row, std::int64_t column, typename Vector::Part last) {
   const auto load = [last](const float* from, int v) {

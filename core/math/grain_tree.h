@@ -9,8 +9,8 @@ void add_arrays(const float* a, const float* b, float* y, std::int64_t count);
 
 /// A sum over the grains of a batch in one fixed binary tree: node (level, i) stands for those of the grains [i 2^level, (i + 1) 2^level)
 /// that exist, and is the sum of its halves, left + right. Its shape depends on the number of grains alone, so the sum has the same bits
-/// whoever adds up which part of it: rank r of N owns grains [count r / N, count (r + 1) / N), sums the fewest nodes that make these up (its
-/// *parts*, at most 2 log2 count), and the parts of all ranks are combined by the rest of the tree.
+/// whoever adds up which part of it: rank r of N owns grains [count r / N, count (r + 1) / N), sums the fewest nodes that make these up
+/// (its *parts*, at most 2 log2 count), and the parts of all ranks are combined by the rest of the tree.
 class GrainTree {
  public:
   GrainTree(std::int64_t grains, int ranks);
@@ -21,7 +21,8 @@ class GrainTree {
   /// Arrays of scratch, beside the result, that sum_part and combine need.
   std::int64_t scratch() const { return levels_; }
 
-  /// to[0, count) = the sum of leaf(grain) over a part's grains; leaf(grain, float* values) writes `count` floats. `scratch`: (scratch(), count).
+  /// to[0, count) = the sum of leaf(grain) over a part's grains; leaf(grain, float* values) writes `count` floats. `scratch`: (scratch(),
+  /// count).
   template <class Leaf>
   void sum_part(std::int64_t part, std::int64_t count, float* to, float* scratch, const Leaf& leaf) const {
     sum(parts_[static_cast<std::size_t>(part)], count, to, scratch, leaf);

@@ -1,9 +1,9 @@
 #include "core/math/onednn.h"
 
 #include <omp.h>
+#include <oneapi/dnnl/dnnl.h>
 
 #include <algorithm>
-#include <oneapi/dnnl/dnnl.h>
 #include <string>
 
 #include "cluster/clones.h"
@@ -36,8 +36,18 @@ bool small_kernel(std::int64_t in, std::int64_t out) {
 void dense_forward(const float* x, const float* weights, const float* bias, bool positive, float* y, std::int64_t rows, std::int64_t in,
                    std::int64_t out, std::int64_t column, std::int64_t columns) {
   multiply(kernels(),
-           {.rows = rows, .columns = columns, .depth = in, .a = x, .a_row = in, .a_depth = 1, .b = weights + column, .b_depth = out,
-            .c = y + column, .c_row = out, .bias = bias != nullptr ? bias + column : nullptr, .relu = positive},
+           {.rows = rows,
+            .columns = columns,
+            .depth = in,
+            .a = x,
+            .a_row = in,
+            .a_depth = 1,
+            .b = weights + column,
+            .b_depth = out,
+            .c = y + column,
+            .c_row = out,
+            .bias = bias != nullptr ? bias + column : nullptr,
+            .relu = positive},
            small_kernel(in, out));
 }
 
@@ -54,8 +64,17 @@ void WeightGradient::run(float alpha, float beta, float* target) const {
 void WeightGradient::run_small(float factor, float* target) const {
   for (std::int64_t row = 0; row < rows; row += kGemmDepth) {
     multiply(kernels(),
-             {.rows = last - first, .columns = columns, .depth = std::min(kGemmDepth, rows - row), .a = x + row * in + first, .a_row = 1,
-              .a_depth = in, .b = d + row * out + column, .b_depth = out, .c = target, .c_row = out, .resume = factor == 0 && row > 0,
+             {.rows = last - first,
+              .columns = columns,
+              .depth = std::min(kGemmDepth, rows - row),
+              .a = x + row * in + first,
+              .a_row = 1,
+              .a_depth = in,
+              .b = d + row * out + column,
+              .b_depth = out,
+              .c = target,
+              .c_row = out,
+              .resume = factor == 0 && row > 0,
               .factor = factor},
              true);
   }

@@ -3,15 +3,15 @@
 
 namespace lockstep {
 
-// The products of Dense layers, by the kernels of gemm.h or by oneDNN, of which this file is the only door: oneDNN computes what is large and cut
-// by the model alone, since its sums depend on how a product is cut. Everything here runs on the calling thread alone: a batch is spread over
-// threads in rows, a gradient in blocks.
+// The products of Dense layers, by the kernels of gemm.h or by oneDNN, of which this file is the only door: oneDNN computes what is large
+// and cut by the model alone, since its sums depend on how a product is cut. Everything here runs on the calling thread alone: a batch is
+// spread over threads in rows, a gradient in blocks.
 
 /// Whether a kernel (in, out) fits a core's second-level cache.
 bool small_kernel(std::int64_t in, std::int64_t out);
 
-/// Columns [column, column + columns) of y = x W + b, negative results 0 with `positive`: x (rows, in), W (in, out), Keras' own layout, b (out) or
-/// null, y (rows, out), row-major. The same bits however rows and columns are cut into calls.
+/// Columns [column, column + columns) of y = x W + b, negative results 0 with `positive`: x (rows, in), W (in, out), Keras' own layout, b
+/// (out) or null, y (rows, out), row-major. The same bits however rows and columns are cut into calls.
 void dense_forward(const float* x, const float* weights, const float* bias, bool positive, float* y, std::int64_t rows, std::int64_t in,
                    std::int64_t out, std::int64_t column, std::int64_t columns);
 /// dx = dy W^T: dx (rows, in), dy (rows, out). The same bits however rows are cut.

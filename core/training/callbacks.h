@@ -14,15 +14,15 @@ using Logs = std::map<std::string, double>;
 
 /// What fit() returns on every rank: Keras' History.
 struct History {
-  std::vector<std::int64_t> epoch;                      ///< 0-based
+  std::vector<std::int64_t> epoch;                     ///< 0-based
   std::map<std::string, std::vector<double>> history;  ///< one value per epoch
-  std::int64_t epochs = 0;                              ///< as passed to fit
-  std::int64_t steps = 0;                               ///< per epoch
-  std::vector<std::uint64_t> digests = {};              ///< Sequential::digest() after the training of each epoch; 0: not known
+  std::int64_t epochs = 0;                             ///< as passed to fit
+  std::int64_t steps = 0;                              ///< per epoch
+  std::vector<std::uint64_t> digests = {};             ///< Sequential::digest() after the training of each epoch; 0: not known
 };
 
-/// What the loss and metrics of an epoch's steps so far are made of, over all ranks: enough to go on in the middle of an epoch and end it with
-/// the same bits.
+/// What the loss and metrics of an epoch's steps so far are made of, over all ranks: enough to go on in the middle of an epoch and end it
+/// with the same bits.
 struct EpochSums {
   std::vector<double> pairs = {};  ///< (grains, 1 + metrics, 2): sum and count, loss first
   double penalty = 0;              ///< sum over steps of the penalty times the batch's rows
@@ -36,7 +36,7 @@ struct StepProfile {
   double communication = 0;  ///< waiting for and exchanging with other ranks
   double optimizer = 0;
   double other = 0;  ///< callbacks, bookkeeping
-  double start = 0;       ///< before the first step: rows are read, primitives made
+  double start = 0;  ///< before the first step: rows are read, primitives made
   double validation = 0;
   double checkpoint = 0;  ///< held up by checkpoints
   double epochs = 0;      ///< between epochs: order of rows, sums over ranks, callbacks
@@ -49,21 +49,21 @@ struct StepProfile {
 struct FitState {
   Sequential* model = nullptr;
   std::int64_t epochs = 0, steps_per_epoch = 0, batch_size = 0;
-  std::int64_t epoch = 0;        ///< 0-based
-  std::int64_t step = 0;         ///< steps of this epoch that are done
-  std::int64_t global_step = 0;  ///< steps since the model was compiled (the optimizer's iterations)
-  std::int64_t samples = 0;      ///< rows of all ranks in this epoch so far
+  std::int64_t epoch = 0;                 ///< 0-based
+  std::int64_t step = 0;                  ///< steps of this epoch that are done
+  std::int64_t global_step = 0;           ///< steps since the model was compiled (the optimizer's iterations)
+  std::int64_t samples = 0;               ///< rows of all ranks in this epoch so far
   std::vector<std::string> metric_names;  ///< "loss" first, then declared order
-  /// Running values over this rank's rows of the epoch, in the order of metric_names. (Over all ranks: the logs at the epoch's end.) Adds up
-  /// and allocates: not to be called every step, but as often as a person looks.
+  /// Running values over this rank's rows of the epoch, in the order of metric_names. (Over all ranks: the logs at the epoch's end.) Adds
+  /// up and allocates: not to be called every step, but as often as a person looks.
   std::function<std::vector<double>()> running;
   bool interrupted = false;  ///< a stop was agreed on and somebody asked for it by `interrupt`
   StepProfile profile;
   const History* history = nullptr;
   const std::vector<class Callback*>* callbacks = nullptr;  ///< all of this fit()
-  const EpochSums* sums = nullptr;  ///< at on_checkpoint, else null
-  double gathering = 0;             ///< at on_checkpoint: seconds that bringing weights and sums together took
-  bool stopping = false;            ///< at on_checkpoint: training ends here
+  const EpochSums* sums = nullptr;                          ///< at on_checkpoint, else null
+  double gathering = 0;                                     ///< at on_checkpoint: seconds that bringing weights and sums together took
+  bool stopping = false;                                    ///< at on_checkpoint: training ends here
 };
 
 /// Hooks of fit(), called on every rank in the order given; keras/src/callbacks/callback.py. A hook that is marked Collective may use
@@ -71,14 +71,14 @@ struct FitState {
 class Callback {
  public:
   virtual ~Callback() = default;
-  virtual void on_train_begin(const FitState&) {}                       ///< Collective
-  virtual void on_epoch_begin(const FitState&) {}                       ///< Collective
-  /// Every step: must not allocate, lock or wait. The model's weights need not be whole on this rank; at the other hooks they are, save where
-  /// on_checkpoint says otherwise.
+  virtual void on_train_begin(const FitState&) {}  ///< Collective
+  virtual void on_epoch_begin(const FitState&) {}  ///< Collective
+  /// Every step: must not allocate, lock or wait. The model's weights need not be whole on this rank; at the other hooks they are, save
+  /// where on_checkpoint says otherwise.
   virtual void on_train_batch_end(const FitState&) {}
-  virtual void on_test_begin(const FitState&) {}                        ///< before the validation; Collective
-  virtual void on_epoch_end(const FitState&, Logs&) {}                  ///< logs are those of all ranks; may be added to; Collective
-  virtual void on_train_end(const FitState&, const Logs& /*last*/) {}   ///< Collective
+  virtual void on_test_begin(const FitState&) {}                       ///< before the validation; Collective
+  virtual void on_epoch_end(const FitState&, Logs&) {}                 ///< logs are those of all ranks; may be added to; Collective
+  virtual void on_train_end(const FitState&, const Logs& /*last*/) {}  ///< Collective
 
   /// Asked once a step. What any rank asks for here reaches all ranks with the step's gradients, so that all act after the same step.
   struct Request {
@@ -87,8 +87,8 @@ class Callback {
     bool interrupt = false;  ///< with stop: the job is to be run again
   };
   virtual Request request() noexcept { return {}; }
-  /// After a step at which any rank's request() asked for a checkpoint (or a stop). Collective. The model's weights are whole on rank 0; on the others
-  /// only when training stops here (state.stopping).
+  /// After a step at which any rank's request() asked for a checkpoint (or a stop). Collective. The model's weights are whole on rank 0; on
+  /// the others only when training stops here (state.stopping).
   virtual void on_checkpoint(const FitState&) {}
   /// How long this callback has held training up for checkpoints, which StepProfile shows apart.
   virtual double checkpoint_seconds() const { return 0; }

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/data/truth_error.h"
 #include "core/training/model_state.h"
 #include "core/training/sequential.h"
-#include "core/data/truth_error.h"
 
 namespace lockstep {
 namespace {

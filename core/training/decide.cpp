@@ -1,18 +1,19 @@
 // What a fit() decides before it starts, the same on all ranks: the precision, and what each layer exchanges.
 #include <array>
 
-#include "core/math/bfloat16.h"
-#include "core/exchange/gradient_blocks.h"
-#include "core/training/model_state.h"
-#include "core/math/onednn.h"
 #include "core/data/sampler.h"
+#include "core/exchange/gradient_blocks.h"
+#include "core/math/bfloat16.h"
+#include "core/math/onednn.h"
+#include "core/training/model_state.h"
 #include "core/training/sequential.h"
 
 namespace lockstep {
 namespace {
 
-/// Rows of the global batch from which `auto` takes bfloat16. Below, rounding the weights anew in every step weighs: on AMD Zen 4 the gain is
-/// 1.07 at 8 rows and 2.0 at 32 with 20 million weights, 1.4 and 1.7 with 266,610. A rule and not a measurement, so that a run has one outcome.
+/// Rows of the global batch from which `auto` takes bfloat16. Below, rounding the weights anew in every step weighs: on AMD Zen 4 the gain
+/// is 1.07 at 8 rows and 2.0 at 32 with 20 million weights, 1.4 and 1.7 with 266,610. A rule and not a measurement, so that a run has one
+/// outcome.
 constexpr std::int64_t kBfloat16Rows = 32;
 
 /// The same on all ranks. Collective.
@@ -36,8 +37,8 @@ DtypePolicy Sequential::decide_dtype(const FitOptions& options, const World& wor
   }
   world.agree([&] {
     if (policy != DtypePolicy::mixed_bfloat16 || has_bfloat16()) return;
-    throw Error("model '" + name() + "' has the dtype policy mixed_bfloat16, but this CPU has no AVX512_BF16 (it computes with " + onednn_isa() +
-                    "); train with mixed_precision: float32, or auto, which takes bfloat16 only where every rank has it",
+    throw Error("model '" + name() + "' has the dtype policy mixed_bfloat16, but this CPU has no AVX512_BF16 (it computes with " +
+                    onednn_isa() + "); train with mixed_precision: float32, or auto, which takes bfloat16 only where every rank has it",
                 kUsage);
   });
   return policy;

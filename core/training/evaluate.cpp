@@ -3,12 +3,12 @@
 #include <optional>
 
 #include "cluster/host/placement.h"
-#include "core/training/evaluator.h"
 #include "core/layers/memory_need.h"
-#include "core/training/model_state.h"
 #include "core/math/onednn.h"
-#include "core/training/sequential.h"
 #include "core/math/subnormals.h"
+#include "core/training/evaluator.h"
+#include "core/training/model_state.h"
+#include "core/training/sequential.h"
 
 namespace lockstep {
 namespace {
@@ -29,7 +29,8 @@ Scores Sequential::evaluate(const Dataset& data, const World& world) {
   evaluator->expect_finite();
   const std::vector<double> results = evaluator->score();
   Scores scores{{{"loss", results[0]}}};
-  for (std::size_t m = 0; m < state_->options->metrics.size(); ++m) scores.values.emplace_back(state_->options->metrics[m].name, results[1 + m]);
+  for (std::size_t m = 0; m < state_->options->metrics.size(); ++m)
+    scores.values.emplace_back(state_->options->metrics[m].name, results[1 + m]);
   return scores;
 }
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "core/layers/regularizers.h"
 #include "core/data/truth_error.h"
+#include "core/layers/regularizers.h"
 
 namespace lockstep {
 namespace {
@@ -28,7 +28,8 @@ Evaluator::Evaluator(ModelState& model, const Dataset& data, const World& world,
       grains_(evaluation_grains(data.rows(), world)),
       pass_(*model.network, {.rows = kGrainRows, .grains = threads, .threads = threads}),
       order_(static_cast<std::size_t>(grains_.own_slots()), -1) {
-  const RowRange own{grains_.first_slot(), std::min(grains_.first_slot() + grains_.own_slots(), std::max(data.rows(), grains_.first_slot()))};
+  const RowRange own{grains_.first_slot(),
+                     std::min(grains_.first_slot() + grains_.own_slots(), std::max(data.rows(), grains_.first_slot()))};
   for (std::int64_t row = own.first; row < own.last; ++row) order_[static_cast<std::size_t>(row - own.first)] = row;
   const auto rows = static_cast<std::size_t>(pass_.grains() * pass_.rows());
   truth_.resize(rows * static_cast<std::size_t>(data.truth_width()));

@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "cluster/world.h"
-#include "core/data/dataset.h"
-#include "core/training/model_state.h"
-#include "core/layers/pass.h"
-#include "core/data/sampler.h"
 #include "core/compile/scorer.h"
+#include "core/data/dataset.h"
+#include "core/data/sampler.h"
+#include "core/layers/pass.h"
+#include "core/training/model_state.h"
 
 namespace lockstep {
 
@@ -17,7 +17,8 @@ namespace lockstep {
 constexpr std::int64_t kEvaluationRows = 64;
 
 /// Forward passes over all rows of a data set, each row once, in order. Rows are cut into grains of a fixed size and every rank takes a
-/// contiguous range of grains, so results have the same bits at every number of ranks. Keeps its reader: a second run() finds rows in memory.
+/// contiguous range of grains, so results have the same bits at every number of ranks. Keeps its reader: a second run() finds rows in
+/// memory.
 class Evaluator {
  public:
   /// Collective (opens this rank's rows; an unreadable file is an AgreedError).

@@ -8,13 +8,13 @@
 #include <optional>
 
 #include "cluster/host/placement.h"
-#include "core/training/evaluator.h"
 #include "core/layers/memory_need.h"
-#include "core/training/model_state.h"
 #include "core/math/onednn.h"
+#include "core/math/subnormals.h"
+#include "core/training/evaluator.h"
+#include "core/training/model_state.h"
 #include "core/training/progress.h"
 #include "core/training/sequential.h"
-#include "core/math/subnormals.h"
 #include "core/training/trainer.h"
 
 namespace lockstep {
@@ -59,13 +59,15 @@ Split split_rows(const Dataset& data, double fraction) {
 
 /// What equal bits on all ranks need: one instruction set and one version of the library that computes. Collective.
 void check_equal_arithmetic(const World& world) {
-  const std::vector<std::string> found = world.all_gather("oneDNN " + std::string(onednn_version()) + " with " + onednn_isa() + " on " + world.hostname());
+  const std::vector<std::string> found =
+      world.all_gather("oneDNN " + std::string(onednn_version()) + " with " + onednn_isa() + " on " + world.hostname());
   const auto arithmetic = [](const std::string& text) { return text.substr(0, text.find(" on ")); };
   world.agree([&] {
     for (std::size_t rank = 1; rank < found.size(); ++rank) {
       if (arithmetic(found[rank]) == arithmetic(found[0])) continue;
-      throw Error("reproducible training needs the same arithmetic on all ranks, but rank 0 computes by " + found[0] + " and rank " + std::to_string(rank) + " by " +
-                      found[rank] + "; choose equal hosts, or set DNNL_MAX_CPU_ISA to what both have (AVX2, AVX512_CORE)",
+      throw Error("reproducible training needs the same arithmetic on all ranks, but rank 0 computes by " + found[0] + " and rank " +
+                      std::to_string(rank) + " by " + found[rank] +
+                      "; choose equal hosts, or set DNNL_MAX_CPU_ISA to what both have (AVX2, AVX512_CORE)",
                   kUsage);
     }
   });
@@ -73,12 +75,17 @@ void check_equal_arithmetic(const World& world) {
 
 void check_exchange(const FitOptions& options) {
   if (options.exchange == ExchangeKind::factors && options.allreduce != AllreduceAlgorithm::automatic) {
-    throw Error("the exchange of factors sums no gradients, so that no allreduce can be chosen for it; leave out the allreduce, or exchange gradients",
-                kUsage);
+    throw Error(
+        "the exchange of factors sums no gradients, so that no allreduce can be chosen for it; leave out the allreduce, or exchange "
+        "gradients",
+        kUsage);
   }
   if (!options.reproducible) return;
   if (options.exchange == ExchangeKind::gradients || options.allreduce != AllreduceAlgorithm::automatic) {
-    throw Error("reproducible training exchanges factors and sums in one fixed order; it cannot be combined with a forced allreduce or the exchange of gradients", kUsage);
+    throw Error(
+        "reproducible training exchanges factors and sums in one fixed order; it cannot be combined with a forced allreduce or the "
+        "exchange of gradients",
+        kUsage);
   }
 }
 
@@ -96,7 +103,8 @@ MemoryNeed checked_need(ModelState& state, const Dataset& data, const FitOptions
 /// One call of fit: the state that its parts share.
 class Fit {
  public:
-  Fit(Sequential& model, ModelState& state, const Dataset& train, const Dataset* validation, const FitOptions& options, const World& world, int threads);
+  Fit(Sequential& model, ModelState& state, const Dataset& train, const Dataset* validation, const FitOptions& options, const World& world,
+      int threads);
   History run();
 
  private:
@@ -130,7 +138,8 @@ class Fit {
   History history_;
 };
 
-Fit::Fit(Sequential& model, ModelState& state, const Dataset& train, const Dataset* validation, const FitOptions& options, const World& world, int threads)
+Fit::Fit(Sequential& model, ModelState& state, const Dataset& train, const Dataset* validation, const FitOptions& options,
+         const World& world, int threads)
     : model_(model),
       state_(state),
       options_(options),
@@ -158,7 +167,9 @@ Fit::Fit(Sequential& model, ModelState& state, const Dataset& train, const Datas
 
 History Fit::run() {
   if (options_.initial_step > now_.steps_per_epoch) {
-    throw Error("initial_step " + std::to_string(options_.initial_step) + " lies beyond the " + std::to_string(now_.steps_per_epoch) + " steps of an epoch", kUsage);
+    throw Error("initial_step " + std::to_string(options_.initial_step) + " lies beyond the " + std::to_string(now_.steps_per_epoch) +
+                    " steps of an epoch",
+                kUsage);
   }
   Logs last;
   now_.epoch = options_.initial_epoch;

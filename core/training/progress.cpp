@@ -89,7 +89,8 @@ std::string progress_bar(std::int64_t done, std::int64_t target, double seconds,
 }
 
 std::string progress_line(std::int64_t target, double seconds, double per_step, const NamedValues& values) {
-  return std::to_string(target) + "/" + std::to_string(target) + format(" - %.0fs - ", seconds) + time_per_step(per_step) + shown(values, false);
+  return std::to_string(target) + "/" + std::to_string(target) + format(" - %.0fs - ", seconds) + time_per_step(per_step) +
+         shown(values, false);
 }
 
 ProgressPrinter::ProgressPrinter(int verbose, bool prints)

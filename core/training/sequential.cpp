@@ -5,11 +5,11 @@
 #include <algorithm>
 
 #include "cluster/error.h"
-#include "core/layers/memory_need.h"
 #include "core/compile/metric_names.h"
+#include "core/layers/memory_need.h"
+#include "core/math/utf8.h"
 #include "core/training/model_state.h"
 #include "core/training/summary.h"
-#include "core/math/utf8.h"
 
 namespace lockstep {
 namespace {
@@ -49,7 +49,8 @@ void make_optimizer(ModelState& state) {
   need.taken = static_cast<double>(state.network->parameters().size() * sizeof(float));
   need.check(1);
   need.allocating([&] {
-    state.optimizer = std::make_unique<Optimizer>(state.options->optimizer, static_cast<std::int64_t>(state.network->parameters().size()), std::move(ranges));
+    state.optimizer = std::make_unique<Optimizer>(state.options->optimizer, static_cast<std::int64_t>(state.network->parameters().size()),
+                                                  std::move(ranges));
   });
 }
 
@@ -93,15 +94,18 @@ Sequential::Sequential(Sequential&&) noexcept = default;
 Sequential& Sequential::operator=(Sequential&&) noexcept = default;
 
 void Sequential::add(LayerSpec layer) {
-  if (state_->network) throw Error("model '" + state_->name + "' is built already; add all layers before build, fit, evaluate or predict", kUsage);
+  if (state_->network)
+    throw Error("model '" + state_->name + "' is built already; add all layers before build, fit, evaluate or predict", kUsage);
   const std::string& name = layer_name(layer);
   if (std::holds_alternative<Input>(layer) && !state_->layers.empty()) {
     throw Error("Input must be the first layer of model '" + state_->name + "', and there can be only one", kUsage);
   }
-  if (!name.empty() && name_taken(state_->layers, name)) throw Error("model '" + state_->name + "' has a layer named '" + name + "' already", kUsage);
+  if (!name.empty() && name_taken(state_->layers, name))
+    throw Error("model '" + state_->name + "' has a layer named '" + name + "' already", kUsage);
   if (name.find('/') != std::string::npos) throw Error("layer name '" + name + "' must not contain '/'", kUsage);
   if (const auto at = not_utf8(name)) throw Error("layer name '" + name + "' is not UTF-8 (" + byte_text(name, *at) + ")", kUsage);
-  if (name.empty()) layer_name(layer) = automatic_name(state_->layers, std::holds_alternative<Input>(layer) ? "InputLayer" : class_name(layer));
+  if (name.empty())
+    layer_name(layer) = automatic_name(state_->layers, std::holds_alternative<Input>(layer) ? "InputLayer" : class_name(layer));
   state_->layers.push_back(std::move(layer));
 }
 
@@ -178,8 +182,9 @@ std::vector<WeightView> Sequential::weights() {
   for (std::size_t i = 0; i < layers.size(); ++i) {
     for (const Variable& variable : network.variables()) {
       if (variable.layer != i) continue;
-      weights.push_back({layer_name(layers[i]), variable.name, variable.shape, true,
-                         network.parameters().subspan(static_cast<std::size_t>(variable.offset), static_cast<std::size_t>(elements(variable.shape)))});
+      weights.push_back(
+          {layer_name(layers[i]), variable.name, variable.shape, true,
+           network.parameters().subspan(static_cast<std::size_t>(variable.offset), static_cast<std::size_t>(elements(variable.shape)))});
     }
     const auto* normalization = std::get_if<Normalization>(&layers[i]);
     if (normalization == nullptr || !normalization->mean.empty()) continue;
@@ -203,7 +208,9 @@ std::vector<std::vector<float>> Sequential::get_weights() {
 void Sequential::set_weights(const std::vector<std::vector<float>>& values) {
   const std::vector<WeightView> views = weights();
   if (views.size() != values.size()) {
-    throw Error("set_weights: model '" + state_->name + "' has " + std::to_string(views.size()) + " weights, found " + std::to_string(values.size()), kUsage);
+    throw Error("set_weights: model '" + state_->name + "' has " + std::to_string(views.size()) + " weights, found " +
+                    std::to_string(values.size()),
+                kUsage);
   }
   for (std::size_t i = 0; i < views.size(); ++i) {
     if (views[i].values.size() == values[i].size()) continue;
@@ -245,7 +252,8 @@ std::string Sequential::summary(int columns) const {
     }
     model.rows.push_back(std::move(row));
   }
-  if (state_->optimizer && state_->optimizer->iterations() > 0) {  // Keras makes the state at the first step: iteration, learning rate, slots
+  if (state_->optimizer &&
+      state_->optimizer->iterations() > 0) {  // Keras makes the state at the first step: iteration, learning rate, slots
     const std::int64_t slots = static_cast<std::int64_t>(state_->optimizer->slots().size()) * model.trainable.params;
     model.optimizer = {slots + 2, slots * 4 + 12};
   }

@@ -12,13 +12,13 @@
 #include "cluster/collectives/exchange.h"
 #include "cluster/trace/trace.h"
 #include "cluster/world.h"
-#include "core/training/callbacks.h"
-#include "core/data/dataset.h"
-#include "core/layers/dtype_policy.h"
-#include "core/layers/layers.h"
 #include "core/compile/losses.h"
 #include "core/compile/metrics.h"
 #include "core/compile/optimizers.h"
+#include "core/data/dataset.h"
+#include "core/layers/dtype_policy.h"
+#include "core/layers/layers.h"
+#include "core/training/callbacks.h"
 
 namespace lockstep {
 
@@ -34,7 +34,8 @@ struct FitOptions {
   std::int64_t epochs = 1;       ///< index of the last epoch + 1, as in Keras; this or an initial_ one below 0: Error (kUsage)
   std::int64_t batch_size = 32;  ///< of all ranks together; below 1: Error (kUsage)
   const Dataset* validation_data = nullptr;
-  double validation_split = 0;  ///< this fraction of the rows, the last ones, validates, ignored with validation_data; leaves no row: Error (kUsage)
+  double validation_split =
+      0;  ///< this fraction of the rows, the last ones, validates, ignored with validation_data; leaves no row: Error (kUsage)
   bool shuffle = true;  ///< anew in every epoch, within logical shards; false: in the order of the file, and `shards` is ignored
   std::int64_t initial_epoch = 0;
   // To go on in the middle of an epoch: the step of the initial epoch that is next, its sums so far and what callbacks remembered, by name.
@@ -43,12 +44,13 @@ struct FitOptions {
   std::map<std::string, std::string> callback_states = {};
   std::map<std::int64_t, float> class_weight = {};  ///< class -> weight of its rows in the training loss; 1 where missing
   std::int64_t shards = 0;                          ///< logical shards V; 0: batch_size, at most 1024 (sampler.h); below 0: Error (kUsage)
-  int threads = 0;                                  ///< OpenMP threads of this rank; 0: OMP_NUM_THREADS, else a fair share of the cores (placement.h)
+  int threads = 0;  ///< OpenMP threads of this rank; 0: OMP_NUM_THREADS, else a fair share of the cores (placement.h)
   AllreduceAlgorithm allreduce = AllreduceAlgorithm::automatic;
   AllreduceTable allreduce_table = {};  ///< for `automatic`, from measure_allreduce(); empty: fit() measures where it needs to
   ExchangeKind exchange = ExchangeKind::automatic;
-  /// The same bits of weights and metrics at every number of ranks on any hosts, by factors and, where those of a batch are larger than a kernel,
-  /// by gradients summed in one tree over grains. With a forced allreduce or exchange of gradients, or CPUs that compute otherwise: Error (kUsage).
+  /// The same bits of weights and metrics at every number of ranks on any hosts, by factors and, where those of a batch are larger than a
+  /// kernel, by gradients summed in one tree over grains. With a forced allreduce or exchange of gradients, or CPUs that compute otherwise:
+  /// Error (kUsage).
   bool reproducible = false;
   ExchangeProgress progress = ExchangeProgress::automatic;  ///< of sums of gradients, beside backward
   /// Features that are not finite, in training or validation, are an Error that names row and column. A loss that is not finite, on any
@@ -56,8 +58,8 @@ struct FitOptions {
   bool stop_on_nan = false;
   std::vector<Callback*> callbacks = {};
   bool rows_checked = false;  ///< check_rows() has passed for training and validation data: fit() does not call it again
-  Trace* trace = nullptr;  ///< where this rank's spans go (cluster/trace/trace.h); null: none are taken
-  int verbose = 1;  ///< 0 silent, 1 progress bar on a terminal and a line an epoch elsewhere, 2 a line an epoch; rank 0 prints
+  Trace* trace = nullptr;     ///< where this rank's spans go (cluster/trace/trace.h); null: none are taken
+  int verbose = 1;            ///< 0 silent, 1 progress bar on a terminal and a line an epoch elsewhere, 2 a line an epoch; rank 0 prints
 };
 
 /// Loss and metrics of evaluate(), in declared order, loss first.
@@ -91,7 +93,8 @@ class Sequential {
   /// Seed of initial weights, dropout and shuffling; before the model is built. Default 0.
   void set_seed(std::uint64_t seed);
   std::uint64_t seed() const;
-  /// What products are computed in, in training as in evaluate and predict; a saved model says it, its weights are float32. Default float32.
+  /// What products are computed in, in training as in evaluate and predict; a saved model says it, its weights are float32. Default
+  /// float32.
   void set_dtype_policy(DtypePolicy policy);
   DtypePolicy dtype_policy() const;
   /// Decides between the types where the policy is automatic, and returns what fit() with these options will compute in; fit() calls it. An
@@ -111,7 +114,8 @@ class Sequential {
   /// may be anything. Each rank reads truth and weight of a part of the rows. Collective.
   void check_rows(const Dataset& data, const World& world = World(), const std::map<std::int64_t, float>& class_weight = {});
 
-  /// Trains; a step's loss and gradient are means over the rows of the global batch. Collective, and so are its Errors: see check() and FitOptions.
+  /// Trains; a step's loss and gradient are means over the rows of the global batch. Collective, and so are its Errors: see check() and
+  /// FitOptions.
   History fit(const Dataset& train, const FitOptions& options, const World& world = World());
   /// What fit() exchanges of a layer with these options and `rows` training rows: "factors", "tree" (sums of gradients over grains) or
   /// "gradients" (summed by an allreduce; then it is so for all layers). Layers with weights, first to last. For a model that is built; not

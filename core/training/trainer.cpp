@@ -4,11 +4,11 @@
 #include <chrono>
 #include <cmath>
 
-#include "cluster/host/core_round_trip.h"
 #include "cluster/fingerprint.h"
+#include "cluster/host/core_round_trip.h"
+#include "core/data/truth_error.h"
 #include "core/layers/regularizers.h"
 #include "core/training/step_flags.h"
-#include "core/data/truth_error.h"
 
 namespace lockstep {
 namespace {
@@ -133,7 +133,8 @@ void Trainer::share_state() {
       add_tree_layer(i);
       continue;
     }
-    exchange_->watch(factor(pass_.visible_values(op), model_.network->ops()[op]->in), factor(pass_.visible_deltas(op + 1), model_.network->ops()[op]->out));
+    exchange_->watch(factor(pass_.visible_values(op), model_.network->ops()[op]->in),
+                     factor(pass_.visible_deltas(op + 1), model_.network->ops()[op]->out));
   }
   exchange_->synchronize();
 }
@@ -191,8 +192,9 @@ Trainer::Request Trainer::step(Request own) {
 std::uint64_t Trainer::fingerprint() const {
   const auto value = [](std::int64_t number) { return static_cast<std::uint64_t>(number); };
   std::uint64_t print = value(model_.optimizer->iterations());
-  for (const std::uint64_t part : {value(step_), value(sampler_.steps()), value(sampler_.rows_in_step(step_)), value(static_cast<std::int64_t>(dense_.size())),
-                                   value(static_cast<std::int64_t>(model_.network->parameters().size()))}) {
+  for (const std::uint64_t part :
+       {value(step_), value(sampler_.steps()), value(sampler_.rows_in_step(step_)), value(static_cast<std::int64_t>(dense_.size())),
+        value(static_cast<std::int64_t>(model_.network->parameters().size()))}) {
     print = print * 0x9e3779b97f4a7c15U + part;
   }
   return print;
@@ -201,9 +203,10 @@ std::uint64_t Trainer::fingerprint() const {
 /// Collective; throws.
 void Trainer::disagree() const {
   agree_on(world_, "the step",
-           "step " + std::to_string(step_) + " of " + std::to_string(sampler_.steps()) + " (" + std::to_string(sampler_.rows_in_step(step_)) + " rows, " +
-               std::to_string(model_.optimizer->iterations()) + " updates, " + std::to_string(dense_.size()) + " layers, " +
-               std::to_string(model_.network->parameters().size() * sizeof(float)) + " bytes of weights)");
+           "step " + std::to_string(step_) + " of " + std::to_string(sampler_.steps()) + " (" +
+               std::to_string(sampler_.rows_in_step(step_)) + " rows, " + std::to_string(model_.optimizer->iterations()) + " updates, " +
+               std::to_string(dense_.size()) + " layers, " + std::to_string(model_.network->parameters().size() * sizeof(float)) +
+               " bytes of weights)");
   throw Error("the sums of a step's fingerprint disagree although all ranks are at the same step: memory or network corrupts data");
 }
 

@@ -8,15 +8,15 @@
 
 #include "cluster/collectives/exchange.h"
 #include "cluster/world.h"
-#include "core/exchange/bfloat16_factors.h"
-#include "core/training/callbacks.h"
-#include "core/data/dataset.h"
-#include "core/exchange/gradient_blocks.h"
-#include "core/training/model_state.h"
-#include "core/layers/pass.h"
-#include "core/data/sampler.h"
 #include "core/compile/scorer.h"
+#include "core/data/dataset.h"
+#include "core/data/sampler.h"
+#include "core/exchange/bfloat16_factors.h"
+#include "core/exchange/gradient_blocks.h"
 #include "core/exchange/tree_gradients.h"
+#include "core/layers/pass.h"
+#include "core/training/callbacks.h"
+#include "core/training/model_state.h"
 
 namespace lockstep {
 
@@ -88,14 +88,14 @@ class Trainer {
   Sampler sampler_;
   Grains grains_;
   std::vector<std::size_t> dense_;  // ops with weights, last first: the order of the exchange
-  bool in_place_ = false;                // the kernel's gradient goes straight into the kernel, but in trees_
+  bool in_place_ = false;           // the kernel's gradient goes straight into the kernel, but in trees_
   TreeGradients trees_;
-  std::vector<GradientBlock> blocks_;    // of all layers
-  std::vector<Pass::Columns> columns_;   // of the first layer's output that this rank computes; empty: all at once
+  std::vector<GradientBlock> blocks_;          // of all layers
+  std::vector<Pass::Columns> columns_;         // of the first layer's output that this rank computes; empty: all at once
   std::vector<Pass::Columns> columns_of_all_;  // those that every rank computes for its own rows, where others stay
   std::unique_ptr<Allreduce> allreduce_;
   std::unique_ptr<Exchange> exchange_;
-  bool at_once_ = false;                 // a block is updated as soon as its gradient is formed
+  bool at_once_ = false;  // a block is updated as soon as its gradient is formed
   Pass pass_;
   std::optional<Bfloat16Factors> bfloat16_;  // where gradients are formed in bfloat16
   Scorer scorer_;

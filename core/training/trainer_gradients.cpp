@@ -1,8 +1,8 @@
 // Trainer's gradients: how blocks are formed, summed in trees, penalized and updated.
 #include <algorithm>
 
-#include "core/math/onednn.h"
 #include "core/layers/regularizers.h"
+#include "core/math/onednn.h"
 #include "core/training/trainer.h"
 
 namespace lockstep {
@@ -14,7 +14,8 @@ bool Trainer::sums_in_tree(std::size_t index) const {
 void Trainer::add_tree_layer(std::size_t index) {
   const DenseWeights& weights = *model_.network->ops()[dense_[index]]->weights();
   std::vector<GradientBlock> blocks;
-  std::copy_if(blocks_.begin(), blocks_.end(), std::back_inserter(blocks), [&](const GradientBlock& block) { return block.layer == index; });
+  std::copy_if(blocks_.begin(), blocks_.end(), std::back_inserter(blocks),
+               [&](const GradientBlock& block) { return block.layer == index; });
   trees_.add(weights, std::move(blocks), exchange_->allocate(trees_.part_count(weights)));
   exchange_->watch({}, trees_.own(index));
 }
@@ -41,7 +42,8 @@ void Trainer::form(const GradientBlock& block) {
     return;
   }
   const float *x = pass_.visible_values(op).data(), *d = pass_.visible_deltas(op + 1).data();
-  const WeightGradient gradient{x, d, rows, weights.in, weights.out, block.first, block.last, block.column, block.columns > 0 ? block.columns : weights.out};
+  const WeightGradient gradient{
+      x, d, rows, weights.in, weights.out, block.first, block.last, block.column, block.columns > 0 ? block.columns : weights.out};
   if (block.first < block.last) {  // else the bias alone
     if (bfloat16_) {
       float* target = in_place(block) ? model_.network->parameters().data() : gradients;
@@ -59,7 +61,8 @@ void Trainer::form_leaf(const GradientBlock& block, std::int64_t grain, float* t
   const std::size_t op = dense_[block.layer];
   const DenseWeights& weights = *model_.network->ops()[op]->weights();
   const std::int64_t rows = grains_.rows * weights.repeat;
-  const float *x = pass_.visible_values(op).data() + grain * rows * weights.in, *d = pass_.visible_deltas(op + 1).data() + grain * rows * weights.out;
+  const float *x = pass_.visible_values(op).data() + grain * rows * weights.in,
+              *d = pass_.visible_deltas(op + 1).data() + grain * rows * weights.out;
   WeightGradient{x, d, rows, weights.in, weights.out, block.first, block.last, 0, weights.out}.write(to);
   const std::int64_t kernel = (block.last - block.first) * weights.out;
   std::fill(to + kernel, to + block.count, 0.F);

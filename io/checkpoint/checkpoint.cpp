@@ -29,7 +29,9 @@ constexpr const char* kRunConfig = "config.yaml";
 constexpr const char* kState = "state.json";
 constexpr const char* kManifest = "manifest.json";
 
-[[noreturn]] void fail(const std::string& path, const char* what, const std::error_code& reason) { throw SystemError(path, what, reason.value()); }
+[[noreturn]] void fail(const std::string& path, const char* what, const std::error_code& reason) {
+  throw SystemError(path, what, reason.value());
+}
 
 void remove_tree(const std::string& path) {
   std::error_code reason;
@@ -73,7 +75,8 @@ void check_room(const std::string& parent, std::uint64_t needed) {
 std::string room(const std::string& parent, std::uint64_t needed) {
   std::error_code reason;
   const std::uint64_t free = fs::space(parent, reason).available;
-  return fmt::format("; a checkpoint needs {} bytes, {} are free (a quota may leave less)", needed, reason ? "unknown" : std::to_string(free));
+  return fmt::format("; a checkpoint needs {} bytes, {} are free (a quota may leave less)", needed,
+                     reason ? "unknown" : std::to_string(free));
 }
 
 /// Checks sizes and checksums of all files against the manifest.
@@ -94,14 +97,18 @@ void check_files(const std::string& path) {
     }
     const std::string file = path + "/" + name;
     const FileDigest found = file_digest(file);
-    if (found.bytes != entry["bytes"]) throw Error(fmt::format("{}: expected {} bytes, found {}; the file was cut short or changed", file, entry["bytes"].dump(), found.bytes));
-    if (found.sha256 != entry["sha256"]) throw Error(fmt::format("{}: damaged: expected SHA-256 {}, found {}", file, entry["sha256"].get<std::string>(), found.sha256));
+    if (found.bytes != entry["bytes"])
+      throw Error(
+          fmt::format("{}: expected {} bytes, found {}; the file was cut short or changed", file, entry["bytes"].dump(), found.bytes));
+    if (found.sha256 != entry["sha256"])
+      throw Error(fmt::format("{}: damaged: expected SHA-256 {}, found {}", file, entry["sha256"].get<std::string>(), found.sha256));
   }
 }
 
 }  // namespace
 
-CheckpointInfo write_checkpoint(const std::string& run_dir, std::string_view weights, const std::string& config, const CheckpointState& given) {
+CheckpointInfo write_checkpoint(const std::string& run_dir, std::string_view weights, const std::string& config,
+                                const CheckpointState& given) {
   CheckpointState state = given;
   state.time = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   const std::string text = checkpoint_state_json(state);

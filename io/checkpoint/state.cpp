@@ -2,8 +2,8 @@
 
 #include <cmath>
 #include <limits>
-#include <optional>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cluster/error.h"
 
@@ -123,7 +123,8 @@ CheckpointState checkpoint_state_from_json(const std::string& name, std::string_
     state.score = number(json.at("score"));
     state.history = read_history(json.at("history"));
     state.sums = read_sums(json.at("sums"));
-    for (const std::int64_t count : {state.epoch, state.step_in_epoch, state.global_step, state.epochs, state.steps_per_epoch, state.batch_size, state.shards, state.rows}) {
+    for (const std::int64_t count : {state.epoch, state.step_in_epoch, state.global_step, state.epochs, state.steps_per_epoch,
+                                     state.batch_size, state.shards, state.rows}) {
       if (count < 0) throw Error(name + ": a count is " + std::to_string(count) + "; expected numbers from 0 on");
     }
     return state;

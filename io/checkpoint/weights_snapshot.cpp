@@ -19,7 +19,8 @@ WeightsSnapshot::WeightsSnapshot(Sequential& model) : file_(Hdf5File::create_ima
 
 WeightsSnapshot::Place WeightsSnapshot::place(const std::string& dataset, std::size_t bytes) const {
   const std::int64_t offset = file_.info(dataset).file_offset;
-  if (offset < 0 || static_cast<std::size_t>(offset) + bytes > memory_.size()) throw Error(file_.path() + ": data set '" + dataset + "' has no place in the file");
+  if (offset < 0 || static_cast<std::size_t>(offset) + bytes > memory_.size())
+    throw Error(file_.path() + ": data set '" + dataset + "' has no place in the file");
   return {static_cast<std::size_t>(offset), bytes};
 }
 

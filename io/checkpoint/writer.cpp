@@ -21,7 +21,11 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }  // namespace
 
 CheckpointWriter::CheckpointWriter(std::string run_dir, Sequential& model, Options options, Events events)
-    : run_dir_(std::move(run_dir)), config_(model_config(model)), options_(std::move(options)), events_(std::move(events)), snapshot_(model) {
+    : run_dir_(std::move(run_dir)),
+      config_(model_config(model)),
+      options_(std::move(options)),
+      events_(std::move(events)),
+      snapshot_(model) {
   thread_ = std::thread([this] { run(); });
 }
 

@@ -18,7 +18,8 @@ namespace lockstep {
 /// weights and optimizer state and no longer, unless a checkpoint is still being written: then it waits for that one; busy() tells before.
 ///
 /// What may be gone at the next try is tried again after each of `retry_after`. A lack of room or of permission is not, and neither ends
-/// anything: failed() is told, older checkpoints stay as they are, and the next save() is a new try. All events come from the writer's thread.
+/// anything: failed() is told, older checkpoints stay as they are, and the next save() is a new try. All events come from the writer's
+/// thread.
 class CheckpointWriter {
  public:
   struct Events {
@@ -31,7 +32,8 @@ class CheckpointWriter {
   struct Options {
     KeepCheckpoints keep;
     std::function<void()> before_write = [] {};  ///< called before each write; an Error other than a SystemError is not tried again
-    std::vector<std::chrono::milliseconds> retry_after = {std::chrono::milliseconds(200), std::chrono::milliseconds(1000), std::chrono::milliseconds(3000)};
+    std::vector<std::chrono::milliseconds> retry_after = {std::chrono::milliseconds(200), std::chrono::milliseconds(1000),
+                                                          std::chrono::milliseconds(3000)};
   };
 
   /// For a built and compiled model.

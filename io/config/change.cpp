@@ -10,8 +10,9 @@
 namespace lockstep {
 namespace {
 
-constexpr std::array<const char*, 9> kFree = {"run_dir_mode", "training.epochs", "cluster",         "coordinator",          "checkpoint",
-                                              "data.memory",     "data.train.file", "data.validation.file", "data.test.file"};
+constexpr std::array<const char*, 9> kFree = {"run_dir_mode",    "training.epochs",      "cluster",
+                                              "coordinator",     "checkpoint",           "data.memory",
+                                              "data.train.file", "data.validation.file", "data.test.file"};
 
 std::string text_of(const YAML::Node& node) {
   if (node.IsNull()) return "nothing";

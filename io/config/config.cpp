@@ -29,20 +29,23 @@ YAML::Node without_line(const YAML::Node& parsed) {
 /// a.b.2.c=value onto the tree; makes the mappings that are missing on the way.
 void apply_override(YAML::Node& root, const std::string& assignment, const std::string& file) {
   const std::size_t equals = assignment.find('=');
-  if (equals == std::string::npos || equals == 0) throw Error("--set " + assignment + ": expected key=value, e.g. --set training.epochs=3", kUsage);
+  if (equals == std::string::npos || equals == 0)
+    throw Error("--set " + assignment + ": expected key=value, e.g. --set training.epochs=3", kUsage);
   YAML::Node node = root;
   std::istringstream path(assignment.substr(0, equals));
   for (std::string key; std::getline(path, key, '.');) {
     if (key.empty()) throw Error("--set " + assignment + ": the key has an empty part", kUsage);
     if (!node.IsSequence()) {
-      if (node.IsDefined() && !node.IsMap() && !node.IsNull()) throw Error("--set " + assignment + ": '" + key + "' lies below a plain value in " + file, kUsage);
+      if (node.IsDefined() && !node.IsMap() && !node.IsNull())
+        throw Error("--set " + assignment + ": '" + key + "' lies below a plain value in " + file, kUsage);
       node.reset(node[key]);
       continue;
     }
     std::size_t index = 0;
     const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), index);
     if (error != std::errc() || end != key.data() + key.size() || index >= node.size()) {
-      throw Error("--set " + assignment + ": '" + key + "' must be the number of an element, 0 to " + std::to_string(node.size() - 1), kUsage);
+      throw Error("--set " + assignment + ": '" + key + "' must be the number of an element, 0 to " + std::to_string(node.size() - 1),
+                  kUsage);
     }
     node.reset(node[index]);
   }
@@ -75,7 +78,8 @@ void check_text(const std::string& text, const std::string& file, const std::vec
     throw Error(file + ":" + std::to_string(line) + ": " + byte_text(text, *at) + " is no UTF-8; save the file in that encoding", kUsage);
   }
   for (const std::string& assignment : overrides) {
-    if (const auto at = not_utf8(assignment)) throw Error("--set " + assignment + ": " + byte_text(assignment, *at) + " is no UTF-8", kUsage);
+    if (const auto at = not_utf8(assignment))
+      throw Error("--set " + assignment + ": " + byte_text(assignment, *at) + " is no UTF-8", kUsage);
   }
 }
 
@@ -121,10 +125,12 @@ void read_training(ConfigSection section, RunConfig& config) {
   config.fit.shuffle = section.flag("shuffle", true);
   const std::string on_nan = section.text("on_nan", "stop");
   config.fit.stop_on_nan = on_nan == "stop";
-  if (const auto node = section.find("on_nan"); node && on_nan != "stop" && on_nan != "continue") section.fail(*node, "on_nan", "must be stop or continue");
+  if (const auto node = section.find("on_nan"); node && on_nan != "stop" && on_nan != "continue")
+    section.fail(*node, "on_nan", "must be stop or continue");
   config.fit.shards = section.integer("shards", 0, 0, kMostShards);
   config.fit.validation_split = section.number("validation_split", 0);
-  if (const auto split = section.find("validation_split"); split && !(config.fit.validation_split >= 0 && config.fit.validation_split < 1)) {
+  if (const auto split = section.find("validation_split");
+      split && !(config.fit.validation_split >= 0 && config.fit.validation_split < 1)) {
     section.fail(*split, "validation_split", "must lie in [0, 1)");
   }
   if (const auto precision = section.find("mixed_precision")) {
@@ -156,17 +162,21 @@ void read_cluster(ConfigSection section, RunConfig& config) {
   named("allreduce", allreduce_from_name, config.fit.allreduce);
   named("exchange", exchange_from_name, config.fit.exchange);
   if (config.fit.exchange == ExchangeKind::factors && config.fit.allreduce != AllreduceAlgorithm::automatic) {
-    section.fail(*section.find("allreduce"), "allreduce", "cannot be chosen with exchange: factors, which sums no gradients; leave it out, or exchange: gradients");
+    section.fail(*section.find("allreduce"), "allreduce",
+                 "cannot be chosen with exchange: factors, which sums no gradients; leave it out, or exchange: gradients");
   }
   named("progress", progress_from_name, config.fit.progress);
   const auto not_reproducible = [&](const char* key) {
-    section.fail(*section.find(key), key, "cannot be forced in a reproducible run ('reproducible: true'), which exchanges factors and sums in one fixed order; leave it out");
+    section.fail(
+        *section.find(key), key,
+        "cannot be forced in a reproducible run ('reproducible: true'), which exchanges factors and sums in one fixed order; leave it out");
   };
   if (config.fit.reproducible && config.fit.allreduce != AllreduceAlgorithm::automatic) not_reproducible("allreduce");
   if (config.fit.reproducible && config.fit.exchange == ExchangeKind::gradients) not_reproducible("exchange");
   config.fit.threads = static_cast<int>(section.integer("threads", 0, 0, 4096));
   config.timeout = section.number("timeout", config.timeout);
-  if (const auto node = section.find("timeout"); node && !(config.timeout > 0)) section.fail(*node, "timeout", "must be a number of seconds above 0");
+  if (const auto node = section.find("timeout"); node && !(config.timeout > 0))
+    section.fail(*node, "timeout", "must be a number of seconds above 0");
   section.finish();
 }
 
@@ -202,7 +212,8 @@ void read_checkpoint(ConfigSection section, RunConfig& config) {
     section.fail(*monitor, "monitor", "names no value of this run's epochs; there are: " + names);
   }
   const std::string mode = section.text("mode", "auto");
-  if (mode != "auto" && mode != "min" && mode != "max") section.fail(*section.find("mode"), "mode", "must be auto, min or max, found '" + mode + "'");
+  if (mode != "auto" && mode != "min" && mode != "max")
+    section.fail(*section.find("mode"), "mode", "must be auto, min or max, found '" + mode + "'");
   if (mode != "auto") checkpoint.larger_is_better = mode == "max";
   section.finish();
 }

@@ -30,7 +30,7 @@ struct CheckpointConfig {
   std::int64_t every_steps = 0;   ///< 0: not by steps
   double every_seconds = 0;       ///< 0: not by time
   std::int64_t keep = 3;          ///< newest ones that stay, besides the best and the last healthy one
-  std::string monitor;            ///< value that tells the best: "val_loss", "accuracy"; empty: val_loss where there is validation, else loss
+  std::string monitor;  ///< value that tells the best: "val_loss", "accuracy"; empty: val_loss where there is validation, else loss
   std::optional<bool> larger_is_better;  ///< of `monitor`; unset: as its name says
 };
 
@@ -43,20 +43,21 @@ struct RunConfig {
   ModelConfig model;
   CompileOptions compile;
   DtypePolicy mixed_precision = DtypePolicy::float32;
-  FitOptions fit;  ///< epochs, batch_size, shuffle, validation_split, class_weight, shards, threads, allreduce, exchange, progress, reproducible
+  FitOptions
+      fit;  ///< epochs, batch_size, shuffle, validation_split, class_weight, shards, threads, allreduce, exchange, progress, reproducible
   double timeout = 60;  ///< seconds without any progress, beyond the slowest recent step, after which the job is ended
   bool coordinator = true;
   CoordinatorOptions coordinator_options;
   CheckpointConfig checkpoint;
   std::optional<std::filesystem::perms> run_dir_mode;  ///< unset: 0700 when it is made
-  std::string yaml;  ///< the whole configuration with overrides applied, for the run directory
+  std::string yaml;                                    ///< the whole configuration with overrides applied, for the run directory
 
   /// An uncompiled model with seed and dtype policy set.
   Sequential make_model() const;
 };
 
-/// Reads a configuration text. `overrides`: "training.epochs=3", "model.3.Dense.units=64", applied before reading. Unknown keys, wrong types
-/// and values are Errors (kUsage) that name `file`, line and key.
+/// Reads a configuration text. `overrides`: "training.epochs=3", "model.3.Dense.units=64", applied before reading. Unknown keys, wrong
+/// types and values are Errors (kUsage) that name `file`, line and key.
 RunConfig parse_config(const std::string& text, const std::string& file, const std::vector<std::string>& overrides = {});
 
 /// The text of a configuration file, or an Error that says what is there instead.

@@ -1,5 +1,5 @@
-#include "core/data/limits.h"
 #include "core/compile/metric_names.h"
+#include "core/data/limits.h"
 #include "io/config/parts.h"
 
 namespace lockstep {
@@ -60,7 +60,8 @@ Regularizer regularizer(ConfigSection& section, const std::string& key) {
   if (!node) return {};
   if (node->IsScalar()) {  // Keras' strings, factor 0.01
     const std::string name = node->Scalar();
-    if (name != "l1" && name != "l2" && name != "l1l2") section.fail(*node, key, "must be l1, l2, l1l2 or {l1: 0.01, l2: 0.01}, found '" + name + "'");
+    if (name != "l1" && name != "l2" && name != "l1l2")
+      section.fail(*node, key, "must be l1, l2, l1l2 or {l1: 0.01, l2: 0.01}, found '" + name + "'");
     return {name == "l2" ? 0.F : 0.01F, name == "l1" ? 0.F : 0.01F};
   }
   ConfigSection factors(*node, section.file(), section.path_of(key));
@@ -78,7 +79,8 @@ Shape shape(ConfigSection& section) {
     axes.push_back(section.as_integer(axis, "shape"));
     if (axes.back() < 1) section.fail(axis, "shape", "must have axes of at least 1");
   }
-  if (!row_fits(axes)) section.fail(node, "shape", "must have at most " + std::to_string(kMostElements) + " numbers in all, found " + to_string(axes));
+  if (!row_fits(axes))
+    section.fail(node, "shape", "must have at most " + std::to_string(kMostElements) + " numbers in all, found " + to_string(axes));
   return axes;
 }
 
@@ -151,7 +153,8 @@ LayerSpec read_layer(Named& named, const YAML::Node& node, bool& adapt) {
     const std::vector<std::string> known{"Input", "Rescaling", "Flatten", "Dense", "Activation", "Dropout", "Normalization"};
     const std::string near = nearest(named.name, known);
     throw Error(config_place(s.file(), node) + "unknown layer '" + named.name + "'" +
-                    (near.empty() ? "; there are: Input, Rescaling, Flatten, Dense, Activation, Dropout, Normalization" : "; did you mean '" + near + "'?"),
+                    (near.empty() ? "; there are: Input, Rescaling, Flatten, Dense, Activation, Dropout, Normalization"
+                                  : "; did you mean '" + near + "'?"),
                 kUsage);
   }
   layer_name(layer) = s.text("name", "");
@@ -254,7 +257,9 @@ ModelConfig read_model(const YAML::Node& node, const std::string& file) {
 
 CompileOptions read_compile(ConfigSection& training) {
   CompileOptions options;
-  const auto named = [&](const YAML::Node& node, const std::string& key) { return read_named(node, training.file(), training.path_of(key)); };
+  const auto named = [&](const YAML::Node& node, const std::string& key) {
+    return read_named(node, training.file(), training.path_of(key));
+  };
   const YAML::Node loss = training.need("loss");
   Named named_loss = named(loss, "loss");
   options.loss = read_loss(named_loss, loss);

@@ -56,7 +56,8 @@ std::string nearest(const std::string& word, const std::vector<std::string>& can
   return best;
 }
 
-ConfigSection::ConfigSection(YAML::Node node, std::string file, std::string path) : node_(std::move(node)), file_(std::move(file)), path_(std::move(path)) {
+ConfigSection::ConfigSection(YAML::Node node, std::string file, std::string path)
+    : node_(std::move(node)), file_(std::move(file)), path_(std::move(path)) {
   if (node_.IsMap()) return;
   const std::string what = path_.empty() ? "the configuration" : "'" + path_ + "'";
   throw Error(config_place(file_, node_) + what + " must be a mapping (key: value), found " + kind_of(node_), kUsage);
@@ -96,7 +97,8 @@ std::int64_t ConfigSection::as_integer(const YAML::Node& node, const std::string
   std::int64_t value = 0;
   const std::string text = node.IsScalar() ? node.Scalar() : "";
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) fail(node, key, "must be a whole number, found " + kind_of(node));
+  if (text.empty() || error != std::errc() || end != text.data() + text.size())
+    fail(node, key, "must be a whole number, found " + kind_of(node));
   return value;
 }
 
@@ -104,7 +106,8 @@ double ConfigSection::as_number(const YAML::Node& node, const std::string& key) 
   const std::string text = node.IsScalar() ? node.Scalar() : "";
   const std::size_t slash = text.find('/');
   if (const auto value = parse_number(text)) return *value;
-  const auto above = parse_number(text.substr(0, slash)), below = slash == std::string::npos ? std::nullopt : parse_number(text.substr(slash + 1));
+  const auto above = parse_number(text.substr(0, slash)),
+             below = slash == std::string::npos ? std::nullopt : parse_number(text.substr(slash + 1));
   if (!above || !below || *below == 0) fail(node, key, "must be a number (0.5, 1e-3, 1/255), found " + kind_of(node));
   return *above / *below;
 }
@@ -142,7 +145,8 @@ bool ConfigSection::flag(const std::string& key, bool otherwise) {
   const auto value = find(key);
   if (!value) return otherwise;
   bool result = false;
-  if (!value->IsScalar() || !YAML::convert<bool>::decode(*value, result)) fail(*value, key, "must be true or false, found " + kind_of(*value));
+  if (!value->IsScalar() || !YAML::convert<bool>::decode(*value, result))
+    fail(*value, key, "must be true or false, found " + kind_of(*value));
   return result;
 }
 
@@ -168,7 +172,8 @@ float ConfigSection::single(const std::string& key, float otherwise) {
 void ConfigSection::finish() const {
   std::vector<std::string> seen;
   for (const auto& entry : node_) {
-    if (!entry.first.IsScalar()) throw Error(config_place(file_, entry.first) + "a key must be a text, found " + kind_of(entry.first), kUsage);
+    if (!entry.first.IsScalar())
+      throw Error(config_place(file_, entry.first) + "a key must be a text, found " + kind_of(entry.first), kUsage);
     const std::string key = entry.first.Scalar();
     if (std::find(seen.begin(), seen.end(), key) != seen.end()) fail(entry.first, key, "stands there twice");
     seen.push_back(key);

@@ -35,7 +35,8 @@ DataFileWriter::DataFileWriter(std::string path, bool force)
     : path_(std::move(path)), partial_(path_ + ".partial-" + std::to_string(getpid())), force_(force) {
   refuse_existing();
   const std::filesystem::path parent = std::filesystem::path(path_).parent_path();
-  if (std::error_code error; !parent.empty() && !std::filesystem::is_directory(parent) && !std::filesystem::create_directories(parent, error)) {
+  if (std::error_code error;
+      !parent.empty() && !std::filesystem::is_directory(parent) && !std::filesystem::create_directories(parent, error)) {
     throw Error(path_ + ": cannot make the directory '" + parent.string() + "': " + error.message());
   }
   file_ = Hdf5File::create(partial_);

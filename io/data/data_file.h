@@ -28,8 +28,8 @@ struct DataNames {
 DataNames read_names(const Hdf5File& file);
 void write_names(Hdf5File& file, const DataNames& names);
 
-/// For the start of a program, before its first HDF5 file: at the program's end HDF5 leaves files alone. It would try once more there to write
-/// those whose close has failed, which on a full disk it gives up only after "infinite loop closing library".
+/// For the start of a program, before its first HDF5 file: at the program's end HDF5 leaves files alone. It would try once more there to
+/// write those whose close has failed, which on a full disk it gives up only after "infinite loop closing library".
 void leave_files_at_exit();
 
 /// A data file in the making: written beside its final name (PATH.partial-PID) and renamed by commit(), so that a half-written file never

@@ -27,7 +27,7 @@
 namespace lockstep {
 namespace {
 
-constexpr int kNice = 10;  // a step comes first where cores are taken
+constexpr int kNice = 10;                                    // a step comes first where cores are taken
 constexpr std::int64_t kBlockBytes = std::int64_t{1} << 20;  // of rows read at a time: still in the cache when they are hashed
 constexpr std::int64_t kSlice = 4096;                        // rows hashed at a time
 
@@ -50,8 +50,8 @@ std::int64_t chunk_rows(const RowArray::Part& part) {
   return part.info.chunk.empty() ? 1 : std::clamp<std::int64_t>(part.info.chunk.front(), 1, part.info.rows());
 }
 
-/// Rows of a part that are read at a time: of whole chunks, so that each is decoded once, unless there is no memory for a chunk and for what HDF5
-/// decodes it into.
+/// Rows of a part that are read at a time: of whole chunks, so that each is decoded once, unless there is no memory for a chunk and for
+/// what HDF5 decodes it into.
 std::int64_t block_rows(const RowArray& array, const RowArray::Part& part) {
   const std::int64_t chunk = chunk_rows(part), fitting = std::max<std::int64_t>(1, kBlockBytes / array.row_bytes());
   if (chunk <= fitting) return fitting / chunk * chunk;
@@ -120,8 +120,8 @@ struct DataDigest::Reading {
     const RowArrays& arrays = data.arrays().arrays;
     const auto direct = [](const std::optional<RowArray>& array) { return !array || array->direct(); };
     pauses = aside && !(arrays.features.direct() && direct(arrays.truth) && direct(arrays.weight));
-    // Of this thread alone; where it is not allowed nothing is lost. Not where it takes HDF5's lock: the reader of the batches would wait for it
-    // while it waits for a core.
+    // Of this thread alone; where it is not allowed nothing is lost. Not where it takes HDF5's lock: the reader of the batches would wait
+    // for it while it waits for a core.
     if (aside && !pauses) setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
     digest.features = hash(arrays.features);
     if (arrays.truth) digest.truth = hash(*arrays.truth);
@@ -191,7 +191,7 @@ struct DataDigest::Reading {
   std::atomic<bool> stop{false};
   std::mutex mutex;
   std::condition_variable changed;
-  bool awaited = false;  // under the mutex
+  bool awaited = false;           // under the mutex
   std::atomic<bool> done{false};  // set under the mutex, for who waits
   std::exception_ptr error;
   std::thread thread;  // last: it uses the others

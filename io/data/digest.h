@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "io/hdf5/dataset.h"
 #include "io/data/row_digest.h"
+#include "io/hdf5/dataset.h"
 
 namespace lockstep {
 
@@ -27,8 +27,8 @@ class DataDigest {
 
   /// Number of different copies that ranks see. With one, ranks cannot differ.
   int copies() const { return copies_; }
-  /// Starts the thread that reads this rank's part; `aside`: at low priority, or, where it takes HDF5's lock, at most half of the time until
-  /// compare().
+  /// Starts the thread that reads this rank's part; `aside`: at low priority, or, where it takes HDF5's lock, at most half of the time
+  /// until compare().
   void start(bool aside);
   /// Whether all ranks have read their part. Collective.
   bool read_by_all() const;
@@ -43,7 +43,7 @@ class DataDigest {
 
   const World& world_;
   const std::string what_;
-  const Hdf5Dataset data_;  // a description
+  const Hdf5Dataset data_;                 // a description
   std::vector<std::string> keys_, hosts_;  // of all ranks: which copy they see
   int copies_ = 1;
   std::unique_ptr<Reading> reading_;

@@ -112,9 +112,10 @@ void RowFile::try_to_read(std::size_t part, std::int64_t first, std::int64_t las
     const ssize_t count = ::pread(opened.descriptor.get(), out, static_cast<std::size_t>(std::min(end - offset, kPieceBytes)), offset);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) {
-      throw Error(where.path + ": data set '" + where.info.name + "': cannot read rows " + std::to_string(first) + " to " + std::to_string(last) +
-                  ": expected bytes up to " + std::to_string(end) + ", " +
-                  (count == 0 ? "the file ends at " + std::to_string(offset) + " (cut short? copy it again)" : std::string(std::strerror(errno))));
+      throw Error(
+          where.path + ": data set '" + where.info.name + "': cannot read rows " + std::to_string(first) + " to " + std::to_string(last) +
+          ": expected bytes up to " + std::to_string(end) + ", " +
+          (count == 0 ? "the file ends at " + std::to_string(offset) + " (cut short? copy it again)" : std::string(std::strerror(errno))));
     }
     out += count;
     offset += count;
@@ -147,7 +148,8 @@ void RowFile::gather_blocks(std::size_t part, std::span<const std::int64_t> rows
     const std::int64_t hi = rows[end - 1] - where.first + 1;
     scratch_.resize(static_cast<std::size_t>((hi - lo) * bytes));
     read_part(part, lo, hi, scratch_.data());
-    for (; i < end; ++i, out += bytes) std::memcpy(out, scratch_.data() + (rows[i] - where.first - lo) * bytes, static_cast<std::size_t>(bytes));
+    for (; i < end; ++i, out += bytes)
+      std::memcpy(out, scratch_.data() + (rows[i] - where.first - lo) * bytes, static_cast<std::size_t>(bytes));
   }
 }
 
@@ -155,7 +157,8 @@ void RowFile::gather(std::span<const std::int64_t> rows, std::byte* out) {
   std::size_t i = 0;
   for (std::size_t p = 0; p < array_.parts.size() && i < rows.size(); ++p) {
     const RowArray::Part& part = array_.parts[p];
-    const std::size_t end = static_cast<std::size_t>(std::lower_bound(rows.begin(), rows.end(), part.first + part.info.rows()) - rows.begin());
+    const std::size_t end =
+        static_cast<std::size_t>(std::lower_bound(rows.begin(), rows.end(), part.first + part.info.rows()) - rows.begin());
     if (!plain(part.info)) {
       gather_blocks(p, rows.subspan(i, end - i), out);
       out += static_cast<std::int64_t>(end - i) * array_.row_bytes();

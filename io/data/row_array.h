@@ -57,8 +57,8 @@ class RowFile {
   void gather_blocks(std::size_t part, std::span<const std::int64_t> rows, std::byte* out);
 
   const RowArray& array_;
-  std::vector<Open> open_;            // per part; opened when first needed
-  std::vector<std::byte> scratch_;    // a block of rows through HDF5
+  std::vector<Open> open_;          // per part; opened when first needed
+  std::vector<std::byte> scratch_;  // a block of rows through HDF5
 };
 
 }  // namespace lockstep

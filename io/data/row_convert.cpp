@@ -26,7 +26,9 @@ LOCKSTEP_CLONES void from_i32(const std::byte* in, float* out, std::int64_t coun
 LOCKSTEP_CLONES void from_u64(const std::byte* in, float* out, std::int64_t count) { convert<std::uint64_t>(in, out, count); }
 LOCKSTEP_CLONES void from_i64(const std::byte* in, float* out, std::int64_t count) { convert<std::int64_t>(in, out, count); }
 LOCKSTEP_CLONES void from_f64(const std::byte* in, float* out, std::int64_t count) { convert<double>(in, out, count); }
-void from_f32(const std::byte* in, float* out, std::int64_t count) { std::memcpy(out, in, static_cast<std::size_t>(count) * sizeof(float)); }
+void from_f32(const std::byte* in, float* out, std::int64_t count) {
+  std::memcpy(out, in, static_cast<std::size_t>(count) * sizeof(float));
+}
 
 /// IEEE half: a shift puts exponent and fraction into a float whose exponent is 112 too small; a product corrects it, also for subnormals.
 LOCKSTEP_CLONES void from_f16(const std::byte* in, float* out, std::int64_t count) {

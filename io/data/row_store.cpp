@@ -5,8 +5,8 @@
 namespace lockstep {
 namespace {
 
-constexpr std::size_t kAhead = 2;             // rows; a row of pictures takes longer to come than to convert
-constexpr std::int64_t kAheadBytes = 1024;    // of each such row; beyond, the processor's own prefetcher has caught on
+constexpr std::size_t kAhead = 2;           // rows; a row of pictures takes longer to come than to convert
+constexpr std::int64_t kAheadBytes = 1024;  // of each such row; beyond, the processor's own prefetcher has caught on
 constexpr std::int64_t kLine = 64;
 
 void prefetch(const RowStore::Column& column, std::int64_t slot) {

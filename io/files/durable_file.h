@@ -13,7 +13,7 @@ class SystemError : public Error {
  public:
   SystemError(const std::string& path, const std::string& what, int reason);
   SystemError(const SystemError& error, const std::string& more);  ///< the same, and what is to be added
-  int reason() const { return reason_; }  ///< errno
+  int reason() const { return reason_; }                           ///< errno
   /// No room: a full disk, a quota, a file that may not grow.
   bool full() const;
   /// May be gone at the next try: not a lack of room or of permission, nor a path that cannot be.

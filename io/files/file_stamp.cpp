@@ -29,21 +29,22 @@ std::string text_of(const FileStamp& stamp) {
 }  // namespace
 
 FileStamp FileStamp::of(const std::string& path) {
-  struct stat found{};
+  struct stat found {};
   return stamp_of(::stat(path.c_str(), &found), found, path);
 }
 
 FileStamp FileStamp::of(int descriptor, const std::string& path) {
-  struct stat found{};
+  struct stat found {};
   return stamp_of(::fstat(descriptor, &found), found, path);
 }
 
 void FileStamp::expect_same(const FileStamp& now, const std::string& path) const {
   if (bytes == now.bytes && written == now.written) return;
-  throw Error(fmt::format(
-      "{}: the file has changed since it was opened: it had {}, and now has {}. Rows from before and after the change do not belong together; "
-      "start again once nothing writes to the file",
-      path, text_of(*this), text_of(now)));
+  throw Error(
+      fmt::format("{}: the file has changed since it was opened: it had {}, and now has {}. Rows from before and after the change do not "
+                  "belong together; "
+                  "start again once nothing writes to the file",
+                  path, text_of(*this), text_of(now)));
 }
 
 }  // namespace lockstep

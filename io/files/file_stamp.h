@@ -13,8 +13,8 @@ struct FileStamp {
   static FileStamp of(const std::string& path);
   static FileStamp of(int descriptor, const std::string& path);
 
-  /// An Error that names `path` unless `now` has the same size and time of writing. A rename or another owner, which show in `changed`, are no
-  /// difference; nor is another inode: some file systems (FUSE, sshfs) number a file anew each time that it is opened.
+  /// An Error that names `path` unless `now` has the same size and time of writing. A rename or another owner, which show in `changed`, are
+  /// no difference; nor is another inode: some file systems (FUSE, sshfs) number a file anew each time that it is opened.
   void expect_same(const FileStamp& now, const std::string& path) const;
 };
 

@@ -44,10 +44,13 @@ RowArray::Part find_part(const Hdf5File& file, const std::string& group, const s
 void check_part(const RowArray::Part& part, bool features) {
   const ArrayInfo& info = part.info;
   if (info.type == ElementType::other) {
-    throw Error(place(part) + ": expected integers or floats (float16, float32, float64), found another type; convert it to one of these", kUsage);
+    throw Error(place(part) + ": expected integers or floats (float16, float32, float64), found another type; convert it to one of these",
+                kUsage);
   }
   if (features && info.shape.size() < 2) {
-    throw Error(place(part) + ": expected features of shape (rows, ...), found " + shape_text(info.shape) + "; store single numbers as (rows, 1)", kUsage);
+    throw Error(
+        place(part) + ": expected features of shape (rows, ...), found " + shape_text(info.shape) + "; store single numbers as (rows, 1)",
+        kUsage);
   }
   if (!features && (info.shape.empty() || info.shape.size() > 2)) {
     throw Error(place(part) + ": expected shape (rows) or (rows, k), found " + shape_text(info.shape), kUsage);
@@ -63,8 +66,9 @@ void append(RowArray& array, RowArray::Part part, bool features) {
     array.width = part.info.row_elements();
   } else {
     const RowArray::Part& first = array.parts.front();
-    const bool same_shape = features ? std::equal(first.info.shape.begin() + 1, first.info.shape.end(), part.info.shape.begin() + 1, part.info.shape.end())
-                                     : part.info.row_elements() == array.width;
+    const bool same_shape =
+        features ? std::equal(first.info.shape.begin() + 1, first.info.shape.end(), part.info.shape.begin() + 1, part.info.shape.end())
+                 : part.info.row_elements() == array.width;
     if (!same_shape || part.info.type != array.type) {
       throw Error(fmt::format("{}: expected rows like those of {}, which are {} of shape {}; found {} of shape {}", place(part), first.path,
                               type_name(array.type), shape_text(first.info.shape), type_name(part.info.type), shape_text(part.info.shape)),
@@ -81,14 +85,16 @@ void append_beside(std::optional<RowArray>& array, const RowArray& features, Row
   if (!array) array.emplace();
   const RowArray::Part& rows = features.parts.back();
   if (part.info.rows() != rows.info.rows()) {
-    throw Error(fmt::format("{}: expected {} rows as in '{}', found {}", place(part), rows.info.rows(), rows.info.name, part.info.rows()), kUsage);
+    throw Error(fmt::format("{}: expected {} rows as in '{}', found {}", place(part), rows.info.rows(), rows.info.name, part.info.rows()),
+                kUsage);
   }
   append(*array, std::move(part), false);
 }
 
 }  // namespace
 
-std::shared_ptr<const Hdf5Dataset::Arrays> describe_arrays(const std::string& pattern, const std::string& group, const Hdf5Options& options) {
+std::shared_ptr<const Hdf5Dataset::Arrays> describe_arrays(const std::string& pattern, const std::string& group,
+                                                           const Hdf5Options& options) {
   auto found = std::make_shared<Hdf5Dataset::Arrays>();
   found->pattern = pattern;
   const std::size_t start = group.find_first_not_of('/'), end = group.find_last_not_of('/');
@@ -103,7 +109,9 @@ std::shared_ptr<const Hdf5Dataset::Arrays> describe_arrays(const std::string& pa
     const bool weighted = !options.weight.empty() && (options.weight != Hdf5Options{}.weight || (!first && arrays.weight) ||
                                                       file.exists(found->group + "/" + options.weight));
     if (weighted && !first && !arrays.weight) {
-      throw Error(path + ": has sample weights ('" + options.weight + "'), but " + found->files.front() + " has none; give all files weights or none", kUsage);
+      throw Error(path + ": has sample weights ('" + options.weight + "'), but " + found->files.front() +
+                      " has none; give all files weights or none",
+                  kUsage);
     }
     if (weighted) append_beside(arrays.weight, arrays.features, find_part(file, found->group, options.weight));
     if (first) found->names = read_names(file);

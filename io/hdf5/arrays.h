@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "io/data/data_file.h"
-#include "io/hdf5/dataset.h"
 #include "io/data/row_store.h"
+#include "io/hdf5/dataset.h"
 
 namespace lockstep {
 
@@ -19,13 +19,15 @@ struct Hdf5Dataset::Arrays {
 };
 
 /// Looks into every file that the pattern matches and checks that the arrays fit together.
-std::shared_ptr<const Hdf5Dataset::Arrays> describe_arrays(const std::string& pattern, const std::string& group, const Hdf5Options& options);
+std::shared_ptr<const Hdf5Dataset::Arrays> describe_arrays(const std::string& pattern, const std::string& group,
+                                                           const Hdf5Options& options);
 
 /// An Error if some of these rows were never written in one of the three arrays (Hdf5File::expect_written).
 void expect_written(const RowArrays& arrays, RowRange rows);
 
-/// A reader of `ranges` of the rows from `shift` on: in memory if they fit the budget, else streaming. Order entries are rows without the shift.
-std::unique_ptr<RowReader> make_hdf5_reader(std::shared_ptr<const Hdf5Dataset::Arrays> arrays, std::vector<RowRange> ranges, std::int64_t shift,
-                                            std::int64_t memory_budget);
+/// A reader of `ranges` of the rows from `shift` on: in memory if they fit the budget, else streaming. Order entries are rows without the
+/// shift.
+std::unique_ptr<RowReader> make_hdf5_reader(std::shared_ptr<const Hdf5Dataset::Arrays> arrays, std::vector<RowRange> ranges,
+                                            std::int64_t shift, std::int64_t memory_budget);
 
 }  // namespace lockstep

@@ -10,10 +10,10 @@
 namespace lockstep {
 
 struct Hdf5Options {
-  RowRange rows = {};               ///< of all files together; {}: all; last = -1: to the end
-  std::string features = "x";       ///< data set (rows, ...) inside the group
-  std::string truth = "y";          ///< (rows) or (rows, k); empty: the rows have no truth
-  std::string weight = "weight";    ///< (rows); the default name is used where the group has it, any other name must exist; empty: none
+  RowRange rows = {};             ///< of all files together; {}: all; last = -1: to the end
+  std::string features = "x";     ///< data set (rows, ...) inside the group
+  std::string truth = "y";        ///< (rows) or (rows, k); empty: the rows have no truth
+  std::string weight = "weight";  ///< (rows); the default name is used where the group has it, any other name must exist; empty: none
   /// Bytes of rows that a reader may hold. Rows that fit are read once and kept in their own type; else they stream through two windows of
   /// at most half of it each, read ahead by a thread in the order of the file. Compressed data are decoded once per window: give them room.
   std::int64_t memory_budget = std::int64_t{2} << 30;

@@ -40,13 +40,13 @@ struct ArrayInfo {
 /// An object name is absolute: "/" is the root group, "/train/x" a data set.
 class Hdf5File {
  public:
-  static Hdf5File open(const std::string& path);    ///< read-only
-  static Hdf5File create(const std::string& path);  ///< an existing file is emptied
-  static Hdf5File create_image(const std::string& name);  ///< in memory only; `name` is for messages
+  static Hdf5File open(const std::string& path);                                ///< read-only
+  static Hdf5File create(const std::string& path);                              ///< an existing file is emptied
+  static Hdf5File create_image(const std::string& name);                        ///< in memory only; `name` is for messages
   static Hdf5File open_image(const std::string& name, std::string_view bytes);  ///< a copy of a whole file's bytes, read-only
-  std::string image() const;                        ///< the bytes that the file has, or would have on disk
-  /// The memory of a file in memory itself, complete now: may be changed where data sets lie (ArrayInfo::file_offset), valid until the file is
-  /// written to by other functions or goes.
+  std::string image() const;                                                    ///< the bytes that the file has, or would have on disk
+  /// The memory of a file in memory itself, complete now: may be changed where data sets lie (ArrayInfo::file_offset), valid until the file
+  /// is written to by other functions or goes.
   std::span<std::byte> image_memory() const;
   Hdf5File(Hdf5File&& other) noexcept;
   Hdf5File& operator=(Hdf5File&& other) noexcept;
@@ -54,7 +54,7 @@ class Hdf5File {
 
   const std::string& path() const { return path_; }
   int descriptor() const;  ///< HDF5's own, of a file on disk: to look at it (fstat), not to read or close
-  void close();  ///< reports what the destructor would have to swallow (a full disk); the object is empty afterwards
+  void close();            ///< reports what the destructor would have to swallow (a full disk); the object is empty afterwards
 
   std::vector<std::string> groups() const;    ///< without "/", sorted by name; only what hard links reach
   std::vector<std::string> datasets() const;  ///< sorted by name

@@ -17,7 +17,8 @@ Hdf5Handle in_memory() {
   return access;
 }
 
-/// HDF5 takes two files in memory of one name for the same file, and refuses a name that is on disk: this one is new and can never be there.
+/// HDF5 takes two files in memory of one name for the same file, and refuses a name that is on disk: this one is new and can never be
+/// there.
 std::string image_name() {
   static std::atomic<std::int64_t> count = 0;
   return "/dev/null/image-" + std::to_string(count++);
@@ -28,7 +29,8 @@ std::string image_name() {
 Hdf5File Hdf5File::create_image(const std::string& name) {
   Hdf5Silence silence(name);
   const Hdf5Handle access = in_memory();
-  return Hdf5File(name, hdf5_check(H5Fcreate(image_name().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), name, "cannot create it in memory"));
+  return Hdf5File(
+      name, hdf5_check(H5Fcreate(image_name().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), name, "cannot create it in memory"));
 }
 
 Hdf5File Hdf5File::open_image(const std::string& name, std::string_view bytes) {

@@ -13,8 +13,8 @@
 
 #include "cluster/error.h"
 #include "core/layers/memory_need.h"
-#include "io/hdf5/arrays.h"
 #include "io/data/reread_check.h"
+#include "io/hdf5/arrays.h"
 
 namespace lockstep {
 namespace {
@@ -37,7 +37,8 @@ class Ranges {
 
   std::int64_t slot(std::int64_t row) const {
     if (row == -1) return -1;
-    const auto after = std::upper_bound(ranges_.begin(), ranges_.end(), row, [](std::int64_t r, const RowRange& range) { return r < range.first; });
+    const auto after =
+        std::upper_bound(ranges_.begin(), ranges_.end(), row, [](std::int64_t r, const RowRange& range) { return r < range.first; });
     const auto i = static_cast<std::size_t>(after - ranges_.begin());
     if (i == 0 || row >= ranges_[i - 1].last) throw Error("row " + std::to_string(row) + " was not opened by this reader");
     return first_slot_[i - 1] + row - ranges_[i - 1].first;
@@ -146,7 +147,8 @@ class StreamingReader final : public RowReader {
       const std::size_t at = next_ % window_rows_;
       const std::size_t some = std::min(window.slots.size() - at, static_cast<std::size_t>(count - done));
       window.store.copy(std::span(window.slots).subspan(at, some),
-                        {target.features == nullptr ? nullptr : target.features + done * width, target.truth == nullptr ? nullptr : target.truth + done * truth,
+                        {target.features == nullptr ? nullptr : target.features + done * width,
+                         target.truth == nullptr ? nullptr : target.truth + done * truth,
                          target.weight == nullptr ? nullptr : target.weight + done, target.scale, target.offset});
       next_ += some;
       done += static_cast<std::int64_t>(some);
@@ -224,7 +226,7 @@ class StreamingReader final : public RowReader {
 
   const Arrays arrays_;
   const Ranges ranges_;
-  RowFiles files_;  // the thread's while it runs
+  RowFiles files_;       // the thread's while it runs
   RereadCheck rereads_;  // the thread's
   const std::int64_t shift_;
   const std::size_t window_rows_;
@@ -247,9 +249,11 @@ std::unique_ptr<RowReader> make_hdf5_reader(Arrays arrays, std::vector<RowRange>
   const std::int64_t row_bytes = arrays->arrays.row_bytes();
   const std::int64_t fitting = memory_budget / row_bytes;
   const bool fits = mine.slots() <= fitting;
-  const std::int64_t window = std::max<std::int64_t>(1, arrays->arrays.features.direct() ? std::min(fitting / 2, kDirectWindow / row_bytes) : fitting / 2);
+  const std::int64_t window =
+      std::max<std::int64_t>(1, arrays->arrays.features.direct() ? std::min(fitting / 2, kDirectWindow / row_bytes) : fitting / 2);
   const std::int64_t held = fits ? mine.slots() : 2 * window;
-  expect_memory(static_cast<double>(held * row_bytes), fmt::format("{}: holding {} of this rank's {} rows", arrays->pattern, held, mine.slots()),
+  expect_memory(static_cast<double>(held * row_bytes),
+                fmt::format("{}: holding {} of this rank's {} rows", arrays->pattern, held, mine.slots()),
                 "Lower data.memory, so that they stream");
   try {
     if (fits) return std::make_unique<MemoryReader>(arrays, std::move(mine), shift);

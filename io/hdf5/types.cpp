@@ -52,30 +52,18 @@ std::string_view layout_name(StorageLayout layout) {
 Hdf5Handle hdf5_memory_type(ElementType type) {
   const auto copy = [](hid_t id) { return Hdf5Handle(H5Tcopy(id), H5Tclose); };
   switch (type) {
-    case ElementType::u8:
-      return copy(H5T_STD_U8LE);
-    case ElementType::i8:
-      return copy(H5T_STD_I8LE);
-    case ElementType::u16:
-      return copy(H5T_STD_U16LE);
-    case ElementType::i16:
-      return copy(H5T_STD_I16LE);
-    case ElementType::u32:
-      return copy(H5T_STD_U32LE);
-    case ElementType::i32:
-      return copy(H5T_STD_I32LE);
-    case ElementType::u64:
-      return copy(H5T_STD_U64LE);
-    case ElementType::i64:
-      return copy(H5T_STD_I64LE);
-    case ElementType::f16:
-      return little_endian_half();
-    case ElementType::f32:
-      return copy(H5T_IEEE_F32LE);
-    case ElementType::f64:
-      return copy(H5T_IEEE_F64LE);
-    case ElementType::other:
-      break;
+    case ElementType::u8: return copy(H5T_STD_U8LE);
+    case ElementType::i8: return copy(H5T_STD_I8LE);
+    case ElementType::u16: return copy(H5T_STD_U16LE);
+    case ElementType::i16: return copy(H5T_STD_I16LE);
+    case ElementType::u32: return copy(H5T_STD_U32LE);
+    case ElementType::i32: return copy(H5T_STD_I32LE);
+    case ElementType::u64: return copy(H5T_STD_U64LE);
+    case ElementType::i64: return copy(H5T_STD_I64LE);
+    case ElementType::f16: return little_endian_half();
+    case ElementType::f32: return copy(H5T_IEEE_F32LE);
+    case ElementType::f64: return copy(H5T_IEEE_F64LE);
+    case ElementType::other: break;
   }
   return Hdf5Handle(-1, H5Tclose);
 }

@@ -24,10 +24,10 @@ bool filled_by_choice(const Hdf5Handle& plist) {
 
 /// What rows [first, last) have in the file.
 struct Written {
-  std::int64_t elements = 0;         ///< of these rows
-  RowRange missing = {};             ///< the first rows that are not there one after the other
-  bool more = false;                 ///< others are missing behind them
-  bool counted = true;               ///< false: too many chunks to look at all of them
+  std::int64_t elements = 0;  ///< of these rows
+  RowRange missing = {};      ///< the first rows that are not there one after the other
+  bool more = false;          ///< others are missing behind them
+  bool counted = true;        ///< false: too many chunks to look at all of them
 };
 
 /// The chunks of a data set as a grid.
@@ -62,9 +62,12 @@ class Chunks {
         if (!whole || found.missing.size() > 0) ++lookups;
       } while (lookups < kMostLookups && advance(offset));
       found.counted = lookups < kMostLookups;
-      if (!whole && found.missing.size() == 0) found.missing = rows;
-      else if (!whole && found.missing.last == rows.first) found.missing.last = rows.last;
-      else if (!whole) found.more = true;
+      if (!whole && found.missing.size() == 0)
+        found.missing = rows;
+      else if (!whole && found.missing.last == rows.first)
+        found.missing.last = rows.last;
+      else if (!whole)
+        found.more = true;
       if (!found.counted) return found;
     }
     return found;

@@ -80,16 +80,11 @@ Outline flipped(Outline outline) {
 float Paint::at(float x, float y) const {
   const float across = triangle_wave(y / period + phase), along = triangle_wave(x / period + phase);
   switch (texture) {
-    case Texture::plain:
-      return shade;
-    case Texture::stripes_across:
-      return shade - contrast * across;
-    case Texture::stripes_along:
-      return shade - contrast * along;
-    case Texture::checks:
-      return shade - contrast * 0.5F * (across + along);
-    case Texture::gradient:
-      return shade - contrast * y / static_cast<float>(Canvas::kSide);
+    case Texture::plain: return shade;
+    case Texture::stripes_across: return shade - contrast * across;
+    case Texture::stripes_along: return shade - contrast * along;
+    case Texture::checks: return shade - contrast * 0.5F * (across + along);
+    case Texture::gradient: return shade - contrast * y / static_cast<float>(Canvas::kSide);
     case Texture::speckle: {
       const auto cell = static_cast<std::uint32_t>(std::max(x, 0.0F)) * 31U + static_cast<std::uint32_t>(std::max(y, 0.0F));
       const auto which = static_cast<std::uint32_t>(phase * 65536.0F);

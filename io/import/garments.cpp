@@ -6,8 +6,8 @@
 #include "cluster/error.h"
 #include "cluster/host/placement.h"
 #include "core/math/thread_team.h"
-#include "io/import/canvas.h"
 #include "io/data/data_file.h"
+#include "io/import/canvas.h"
 #include "io/import/garment_figures.h"
 
 namespace lockstep {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "io/hdf5/file.h"
 #include "io/files/work_progress.h"
+#include "io/hdf5/file.h"
 
 namespace lockstep {
 

@@ -18,20 +18,13 @@ constexpr int kMaxAxes = 8;
 
 ElementType idx_type(int code, const std::string& name) {
   switch (code) {
-    case 0x08:
-      return ElementType::u8;
-    case 0x09:
-      return ElementType::i8;
-    case 0x0B:
-      return ElementType::i16;
-    case 0x0C:
-      return ElementType::i32;
-    case 0x0D:
-      return ElementType::f32;
-    case 0x0E:
-      return ElementType::f64;
-    default:
-      throw Error(fmt::format("{}: not an idx file: unknown element type {:#04x} in its third byte", name, code));
+    case 0x08: return ElementType::u8;
+    case 0x09: return ElementType::i8;
+    case 0x0B: return ElementType::i16;
+    case 0x0C: return ElementType::i32;
+    case 0x0D: return ElementType::f32;
+    case 0x0E: return ElementType::f64;
+    default: throw Error(fmt::format("{}: not an idx file: unknown element type {:#04x} in its third byte", name, code));
   }
 }
 

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "cluster/error.h"
-#include "io/import/csv.h"
 #include "io/data/data_file.h"
+#include "io/import/csv.h"
 #include "io/import/download.h"
 #include "io/import/garments.h"
 #include "io/import/idx.h"

@@ -3,8 +3,8 @@
 #include <string>
 #include <string_view>
 
-#include "io/hdf5/file.h"
 #include "io/files/work_progress.h"
+#include "io/hdf5/file.h"
 #include "io/run/table.h"
 
 namespace lockstep {

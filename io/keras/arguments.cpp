@@ -83,7 +83,8 @@ void KerasArguments::fail(const std::string& key, const std::string& expected, c
 
 KerasObject keras_object(const KerasArguments& owner, const std::string& key, const Json& value) {
   if (value.is_string()) return {value.get<std::string>()};
-  if (!value.is_object() || !value.contains("class_name") || !value["class_name"].is_string()) owner.fail(key, "a name or an object with class_name", value);
+  if (!value.is_object() || !value.contains("class_name") || !value["class_name"].is_string())
+    owner.fail(key, "a name or an object with class_name", value);
   const Json config = value.contains("config") ? value["config"] : Json::object();
   if (value["class_name"] == "function" && config.is_string()) return {config.get<std::string>()};
   return {value["class_name"].get<std::string>(), config.is_null() ? Json::object() : config};

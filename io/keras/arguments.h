@@ -8,7 +8,8 @@
 // What the .cpp files that read config.json share. Not a public header: it shows the JSON library.
 namespace lockstep {
 
-/// The arguments of one object, taken one by one; whatever is left at the end and says anything is an Error. `place`: "FILE: layer 'dense'".
+/// The arguments of one object, taken one by one; whatever is left at the end and says anything is an Error. `place`: "FILE: layer
+/// 'dense'".
 class KerasArguments {
  public:
   KerasArguments(std::string place, const nlohmann::json& config);

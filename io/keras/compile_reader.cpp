@@ -45,7 +45,8 @@ OptimizerSpec read_optimizer(const KerasArguments& owner, const Json& value) {
         s.options.global_clipnorm = arguments.take_float("global_clipnorm", 0);
       },
       spec);
-  for (const char* unused : {"name", "ema_momentum", "is_legacy_optimizer", "jit_compile"}) arguments.take(unused);  // say nothing while use_ema is off
+  for (const char* unused : {"name", "ema_momentum", "is_legacy_optimizer", "jit_compile"})
+    arguments.take(unused);  // say nothing while use_ema is off
   arguments.finish();
   return spec;
 }
@@ -104,8 +105,9 @@ CompileOptions read_compile_config(const std::string& name, const Json& config) 
   if (!optimizer.is_null()) options.optimizer = read_optimizer(arguments, optimizer);
   if (!loss.is_null()) options.loss = read_loss(arguments, loss.is_array() && loss.size() == 1 ? loss[0] : loss);
   append_metrics(arguments, arguments.take("metrics"), options.metrics);
-  for (const char* unused : {"run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss"}) arguments.take(unused);  // how Keras computes, not what
-  arguments.finish();  // loss_weights and weighted_metrics must be off
+  for (const char* unused : {"run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss"})
+    arguments.take(unused);  // how Keras computes, not what
+  arguments.finish();        // loss_weights and weighted_metrics must be off
   return options;
 }
 

@@ -18,7 +18,8 @@ struct Overloaded : F... {
   using F::operator()...;
 };
 
-/// The shortest decimal of the float, as a double: 0.2F is written 0.2. Always with a point or exponent, since Keras takes no integer for a float.
+/// The shortest decimal of the float, as a double: 0.2F is written 0.2. Always with a point or exponent, since Keras takes no integer for a
+/// float.
 Json number(float value) {
   if (!std::isfinite(value)) throw Error("a setting of the model is " + std::to_string(value) + ", which a config file cannot hold");
   std::array<char, 64> text{};
@@ -71,42 +72,51 @@ Json layer_config(const LayerSpec& layer, DtypePolicy policy) {
     return {{"batch_shape", batch_shape(input->shape)}, {"dtype", "float32"}, {"sparse", false}, {"name", input->name}};
   }
   Json config{{"name", layer_name(layer)}, {"trainable", true}, {"dtype", "float32"}};
-  std::visit(Overloaded{[](const Input&) {},
-                        [&](const Rescaling& l) { config.update({{"scale", number(l.scale)}, {"offset", number(l.offset)}}); },
-                        [&](const Flatten&) { config["data_format"] = "channels_last"; },
-                        [&](const Dense& l) {
-                          if (policy == DtypePolicy::mixed_bfloat16) config["dtype"] = "mixed_bfloat16";  // all other layers compute in float32
-                          config.update({{"units", l.units},
-                                         {"activation", std::string(name_of(l.activation))},
-                                         {"use_bias", l.use_bias},
-                                         {"kernel_initializer", initializer_config(l.kernel_initializer)},
-                                         {"bias_initializer", initializer_config(l.bias_initializer)},
-                                         {"kernel_regularizer", regularizer_config(l.kernel_regularizer)},
-                                         {"bias_regularizer", regularizer_config(l.bias_regularizer)},
-                                         {"kernel_constraint", nullptr},
-                                         {"bias_constraint", nullptr}});
-                        },
-                        [&](const Activation& l) { config["activation"] = std::string(name_of(l.function)); },
-                        [&](const Dropout& l) {
-                          config.update({{"rate", number(l.rate)}, {"seed", l.seed ? Json(*l.seed) : Json(nullptr)}, {"noise_shape", nullptr}});
-                        },
-                        [&](const Normalization& l) {
-                          config.update({{"axis", l.axis}, {"invert", l.invert}, {"mean", numbers(l.mean)}, {"variance", numbers(l.variance)}});
-                        }},
-             layer);
+  std::visit(
+      Overloaded{[](const Input&) {},
+                 [&](const Rescaling& l) {
+                   config.update({{"scale", number(l.scale)}, {"offset", number(l.offset)}});
+                 },
+                 [&](const Flatten&) { config["data_format"] = "channels_last"; },
+                 [&](const Dense& l) {
+                   if (policy == DtypePolicy::mixed_bfloat16) config["dtype"] = "mixed_bfloat16";  // all other layers compute in float32
+                   config.update({{"units", l.units},
+                                  {"activation", std::string(name_of(l.activation))},
+                                  {"use_bias", l.use_bias},
+                                  {"kernel_initializer", initializer_config(l.kernel_initializer)},
+                                  {"bias_initializer", initializer_config(l.bias_initializer)},
+                                  {"kernel_regularizer", regularizer_config(l.kernel_regularizer)},
+                                  {"bias_regularizer", regularizer_config(l.bias_regularizer)},
+                                  {"kernel_constraint", nullptr},
+                                  {"bias_constraint", nullptr}});
+                 },
+                 [&](const Activation& l) { config["activation"] = std::string(name_of(l.function)); },
+                 [&](const Dropout& l) {
+                   config.update({{"rate", number(l.rate)}, {"seed", l.seed ? Json(*l.seed) : Json(nullptr)}, {"noise_shape", nullptr}});
+                 },
+                 [&](const Normalization& l) {
+                   config.update({{"axis", l.axis}, {"invert", l.invert}, {"mean", numbers(l.mean)}, {"variance", numbers(l.variance)}});
+                 }},
+      layer);
   return config;
 }
 
 Json optimizer_config(const OptimizerSpec& spec, float rate) {
   Json config{{"name", class_name(spec)}, {"learning_rate", number(rate)}};
-  std::visit(Overloaded{[&](const Sgd& s) { config.update({{"momentum", number(s.momentum)}, {"nesterov", s.nesterov}}); },
-                        [&](const RMSprop& s) {
-                          config.update({{"rho", number(s.rho)}, {"momentum", number(s.momentum)}, {"epsilon", number(s.epsilon)}, {"centered", s.centered}});
-                        },
-                        [&](const auto& s) {
-                          config.update({{"beta_1", number(s.beta_1)}, {"beta_2", number(s.beta_2)}, {"epsilon", number(s.epsilon)}, {"amsgrad", s.amsgrad}});
-                        }},
-             spec);
+  std::visit(
+      Overloaded{
+          [&](const Sgd& s) {
+            config.update({{"momentum", number(s.momentum)}, {"nesterov", s.nesterov}});
+          },
+          [&](const RMSprop& s) {
+            config.update(
+                {{"rho", number(s.rho)}, {"momentum", number(s.momentum)}, {"epsilon", number(s.epsilon)}, {"centered", s.centered}});
+          },
+          [&](const auto& s) {
+            config.update(
+                {{"beta_1", number(s.beta_1)}, {"beta_2", number(s.beta_2)}, {"epsilon", number(s.epsilon)}, {"amsgrad", s.amsgrad}});
+          }},
+      spec);
   const OptimizerOptions& options = std::visit([](const auto& s) -> const OptimizerOptions& { return s.options; }, spec);
   const bool decay_required = std::holds_alternative<AdamW>(spec);
   config.update({{"weight_decay", decay_required ? number(options.weight_decay) : or_null(options.weight_decay)},
@@ -121,17 +131,23 @@ Json loss_config(const LossSpec& loss) {
     config["reduction"] = "sum_over_batch_size";
     return envelope("keras.losses", class_of, std::move(config));
   };
-  return std::visit(Overloaded{[&](const SparseCategoricalCrossentropy& l) { return object("SparseCategoricalCrossentropy", {{"from_logits", l.from_logits}}); },
-                               [&](const CategoricalCrossentropy& l) {
-                                 return object("CategoricalCrossentropy", {{"from_logits", l.from_logits}, {"label_smoothing", number(l.label_smoothing)}});
-                               },
-                               [&](const BinaryCrossentropy& l) {
-                                 return object("BinaryCrossentropy", {{"from_logits", l.from_logits}, {"label_smoothing", number(l.label_smoothing)}});
-                               },
-                               [&](const MeanSquaredError&) { return object("MeanSquaredError", Json::object()); },
-                               [&](const MeanAbsoluteError&) { return object("MeanAbsoluteError", Json::object()); },
-                               [&](const Huber& l) { return object("Huber", {{"delta", number(l.delta)}}); }},
-                    loss);
+  return std::visit(
+      Overloaded{
+          [&](const SparseCategoricalCrossentropy& l) {
+            return object("SparseCategoricalCrossentropy", {{"from_logits", l.from_logits}});
+          },
+          [&](const CategoricalCrossentropy& l) {
+            return object("CategoricalCrossentropy", {{"from_logits", l.from_logits}, {"label_smoothing", number(l.label_smoothing)}});
+          },
+          [&](const BinaryCrossentropy& l) {
+            return object("BinaryCrossentropy", {{"from_logits", l.from_logits}, {"label_smoothing", number(l.label_smoothing)}});
+          },
+          [&](const MeanSquaredError&) { return object("MeanSquaredError", Json::object()); },
+          [&](const MeanAbsoluteError&) { return object("MeanAbsoluteError", Json::object()); },
+          [&](const Huber& l) {
+            return object("Huber", {{"delta", number(l.delta)}});
+          }},
+      loss);
 }
 
 /// `Accuracy` must stay a string, which Keras resolves by the shapes; its class of that name compares numbers for equality.
@@ -163,7 +179,8 @@ Json compile_config(Sequential& model) {
 
 std::string model_config(Sequential& model) {
   Json layers = Json::array();
-  for (const LayerSpec& layer : model.layers()) layers.push_back(envelope("keras.layers", class_name(layer), layer_config(layer, model.dtype_policy())));
+  for (const LayerSpec& layer : model.layers())
+    layers.push_back(envelope("keras.layers", class_name(layer), layer_config(layer, model.dtype_policy())));
   Json config{{"name", model.name()}, {"trainable", true}, {"dtype", "float32"}};
   if (model.built()) config["build_input_shape"] = batch_shape(model.input_shape());
   config["layers"] = layers;

@@ -1,7 +1,6 @@
 // Reading config.json in the forms of all Keras 3 versions: the model and its layers.
-#include "io/keras/config.h"
-
 #include "io/keras/arguments.h"
+#include "io/keras/config.h"
 
 namespace lockstep {
 namespace {
@@ -27,7 +26,8 @@ Regularizer take_regularizer(KerasArguments& arguments, const std::string& key) 
   const std::string name = keras_snake_case(object.name);  // l1, l2, l1_l2 and L1L2 -> l1_l2
   if (name != "l1" && name != "l2" && name != "l1_l2") arguments.fail(key, "L1, L2 or L1L2", value);
   KerasArguments inner(arguments.place() + ", " + key, object.config);
-  Regularizer r{inner.take_float("l1", name == "l1" && value.is_string() ? 0.01F : 0.F), inner.take_float("l2", name == "l2" && value.is_string() ? 0.01F : 0.F)};
+  Regularizer r{inner.take_float("l1", name == "l1" && value.is_string() ? 0.01F : 0.F),
+                inner.take_float("l2", name == "l2" && value.is_string() ? 0.01F : 0.F)};
   inner.finish();
   return r;
 }
@@ -99,9 +99,12 @@ LayerSpec read_layer(const std::string& class_of, KerasArguments& arguments) {
     return layer;
   }
   if (class_of != "Dense") {
-    throw Error(arguments.place() + ": Lockstep has no layer " + class_of + "; it has InputLayer, Rescaling, Flatten, Dense, Activation, Dropout, Normalization", kUsage);
+    throw Error(arguments.place() + ": Lockstep has no layer " + class_of +
+                    "; it has InputLayer, Rescaling, Flatten, Dense, Activation, Dropout, Normalization",
+                kUsage);
   }
-  Dense layer{.units = arguments.take_int("units", 0), .activation = take_activation(arguments), .use_bias = arguments.take_bool("use_bias", true)};
+  Dense layer{
+      .units = arguments.take_int("units", 0), .activation = take_activation(arguments), .use_bias = arguments.take_bool("use_bias", true)};
   if (layer.units < 1) throw Error(arguments.place() + ": 'units': expected a whole number above 0", kUsage);
   layer.kernel_initializer = take_initializer(arguments, "kernel_initializer", Initializer::glorot_uniform);
   layer.bias_initializer = take_initializer(arguments, "bias_initializer", Initializer::zeros);
@@ -119,7 +122,8 @@ LayerSpec read_entry(const std::string& file, const Json& entry, std::size_t ind
   const KerasArguments owner(file + ": layer " + std::to_string(index), entry);
   const KerasObject object = keras_object(owner, "layer", entry);
   const Json own_name = object.config.is_object() ? object.config.value("name", Json()) : Json();
-  KerasArguments arguments(file + ": layer " + (own_name.is_string() ? "'" + own_name.get<std::string>() + "'" : std::to_string(index)) + " (" + object.name + ")",
+  KerasArguments arguments(file + ": layer " + (own_name.is_string() ? "'" + own_name.get<std::string>() + "'" : std::to_string(index)) +
+                               " (" + object.name + ")",
                            object.config);
   const std::string name = arguments.take_string("name");
   const bool mixed = arguments.take_mixed_bfloat16();  // of no meaning but for Dense: all others compute in float32
@@ -134,7 +138,8 @@ LayerSpec read_entry(const std::string& file, const Json& entry, std::size_t ind
 
 /// The shape of a sample, wherever it stands; null: nowhere.
 Json input_shape(const Json& root, const Json& config) {
-  if (const Json build = root.value("build_config", Json()); build.is_object() && build.contains("input_shape")) return build["input_shape"];
+  if (const Json build = root.value("build_config", Json()); build.is_object() && build.contains("input_shape"))
+    return build["input_shape"];
   if (config.contains("build_input_shape")) return config["build_input_shape"];
   const Json& layers = config["layers"];
   if (layers.empty() || !layers[0].is_object() || !layers[0].contains("config") || !layers[0]["config"].is_object()) return nullptr;
@@ -147,14 +152,16 @@ Sequential read_model(const std::string& file, const Json& root) {
     throw Error(file + ": expected a Sequential model, found class '" + kind + "'; Lockstep has no other kind of model", kUsage);
   }
   const Json config = top.take("config");
-  if (!config.is_object() || !config.contains("layers") || !config["layers"].is_array()) top.fail("config", "an object with a list of layers", config);
+  if (!config.is_object() || !config.contains("layers") || !config["layers"].is_array())
+    top.fail("config", "an object with a list of layers", config);
   KerasArguments own(file + ": model", config);
   Sequential model({}, own.take_string("name"));
   std::size_t index = 0;
   DensePolicies policies;
   for (const Json& entry : config["layers"]) model.add(read_entry(file, entry, index++, policies));
   if (policies.mixed_bfloat16 > 0) {
-    if (policies.float32 > 0) throw Error(file + ": some Dense layers have dtype float32 and some mixed_bfloat16; Lockstep has one policy for all", kUsage);
+    if (policies.float32 > 0)
+      throw Error(file + ": some Dense layers have dtype float32 and some mixed_bfloat16; Lockstep has one policy for all", kUsage);
     model.set_dtype_policy(DtypePolicy::mixed_bfloat16);
   }
   const bool has_input = !model.layers().empty() && std::holds_alternative<Input>(model.layers().front());
@@ -164,7 +171,8 @@ Sequential read_model(const std::string& file, const Json& root) {
   } else if (!shape.is_null()) {
     model.build(sample_shape(own, "build_input_shape", shape));
   }
-  if (const Json compiled = top.take("compile_config"); compiled.is_object() && !compiled.empty()) model.compile(read_compile_config(file, compiled));
+  if (const Json compiled = top.take("compile_config"); compiled.is_object() && !compiled.empty())
+    model.compile(read_compile_config(file, compiled));
   return model;
 }
 
@@ -173,7 +181,8 @@ Sequential read_model(const std::string& file, const Json& root) {
 Sequential model_from_config(const std::string& name, std::string_view json) {
   constexpr int kDeepest = 100;  // of what Keras writes, ten times over; values are copied and destroyed by recursion
   const auto shallow = [&](int depth, Json::parse_event_t, const Json&) {
-    if (depth > kDeepest) throw Error(name + ": is nested more than " + std::to_string(kDeepest) + " deep, which no description of a model is");
+    if (depth > kDeepest)
+      throw Error(name + ": is nested more than " + std::to_string(kDeepest) + " deep, which no description of a model is");
     return true;
   };
   try {

@@ -42,7 +42,8 @@ Archive open_archive(const std::string& path, zip_source_t* source, int flags) {
   Archive archive(zip_open_from_source(source, flags, &error), zip_discard);
   if (archive) return archive;
   zip_source_free(source);
-  throw Error(path + ": is not a .keras file (a zip archive): " + zip_error_strerror(&error) + "; it may be damaged, cut short, or of Keras 2");
+  throw Error(path + ": is not a .keras file (a zip archive): " + zip_error_strerror(&error) +
+              "; it may be damaged, cut short, or of Keras 2");
 }
 
 /// Adds a stored (uncompressed) member; `bytes` must live until the archive is closed.
@@ -78,7 +79,8 @@ std::string read_member(const std::string& path, zip_t* archive, const char* nam
     bytes.append(buffer.data(), static_cast<std::size_t>(count));
     if (bytes.size() > stat.size) break;
   }
-  if (bytes.size() != stat.size) throw Error(path + ": member " + name + ": expected " + std::to_string(stat.size) + " bytes, found " + std::to_string(bytes.size()));
+  if (bytes.size() != stat.size)
+    throw Error(path + ": member " + name + ": expected " + std::to_string(stat.size) + " bytes, found " + std::to_string(bytes.size()));
   return bytes;
 }
 
@@ -104,7 +106,8 @@ std::string archive_bytes(Sequential& model, const std::string& path) {
   weights = std::string();               // twice their size at any time, not three times
   zip_stat_t stat;
   zip_stat_init(&stat);
-  if (zip_source_open(source.get()) != 0 || zip_source_stat(source.get(), &stat) != 0) throw Error(path + ": cannot read the archive back from memory");
+  if (zip_source_open(source.get()) != 0 || zip_source_stat(source.get(), &stat) != 0)
+    throw Error(path + ": cannot read the archive back from memory");
   std::string bytes(stat.size, '\0');
   const zip_int64_t count = zip_source_read(source.get(), bytes.data(), bytes.size());
   zip_source_close(source.get());
@@ -124,7 +127,9 @@ Sequential load_model(const std::string& path) {
   const Source source = memory_source(path, bytes.data(), bytes.size());
   const Archive archive = open_archive(path, source.get(), ZIP_RDONLY | ZIP_CHECKCONS);
   Sequential model = model_from_config(path + ": config.json", read_member(path, archive.get(), "config.json"));
-  if (!model.built()) throw Error(path + ": config.json: the model was saved before it had weights; build it in Keras (an Input layer) and save it again", kUsage);
+  if (!model.built())
+    throw Error(path + ": config.json: the model was saved before it had weights; build it in Keras (an Input layer) and save it again",
+                kUsage);
   load_weights_image(model, path + ": model.weights.h5", read_member(path, archive.get(), "model.weights.h5"));
   return model;
 }

@@ -20,7 +20,8 @@ struct LayerGroup {
 };
 
 std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   return text;
 }
 
@@ -34,7 +35,8 @@ std::vector<LayerGroup> layer_groups(Sequential& model) {
     const std::string base = lower(class_name(layer));
     const int index = seen[base]++;
     LayerGroup group{"/layers/" + base + (index > 0 ? "_" + std::to_string(index) : "") + "/vars", layer_name(layer), {}};
-    std::copy_if(weights.begin(), weights.end(), std::back_inserter(group.weights), [&](const WeightView& w) { return w.layer == group.name; });
+    std::copy_if(weights.begin(), weights.end(), std::back_inserter(group.weights),
+                 [&](const WeightView& w) { return w.layer == group.name; });
     groups.push_back(std::move(group));
   }
   return groups;
@@ -57,7 +59,8 @@ std::vector<SlotView> slot_views(Sequential& model) {
   const std::size_t together = adam ? 2 : 0, slots = optimizer.slots().size();
   std::vector<SlotView> views;
   const auto append = [&](std::size_t slot, std::size_t v) {
-    views.push_back({trainable[v].layer + "/" + trainable[v].name + "/" + optimizer.slots()[slot].name, trainable[v].shape, model.optimizer_view(slot, v)});
+    views.push_back({trainable[v].layer + "/" + trainable[v].name + "/" + optimizer.slots()[slot].name, trainable[v].shape,
+                     model.optimizer_view(slot, v)});
   };
   for (std::size_t v = 0; v < trainable.size(); ++v) {
     for (std::size_t slot = 0; slot < together; ++slot) append(slot, v);
@@ -70,7 +73,8 @@ std::vector<SlotView> slot_views(Sequential& model) {
 
 std::vector<std::string> members(const std::vector<std::string>& datasets, const std::string& group) {
   std::vector<std::string> inside;
-  std::copy_if(datasets.begin(), datasets.end(), std::back_inserter(inside), [&](const std::string& name) { return name.starts_with(group + "/"); });
+  std::copy_if(datasets.begin(), datasets.end(), std::back_inserter(inside),
+               [&](const std::string& name) { return name.starts_with(group + "/"); });
   return inside;
 }
 
@@ -79,8 +83,8 @@ std::string group_name(const std::string& group, std::size_t index) { return gro
 std::vector<float> read_array(const Hdf5File& file, const std::string& name, const Shape& shape, const std::string& what) {
   const ArrayInfo info = file.info(name);
   if (info.shape != shape) {
-    throw Error(file.path() + ": data set '" + name + "' (" + what + "): expected shape " + to_string(shape) + ", found " + to_string(info.shape) +
-                "; the file belongs to another model");
+    throw Error(file.path() + ": data set '" + name + "' (" + what + "): expected shape " + to_string(shape) + ", found " +
+                to_string(info.shape) + "; the file belongs to another model");
   }
   if (!shape.empty()) file.expect_written(info, 0, shape.front());
   std::vector<float> values(static_cast<std::size_t>(elements(shape)));
@@ -128,12 +132,14 @@ std::optional<OptimizerState> read_optimizer(Sequential& model, const Hdf5File& 
   }
   OptimizerState state;
   const double iterations = file.read_scalar(group_name(group, 0));
-  if (!(iterations >= 0 && iterations < 0x1p53)) throw Error(file.path() + ": data set '" + group_name(group, 0) + "': expected a number of steps, found " + std::to_string(iterations));
+  if (!(iterations >= 0 && iterations < 0x1p53))
+    throw Error(file.path() + ": data set '" + group_name(group, 0) + "': expected a number of steps, found " + std::to_string(iterations));
   state.iterations = static_cast<std::int64_t>(iterations);
   state.learning_rate = static_cast<float>(file.read_scalar(group_name(group, 1)));
   if (untrained && state.iterations > 0 && !views.empty()) return std::nullopt;
   for (std::size_t i = 0; i < views.size(); ++i) {
-    state.slots.push_back(untrained ? std::vector<float>(views[i].values.size()) : read_array(file, group_name(group, i + 2), views[i].shape, "optimizer, " + views[i].name));
+    state.slots.push_back(untrained ? std::vector<float>(views[i].values.size())
+                                    : read_array(file, group_name(group, i + 2), views[i].shape, "optimizer, " + views[i].name));
   }
   return state;
 }
@@ -142,9 +148,12 @@ std::optional<OptimizerState> read_optimizer(Sequential& model, const Hdf5File& 
   const std::size_t found = members(datasets, kOptimizer).size();
   const std::string name = optimizer_name(file);
   throw Error(file.path() + ": holds " +
-              (found == 0 ? "no state of an optimizer" : "the state of the optimizer " + (name.empty() ? "(no name)" : "'" + name + "'") + ", " + std::to_string(found) + " arrays") +
-              ", but the model is compiled with " + class_name(model.optimizer()->spec()) + ", whose state is " + std::to_string(slot_views(model).size() + 2) + " arrays" +
-              "; resume with the optimizer and the settings the run was started with (training.optimizer), or start a new run",
+                  (found == 0 ? "no state of an optimizer"
+                              : "the state of the optimizer " + (name.empty() ? "(no name)" : "'" + name + "'") + ", " +
+                                    std::to_string(found) + " arrays") +
+                  ", but the model is compiled with " + class_name(model.optimizer()->spec()) + ", whose state is " +
+                  std::to_string(slot_views(model).size() + 2) + " arrays" +
+                  "; resume with the optimizer and the settings the run was started with (training.optimizer), or start a new run",
               kUsage);
 }
 
@@ -158,16 +167,20 @@ bool read_model(Sequential& model, const Hdf5File& file, Lacking optimizer = Lac
   for (const LayerGroup& group : groups) {
     const std::size_t found = members(datasets, group.group).size();
     if (found != group.weights.size()) {
-      throw Error(file.path() + ": group '" + group.group + "': layer '" + group.name + "' expected " + std::to_string(group.weights.size()) +
-                  " weights, found " + std::to_string(found) + "; the file belongs to another model");
+      throw Error(file.path() + ": group '" + group.group + "': layer '" + group.name + "' expected " +
+                  std::to_string(group.weights.size()) + " weights, found " + std::to_string(found) +
+                  "; the file belongs to another model");
     }
     for (std::size_t i = 0; i < group.weights.size(); ++i) {
       values.push_back(read_array(file, group_name(group.group, i), group.weights[i].shape, group.name + "/" + group.weights[i].name));
     }
   }
   for (const std::string& name : datasets) {
-    const bool known = std::any_of(groups.begin(), groups.end(), [&](const LayerGroup& group) { return name.starts_with(group.group + "/"); });
-    if (name.starts_with("/layers/") && !known) throw Error(file.path() + ": data set '" + name + "' belongs to no layer of model '" + model.name() + "'; the file belongs to another model");
+    const bool known =
+        std::any_of(groups.begin(), groups.end(), [&](const LayerGroup& group) { return name.starts_with(group.group + "/"); });
+    if (name.starts_with("/layers/") && !known)
+      throw Error(file.path() + ": data set '" + name + "' belongs to no layer of model '" + model.name() +
+                  "'; the file belongs to another model");
   }
   const std::optional<OptimizerState> state = read_optimizer(model, file, datasets);
   if (!state && optimizer == Lacking::error) no_state(model, file, datasets);
@@ -238,7 +251,8 @@ bool load_weights_image(Sequential& model, const std::string& name, std::string_
 }
 
 void save_weights(Sequential& model, const std::string& path) {
-  if (!path.ends_with(".weights.h5")) throw Error(path + ": the name of a weight file must end in .weights.h5 (Keras reads no other)", kUsage);
+  if (!path.ends_with(".weights.h5"))
+    throw Error(path + ": the name of a weight file must end in .weights.h5 (Keras reads no other)", kUsage);
   replace_file(path, weights_image(model, path));
 }
 

@@ -42,14 +42,17 @@ void about_batches(const TimeReport& report, const RunFacts& facts, std::vector<
   const std::int64_t full = ranks * facts.grain_rows;
   if (facts.grains < ranks) {
     rules.push_back({"training.batch_size", mean.communication,
-                     fmt::format("training.batch_size: a batch of {} makes {} grains of {} rows, so {} of {} ranks have nothing to do; {} rows would feed all, or start fewer ranks",
+                     fmt::format("training.batch_size: a batch of {} makes {} grains of {} rows, so {} of {} ranks have nothing to do; {} "
+                                 "rows would feed all, or start fewer ranks",
                                  facts.batch_size, facts.grains, facts.grain_rows, ranks - facts.grains, ranks, full)});
   } else if (const double idle = unevenness(facts.grains, ranks); idle > 0) {
     rules.push_back({"training.batch_size", std::min(idle, mean.communication),
-                     fmt::format("training.batch_size: {} grains of {} rows do not divide among {} ranks; a multiple of {} rows would", facts.grains, facts.grain_rows, ranks, full)});
+                     fmt::format("training.batch_size: {} grains of {} rows do not divide among {} ranks; a multiple of {} rows would",
+                                 facts.grains, facts.grain_rows, ranks, full)});
   } else if (ranks > 1) {
     rules.push_back({"training.batch_size", mean.communication / 2,
-                     fmt::format("training.batch_size: ranks wait for each other {:.0f} % of the time; a larger batch gives them more to do between two exchanges",
+                     fmt::format("training.batch_size: ranks wait for each other {:.0f} % of the time; a larger batch gives them more to "
+                                 "do between two exchanges",
                                  mean.communication * 100)});
   }
 }
@@ -80,8 +83,9 @@ void about_crowds(const TimeReport& report, const RunFacts& facts, std::vector<A
            fmt::format("mpirun --bind-to none: {} ranks on {} are bound to {} {}, and the host has {} cores for this job", host.ranks, name,
                        binding.bound.size() == 1 ? "core" : "cores", fmt::join(binding.bound, ", "), binding.job_cores)});
     } else if (host.ranks > host.cores) {
-      rules.push_back({"mpirun -np", mean.communication,
-                       fmt::format("mpirun -np: {} ranks take turns on the {} cores of {}; start {} there", host.ranks, host.cores, name, host.cores)});
+      rules.push_back(
+          {"mpirun -np", mean.communication,
+           fmt::format("mpirun -np: {} ranks take turns on the {} cores of {}; start {} there", host.ranks, host.cores, name, host.cores)});
     } else if (host.threads > host.cores) {
       const double turns = 1 - static_cast<double>(host.cores) / host.threads;  // of the time a thread waits for another
       rules.push_back(
@@ -90,8 +94,9 @@ void about_crowds(const TimeReport& report, const RunFacts& facts, std::vector<A
                        "(--threads, OMP_NUM_THREADS)",
                        host.ranks, host.ranks == 1 ? "rank runs" : "ranks run", host.threads, host.cores, name, host.cores / host.ranks)});
     } else if (host.cores > host.threads) {
-      rules.push_back({"mpirun -np", mean.compute * (1 - static_cast<double>(host.threads) / host.cores),
-                       fmt::format("mpirun -np: {} of the {} cores of {} are used; start {} ranks there", host.threads, host.cores, name, host.cores)});
+      rules.push_back(
+          {"mpirun -np", mean.compute * (1 - static_cast<double>(host.threads) / host.cores),
+           fmt::format("mpirun -np: {} of the {} cores of {} are used; start {} ranks there", host.threads, host.cores, name, host.cores)});
     }
   }
 }
@@ -135,14 +140,16 @@ void about_cores(const TimeReport& report, const RunFacts& facts, std::vector<Ad
     const Host host = hosts_of(facts.places).at(place.host);
     return host.ranks > host.cores || host.threads > host.cores;
   });
-  // Ranks of a host that wait for each other keep their cores busy: what a training thread does not get, somebody else has. Between hosts it may sleep.
+  // Ranks of a host that wait for each other keep their cores busy: what a training thread does not get, somebody else has. Between hosts
+  // it may sleep.
   const double asleep = hosts_of(facts.places).size() > 1 ? mean.communication : 0;
   if (const double taken = 1 - report.cpu - mean.checkpoint - mean.input - asleep; !crowded && taken > kWorthwhile) {
     about_lost_cores(report, facts, taken, rules);
   }
   if (facts.far_cores) {
-    rules.push_back({"mpirun --map-by", mean.communication,
-                     "mpirun --map-by l3cache --bind-to core: the ranks' cores share no cache, and the time goes into fetching lines from afar"});
+    rules.push_back(
+        {"mpirun --map-by", mean.communication,
+         "mpirun --map-by l3cache --bind-to core: the ranks' cores share no cache, and the time goes into fetching lines from afar"});
   }
   if (report.ranks.size() < 2) return;
   const TimeParts& busiest = report.ranks[report.busiest];
@@ -159,17 +166,21 @@ void about_cores(const TimeReport& report, const RunFacts& facts, std::vector<Ad
 void about_files(const TimeReport& report, const RunFacts& facts, std::vector<Advice>& rules) {
   const TimeParts& mean = report.mean;
   if (facts.streams) {
-    rules.push_back({"data.memory", mean.input,
-                     fmt::format("data.memory: a rank's {} MiB of rows do not fit and stream from the file; allow {} MiB, or start more ranks", facts.shard_bytes >> 20,
-                                 (facts.shard_bytes >> 20) + 1)});
+    rules.push_back(
+        {"data.memory", mean.input,
+         fmt::format("data.memory: a rank's {} MiB of rows do not fit and stream from the file; allow {} MiB, or start more ranks",
+                     facts.shard_bytes >> 20, (facts.shard_bytes >> 20) + 1)});
   }
   if (facts.checkpoint_every > 0) {
     rules.push_back({"checkpoint.every_epochs", mean.checkpoint,
-                     fmt::format("checkpoint.every_epochs: checkpoints take {:.0f} % of the time; write one every {} epochs", mean.checkpoint * 100, facts.checkpoint_every * 10)});
+                     fmt::format("checkpoint.every_epochs: checkpoints take {:.0f} % of the time; write one every {} epochs",
+                                 mean.checkpoint * 100, facts.checkpoint_every * 10)});
   }
   rules.push_back({"data.validation.rows", mean.validation * 0.8,
-                   fmt::format("data.validation.rows: validation takes {:.0f} % of the time; a fifth of the rows would tell nearly as much", mean.validation * 100)});
-  rules.push_back({"training.epochs", mean.start * 0.9, fmt::format("training.epochs: the start took {:.0f} % of the time; a longer run makes it small", mean.start * 100)});
+                   fmt::format("data.validation.rows: validation takes {:.0f} % of the time; a fifth of the rows would tell nearly as much",
+                               mean.validation * 100)});
+  rules.push_back({"training.epochs", mean.start * 0.9,
+                   fmt::format("training.epochs: the start took {:.0f} % of the time; a longer run makes it small", mean.start * 100)});
 }
 
 }  // namespace
@@ -181,7 +192,9 @@ Advice advise(const TimeReport& report, const RunFacts& facts) {
   about_files(report, facts, rules);
   const auto best = std::max_element(rules.begin(), rules.end(), [](const Advice& a, const Advice& b) { return a.gain < b.gain; });
   if (best != rules.end() && best->gain >= kWorthwhile) return *best;
-  return {"", 0, fmt::format("nothing stands out: {:.0f} % of the time is compute; more cores, on this host or others, would shorten it", report.mean.compute * 100)};
+  return {"", 0,
+          fmt::format("nothing stands out: {:.0f} % of the time is compute; more cores, on this host or others, would shorten it",
+                      report.mean.compute * 100)};
 }
 
 }  // namespace lockstep

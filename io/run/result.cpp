@@ -36,8 +36,13 @@ Json epoch_digests(const History& history) {
 }
 
 Json time_json(const TimeParts& parts) {
-  return {{"compute", parts.compute},       {"communication", parts.communication}, {"input", parts.input}, {"validation", parts.validation},
-          {"checkpoint", parts.checkpoint}, {"start", parts.start},                 {"other", parts.other}};
+  return {{"compute", parts.compute},
+          {"communication", parts.communication},
+          {"input", parts.input},
+          {"validation", parts.validation},
+          {"checkpoint", parts.checkpoint},
+          {"start", parts.start},
+          {"other", parts.other}};
 }
 
 Json rank_table(const RunResult& result) {
@@ -70,7 +75,9 @@ std::string result_json(const RunResult& result) {
   json["seconds_to_first_step"] = result.first_step;
   json["time_shares"] = time_json(result.time.mean);
   json["busiest_rank"] = result.time.busiest;
-  json["advice"] = {{"knob", result.advice.knob.empty() ? Json() : Json(result.advice.knob)}, {"gain_at_most", result.advice.gain}, {"text", result.advice.text}};
+  json["advice"] = {{"knob", result.advice.knob.empty() ? Json() : Json(result.advice.knob)},
+                    {"gain_at_most", result.advice.gain},
+                    {"text", result.advice.text}};
   Json final_values = Json::object(), best = Json::object();
   add_history(result.history, final_values, best);
   if (result.test) {

@@ -23,7 +23,7 @@ struct RunResult {
   std::int64_t total_steps = 0;                             ///< over all starts of the run, as are the next two; empty: not known
   std::optional<std::int64_t> total_samples = {};
   std::optional<double> total_seconds = {};
-  StepProfile profile;                                      ///< rank 0's
+  StepProfile profile;  ///< rank 0's
   TimeReport time;
   Advice advice;
   double first_step = 0;                       ///< seconds from the start of rank 0's process to the end of the first step
@@ -31,7 +31,7 @@ struct RunResult {
   std::vector<std::int64_t> peak_memory = {};  ///< of every rank so far, shared pages and libraries in full
   History history;
   std::optional<Scores> test;
-  std::string digest;  ///< of the final weights
+  std::string digest;        ///< of the final weights
   std::string dtype_policy;  ///< what products were computed in
   std::string allreduce;
   int hosts = 1;

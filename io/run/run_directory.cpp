@@ -28,7 +28,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string time_text(const char* format) { return fmt::format(fmt::runtime(std::string("{:") + format + "}"), fmt::localtime(std::time(nullptr))); }
+std::string time_text(const char* format) {
+  return fmt::format(fmt::runtime(std::string("{:") + format + "}"), fmt::localtime(std::time(nullptr)));
+}
 
 /// Whether this is what a process leaves that is killed while it writes: NAME.partial-PID, .coordinator.json.PID.
 bool is_partial(const std::string& name) {
@@ -110,7 +112,9 @@ bool RunDirectory::untrained() const {
 
 void RunDirectory::expect_untrained() const {
   if (untrained()) return;
-  throw Error("run directory " + path_.string() + " exists and is not empty; go on with that run by --resume " + path_.string() + ", or give another --run-dir", kUsage);
+  throw Error("run directory " + path_.string() + " exists and is not empty; go on with that run by --resume " + path_.string() +
+                  ", or give another --run-dir",
+              kUsage);
 }
 
 RunDirectory RunDirectory::enter(const fs::path& path) {
@@ -159,7 +163,9 @@ void RunDirectory::lock(std::chrono::milliseconds patience) {
     if (std::chrono::steady_clock::now() >= end) {
       std::string holder;
       std::getline(std::ifstream(file), holder);
-      throw Error("run directory " + path_.string() + " is in use by " + holder + "; wait for the end of that run, or stop it: lockstep stop " + path_.string(), kUsage);
+      throw Error("run directory " + path_.string() + " is in use by " + holder +
+                      "; wait for the end of that run, or stop it: lockstep stop " + path_.string(),
+                  kUsage);
     }
     std::this_thread::sleep_for(kPause);
   }

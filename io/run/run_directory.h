@@ -20,11 +20,12 @@ class RunDirectoryLost : public Error {
   using Error::Error;
 };
 
-/// The directory of a run: config.yaml, history.csv, log.txt, result.json, coordinator.json, checkpoints/. Used by rank 0; others only look whether it is still there.
+/// The directory of a run: config.yaml, history.csv, log.txt, result.json, coordinator.json, checkpoints/. Used by rank 0; others only look
+/// whether it is still there.
 class RunDirectory {
  public:
-  /// A new directory: `wanted`, which must not exist or hold nothing but what a start leaves that never came to train (else Error kUsage), or
-  /// runs/NAME-DATE-TIME, with a number behind it when two jobs start in the same second.
+  /// A new directory: `wanted`, which must not exist or hold nothing but what a start leaves that never came to train (else Error kUsage),
+  /// or runs/NAME-DATE-TIME, with a number behind it when two jobs start in the same second.
   static RunDirectory create(const std::optional<std::filesystem::path>& wanted, const std::string& name);
   /// `path`, made if it does not exist; an earlier attempt at the same run may have left files there.
   static RunDirectory enter(const std::filesystem::path& path);
@@ -51,7 +52,8 @@ class RunDirectory {
   /// be told now. Call it before each write, from any thread.
   void expect_held() const;
 
-  /// Whether it holds nothing but what a start of ours leaves that never came to an epoch's end or a checkpoint; so does one that is not there.
+  /// Whether it holds nothing but what a start of ours leaves that never came to an epoch's end or a checkpoint; so does one that is not
+  /// there.
   bool untrained() const;
   /// Otherwise the Error (kUsage) of create().
   void expect_untrained() const;
@@ -70,14 +72,15 @@ class RunDirectory {
 /// Writes a text file beside and renames it, so that readers see the old one or the new one. Failures are Errors naming the file.
 void write_text_file(const std::filesystem::path& path, const std::string& text);
 
-/// history.csv in the form of Keras' CSVLogger: "epoch" (0-based) and the logs' keys, sorted; CRLF; numbers as Python prints them; a column that
-/// an epoch lacks is NA. With the first epoch that has a new column the whole file is written anew, beside and renamed. A row that cannot be written
-/// (a full disk) is a warning and comes with the next one, or at finish().
+/// history.csv in the form of Keras' CSVLogger: "epoch" (0-based) and the logs' keys, sorted; CRLF; numbers as Python prints them; a column
+/// that an epoch lacks is NA. With the first epoch that has a new column the whole file is written anew, beside and renamed. A row that
+/// cannot be written (a full disk) is a warning and comes with the next one, or at finish().
 class HistoryCsv final : public Callback {
  public:
   /// The file begins with the epochs of `before` (a resumed run), whatever stands in it.
   /// `before_write` is called before each write; a RunDirectoryLost from it is not told here.
-  explicit HistoryCsv(std::filesystem::path path, const History& before = {}, std::function<void()> before_write = [] {});
+  explicit HistoryCsv(
+      std::filesystem::path path, const History& before = {}, std::function<void()> before_write = [] {});
   void on_train_begin(const FitState& state) override;
   void on_epoch_end(const FitState& state, Logs& logs) override;
   /// Error if rows are missing and still cannot be written.

@@ -24,8 +24,13 @@ TimeParts shares_of(const StepProfile& p) {
 double work_of(const TimeParts& shares) { return shares.compute + shares.input; }
 
 std::string line_of(const TimeParts& s) {
-  const std::pair<const char*, double> parts[] = {{"compute", s.compute},       {"communication", s.communication}, {"input", s.input}, {"validation", s.validation},
-                                                  {"checkpoint", s.checkpoint}, {"start", s.start},                 {"other", s.other}};
+  const std::pair<const char*, double> parts[] = {{"compute", s.compute},
+                                                  {"communication", s.communication},
+                                                  {"input", s.input},
+                                                  {"validation", s.validation},
+                                                  {"checkpoint", s.checkpoint},
+                                                  {"start", s.start},
+                                                  {"other", s.other}};
   std::string line;
   for (const auto& [name, share] : parts) line += fmt::format("{}{} {:.1f} %", line.empty() ? "" : ", ", name, share * 100);
   return line;
@@ -47,11 +52,12 @@ TimeReport time_report(const std::vector<StepProfile>& ranks) {
     profile.communication -= waited;
     report.ranks.push_back(shares_of(profile));
   }
-  for (double TimeParts::*part : {&TimeParts::compute, &TimeParts::communication, &TimeParts::input, &TimeParts::validation, &TimeParts::checkpoint,
-                                   &TimeParts::start, &TimeParts::other}) {
+  for (double TimeParts::*part : {&TimeParts::compute, &TimeParts::communication, &TimeParts::input, &TimeParts::validation,
+                                  &TimeParts::checkpoint, &TimeParts::start, &TimeParts::other}) {
     for (const TimeParts& shares : report.ranks) report.mean.*part += shares.*part / static_cast<double>(report.ranks.size());
   }
-  const auto busiest = std::max_element(report.ranks.begin(), report.ranks.end(), [](const TimeParts& a, const TimeParts& b) { return work_of(a) < work_of(b); });
+  const auto busiest = std::max_element(report.ranks.begin(), report.ranks.end(),
+                                        [](const TimeParts& a, const TimeParts& b) { return work_of(a) < work_of(b); });
   report.busiest = static_cast<std::size_t>(busiest - report.ranks.begin());
   return report;
 }
@@ -78,8 +84,9 @@ std::string time_lines(const TimeReport& report, const Advice& advice) {
   std::string lines = fmt::format("time           {:.2f} s: {}\n", report.seconds, line_of(report.mean));
   if (report.ranks.size() > 1) {
     const TimeParts& busiest = report.ranks[report.busiest];
-    lines += fmt::format("               mean of {} ranks; the busiest, rank {}: compute {:.1f} %, input {:.1f} %, communication {:.1f} %\n", report.ranks.size(),
-                         report.busiest, busiest.compute * 100, busiest.input * 100, busiest.communication * 100);
+    lines +=
+        fmt::format("               mean of {} ranks; the busiest, rank {}: compute {:.1f} %, input {:.1f} %, communication {:.1f} %\n",
+                    report.ranks.size(), report.busiest, busiest.compute * 100, busiest.input * 100, busiest.communication * 100);
   }
   return lines + "what would help most: " + advice.text + "\n";
 }

@@ -15,18 +15,18 @@ struct TimeParts {
   double communication = 0;  ///< waiting for and exchanging with other ranks: what compute does not hide
   double input = 0;          ///< waiting for rows and copying them
   double validation = 0;
-  double checkpoint = 0;     ///< held up by checkpoints
-  double start = 0;          ///< before the first step: reading rows, making primitives
-  double other = 0;          ///< callbacks, bookkeeping, between epochs
+  double checkpoint = 0;  ///< held up by checkpoints
+  double start = 0;       ///< before the first step: reading rows, making primitives
+  double other = 0;       ///< callbacks, bookkeeping, between epochs
 };
 
 /// The shares of a training's ranks.
 struct TimeReport {
-  double seconds = 0;          ///< wall time of fit()
-  TimeParts mean;             ///< over ranks
+  double seconds = 0;  ///< wall time of fit()
+  TimeParts mean;      ///< over ranks
   std::vector<TimeParts> ranks;
-  double cpu = 1;              ///< share of the wall time for which the ranks' training threads had a core
-  std::size_t busiest = 0;     ///< the rank with the largest share of its own work (compute and input): the others wait for it
+  double cpu = 1;           ///< share of the wall time for which the ranks' training threads had a core
+  std::size_t busiest = 0;  ///< the rank with the largest share of its own work (compute and input): the others wait for it
 };
 
 /// From every rank's profile. While rank 0 writes a checkpoint the others wait in their next step: that counts as checkpoint there as well.
@@ -36,9 +36,9 @@ std::vector<StepProfile> gather_profiles(const StepProfile& own, const World& wo
 
 /// What the kernel says about the time for which a rank had no core.
 struct CoreEvidence {
-  double quota = 0;                          ///< of its cgroup or a parent, in cores; 0: none
-  std::string group;                         ///< the cgroup that sets the quota
-  std::int64_t periods = 0, throttled = 0;   ///< enforcement periods during training, and those that were throttled (cpu.stat)
+  double quota = 0;                         ///< of its cgroup or a parent, in cores; 0: none
+  std::string group;                        ///< the cgroup that sets the quota
+  std::int64_t periods = 0, throttled = 0;  ///< enforcement periods during training, and those that were throttled (cpu.stat)
   std::string rival;  ///< a process of another job that is bound to the same cores ("pid 4242 (lockstep)"); "": none known
 };
 /// All ranks' evidence, on every rank. Collective.
@@ -46,14 +46,14 @@ std::vector<CoreEvidence> gather_evidence(const CoreEvidence& own, const World& 
 
 /// What the advice rests on, beside the times.
 struct RunFacts {
-  std::vector<RankPlace> places;        ///< of all ranks
+  std::vector<RankPlace> places;  ///< of all ranks
   std::int64_t batch_size = 0;
   std::int64_t grains = 0, grain_rows = 0;  ///< that a batch makes (sampler.h)
-  bool streams = false;                 ///< rows do not fit data.memory
-  std::int64_t shard_bytes = 0;         ///< of a rank's rows
-  std::int64_t checkpoint_every = 0;    ///< epochs
-  bool far_cores = false;               ///< ranks of a host on cores that share no cache
-  std::vector<CoreEvidence> cores;      ///< by rank; empty: nothing is known
+  bool streams = false;                     ///< rows do not fit data.memory
+  std::int64_t shard_bytes = 0;             ///< of a rank's rows
+  std::int64_t checkpoint_every = 0;        ///< epochs
+  bool far_cores = false;                   ///< ranks of a host on cores that share no cache
+  std::vector<CoreEvidence> cores;          ///< by rank; empty: nothing is known
 };
 
 /// The one thing to change first.

@@ -29,7 +29,8 @@ std::vector<Trace::Span> on_one_clock(const Trace& trace, const ClockOffset& at_
   const std::int64_t first = spans.front().start, whole = std::max<std::int64_t>(Trace::now() - first, 1);
   const double drift = static_cast<double>(at_end.nanoseconds - at_start.nanoseconds) / static_cast<double>(whole);
   for (Trace::Span& span : spans) {
-    for (std::int64_t* time : {&span.start, &span.end}) *time += at_start.nanoseconds + static_cast<std::int64_t>(drift * static_cast<double>(*time - first));
+    for (std::int64_t* time : {&span.start, &span.end})
+      *time += at_start.nanoseconds + static_cast<std::int64_t>(drift * static_cast<double>(*time - first));
   }
   return spans;
 }
@@ -50,15 +51,19 @@ std::string trace_json(const std::vector<RankTrace>& ranks) {
   fmt::format_to(out, "{{\"displayTimeUnit\": \"ns\", \"traceEvents\": [");
   for (std::size_t r = 0; r < ranks.size(); ++r) {
     const RankTrace& rank = ranks[r];
-    fmt::format_to(out, "{}\n{{\"ph\": \"M\", \"name\": \"process_name\", \"pid\": {}, \"tid\": 0, \"args\": {{\"name\": {}}}}}", r == 0 ? "" : ",", r,
-                   quoted(fmt::format("rank {} on {}", r, rank.host)));
-    fmt::format_to(out, ",\n{{\"ph\": \"M\", \"name\": \"process_sort_index\", \"pid\": {}, \"tid\": 0, \"args\": {{\"sort_index\": {}}}}}", r, r);
-    fmt::format_to(out, ",\n{{\"ph\": \"M\", \"name\": \"process_labels\", \"pid\": {}, \"tid\": 0, \"args\": {{\"labels\": \"clock within {} ns, {} spans not kept\"}}}}", r,
-                   rank.clock_error, rank.dropped);
+    fmt::format_to(out, "{}\n{{\"ph\": \"M\", \"name\": \"process_name\", \"pid\": {}, \"tid\": 0, \"args\": {{\"name\": {}}}}}",
+                   r == 0 ? "" : ",", r, quoted(fmt::format("rank {} on {}", r, rank.host)));
+    fmt::format_to(out, ",\n{{\"ph\": \"M\", \"name\": \"process_sort_index\", \"pid\": {}, \"tid\": 0, \"args\": {{\"sort_index\": {}}}}}",
+                   r, r);
+    fmt::format_to(out,
+                   ",\n{{\"ph\": \"M\", \"name\": \"process_labels\", \"pid\": {}, \"tid\": 0, \"args\": {{\"labels\": \"clock within {} "
+                   "ns, {} spans not kept\"}}}}",
+                   r, rank.clock_error, rank.dropped);
     std::vector<std::string> titles;
     for (const Trace::Span& span : rank.spans) {
-      fmt::format_to(out, ",\n{{\"ph\": \"X\", \"name\": {}, \"pid\": {}, \"tid\": 0, \"ts\": {:.3f}, \"dur\": {:.3f}", quoted(title(span, rank.layers)), r,
-                     static_cast<double>(span.start - zero) * 1e-3, static_cast<double>(span.end - span.start) * 1e-3);
+      fmt::format_to(out, ",\n{{\"ph\": \"X\", \"name\": {}, \"pid\": {}, \"tid\": 0, \"ts\": {:.3f}, \"dur\": {:.3f}",
+                     quoted(title(span, rank.layers)), r, static_cast<double>(span.start - zero) * 1e-3,
+                     static_cast<double>(span.end - span.start) * 1e-3);
       if (span.kind == SpanKind::step) fmt::format_to(out, ", \"args\": {{\"step\": {}}}", span.number);
       fmt::format_to(out, "}}");
     }
@@ -70,7 +75,8 @@ std::string trace_json(const std::vector<RankTrace>& ranks) {
 void write_trace(const std::filesystem::path& file, const Trace& trace, const ClockOffset& at_start, const World& world) {
   const ClockOffset at_end = clock_offset(world);
   const std::vector<std::string> spans = world.all_gather(bytes_of(on_one_clock(trace, at_start, at_end)));
-  const std::vector<std::string> facts = world.all_gather(fmt::format("{} {} {}", std::max(at_start.error, at_end.error), trace.dropped(), world.hostname()));
+  const std::vector<std::string> facts =
+      world.all_gather(fmt::format("{} {} {}", std::max(at_start.error, at_end.error), trace.dropped(), world.hostname()));
   world.agree([&] {
     if (world.rank() != 0) return;
     std::vector<RankTrace> ranks(spans.size());

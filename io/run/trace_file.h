@@ -22,8 +22,8 @@ struct RankTrace {
 /// microseconds from the first span on.
 std::string trace_json(const std::vector<RankTrace>& ranks);
 
-/// Gathers the ranks' traces, brings their times onto rank 0's clock by the offsets at the start and at the end (clocks drift apart: between
-/// the two it is interpolated), and has rank 0 write the file. Collective; a file that cannot be written is an AgreedError.
+/// Gathers the ranks' traces, brings their times onto rank 0's clock by the offsets at the start and at the end (clocks drift apart:
+/// between the two it is interpolated), and has rank 0 write the file. Collective; a file that cannot be written is an AgreedError.
 void write_trace(const std::filesystem::path& file, const Trace& trace, const ClockOffset& at_start, const World& world);
 
 }  // namespace lockstep

@@ -1,4 +1,6 @@
 // lockstep bench allreduce: every algorithm against MPI_Allreduce, by size.
+#include "cluster/collectives/allreduce.h"
+
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -6,7 +8,6 @@
 #include <cmath>
 #include <memory>
 
-#include "cluster/collectives/allreduce.h"
 #include "cluster/host/shared_memory.h"
 #include "launch/arguments.h"
 #include "launch/bench/commands.h"
@@ -54,8 +55,10 @@ class AllreduceBench {
   std::vector<double> refill_;  // seconds, by call, of what is not the allreduce
 };
 
-AllreduceBench::AllreduceBench(const AllreduceArguments& arguments, const World& world) : arguments_(arguments), world_(world), barrier_(world) {
-  if (world.communicator() == nullptr) throw Error("bench allreduce: sums over ranks need ranks; start it with mpirun -np 2 lockstep bench allreduce", kUsage);
+AllreduceBench::AllreduceBench(const AllreduceArguments& arguments, const World& world)
+    : arguments_(arguments), world_(world), barrier_(world) {
+  if (world.communicator() == nullptr)
+    throw Error("bench allreduce: sums over ranks need ranks; start it with mpirun -np 2 lockstep bench allreduce", kUsage);
   const std::int64_t most = *std::max_element(arguments.sizes.begin(), arguments.sizes.end());
   const auto floats = static_cast<std::size_t>((most + 3) / 4);
   for (const std::string_view name : allreduce_names()) {
@@ -92,7 +95,8 @@ void AllreduceBench::check(const Candidate& candidate, std::span<const float> da
   const auto expected = static_cast<float>(ranks * (ranks + 1) / 2 + ranks * (call % 64));
   for (const std::size_t i : {std::size_t{0}, data.size() / 2, data.size() - 1}) {
     if (data[i] != expected) {
-      throw Error(fmt::format("allreduce {} of {} floats: element {} is {}, expected {}", candidate.name, data.size(), i, data[i], expected));
+      throw Error(
+          fmt::format("allreduce {} of {} floats: element {} is {}, expected {}", candidate.name, data.size(), i, data[i], expected));
     }
   }
 }
@@ -105,8 +109,8 @@ void AllreduceBench::wait() {
   }
 }
 
-/// Seconds of one call. Several calls in a row where one is too short for the clock: each on freshly written data, whose writing is timed by
-/// itself and taken off.
+/// Seconds of one call. Several calls in a row where one is too short for the clock: each on freshly written data, whose writing is timed
+/// by itself and taken off.
 double AllreduceBench::time_calls(Candidate& candidate, std::size_t count, int calls) {
   const std::span<float> data = candidate.memory.first(count);
   fill(data, 0);
@@ -190,7 +194,8 @@ BenchJson AllreduceBench::row(std::int64_t bytes) {
 }
 
 std::string AllreduceBench::text(const BenchJson& document) const {
-  std::string text = fmt::format("{:>9} {:<20} {:>11} {:>11} {:>11} {:>9} {:>10}\n", "bytes", "algorithm", "median us", "min", "max", "x mpi", "bus GB/s");
+  std::string text =
+      fmt::format("{:>9} {:<20} {:>11} {:>11} {:>11} {:>9} {:>10}\n", "bytes", "algorithm", "median us", "min", "max", "x mpi", "bus GB/s");
   for (const Candidate& candidate : candidates_) {
     if (!candidate.allreduce) text += fmt::format("{:>9} {:<20} not measured: {}\n", "", candidate.name, candidate.skipped);
   }
@@ -199,8 +204,9 @@ std::string AllreduceBench::text(const BenchJson& document) const {
     for (const auto& [name, figures] : row["algorithms"].items()) {
       if (figures.contains("skipped")) continue;
       const BenchJson& us = figures["us"];
-      text += fmt::format("{:>9} {:<20} {:>11.2f} {:>11.2f} {:>11.2f} {:>9.2f} {:>10.2f}\n", size, name == "mpi" ? "MPI_Allreduce" : name, us["median"].get<double>(),
-                          us["min"].get<double>(), us["max"].get<double>(), figures["ratio_to_mpi"].get<double>(), figures["bus_gb_per_s"].get<double>());
+      text += fmt::format("{:>9} {:<20} {:>11.2f} {:>11.2f} {:>11.2f} {:>9.2f} {:>10.2f}\n", size, name == "mpi" ? "MPI_Allreduce" : name,
+                          us["median"].get<double>(), us["min"].get<double>(), us["max"].get<double>(),
+                          figures["ratio_to_mpi"].get<double>(), figures["bus_gb_per_s"].get<double>());
       size.clear();
     }
   }
@@ -228,15 +234,18 @@ void add_bench_allreduce(CLI::App& bench, const CLI::App& app) {
       ->transform(CLI::AsSizeValue(false))
       ->check(at_least(4))
       ->check(whole_floats);
-  command->add_option("--algorithms", arguments->algorithms, "Only these, e.g. shared,ring; MPI_Allreduce always runs (default: all)")->delimiter(',');
+  command->add_option("--algorithms", arguments->algorithms, "Only these, e.g. shared,ring; MPI_Allreduce always runs (default: all)")
+      ->delimiter(',');
   command->add_option("--seconds", arguments->seconds, "Time for each size, roughly")->capture_default_str()->check(above_zero("seconds"));
   command->add_flag("--private-memory", arguments->private_memory,
                     "Of buffers that other ranks cannot see, instead of those that the algorithm allocates, as training does");
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->footer(
-      "Buffers are written anew between timed calls: a buffer that is already equal and in the cache flatters. A call's time is that of the\n"
+      "Buffers are written anew between timed calls: a buffer that is already equal and in the cache flatters. A call's time is that of "
+      "the\n"
       "rank that needed longest; the algorithms take turns. Bus bandwidth: 2 (N-1)/N x bytes / time.\n"
-      "JSON: bench, setting, sizes: [{bytes, algorithms: {NAME: {us: {median, min, max, ...}, ratio_to_mpi, bus_gb_per_s} or {skipped}}}].\n\n"
+      "JSON: bench, setting, sizes: [{bytes, algorithms: {NAME: {us: {median, min, max, ...}, ratio_to_mpi, bus_gb_per_s} or "
+      "{skipped}}}].\n\n"
       "Example:\n  mpirun -np 2 lockstep bench allreduce --sizes 8,64KB,1MB");
   command->callback([arguments, &app] {
     for (const std::string& name : arguments->algorithms) allreduce_from_name(name);

@@ -56,13 +56,15 @@ InputBench::InputBench(const InputArguments& arguments, const World& world)
       world_(world),
       config_(bench_config(arguments.config, arguments.sets, world)),
       data_(bench_data(config_, 10'000, world)),
-      sampler_(data_.rows->rows(), arguments.batch_size > 0 ? arguments.batch_size : config_.fit.batch_size, config_.fit.shards, config_.seed, config_.fit.shuffle),
+      sampler_(data_.rows->rows(), arguments.batch_size > 0 ? arguments.batch_size : config_.fit.batch_size, config_.fit.shards,
+               config_.seed, config_.fit.shuffle),
       grains_(cut_grains(sampler_.slots(), world.rank(), world.size())) {
   const std::int64_t width = elements(data_.rows->sample_shape());
   row_bytes_ = width * (data_.file == nullptr ? static_cast<std::int64_t>(sizeof(float)) : data_.file->element_bytes());
   if (data_.file != nullptr) {
     Hdf5Options options = config_.train.options;
-    options.memory_budget = std::max<std::int64_t>(1, data_.rows->rows() * row_bytes_ / world.size() / 8);  // an eighth of what a rank would have to keep
+    options.memory_budget =
+        std::max<std::int64_t>(1, data_.rows->rows() * row_bytes_ / world.size() / 8);  // an eighth of what a rank would have to keep
     world.agree([&] { streamed_.emplace(config_.train.file, config_.train.group, options); });
   }
   for (const LayerSpec& layer : config_.model.layers) {
@@ -98,7 +100,8 @@ double InputBench::read_epoch(RowReader& reader, std::int64_t epoch) {
   const std::vector<std::int64_t> order = sampler_.order(epoch, grains_.first_slot(), grains_.first_slot() + grains_.own_slots());
   return timed([&] {
     reader.begin(order);
-    for (std::int64_t step = 0; step < sampler_.steps(); ++step) reader.read(grains_.own_slots(), {features_.data(), truth_.data(), weight_.data(), scale_, offset_});
+    for (std::int64_t step = 0; step < sampler_.steps(); ++step)
+      reader.read(grains_.own_slots(), {features_.data(), truth_.data(), weight_.data(), scale_, offset_});
   });
 }
 
@@ -119,13 +122,16 @@ BenchJson InputBench::figures(const std::vector<double>& seconds, double copying
   std::vector<double> rates;
   for (const double value : seconds) rates.push_back(static_cast<double>(data_.rows->rows()) / value);
   const Spread spread = spread_of(rates);
-  return {{"rows_per_second", to_json(spread)}, {"us_per_batch", spread_of(seconds).median / static_cast<double>(sampler_.steps()) * 1e6},
-          {"gb_per_s", spread.median * static_cast<double>(row_bytes_) * 1e-9}, {"ratio_to_memcpy", spread_of(seconds).median / copying}};
+  return {{"rows_per_second", to_json(spread)},
+          {"us_per_batch", spread_of(seconds).median / static_cast<double>(sampler_.steps()) * 1e6},
+          {"gb_per_s", spread.median * static_cast<double>(row_bytes_) * 1e-9},
+          {"ratio_to_memcpy", spread_of(seconds).median / copying}};
 }
 
 std::string InputBench::text(const BenchJson& document) const {
-  std::string text = fmt::format("{}, {} a row; batch {}, shuffled\n\n{:<24} {:>13} {:>13} {:>13} {:>10} {:>12} {:>9}\n", data_.description, bytes_text(static_cast<double>(row_bytes_)),
-                                 document["batch_size"].get<std::int64_t>(), "rows a second", "median", "min", "max", "GB/s", "us a batch", "x memcpy");
+  std::string text = fmt::format("{}, {} a row; batch {}, shuffled\n\n{:<24} {:>13} {:>13} {:>13} {:>10} {:>12} {:>9}\n", data_.description,
+                                 bytes_text(static_cast<double>(row_bytes_)), document["batch_size"].get<std::int64_t>(), "rows a second",
+                                 "median", "min", "max", "GB/s", "us a batch", "x memcpy");
   for (const char* name : {"memory", "streamed", "memcpy"}) {
     const BenchJson& part = document[name];
     if (part.contains("skipped")) {
@@ -133,8 +139,9 @@ std::string InputBench::text(const BenchJson& document) const {
       continue;
     }
     const BenchJson& rate = part["rows_per_second"];
-    text += fmt::format("{:<24} {:>13.0f} {:>13.0f} {:>13.0f} {:>10.2f} {:>12.2f} {:>9.2f}\n", name, rate["median"].get<double>(), rate["min"].get<double>(), rate["max"].get<double>(),
-                        part["gb_per_s"].get<double>(), part["us_per_batch"].get<double>(), part["ratio_to_memcpy"].get<double>());
+    text += fmt::format("{:<24} {:>13.0f} {:>13.0f} {:>13.0f} {:>10.2f} {:>12.2f} {:>9.2f}\n", name, rate["median"].get<double>(),
+                        rate["min"].get<double>(), rate["max"].get<double>(), part["gb_per_s"].get<double>(),
+                        part["us_per_batch"].get<double>(), part["ratio_to_memcpy"].get<double>());
   }
   return text;
 }
@@ -166,15 +173,18 @@ void InputBench::operator()() {
 void add_bench_input(CLI::App& bench, const CLI::App& app) {
   auto arguments = std::make_shared<InputArguments>();
   CLI::App* command = bench.add_subcommand("input", "Rows a second into batches, from memory and streamed from the file, against memcpy");
-  command->add_option("--config", arguments->config, "Configuration whose data to read (default: the built-in one on data/fashion_mnist.h5)");
+  command->add_option("--config", arguments->config,
+                      "Configuration whose data to read (default: the built-in one on data/fashion_mnist.h5)");
   command->add_option("--set", arguments->sets, "Override a key of the configuration")->type_name("KEY=VALUE")->take_all();
   command->add_option("--batch-size", arguments->batch_size, "Rows in a batch, of all ranks together")->check(at_least(1));
   command->add_option("--epochs", arguments->epochs, "Epochs to time, after one to warm up")->capture_default_str()->check(at_least(1));
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->footer(
-      "Reads whole epochs in shuffled order, as training does: every row converted to float and rescaled as the model's Rescaling says. `streamed`\n"
+      "Reads whole epochs in shuffled order, as training does: every row converted to float and rescaled as the model's Rescaling says. "
+      "`streamed`\n"
       "may keep an eighth of the rows in memory. memcpy copies the same rows in their own type in the same order and converts nothing.\n"
-      "JSON: bench, setting, data, rows, row_bytes, batch_size, memory, streamed, memcpy {rows_per_second, us_per_batch, gb_per_s, ratio_to_memcpy}.\n\n"
+      "JSON: bench, setting, data, rows, row_bytes, batch_size, memory, streamed, memcpy {rows_per_second, us_per_batch, gb_per_s, "
+      "ratio_to_memcpy}.\n\n"
       "Example:\n  mpirun -np 2 lockstep bench input --config configs/fashion_mnist.yaml");
   command->callback([arguments, &app] { run_on_ranks(app, [&](World& world) { InputBench(*arguments, world)(); }); });
 }

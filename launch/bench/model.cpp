@@ -30,9 +30,11 @@ training:
 ArrayDataset drawn_rows(const RunConfig& config, std::int64_t rows) {
   Sequential model = config.make_model();
   model.compile(config.compile);  // builds it if it has an Input
-  if (!model.built()) throw Error(config.train.file + " does not exist and the model has no Input layer: rows cannot be drawn; give it an Input", kUsage);
+  if (!model.built())
+    throw Error(config.train.file + " does not exist and the model has no Input layer: rows cannot be drawn; give it an Input", kUsage);
   const Shape shape = model.input_shape();
-  const bool grey = std::any_of(config.model.layers.begin(), config.model.layers.end(), [](const LayerSpec& layer) { return std::holds_alternative<Rescaling>(layer); });
+  const bool grey = std::any_of(config.model.layers.begin(), config.model.layers.end(),
+                                [](const LayerSpec& layer) { return std::holds_alternative<Rescaling>(layer); });
   const RandomStream stream(config.seed, RandomPurpose::split, 0);
   std::vector<float> features(static_cast<std::size_t>(rows * elements(shape)));
   for (std::size_t i = 0; i < features.size(); ++i) {

@@ -4,16 +4,16 @@
 #include <vector>
 
 #include "cluster/world.h"
-#include "launch/bench/step_floor.h"
 #include "io/config/config.h"
+#include "launch/bench/step_floor.h"
 
 namespace lockstep {
 
 /// The text of the configuration that the bench commands use where none is given.
 const char* built_in_config();
 
-/// The configuration FILE, or without one the built-in classifier 784-300-100-10 on data/fashion_mnist.h5 (batch 32, SGD). Rank 0 alone reads
-/// the file. Collective.
+/// The configuration FILE, or without one the built-in classifier 784-300-100-10 on data/fashion_mnist.h5 (batch 32, SGD). Rank 0 alone
+/// reads the file. Collective.
 RunConfig bench_config(const std::string& file, const std::vector<std::string>& overrides, const World& world);
 
 /// The training rows of the configuration, or drawn ones of the shape of its model where there is no such file.

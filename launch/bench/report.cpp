@@ -48,15 +48,20 @@ Spread spread_of(std::vector<double> samples) {
 }
 
 BenchJson to_json(const Spread& spread) {
-  return {{"median", spread.median},   {"min", spread.min}, {"max", spread.max}, {"lower_quartile", spread.lower_quartile}, {"upper_quartile", spread.upper_quartile},
+  return {{"median", spread.median},
+          {"min", spread.min},
+          {"max", spread.max},
+          {"lower_quartile", spread.lower_quartile},
+          {"upper_quartile", spread.upper_quartile},
           {"samples", spread.samples}};
 }
 
 BenchJson bench_setting(const World& world, int threads) {
   std::map<std::string, std::string> versions = all_versions();
   const auto isa = versions.extract("ISA");
-  BenchJson setting{{"date", date()}, {"machine", processor()}, {"isa", isa.mapped()}, {"versions", versions}, {"host", world.hostname()}, {"hosts", world.hosts()},
-                    {"ranks", world.size()}, {"cores", sysconf(_SC_NPROCESSORS_ONLN)}, {"threads", threads}};
+  BenchJson setting{{"date", date()},           {"machine", processor()}, {"isa", isa.mapped()},   {"versions", versions},
+                    {"host", world.hostname()}, {"hosts", world.hosts()}, {"ranks", world.size()}, {"cores", sysconf(_SC_NPROCESSORS_ONLN)},
+                    {"threads", threads}};
   const std::optional<CoreRoundTrip> trip = core_round_trip(world);
   setting["round_trip"] = nullptr;
   if (trip) setting["round_trip"] = {{"ns", std::round(trip->nanoseconds)}, {"cores", trip->near() ? "near" : "far"}};
@@ -65,7 +70,8 @@ BenchJson bench_setting(const World& world, int threads) {
 
 std::string setting_text(const BenchJson& setting) {
   std::string versions;
-  for (const auto& [library, version] : setting["versions"].items()) versions += (versions.empty() ? "" : ", ") + library + " " + version.get<std::string>();
+  for (const auto& [library, version] : setting["versions"].items())
+    versions += (versions.empty() ? "" : ", ") + library + " " + version.get<std::string>();
   const auto count = [&](const char* key, const char* what) {
     const int n = setting[key].get<int>();
     return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
@@ -74,8 +80,9 @@ std::string setting_text(const BenchJson& setting) {
   const std::string cores = trip.is_null() ? "round trip between cores not measured (one core, or more ranks than cores)"
                                            : fmt::format("round trip between cores {} ns ({})", trip["ns"].get<double>(),
                                                          trip["cores"] == "near" ? "near: one cache" : "far: no common cache");
-  return fmt::format("{}, {}, {}; {}\n{}\n{} on {}, {} each; {}\n", setting["machine"].get<std::string>(), setting["isa"].get<std::string>(), count("cores", "core"),
-                     setting["date"].get<std::string>(), versions, count("ranks", "rank"), count("hosts", "host"), count("threads", "thread"), cores);
+  return fmt::format("{}, {}, {}; {}\n{}\n{} on {}, {} each; {}\n", setting["machine"].get<std::string>(),
+                     setting["isa"].get<std::string>(), count("cores", "core"), setting["date"].get<std::string>(), versions,
+                     count("ranks", "rank"), count("hosts", "host"), count("threads", "thread"), cores);
 }
 
 std::string bytes_text(double bytes) {
@@ -89,7 +96,8 @@ std::string bytes_text(double bytes) {
 }
 
 void print_bench(bool json, const BenchJson& document, const std::string& text) {
-  fmt::print("{}", json ? document.dump(2, ' ', false, BenchJson::error_handler_t::replace) + "\n" : setting_text(document["setting"]) + text);
+  fmt::print("{}",
+             json ? document.dump(2, ' ', false, BenchJson::error_handler_t::replace) + "\n" : setting_text(document["setting"]) + text);
   std::fflush(stdout);
 }
 

@@ -20,8 +20,8 @@ struct Spread {
 Spread spread_of(std::vector<double> samples);
 BenchJson to_json(const Spread& spread);
 
-/// Where and with what was measured: date, machine (processor's name), isa, versions, host, hosts, ranks, cores (of the host), threads (of each rank),
-/// round_trip {ns, cores: "near" or "far"} between the ranks' cores, or null (cluster/host/core_round_trip.h). Collective.
+/// Where and with what was measured: date, machine (processor's name), isa, versions, host, hosts, ranks, cores (of the host), threads (of
+/// each rank), round_trip {ns, cores: "near" or "far"} between the ranks' cores, or null (cluster/host/core_round_trip.h). Collective.
 BenchJson bench_setting(const World& world, int threads);
 /// The same for people, three lines.
 std::string setting_text(const BenchJson& setting);

@@ -35,16 +35,18 @@ struct StartupArguments {
   int ranks = 2;
   std::int64_t rounds = 7;
   bool json = false;
-  // Of the jobs that this command starts: rank 0 writes the moments it has passed, in seconds of the monotonic clock, which all processes of
-  // a host share.
+  // Of the jobs that this command starts: rank 0 writes the moments it has passed, in seconds of the monotonic clock, which all processes
+  // of a host share.
   std::string moments, run_dir;
 };
 
 /// The way to the first step; the moments are the ends of these parts.
 constexpr std::array<const char*, 6> kParts = {"launch", "mpi_init", "set_up", "coordinator", "fit", "first_step"};
-constexpr std::array<const char*, 6> kMeanings = {"mpirun to main()",  "MPI_Init",
+constexpr std::array<const char*, 6> kMeanings = {"mpirun to main()",
+                                                  "MPI_Init",
                                                   "configuration, data file, model, run directory",
-                                                  "coordinator",       "rows into memory, primitives, exchange",
+                                                  "coordinator",
+                                                  "rows into memory, primitives, exchange",
                                                   "the first step"};
 
 const double kMainStarted = seconds_now();  // before main, after the loader
@@ -93,7 +95,8 @@ void job(const StartupArguments& arguments, const World& world, StopSignals& sig
 class Folder {
  public:
   Folder() : path_((std::filesystem::temp_directory_path() / "lockstep-bench-XXXXXX").string()) {
-    if (mkdtemp(path_.data()) == nullptr) throw Error("cannot make a directory in " + std::filesystem::temp_directory_path().string() + " (TMPDIR)");
+    if (mkdtemp(path_.data()) == nullptr)
+      throw Error("cannot make a directory in " + std::filesystem::temp_directory_path().string() + " (TMPDIR)");
   }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
@@ -173,7 +176,8 @@ StartupBench::StartupBench(const StartupArguments& arguments) : arguments_(argum
   }
   command_ = {"mpirun", "-np", std::to_string(arguments.ranks)};
   if (arguments.ranks > sysconf(_SC_NPROCESSORS_ONLN)) command_.insert(command_.end(), {"--oversubscribe", "--bind-to", "none"});
-  command_.insert(command_.end(), {std::filesystem::read_symlink("/proc/self/exe").string(), "bench", "startup", "--config", config_, "--moments", folder_ / "moments"});
+  command_.insert(command_.end(), {std::filesystem::read_symlink("/proc/self/exe").string(), "bench", "startup", "--config", config_,
+                                   "--moments", folder_ / "moments"});
   for (const std::string& set : sets) command_.insert(command_.end(), {"--set", set});
 }
 
@@ -221,9 +225,11 @@ void StartupBench::operator()() {
 }
 
 std::string StartupBench::text(const BenchJson& document) const {
-  std::string text = fmt::format("mpirun -np {} lockstep train, data {}\n\n{:<62} {:>9} {:>9} {:>9}\n", arguments_.ranks, data_, "seconds", "median", "min", "max");
+  std::string text = fmt::format("mpirun -np {} lockstep train, data {}\n\n{:<62} {:>9} {:>9} {:>9}\n", arguments_.ranks, data_, "seconds",
+                                 "median", "min", "max");
   const auto line = [&](const std::string& what, const BenchJson& spread) {
-    text += fmt::format("{:<62} {:>9.3f} {:>9.3f} {:>9.3f}\n", what, spread["median"].get<double>(), spread["min"].get<double>(), spread["max"].get<double>());
+    text += fmt::format("{:<62} {:>9.3f} {:>9.3f} {:>9.3f}\n", what, spread["median"].get<double>(), spread["min"].get<double>(),
+                        spread["max"].get<double>());
   };
   for (std::size_t i = 0; i < kParts.size(); ++i) line(std::string("  ") + kMeanings[i], document["parts"][kParts[i]]);
   line("first step done", document["first_step_done"]);
@@ -241,14 +247,18 @@ void add_bench_startup(CLI::App& bench, const CLI::App& app) {
   command->add_option("--config", arguments->config, "Configuration to train (default: the classifier 784-300-100-10)");
   command->add_option("--set", arguments->sets, "Override a key of the configuration")->type_name("KEY=VALUE")->take_all();
   command->add_option("--ranks", arguments->ranks, "Ranks to start, all on this host")->capture_default_str()->check(at_least(1));
-  command->add_option("--rounds", arguments->rounds, "How often to start, after once to warm up")->capture_default_str()->check(at_least(1));
+  command->add_option("--rounds", arguments->rounds, "How often to start, after once to warm up")
+      ->capture_default_str()
+      ->check(at_least(1));
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->add_option("--moments", arguments->moments)->group("");
   command->add_option("--run-dir", arguments->run_dir)->group("");
   command->footer(
-      "Runs mpirun itself: by turns an empty MPI program (this one, MPI_Init and MPI_Finalize alone) and `lockstep train`, which ends after its\n"
+      "Runs mpirun itself: by turns an empty MPI program (this one, MPI_Init and MPI_Finalize alone) and `lockstep train`, which ends "
+      "after its\n"
       "first step. Run directories go to a temporary directory and are removed.\n"
-      "JSON: bench, setting, data, parts {launch, mpi_init, set_up, coordinator, fit, first_step}, first_step_done, empty_program {started, whole},\n"
+      "JSON: bench, setting, data, parts {launch, mpi_init, set_up, coordinator, fit, first_step}, first_step_done, empty_program "
+      "{started, whole},\n"
       "beyond_empty; seconds.\n\n"
       "Example:\n  lockstep bench startup --config configs/fashion_mnist.yaml");
   command->callback([arguments, &app] {

@@ -175,7 +175,8 @@ StepFloor StepBench::best_forward_floor() const {
 BenchJson StepBench::forward() {
   constexpr std::int64_t kRows = 10'000;
   const std::int64_t rows = std::min(kRows, rows_->rows()), width = elements(rows_->sample_shape());
-  std::vector<float> features(static_cast<std::size_t>(rows * width)), truth(static_cast<std::size_t>(rows * rows_->truth_width())), weight(static_cast<std::size_t>(rows));
+  std::vector<float> features(static_cast<std::size_t>(rows * width)), truth(static_cast<std::size_t>(rows * rows_->truth_width())),
+      weight(static_cast<std::size_t>(rows));
   world_.agree([&] {
     std::vector<std::int64_t> order(static_cast<std::size_t>(rows));
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
@@ -208,19 +209,21 @@ BenchJson StepBench::forward() {
 }
 
 std::string StepBench::text(const BenchJson& document) const {
-  std::string text = fmt::format("model {}, batch {}, {}, {} epochs of {} steps, shuffled\ndata {}\n\n", document["model"].get<std::string>(),
-                                 document["batch_size"].get<std::int64_t>(), document["optimizer"].get<std::string>(), document["epochs"].get<std::int64_t>(),
+  std::string text = fmt::format("model {}, batch {}, {}, {} epochs of {} steps, shuffled\ndata {}\n\n",
+                                 document["model"].get<std::string>(), document["batch_size"].get<std::int64_t>(),
+                                 document["optimizer"].get<std::string>(), document["epochs"].get<std::int64_t>(),
                                  document["steps_per_epoch"].get<std::int64_t>(), document["data"].get<std::string>());
   text += fmt::format("{:<34} {:>11} {:>11} {:>11} {:>9}\n", "microseconds", "median", "min", "max", "x floor");
   const auto line = [&](const std::string& what, const BenchJson& spread, const BenchJson& ratio) {
-    text += fmt::format("{:<34} {:>11.4g} {:>11.4g} {:>11.4g} {:>9}\n", what, spread["median"].get<double>(), spread["min"].get<double>(), spread["max"].get<double>(),
-                        ratio.is_null() ? "" : fmt::format("{:.3f}", ratio.get<double>()));
+    text += fmt::format("{:<34} {:>11.4g} {:>11.4g} {:>11.4g} {:>9}\n", what, spread["median"].get<double>(), spread["min"].get<double>(),
+                        spread["max"].get<double>(), ratio.is_null() ? "" : fmt::format("{:.3f}", ratio.get<double>()));
   };
   const BenchJson &step = document["step"], &floor = step["floor_us"];
   line("step, exchange " + step["exchange"].get<std::string>(), step["us"], step["ratio_to_floor"]);
   line("floor, one core", floor["total"], nullptr);
-  text += fmt::format("  = forward {:.4g} + backward data {:.4g} + backward weights {:.4g} + optimizer {:.4g}\n", floor["forward"].get<double>(),
-                      floor["backward_data"].get<double>(), floor["backward_weights"].get<double>(), floor["optimizer"].get<double>());
+  text += fmt::format("  = forward {:.4g} + backward data {:.4g} + backward weights {:.4g} + optimizer {:.4g}\n",
+                      floor["forward"].get<double>(), floor["backward_data"].get<double>(), floor["backward_weights"].get<double>(),
+                      floor["optimizer"].get<double>());
   if (const BenchJson& mpi = document["step_with_mpi_allreduce"]; !mpi.is_null()) {
     line("step, gradients by MPI_Allreduce", mpi["us"], mpi["ratio_to_floor"]);
     line("floor, one core, beside that", mpi["floor_us"]["total"], nullptr);
@@ -261,20 +264,28 @@ void add_bench_step(CLI::App& bench, const CLI::App& app) {
   auto arguments = std::make_shared<StepArguments>();
   CLI::App* command = bench.add_subcommand("step", "Training steps, evaluate and predict against the sum of their oneDNN primitives");
   command->add_option("--config", arguments->config, "Configuration whose model and data to take (default: the classifier 784-300-100-10)");
-  command->add_option("--set", arguments->sets, "Override a key of the configuration: --set model.3.Dense.units=4096")->type_name("KEY=VALUE")->take_all();
+  command->add_option("--set", arguments->sets, "Override a key of the configuration: --set model.3.Dense.units=4096")
+      ->type_name("KEY=VALUE")
+      ->take_all();
   command->add_option("--batch-size", arguments->batch_size, "Rows in a step, of all ranks together")->check(at_least(1));
-  command->add_option("--optimizer", arguments->optimizer, "sgd, adam, adamw or rmsprop with Keras' defaults, instead of the configuration's");
-  command->add_option("--rows", arguments->rows, "Train on the first ROWS rows (default: all, or fewer where an epoch would take long)")->check(at_least(1));
+  command->add_option("--optimizer", arguments->optimizer,
+                      "sgd, adam, adamw or rmsprop with Keras' defaults, instead of the configuration's");
+  command->add_option("--rows", arguments->rows, "Train on the first ROWS rows (default: all, or fewer where an epoch would take long)")
+      ->check(at_least(1));
   command->add_option("--epochs", arguments->epochs, "Epochs to time, after one to warm up")->capture_default_str()->check(at_least(1));
   command->add_option("--threads", arguments->threads, "Threads of each rank (default: its fair share of the cores)")->check(at_least(1));
   command->add_flag("--train-only", arguments->train_only, "Leave out evaluate, predict and the step with MPI_Allreduce");
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->footer(
-      "A step is that of `lockstep train`: rows gathered and shuffled, loss and metrics included; its time is that of a whole epoch divided by its\n"
-      "steps. The floor is the sum of oneDNN's primitives at the whole batch's shape on one core (forward with bias and relu, backward data,\n"
-      "backward weights) and the optimizer's pass, measured between the epochs. At several ranks the step that sums gradients by MPI_Allreduce\n"
+      "A step is that of `lockstep train`: rows gathered and shuffled, loss and metrics included; its time is that of a whole epoch "
+      "divided by its\n"
+      "steps. The floor is the sum of oneDNN's primitives at the whole batch's shape on one core (forward with bias and relu, backward "
+      "data,\n"
+      "backward weights) and the optimizer's pass, measured between the epochs. At several ranks the step that sums gradients by "
+      "MPI_Allreduce\n"
       "is measured as well.\n"
-      "JSON: bench, setting, model, data, rows, batch_size, optimizer, epochs, steps_per_epoch, step and step_with_mpi_allreduce {us, ratio_to_floor,\n"
+      "JSON: bench, setting, model, data, rows, batch_size, optimizer, epochs, steps_per_epoch, step and step_with_mpi_allreduce {us, "
+      "ratio_to_floor,\n"
       "exchange, floor_us}, forward {rows, floor_us_per_row, floor_batch, evaluate {us, ratio_to_floor}, predict {us, ratio_to_floor}}.\n\n"
       "Examples:\n"
       "  lockstep bench step --threads 1\n"

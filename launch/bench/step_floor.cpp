@@ -63,7 +63,7 @@ struct StepFloor::Impl {
   struct Part {
     dnnl::primitive primitive;
     Arguments arguments;
-    double StepFloorTimes::* time;
+    double StepFloorTimes::*time;
   };
   double time_of_part(const Part& part, double seconds) const;
 
@@ -79,7 +79,8 @@ struct StepFloor::Impl {
 
 void StepFloor::Impl::add(const FloorLayer& layer, bool trains, bool first) {
   const std::int64_t vectors = rows * layer.repeat;
-  const memory x = matrix({vectors, layer.in}, memory::format_tag::nc, engine), y = matrix({vectors, layer.out}, memory::format_tag::nc, engine);
+  const memory x = matrix({vectors, layer.in}, memory::format_tag::nc, engine),
+               y = matrix({vectors, layer.out}, memory::format_tag::nc, engine);
   const memory weights = matrix({layer.out, layer.in}, memory::format_tag::io, engine);
   const memory bias = layer.bias ? matrix({layer.out}, memory::format_tag::x, engine) : memory();
   const memory::desc b = layer.bias ? bias.get_desc() : memory::desc();
@@ -108,13 +109,15 @@ double StepFloor::Impl::time_of_part(const Part& part, double seconds) const {
     if (object.get(true) != nullptr) arguments.push_back({index, object.get()});
   }
   const auto call = [&] {
-    const dnnl_status_t status = dnnl_primitive_execute(part.primitive.get(), stream.get(), static_cast<int>(arguments.size()), arguments.data());
+    const dnnl_status_t status =
+        dnnl_primitive_execute(part.primitive.get(), stream.get(), static_cast<int>(arguments.size()), arguments.data());
     if (status != dnnl_success) throw Error("oneDNN could not run a primitive: " + std::to_string(static_cast<int>(status)));
   };
   return time_of(call, seconds);
 }
 
-StepFloor::StepFloor(const std::vector<FloorLayer>& layers, std::int64_t rows, const OptimizerSpec* optimizer) : impl_(std::make_unique<Impl>()) {
+StepFloor::StepFloor(const std::vector<FloorLayer>& layers, std::int64_t rows, const OptimizerSpec* optimizer)
+    : impl_(std::make_unique<Impl>()) {
   const ThreadScope one(1);
   impl_->rows = rows;
   std::int64_t count = 0;

@@ -3,8 +3,8 @@
 #include <memory>
 #include <vector>
 
-#include "core/math/activations.h"
 #include "core/compile/optimizers.h"
+#include "core/math/activations.h"
 
 namespace lockstep {
 
@@ -23,7 +23,8 @@ struct StepFloorTimes {
 
 /// What a training step of Dense layers cannot easily be faster than, to measure steps against: the sum of oneDNN's primitives at the whole
 /// batch's shape on one thread - forward with the bias (and relu) fused, backward data (not of the first layer), backward weights - and the
-/// optimizer's pass over all parameters. No reading of rows, no other activation, no loss, no metrics. Float32. Its matrices are its own and hold nothing of a model.
+/// optimizer's pass over all parameters. No reading of rows, no other activation, no loss, no metrics. Float32. Its matrices are its own
+/// and hold nothing of a model.
 ///
 /// It is no law of nature: plain SGD can add to the weights inside the gradient's GEMM and save the optimizer's pass.
 class StepFloor {

@@ -38,7 +38,9 @@ void add_data_fetch(CLI::App& data) {
       ->check(CLI::IsMember({"fashion_mnist", "california_housing"}));
   command->add_option("OUT", options->out, "HDF5 file to write")->required();
   command->add_option("--from", options->from, "Folder or base URL with the official files (default: the official address)");
-  command->add_option("--seed", options->seed, "Of the split of california_housing into 11,610/3,870/5,160 rows")->capture_default_str()->check(at_least(0));
+  command->add_option("--seed", options->seed, "Of the split of california_housing into 11,610/3,870/5,160 rows")
+      ->capture_default_str()
+      ->check(at_least(0));
   command->add_flag("--force", options->force, "Replace an existing file");
   command->footer(
       "Files: fashion_mnist: train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, "

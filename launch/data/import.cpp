@@ -5,9 +5,9 @@
 #include <memory>
 
 #include "cluster/error.h"
-#include "io/import/csv.h"
 #include "io/data/data_file.h"
 #include "io/files/file_bytes.h"
+#include "io/import/csv.h"
 #include "io/import/garments.h"
 #include "io/import/idx.h"
 #include "launch/arguments.h"

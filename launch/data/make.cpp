@@ -20,7 +20,9 @@ void add_garments(CLI::App& make) {
   auto options = std::make_shared<Options>();
   CLI::App* command = make.add_subcommand("garments", "Grey 28x28 images of ten kinds of garments, the names those of Fashion-MNIST");
   command->add_option("OUT", options->out, "HDF5 file to write")->required();
-  command->add_option("--seed", options->garments.seed, "The same seed makes the same file on every machine")->capture_default_str()->check(at_least(0));
+  command->add_option("--seed", options->garments.seed, "The same seed makes the same file on every machine")
+      ->capture_default_str()
+      ->check(at_least(0));
   command->add_option("--train", options->garments.train, "Training images")->capture_default_str()->check(at_least(1));
   command->add_option("--test", options->garments.test, "Test images")->capture_default_str()->check(at_least(1));
   command->add_flag("--force", options->force, "Replace an existing file");
@@ -48,7 +50,9 @@ void add_housing(CLI::App& make) {
   CLI::App* command =
       make.add_subcommand("housing", "A regression table: invented house prices from eight features of very different scales");
   command->add_option("OUT", options->out, "HDF5 file to write")->required();
-  command->add_option("--seed", options->seed, "The same seed makes the same file on every machine")->capture_default_str()->check(at_least(0));
+  command->add_option("--seed", options->seed, "The same seed makes the same file on every machine")
+      ->capture_default_str()
+      ->check(at_least(0));
   command->add_option("--rows", options->rows, "Rows in all")->capture_default_str()->check(at_least(1));
   command->add_option("--split", options->split, "Share of each split; the default cuts 20,640 rows into 11,610/3,870/5,160")
       ->capture_default_str();

@@ -177,7 +177,10 @@ void show(const ShowOptions& options) {
   const std::string x = "/" + options.split + "/x", y = "/" + options.split + "/y";
   if (!file.exists(x)) {
     if (!options.png.empty()) throw Error(fmt::format("{}: there is no data set '{}' to draw (--split names another one)", options.in, x));
-    if (options.split != kSplit) throw Error(fmt::format("{}: there is no data set '{}' to look into; --split names one of: {}", options.in, x, fmt::join(file.groups(), ", ")), kUsage);
+    if (options.split != kSplit)
+      throw Error(fmt::format("{}: there is no data set '{}' to look into; --split names one of: {}", options.in, x,
+                              fmt::join(file.groups(), ", ")),
+                  kUsage);
     return fmt::print("\nThere is no data set '{}' to look into; --split names another split\n", x);
   }
   const ArrayInfo info = file.info(x);

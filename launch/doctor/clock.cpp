@@ -10,13 +10,13 @@
 namespace lockstep {
 namespace {
 
-constexpr double kWrong = 1;       // seconds
+constexpr double kWrong = 1;            // seconds
 constexpr double kHarmful = 24 * 3600;  // the certificate of a run is valid from a day before it was made
 
 double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
-/// A rank reads its clock between two barriers. Rank 0's readings before and after enclose it: what is outside is skew. The narrowest of some
-/// rounds counts, since a busy host may keep a rank waiting.
+/// A rank reads its clock between two barriers. Rank 0's readings before and after enclose it: what is outside is skew. The narrowest of
+/// some rounds counts, since a busy host may keep a rank waiting.
 Json probe_clock(const Examination& examination) {
   Json readings = Json::array();
   for (int round = 0; round < 5; ++round) {
@@ -53,9 +53,12 @@ Verdict judge_clock(const Case& facts) {
     const std::string found = fmt::format("clock {:.0f} s {} rank 0's", std::abs(worst), worst > 0 ? "ahead of" : "behind");
     const std::string fix = "run an NTP client on every host (timedatectl set-ntp true; chronyc tracking shows the offset)";
     if (worst < -kHarmful) {
-      verdict.problem(ranks, found, "Heartbeats fail: the certificate that rank 0 makes for the run is not valid yet there. Times in logs cannot be compared.", fix);
+      verdict.problem(
+          ranks, found,
+          "Heartbeats fail: the certificate that rank 0 makes for the run is not valid yet there. Times in logs cannot be compared.", fix);
     } else {
-      verdict.warning(ranks, found, "Times in logs and of files cannot be compared; make and backup tools take new files for old ones.", fix);
+      verdict.warning(ranks, found, "Times in logs and of files cannot be compared; make and backup tools take new files for old ones.",
+                      fix);
     }
   }
   return verdict;

@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <set>
 
-#include "cluster/mpi_variables.h"
 #include "cluster/host/placement.h"
+#include "cluster/mpi_variables.h"
 #include "launch/doctor/doctor.h"
 
 namespace lockstep {
@@ -48,31 +48,40 @@ void judge_host(const Case& facts, const std::vector<int>& ranks, Verdict& verdi
   const int size = static_cast<int>(ranks.size()), share = host.cores / size;
   if (size > host.cores) {
     const bool yields = std::all_of(ranks.begin(), ranks.end(), [&](int rank) { return facts.of(rank)["yields"].get<bool>(); });
-    const std::string found = fmt::format("{} ranks on the {} of a host", size, host.cores == 1 ? "1 core" : fmt::format("{} cores", host.cores));
-    if (yields) return verdict.warning(ranks, found, "Ranks take turns: nothing gets faster by them.", fmt::format("mpirun -np {}, or more hosts", host.cores));
-    return verdict.problem(ranks, found, "Ranks take turns, and one that waits for a message keeps its core for a time slice: every message takes milliseconds.",
-                           "fewer ranks; or mpirun --oversubscribe --mca mpi_yield_when_idle 1 (srun: export OMPI_MCA_mpi_yield_when_idle=1)");
+    const std::string found =
+        fmt::format("{} ranks on the {} of a host", size, host.cores == 1 ? "1 core" : fmt::format("{} cores", host.cores));
+    if (yields)
+      return verdict.warning(ranks, found, "Ranks take turns: nothing gets faster by them.",
+                             fmt::format("mpirun -np {}, or more hosts", host.cores));
+    return verdict.problem(
+        ranks, found,
+        "Ranks take turns, and one that waits for a message keeps its core for a time slice: every message takes milliseconds.",
+        "fewer ranks; or mpirun --oversubscribe --mca mpi_yield_when_idle 1 (srun: export OMPI_MCA_mpi_yield_when_idle=1)");
   }
   std::vector<int> bound;
   for (const int rank : ranks) {
     if (static_cast<int>(facts.of(rank)["mask"].size()) * 2 <= share) bound.push_back(rank);
   }
   if (!bound.empty() || (host.used < size && host.used < host.cores)) {
-    return verdict.problem(bound.empty() ? ranks : bound,
-                           fmt::format("may use {} of the {} cores that the host has for {} {}", host.used, host.cores, size, size == 1 ? "rank" : "ranks"),
-                           "The other cores stay idle. Without options mpirun binds each of one or two ranks to one core.",
-                           fmt::format("mpirun --map-by ppr:{}:node:PE={} --bind-to core, or --bind-to none; srun: export SRUN_CPUS_PER_TASK={}, or -c {}", size, share,
-                                       share, share));
+    return verdict.problem(
+        bound.empty() ? ranks : bound,
+        fmt::format("may use {} of the {} cores that the host has for {} {}", host.used, host.cores, size, size == 1 ? "rank" : "ranks"),
+        "The other cores stay idle. Without options mpirun binds each of one or two ranks to one core.",
+        fmt::format("mpirun --map-by ppr:{}:node:PE={} --bind-to core, or --bind-to none; srun: export SRUN_CPUS_PER_TASK={}, or -c {}",
+                    size, share, share, share));
   }
   const std::string asked = facts.of(ranks.front())["asked"];
   const std::string why = asked.empty() ? "" : " (OMP_NUM_THREADS=" + asked + ")";
   if (host.threads > host.cores) {
-    verdict.problem(ranks, fmt::format("{} threads{} on {} cores", host.threads, why, host.cores),
-                    "Threads take turns: each step waits for the one that runs last, several times slower than with a thread for each core.",
-                    fmt::format("OMP_NUM_THREADS={} (mpirun -x OMP_NUM_THREADS), or unset it: then each rank takes its share", share));
+    verdict.problem(
+        ranks, fmt::format("{} threads{} on {} cores", host.threads, why, host.cores),
+        "Threads take turns: each step waits for the one that runs last, several times slower than with a thread for each core.",
+        fmt::format("OMP_NUM_THREADS={} (mpirun -x OMP_NUM_THREADS), or unset it: then each rank takes its share", share));
   } else if (host.threads * 2 <= host.cores) {
-    verdict.warning(ranks, fmt::format("{} {}{} on {} cores", host.threads, host.threads == 1 ? "thread" : "threads", why, host.cores), "The other cores stay idle.",
-                    fmt::format("OMP_NUM_THREADS={} (mpirun -x OMP_NUM_THREADS), or unset it: then each rank takes its share; or more ranks", share));
+    verdict.warning(
+        ranks, fmt::format("{} {}{} on {} cores", host.threads, host.threads == 1 ? "thread" : "threads", why, host.cores),
+        "The other cores stay idle.",
+        fmt::format("OMP_NUM_THREADS={} (mpirun -x OMP_NUM_THREADS), or unset it: then each rank takes its share; or more ranks", share));
   }
 }
 

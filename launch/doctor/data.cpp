@@ -21,8 +21,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kMiB = 1 << 20;
-constexpr double kDecodedOften = 4;           // times an epoch that a row is decompressed
-constexpr double kSmallChunk = 16 << 10;      // bytes
+constexpr double kDecodedOften = 4;       // times an epoch that a row is decompressed
+constexpr double kSmallChunk = 16 << 10;  // bytes
 constexpr std::int64_t kManyChunks = 10'000;
 
 std::vector<std::pair<std::string, const DataConfig*>> data_sets(const RunConfig& config) {
@@ -39,9 +39,11 @@ Json reading(const Hdf5Dataset& data, const DataConfig& config, const Examinatio
   const ArrayInfo info = Hdf5File::open(data.files().front()).info(array);
   const double share = std::ceil(static_cast<double>(data.rows()) / examination.world.size());
   const double row = static_cast<double>(info.row_bytes());
-  Json facts{{"file", data.files().front()}, {"array", array}, {"share", share}, {"row_bytes", row}, {"budget", config.options.memory_budget}};
+  Json facts{
+      {"file", data.files().front()}, {"array", array}, {"share", share}, {"row_bytes", row}, {"budget", config.options.memory_budget}};
   if (info.chunk.empty()) return facts;
-  double chunk_bytes = static_cast<double>(type_bytes(info.type)), chunks = static_cast<double>(data.rows()) / static_cast<double>(info.chunk.front());
+  double chunk_bytes = static_cast<double>(type_bytes(info.type)),
+         chunks = static_cast<double>(data.rows()) / static_cast<double>(info.chunk.front());
   for (std::size_t axis = 0; axis < info.chunk.size(); ++axis) {
     chunk_bytes *= static_cast<double>(info.chunk[axis]);
     if (axis > 0) chunks *= std::ceil(static_cast<double>(info.shape[axis]) / static_cast<double>(info.chunk[axis]));
@@ -73,25 +75,34 @@ Json probe_data(const Examination& examination) {
   return facts;
 }
 
-/// Chunks against the way they are read: at once where a rank's share fits its memory, else through windows of rows in random order, for each of which
-/// the chunks that hold its rows are decompressed anew.
+/// Chunks against the way they are read: at once where a rank's share fits its memory, else through windows of rows in random order, for
+/// each of which the chunks that hold its rows are decompressed anew.
 void judge_chunks(const Json& reading, int ranks, Verdict& verdict) {
   if (!reading.contains("chunk")) return;
-  const double share = reading["share"], row = reading["row_bytes"], budget = reading["budget"], chunk_rows = reading["chunk"].front().get<double>();
+  const double share = reading["share"], row = reading["row_bytes"], budget = reading["budget"],
+               chunk_rows = reading["chunk"].front().get<double>();
   const std::string file = reading["file"], array = reading["array"];
   const std::string repack = fmt::format("h5repack -l {}:CONTI -f {}:NONE {} NEW_FILE", array, array, file);
   const std::string chunks = fmt::format("{}: {} is in chunks of {} rows", file, array, chunk_rows);
-  const double windows = std::ceil(share * row / std::max(1.0, budget / 2)), times = share * row <= budget ? 1 : std::min(windows, chunk_rows);
+  const double windows = std::ceil(share * row / std::max(1.0, budget / 2)),
+               times = share * row <= budget ? 1 : std::min(windows, chunk_rows);
   if (times >= kDecodedOften) {
-    verdict.problem({}, fmt::format("{}, and a rank's share ({:.0f} MiB) is read through windows of {:.0f} MiB: each row is decompressed about {:.0f} times an epoch", chunks,
-                                    share * row / kMiB, budget / 2 / kMiB, times),
-                    "Ranks wait for their input.", fmt::format("data.memory: {:.0f}MiB in the configuration, so that the share is read once; or {}", std::ceil(share * row / kMiB) + 1, repack));
+    verdict.problem({},
+                    fmt::format("{}, and a rank's share ({:.0f} MiB) is read through windows of {:.0f} MiB: each row is decompressed about "
+                                "{:.0f} times an epoch",
+                                chunks, share * row / kMiB, budget / 2 / kMiB, times),
+                    "Ranks wait for their input.",
+                    fmt::format("data.memory: {:.0f}MiB in the configuration, so that the share is read once; or {}",
+                                std::ceil(share * row / kMiB) + 1, repack));
   } else if (ranks > 1 && chunk_rows >= 2 * share) {
-    verdict.warning({}, fmt::format("{}, where a rank reads {:.0f}", chunks, share), fmt::format("Every rank decompresses the rows of about {:.0f} ranks.", std::min<double>(ranks, chunk_rows / share)),
+    verdict.warning({}, fmt::format("{}, where a rank reads {:.0f}", chunks, share),
+                    fmt::format("Every rank decompresses the rows of about {:.0f} ranks.", std::min<double>(ranks, chunk_rows / share)),
                     repack);
   }
   if (reading["chunk_bytes"] < kSmallChunk && reading["chunks"] > kManyChunks) {
-    verdict.warning({}, fmt::format("{}: {} is in {:.0f} chunks of {:.0f} bytes", file, array, reading["chunks"].get<double>(), reading["chunk_bytes"].get<double>()),
+    verdict.warning({},
+                    fmt::format("{}: {} is in {:.0f} chunks of {:.0f} bytes", file, array, reading["chunks"].get<double>(),
+                                reading["chunk_bytes"].get<double>()),
                     "HDF5 looks up and reads each by itself: starting takes minutes on a parallel file system.", repack);
   }
 }
@@ -113,8 +124,11 @@ Verdict judge_data(const Case& facts) {
   const Sampler sampler(facts.of(0)["rows"], config->fit.batch_size, config->fit.shards, config->seed, config->fit.shuffle);
   const Grains grains = cut_grains(sampler.slots(), 0, facts.ranks());
   if (grains.count < facts.ranks()) {
-    verdict.warning({}, fmt::format("a batch of {} makes {} grains of {} rows for {} ranks", config->fit.batch_size, grains.count, grains.rows, facts.ranks()),
-                    "Ranks without a grain get no rows.", fmt::format("training.batch_size: {}, or {} ranks", grains.rows * facts.ranks(), grains.count));
+    verdict.warning({},
+                    fmt::format("a batch of {} makes {} grains of {} rows for {} ranks", config->fit.batch_size, grains.count, grains.rows,
+                                facts.ranks()),
+                    "Ranks without a grain get no rows.",
+                    fmt::format("training.batch_size: {}, or {} ranks", grains.rows * facts.ranks(), grains.count));
   }
   return verdict;
 }
@@ -147,13 +161,14 @@ Json probe_space(const Examination& examination) {
   Json facts;
   if (examination.world.rank() != 0) return facts;
   const fs::path place = existing(examination.run_dir);
-  struct statfs system{};
+  struct statfs system {};
   if (statfs(place.c_str(), &system) != 0) return facts;
   facts["free"] = static_cast<double>(system.f_bavail) * static_cast<double>(system.f_bsize);
   facts["memory"] = system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC;
   if (examination.model == nullptr) return facts;
   facts["checkpoint"] = checkpoint_bytes(*examination.model);
-  const double copies = static_cast<double>(examination.config->checkpoint.keep) + 3;  // the best, the last healthy one, and one in the making
+  const double copies =
+      static_cast<double>(examination.config->checkpoint.keep) + 3;  // the best, the last healthy one, and one in the making
   facts["need"] = copies * facts["checkpoint"].get<double>();
   if (!facts["memory"].get<bool>()) facts["refused"] = reserve(place, facts["need"]);
   return facts;
@@ -165,17 +180,21 @@ Verdict judge_space(const Case& facts) {
   if (!fact.contains("free")) return {"could not be looked at"};
   Verdict verdict{fmt::format("{:.0f} MiB free at {}", fact["free"].get<double>() / kMiB, place)};
   if (fact["memory"].get<bool>()) {
-    verdict.warning({0}, place + " is on a file system in memory", "Checkpoints are gone when the host restarts, and take memory from the ranks.", "--run-dir on a disk");
+    verdict.warning({0}, place + " is on a file system in memory",
+                    "Checkpoints are gone when the host restarts, and take memory from the ranks.", "--run-dir on a disk");
   }
   if (!fact.contains("need")) return verdict;
   const double need = fact["need"], free = fact["free"];
   verdict.summary += fmt::format(", {:.1f} MiB needed for checkpoints", need / kMiB);
   const int refused = fact.value("refused", 0);
   if (free < need || refused != 0) {
-    verdict.problem({0}, fmt::format("{} has {:.1f} MiB free{}; checkpoints need {:.1f} MiB ({} newest, the best, a healthy one and one in the making, {:.1f} MiB each)", place, free / kMiB,
-                                     refused == 0 ? "" : fmt::format(" ({})", std::strerror(refused)), need / kMiB, facts.examination.config->checkpoint.keep,
-                                     fact["checkpoint"].get<double>() / kMiB),
-                    "Checkpoints fail in the middle of the run.", "make room, --run-dir elsewhere, or checkpoint.keep in the configuration");
+    verdict.problem({0},
+                    fmt::format("{} has {:.1f} MiB free{}; checkpoints need {:.1f} MiB ({} newest, the best, a healthy one and one in the "
+                                "making, {:.1f} MiB each)",
+                                place, free / kMiB, refused == 0 ? "" : fmt::format(" ({})", std::strerror(refused)), need / kMiB,
+                                facts.examination.config->checkpoint.keep, fact["checkpoint"].get<double>() / kMiB),
+                    "Checkpoints fail in the middle of the run.",
+                    "make room, --run-dir elsewhere, or checkpoint.keep in the configuration");
   }
   return verdict;
 }
@@ -207,7 +226,9 @@ Verdict judge_stale(const Case& facts) {
   Verdict verdict{"no half-written files"};
   const Json& found = facts.of(0)["found"];
   if (!found.empty()) {
-    verdict.warning({0}, fmt::format("{} half-written {} of killed jobs, such as {}", found.size(), found.size() == 1 ? "file" : "files", found.front().get<std::string>()),
+    verdict.warning({0},
+                    fmt::format("{} half-written {} of killed jobs, such as {}", found.size(), found.size() == 1 ? "file" : "files",
+                                found.front().get<std::string>()),
                     "They take room; nothing reads them.", fmt::format("rm -r {}", found.front().get<std::string>()));
   }
   return verdict;
@@ -216,7 +237,8 @@ Verdict judge_stale(const Case& facts) {
 }  // namespace
 
 const std::vector<Check>& doctor_data() {
-  static const std::vector<Check> checks{{"data", probe_data, judge_data}, {"space", probe_space, judge_space}, {"stale", probe_stale, judge_stale}};
+  static const std::vector<Check> checks{
+      {"data", probe_data, judge_data}, {"space", probe_space, judge_space}, {"stale", probe_stale, judge_stale}};
   return checks;
 }
 

@@ -66,8 +66,8 @@ class Report {
   int problems_ = 0, warnings_ = 0;
 };
 
-/// Ends the process when something takes longer than the deadline: first each rank that is busy with more than waiting tells what with, rank 0 a second
-/// later ends the report. The launcher then ends the others.
+/// Ends the process when something takes longer than the deadline: first each rank that is busy with more than waiting tells what with,
+/// rank 0 a second later ends the report. The launcher then ends the others.
 class Watchdog {
  public:
   explicit Watchdog(int seconds) : limit_(seconds), thread_([this] { watch(); }) {}
@@ -108,8 +108,9 @@ class Watchdog {
       if (over_ || Clock::now() < since_ + limit_) continue;
       const std::string what = what_;
       if (!waits_) {
-        std::fprintf(stderr, "[%s on %s] lockstep doctor: no end after %lld s: %s\n", rank_ < 0 ? "a rank" : ("rank " + std::to_string(rank_)).c_str(),
-                     World().hostname().c_str(), static_cast<long long>(limit_.count()), what.c_str());
+        std::fprintf(stderr, "[%s on %s] lockstep doctor: no end after %lld s: %s\n",
+                     rank_ < 0 ? "a rank" : ("rank " + std::to_string(rank_)).c_str(), World().hostname().c_str(),
+                     static_cast<long long>(limit_.count()), what.c_str());
         std::fflush(stderr);
       }
       changed_.wait_for(lock, std::chrono::seconds(rank_ == 0 ? 1 : 3), [this] { return over_; });
@@ -141,7 +142,8 @@ std::string first_line(const std::string& path) {
 std::vector<Seat> seats(const World& world) {
   std::error_code ignored;
   const Json own{{"host", world.hostname()},
-                 {"machine", first_line("/proc/sys/kernel/random/boot_id") + " " + std::filesystem::read_symlink("/proc/self/ns/net", ignored).string()},
+                 {"machine", first_line("/proc/sys/kernel/random/boot_id") + " " +
+                                 std::filesystem::read_symlink("/proc/self/ns/net", ignored).string()},
                  {"pid", getpid()}};
   std::vector<Seat> all;
   for (const std::string& text : world.all_gather(own.dump())) {
@@ -225,7 +227,8 @@ Json describe(const Examination& examination) {
 int doctor(const DoctorArguments& arguments, Watchdog& watchdog, const World& world) {
   Report report(arguments.json, world.rank() == 0);
   watchdog.trying("the first messages between ranks", true);
-  Examination examination{world, nullptr, nullptr, arguments.run_dir, seats(world), [&watchdog](const std::string& what) { watchdog.trying(what); }};
+  Examination examination{
+      world, nullptr, nullptr, arguments.run_dir, seats(world), [&watchdog](const std::string& what) { watchdog.trying(what); }};
   watchdog.joined(world.rank(), [&](const std::string& what) {
     if (world.rank() != 0) return;
     Verdict hung;
@@ -282,15 +285,18 @@ int run_doctor(const DoctorArguments& arguments) {
 
 void add_doctor(CLI::App& app) {
   auto arguments = std::make_shared<DoctorArguments>();
-  CLI::App* command = app.add_subcommand("doctor", "Find what would go wrong with a job, started as the job will be: mpirun ... lockstep doctor CONFIG");
+  CLI::App* command =
+      app.add_subcommand("doctor", "Find what would go wrong with a job, started as the job will be: mpirun ... lockstep doctor CONFIG");
   command->add_option("config", arguments->config, "Configuration (YAML): its model, data and checkpoints are looked at as well");
   command->add_option("--set", arguments->sets, "Override a key of the configuration")->type_name("KEY=VALUE")->take_all();
   command->add_option("--run-dir", arguments->run_dir, "Where run directories are made, or the run directory itself (default: runs)");
   command->add_option("--timeout", arguments->timeout, "Seconds that each check may take")->check(at_least(1));
   command->add_flag("--json", arguments->json, "For programs");
   command->footer(
-      "It looks at: how the launcher started the ranks; versions and instruction sets; cores and threads; shared memory, limits and cross-memory\n"
-      "attach; host names, networks and proxies; clocks; the file system of the run directory; the configuration's data, and room for its checkpoints.\n"
+      "It looks at: how the launcher started the ranks; versions and instruction sets; cores and threads; shared memory, limits and "
+      "cross-memory\n"
+      "attach; host names, networks and proxies; clocks; the file system of the run directory; the configuration's data, and room for its "
+      "checkpoints.\n"
       "Each finding says what was found where, what it does to a job, and the option that mends it.\n"
       "\nExamples:\n"
       "  mpirun -np 4 lockstep doctor\n"

@@ -10,8 +10,8 @@
 #include "cluster/world.h"
 #include "io/config/config.h"
 
-// lockstep doctor: what goes wrong on clusters, found before the job does. A check has two halves: every rank probes and writes down facts; rank 0
-// judges the facts of all ranks. launch/doctor/doctor.cpp runs them, launch/doctor_NAME.cpp holds a group of them.
+// lockstep doctor: what goes wrong on clusters, found before the job does. A check has two halves: every rank probes and writes down facts;
+// rank 0 judges the facts of all ranks. launch/doctor/doctor.cpp runs them, launch/doctor_NAME.cpp holds a group of them.
 namespace lockstep {
 
 using Json = nlohmann::ordered_json;
@@ -44,10 +44,10 @@ struct Seat {
 /// What probes work with; the same on every rank but for `world`.
 struct Examination {
   const World& world;
-  const RunConfig* config;            ///< null without CONFIG
-  Sequential* model;                  ///< of CONFIG, built and compiled; null without one, where its data cannot be opened, and on other ranks than 0
-  std::filesystem::path run_dir;      ///< a run's directory, or the folder where one will be made
-  std::vector<Seat> seats;            ///< by rank
+  const RunConfig* config;  ///< null without CONFIG
+  Sequential* model;        ///< of CONFIG, built and compiled; null without one, where its data cannot be opened, and on other ranks than 0
+  std::filesystem::path run_dir;                   ///< a run's directory, or the folder where one will be made
+  std::vector<Seat> seats;                         ///< by rank
   std::function<void(const std::string&)> trying;  ///< tells the watchdog what is being tried, should it never end
 
   /// Ranks of this rank's host, ascending.
@@ -70,7 +70,8 @@ struct Case {
   std::map<std::string, std::vector<int>> by(const std::string& key) const;
 };
 
-/// `probe` is called on every rank and may be collective. If it throws, that is a finding of its own, so it must not throw between two collectives.
+/// `probe` is called on every rank and may be collective. If it throws, that is a finding of its own, so it must not throw between two
+/// collectives.
 struct Check {
   const char* name;
   Json (*probe)(const Examination&);
@@ -92,8 +93,8 @@ Json report_json(const Examination& examination, const std::string& check, const
 /// "ranks 0-3, 6 (h1, h2)"
 std::string ranks_text(const Examination& examination, const std::vector<int>& ranks);
 
-/// The process that the launcher started as one of several, which MPI did not join, or will not: an Error (kUsage) that says which and the way out.
-/// Before MPI is initialised.
+/// The process that the launcher started as one of several, which MPI did not join, or will not: an Error (kUsage) that says which and the
+/// way out. Before MPI is initialised.
 void check_launcher_environment();
 
 }  // namespace lockstep

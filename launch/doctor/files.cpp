@@ -1,4 +1,5 @@
-// The file system of the run directory: what checkpoints and logs rely on, tried for real in a folder of its own that is removed afterwards.
+// The file system of the run directory: what checkpoints and logs rely on, tried for real in a folder of its own that is removed
+// afterwards.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -58,7 +59,7 @@ class LockFile {
   /// 0, or the errno.
   int flock() const { return ::flock(id_, LOCK_EX | LOCK_NB) == 0 ? 0 : errno; }
   int fcntl() const {
-    struct flock whole{};
+    struct flock whole {};
     whole.l_type = F_WRLCK;
     whole.l_whence = SEEK_SET;
     return ::fcntl(id_, F_SETLK, &whole) == 0 ? 0 : errno;
@@ -146,7 +147,8 @@ void probe_locks(const Examination& examination, const fs::path& place, Json& fa
 
 void probe_sight(const fs::path& place, Json& facts) {
   const auto start = Clock::now();
-  while (read_text(place / "seen") != "rank 0 was here" && seconds_since(start) < kNever) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  while (read_text(place / "seen") != "rank 0 was here" && seconds_since(start) < kNever)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   facts["seen"] = seconds_since(start);
 }
 
@@ -200,13 +202,16 @@ void judge_locks(const Case& facts, Verdict& verdict) {
     if (!first.contains(kind)) continue;
     const int error = first[kind];
     if (error != 0) {
-      verdict.problem({0}, fmt::format("{} fails: {}", kind, std::strerror(error)), "HDF5 locks the files that it opens: 'unable to lock file' ends the job.",
-                      "mpirun -x HDF5_USE_FILE_LOCKING=FALSE (srun: export it); or mount with locks (Lustre: -o flock; NFS: without nolock)");
+      verdict.problem(
+          {0}, fmt::format("{} fails: {}", kind, std::strerror(error)),
+          "HDF5 locks the files that it opens: 'unable to lock file' ends the job.",
+          "mpirun -x HDF5_USE_FILE_LOCKING=FALSE (srun: export it); or mount with locks (Lustre: -o flock; NFS: without nolock)");
       continue;
     }
     const std::vector<int> unaware = ranks_where(facts, [&](const Json& fact) { return &fact != &first && fact[kind] == 0; });
     if (unaware.empty()) continue;
-    verdict.warning(unaware, fmt::format("a lock ({}) that rank 0 holds is not seen", kind), "Two jobs that write into one file are not kept apart.",
+    verdict.warning(unaware, fmt::format("a lock ({}) that rank 0 holds is not seen", kind),
+                    "Two jobs that write into one file are not kept apart.",
                     "mount with locks that hold between hosts (Lustre: -o flock instead of localflock; NFS: without nolock or local_lock)");
   }
 }
@@ -217,31 +222,38 @@ Verdict judge_files(const Case& facts) {
     if (facts.of(rank)["failed"].empty()) continue;
     Verdict verdict;
     for (const Json& why : facts.of(rank)["failed"]) {
-      verdict.problem({rank}, why, "Checkpoints and results cannot be written.", "--run-dir on a file system that this user may write to, with room and without errors (dmesg)");
+      verdict.problem({rank}, why, "Checkpoints and results cannot be written.",
+                      "--run-dir on a file system that this user may write to, with room and without errors (dmesg)");
     }
     return verdict;
   }
   const Json& first = facts.of(0);
-  Verdict verdict{fmt::format("{}: renaming is atomic, locks hold, every rank sees it; 1 MiB is on disk after {:.0f} ms", place, first["sync"].get<double>() * 1e3)};
+  Verdict verdict{fmt::format("{}: renaming is atomic, locks hold, every rank sees it; 1 MiB is on disk after {:.0f} ms", place,
+                              first["sync"].get<double>() * 1e3)};
   const auto blind = ranks_where(facts, [](const Json& fact) { return fact["seen"] >= kNever; });
   if (!blind.empty()) {
-    verdict.problem(blind, fmt::format("a file that rank 0 wrote in {} is not seen there", place), "A job that starts again with another host as its first finds no checkpoint there, and begins anew.",
+    verdict.problem(blind, fmt::format("a file that rank 0 wrote in {} is not seen there", place),
+                    "A job that starts again with another host as its first finds no checkpoint there, and begins anew.",
                     "--run-dir on a file system that all hosts mount, by a path that is the same everywhere");
     return verdict;
   }
   const auto late = ranks_where(facts, [](const Json& fact) { return fact["seen"] >= kLate; });
   if (!late.empty()) {
-    verdict.warning(late, "a file that rank 0 wrote is seen there only after half a second and more", "A job that starts again at once may go on from an older checkpoint.",
+    verdict.warning(late, "a file that rank 0 wrote is seen there only after half a second and more",
+                    "A job that starts again at once may go on from an older checkpoint.",
                     "NFS: mount with lookupcache=positive, or actimeo=1");
   }
   const auto broken = ranks_where(facts, [](const Json& fact) { return fact["missing"] > 0 || fact["torn"] > 0; });
   if (!broken.empty()) {
-    verdict.problem(broken, fmt::format("a file that is replaced by renaming was missing {} times, in pieces {} times", facts.of(broken.front())["missing"].get<int>(),
-                                        facts.of(broken.front())["torn"].get<int>()),
-                    "A reader, or a job that is killed at that instant, finds no checkpoint or half of one.", "--run-dir on another file system (rename must be atomic)");
+    verdict.problem(broken,
+                    fmt::format("a file that is replaced by renaming was missing {} times, in pieces {} times",
+                                facts.of(broken.front())["missing"].get<int>(), facts.of(broken.front())["torn"].get<int>()),
+                    "A reader, or a job that is killed at that instant, finds no checkpoint or half of one.",
+                    "--run-dir on another file system (rename must be atomic)");
   }
   if (first["sync"] >= kSlow) {
-    verdict.warning({0}, fmt::format("writing 1 MiB to disk takes {:.1f} s", first["sync"].get<double>()), "Each checkpoint takes minutes, and the last one before a time limit may not get done.",
+    verdict.warning({0}, fmt::format("writing 1 MiB to disk takes {:.1f} s", first["sync"].get<double>()),
+                    "Each checkpoint takes minutes, and the last one before a time limit may not get done.",
                     "--run-dir on a faster file system; sbatch --signal=B:USR1@600 leaves more time");
   }
   judge_locks(facts, verdict);

@@ -13,9 +13,9 @@
 #include <fstream>
 #include <set>
 
-#include "cluster/mpi_variables.h"
 #include "cluster/host/placement.h"
 #include "cluster/host/process_limits.h"
+#include "cluster/mpi_variables.h"
 #include "launch/doctor/doctor.h"
 #include "launch/train/run_limits.h"
 
@@ -41,7 +41,8 @@ std::string attach_neighbour(const Examination& examination) {
     std::array<char, 64> read{};
     const iovec here{read.data(), read.size()};
     const iovec there{reinterpret_cast<void*>(std::stoull(addresses[static_cast<std::size_t>(other)])), read.size()};
-    const ssize_t count = process_vm_readv(static_cast<pid_t>(examination.seats[static_cast<std::size_t>(other)].pid), &here, 1, &there, 1, 0);
+    const ssize_t count =
+        process_vm_readv(static_cast<pid_t>(examination.seats[static_cast<std::size_t>(other)].pid), &here, 1, &there, 1, 0);
     if (count < 0) {
       reason = std::strerror(errno);
     } else if (std::string(read.data()) != fmt::format("lockstep doctor, rank {}", other)) {
@@ -58,14 +59,17 @@ Json probe_attach(const Examination& examination) {
 
 Verdict judge_attach(const Case& facts) {
   Verdict verdict{"cross-memory attach between ranks of a host works"};
-  if (std::none_of(facts.facts.begin(), facts.facts.end(), [](const Json& fact) { return fact["used"].get<bool>(); })) verdict.summary = "Open MPI is told to do without";
+  if (std::none_of(facts.facts.begin(), facts.facts.end(), [](const Json& fact) { return fact["used"].get<bool>(); }))
+    verdict.summary = "Open MPI is told to do without";
   for (const auto& [reason, ranks] : facts.by("denied")) {
     std::vector<int> hurt;
     std::copy_if(ranks.begin(), ranks.end(), std::back_inserter(hurt), [&](int rank) { return facts.of(rank)["used"].get<bool>(); });
     if (reason.empty() || hurt.empty()) continue;
-    verdict.problem(hurt, "the kernel denies reading another rank's memory (process_vm_readv: " + reason + "), as containers and kernel.yama.ptrace_scope do",
-                    "Open MPI prints a line 'Read -1, expected ..., errno = 1' for every large message; sums stay right.",
-                    "mpirun --mca btl_vader_single_copy_mechanism none (srun: export OMPI_MCA_btl_vader_single_copy_mechanism=none)");
+    verdict.problem(
+        hurt,
+        "the kernel denies reading another rank's memory (process_vm_readv: " + reason + "), as containers and kernel.yama.ptrace_scope do",
+        "Open MPI prints a line 'Read -1, expected ..., errno = 1' for every large message; sums stay right.",
+        "mpirun --mca btl_vader_single_copy_mechanism none (srun: export OMPI_MCA_btl_vader_single_copy_mechanism=none)");
   }
   return verdict;
 }
@@ -80,7 +84,8 @@ std::set<std::string> files_in_use() {
     for (std::string line; std::getline(maps, line);) {
       if (const std::size_t at = line.find(kShm); at != std::string::npos) used.insert(line.substr(at));
     }
-    for (const fs::directory_entry& open : fs::directory_iterator(process.path() / "fd", ignored)) used.insert(fs::read_symlink(open.path(), ignored).string());
+    for (const fs::directory_entry& open : fs::directory_iterator(process.path() / "fd", ignored))
+      used.insert(fs::read_symlink(open.path(), ignored).string());
   }
   return used;
 }
@@ -93,7 +98,8 @@ Json stale_shared_memory() {
   Json names = Json::array();
   for (const fs::directory_entry& file : fs::directory_iterator(kShm, ignored)) {
     const std::string name = file.path().filename().string();
-    const bool of_mpi = name.starts_with("vader_segment.") || name.starts_with("osc_rdma.") || name.starts_with("osc_sm.") || name.starts_with("sm_segment.");
+    const bool of_mpi = name.starts_with("vader_segment.") || name.starts_with("osc_rdma.") || name.starts_with("osc_sm.") ||
+                        name.starts_with("sm_segment.");
     if (!of_mpi || used.contains(file.path().string()) || access(file.path().c_str(), W_OK) != 0) continue;
     if (fs::file_time_type::clock::now() - file.last_write_time(ignored) < std::chrono::minutes(1)) continue;
     bytes += static_cast<double>(file.file_size(ignored));
@@ -109,7 +115,8 @@ Json probe_shared(const Examination& examination) {
   return facts;
 }
 
-/// Bytes of /dev/shm that a job takes on a host of so many ranks: Open MPI's segments; weights, gradients, activations and deltas that its ranks share.
+/// Bytes of /dev/shm that a job takes on a host of so many ranks: Open MPI's segments; weights, gradients, activations and deltas that its
+/// ranks share.
 double shared_bytes(const Examination& examination, std::size_t ranks) {
   const double copies = static_cast<double>(ranks);
   double bytes = copies * 4.5 * kMiB;
@@ -127,14 +134,16 @@ Verdict judge_shared(const Case& facts) {
     }
     const double need = shared_bytes(facts.examination, ranks.size()), free = fact["free"];
     if (ranks.size() > 1 && free < need) {
-      verdict.problem(ranks, fmt::format("{:.0f} MiB free in /dev/shm, where {} ranks need about {:.0f} MiB", free / kMiB, ranks.size(), need / kMiB),
-                      "A rank ends with SIGBUS or 'No space left on device' when it touches memory that is not there.",
-                      shared_memory_option(2 * need));
+      verdict.problem(
+          ranks, fmt::format("{:.0f} MiB free in /dev/shm, where {} ranks need about {:.0f} MiB", free / kMiB, ranks.size(), need / kMiB),
+          "A rank ends with SIGBUS or 'No space left on device' when it touches memory that is not there.", shared_memory_option(2 * need));
     }
     if (fact["stale"]["names"].empty()) continue;
-    verdict.warning({ranks.front()}, fmt::format("{} files of dead MPI jobs in /dev/shm, {:.0f} MiB: {}", fact["stale"]["names"].size(),
-                                                 fact["stale"]["bytes"].get<double>() / kMiB, fact["stale"]["names"].front().get<std::string>()),
-                    "They hold memory until the host restarts.", "on that host: rm /dev/shm/" + fact["stale"]["names"].front().get<std::string>() + " ...");
+    verdict.warning({ranks.front()},
+                    fmt::format("{} files of dead MPI jobs in /dev/shm, {:.0f} MiB: {}", fact["stale"]["names"].size(),
+                                fact["stale"]["bytes"].get<double>() / kMiB, fact["stale"]["names"].front().get<std::string>()),
+                    "They hold memory until the host restarts.",
+                    "on that host: rm /dev/shm/" + fact["stale"]["names"].front().get<std::string>() + " ...");
   }
   return verdict;
 }
@@ -182,12 +191,16 @@ Verdict judge_limits(const Case& facts) {
     if (fact["dumps"].get<bool>()) dumps.push_back(rank);
   }
   if (!locked.empty()) {
-    verdict.warning(locked, fmt::format("{:.0f} KiB of memory may be locked (ulimit -l), and there is an InfiniBand or RoCE card", facts.of(locked.front())["locked"].get<double>() / 1024),
+    verdict.warning(locked,
+                    fmt::format("{:.0f} KiB of memory may be locked (ulimit -l), and there is an InfiniBand or RoCE card",
+                                facts.of(locked.front())["locked"].get<double>() / 1024),
                     "Open MPI cannot register its buffers with the card and falls back to TCP, or stops.",
-                    "ulimit -l unlimited before the launcher; Slurm: LimitMEMLOCK=infinity in slurmd's service, PropagateResourceLimitsExcept=MEMLOCK in slurm.conf");
+                    "ulimit -l unlimited before the launcher; Slurm: LimitMEMLOCK=infinity in slurmd's service, "
+                    "PropagateResourceLimitsExcept=MEMLOCK in slurm.conf");
   }
   if (!dumps.empty()) {
-    verdict.warning(dumps, "core dumps are on (ulimit -c) and go to files", "A crash writes a file of the size of its memory for every rank, which may fill the disk.",
+    verdict.warning(dumps, "core dumps are on (ulimit -c) and go to files",
+                    "A crash writes a file of the size of its memory for every rank, which may fill the disk.",
                     "ulimit -c 0 before the launcher");
   }
   return verdict;
@@ -196,7 +209,8 @@ Verdict judge_limits(const Case& facts) {
 }  // namespace
 
 const std::vector<Check>& doctor_memory() {
-  static const std::vector<Check> checks{{"attach", probe_attach, judge_attach}, {"shared", probe_shared, judge_shared}, {"limits", probe_limits, judge_limits}};
+  static const std::vector<Check> checks{
+      {"attach", probe_attach, judge_attach}, {"shared", probe_shared, judge_shared}, {"limits", probe_limits, judge_limits}};
   return checks;
 }
 

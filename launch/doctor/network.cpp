@@ -14,9 +14,9 @@
 #include <sstream>
 #include <thread>
 
-#include "cluster/network/mpi_ports.h"
 #include "cluster/mpi_variables.h"
 #include "cluster/network/addresses.h"
+#include "cluster/network/mpi_ports.h"
 #include "launch/doctor/doctor.h"
 
 namespace lockstep {
@@ -63,11 +63,13 @@ void judge_names(const Case& facts, Verdict& verdict) {
   }
   const std::string fix = "an entry for every host in /etc/hosts of every host, or in DNS; mpirun --host with addresses needs no names";
   for (const auto& [name, ranks] : unknown) {
-    const std::string found = "the name " + name + " has no address", effect = "mpirun and ssh cannot reach that host by its name; each look-up may take seconds.";
+    const std::string found = "the name " + name + " has no address",
+                      effect = "mpirun and ssh cannot reach that host by its name; each look-up may take seconds.";
     facts.hosts().size() > 1 ? verdict.problem(ranks, found, effect, fix) : verdict.warning(ranks, found, effect, fix);
   }
   for (const auto& [name, ranks] : slow) {
-    verdict.problem(ranks, "looking up " + name + " takes longer than 5 s", "Starting takes minutes, or ends at a time limit.", "mend /etc/resolv.conf (a name server that is gone), or: " + fix);
+    verdict.problem(ranks, "looking up " + name + " takes longer than 5 s", "Starting takes minutes, or ends at a time limit.",
+                    "mend /etc/resolv.conf (a name server that is gone), or: " + fix);
   }
   for (const auto& [name, ranks] : own) {
     verdict.problem(ranks, name + ", another host, has a loopback address there", "What is meant for that host goes to this one.", fix);
@@ -76,7 +78,8 @@ void judge_names(const Case& facts, Verdict& verdict) {
 
 Verdict judge_hosts(const Case& facts) {
   const auto hosts = facts.hosts();
-  Verdict verdict{fmt::format("{} with names of their own that all can look up", hosts.size() == 1 ? "one host" : fmt::format("{} hosts", hosts.size()))};
+  Verdict verdict{fmt::format("{} with names of their own that all can look up",
+                              hosts.size() == 1 ? "one host" : fmt::format("{} hosts", hosts.size()))};
   std::map<std::string, std::vector<int>> same;
   std::map<std::string, int> machines;
   for (const std::vector<int>& ranks : hosts) {
@@ -91,8 +94,10 @@ Verdict judge_hosts(const Case& facts) {
                     "a name of its own for each: hostnamectl set-hostname NAME; containers: --hostname NAME, or --uts=host");
   }
   if (const int seen = facts.examination.world.hosts(); seen != static_cast<int>(hosts.size())) {
-    verdict.problem({}, fmt::format("MPI sees {} {}, there {} {}", seen, seen == 1 ? "host" : "hosts", hosts.size() == 1 ? "is" : "are", hosts.size()),
-                    "Ranks that could share memory do not, or ranks try to that cannot.", "one entry for each machine in --host or the hostfile, by one name");
+    verdict.problem(
+        {}, fmt::format("MPI sees {} {}, there {} {}", seen, seen == 1 ? "host" : "hosts", hosts.size() == 1 ? "is" : "are", hosts.size()),
+        "Ranks that could share memory do not, or ranks try to that cannot.",
+        "one entry for each machine in --host or the hostfile, by one name");
   }
   judge_names(facts, verdict);
   return verdict;
@@ -103,7 +108,8 @@ struct Interface {
 };
 
 std::string network_of(const sockaddr* address, const sockaddr* mask) {
-  const std::uint32_t a = ntohl(reinterpret_cast<const sockaddr_in*>(address)->sin_addr.s_addr), m = ntohl(reinterpret_cast<const sockaddr_in*>(mask)->sin_addr.s_addr);
+  const std::uint32_t a = ntohl(reinterpret_cast<const sockaddr_in*>(address)->sin_addr.s_addr),
+                      m = ntohl(reinterpret_cast<const sockaddr_in*>(mask)->sin_addr.s_addr);
   const in_addr network{htonl(a & m)};
   char text[INET_ADDRSTRLEN] = "";
   inet_ntop(AF_INET, &network, text, sizeof text);
@@ -180,11 +186,13 @@ Verdict judge_network(const Case& facts) {
   }
   Verdict verdict{"all hosts are on " + common};
   if (common.empty()) {
-    verdict.problem({}, "no network that all hosts are on", "Ranks of different hosts connect by chance of routing, or hang in the first message.",
-                    "mpirun --mca btl_tcp_if_include NETWORK --mca oob_tcp_if_include NETWORK with one that they share (ip -4 addr shows them)");
+    verdict.problem(
+        {}, "no network that all hosts are on", "Ranks of different hosts connect by chance of routing, or hang in the first message.",
+        "mpirun --mca btl_tcp_if_include NETWORK --mca oob_tcp_if_include NETWORK with one that they share (ip -4 addr shows them)");
     return verdict;
   }
-  const std::string fix = fmt::format("mpirun --mca btl_tcp_if_include {0} --mca oob_tcp_if_include {0}; srun: export OMPI_MCA_btl_tcp_if_include={0}", common);
+  const std::string fix =
+      fmt::format("mpirun --mca btl_tcp_if_include {0} --mca oob_tcp_if_include {0}; srun: export OMPI_MCA_btl_tcp_if_include={0}", common);
   for (const auto& [address, ranks] : addresses) {
     if (ranks.size() < 2) continue;
     verdict.problem(ranks, address + " is the address of several hosts, as those of bridges of containers and virtual machines are",
@@ -238,7 +246,8 @@ Verdict judge_proxy(const Case& facts) {
   for (const auto& [names, ranks] : facts.by("proxies")) {
     if (names.empty()) continue;
     verdict.warning(ranks, names + " set, and no_proxy does not spare 127.0.0.1",
-                    "Lockstep's own commands ignore proxies; other clients of the coordinator (Python's gRPC, grpcurl) ask the proxy even for 127.0.0.1 and get UNAVAILABLE.",
+                    "Lockstep's own commands ignore proxies; other clients of the coordinator (Python's gRPC, grpcurl) ask the proxy even "
+                    "for 127.0.0.1 and get UNAVAILABLE.",
                     "export no_proxy=127.0.0.1,localhost");
   }
   return verdict;

@@ -1,9 +1,10 @@
 // What must be the same on every rank: programs, libraries, instruction sets. And how the launcher started them.
+#include "cluster/versions.h"
+
 #include <fmt/format.h>
 
 #include <cstdlib>
 
-#include "cluster/versions.h"
 #include "io/files/file_bytes.h"
 #include "io/run/versions.h"
 #include "launch/doctor/doctor.h"
@@ -13,8 +14,9 @@ namespace lockstep {
 void check_launcher_environment() {
   const auto has = [](const char* name) { return std::getenv(name) != nullptr; };
   if (!has("PMI_RANK") || has("PMIX_RANK") || has("OMPI_COMM_WORLD_RANK")) return;
-  throw Error(has("SLURM_STEP_ID") ? "srun has started this process with PMI-2 or PMI-1 (PMI_RANK is set), which Debian's Open MPI does not understand"
-                                   : "another MPI's launcher has started this process (PMI_RANK is set), such as the mpiexec of MPICH",
+  throw Error(has("SLURM_STEP_ID")
+                  ? "srun has started this process with PMI-2 or PMI-1 (PMI_RANK is set), which Debian's Open MPI does not understand"
+                  : "another MPI's launcher has started this process (PMI_RANK is set), such as the mpiexec of MPICH",
               kUsage);
 }
 
@@ -31,7 +33,8 @@ Json probe_versions(const Examination& examination) {
 
 std::string values_text(const Case& facts, const std::map<std::string, std::vector<int>>& values) {
   std::string text;
-  for (const auto& [value, ranks] : values) text += fmt::format("{}{} on {}", text.empty() ? "" : "; ", value, ranks_text(facts.examination, ranks));
+  for (const auto& [value, ranks] : values)
+    text += fmt::format("{}{} on {}", text.empty() ? "" : "; ", value, ranks_text(facts.examination, ranks));
   return text;
 }
 
@@ -41,24 +44,29 @@ struct Remedy {
 
 Remedy remedy(const std::string& what) {
   if (what == "ISA") {
-    return {"Ranks sum in another order: training no longer gives the same bits at every number of ranks, and the slowest rank sets the pace.",
-            "ask for nodes of one kind (sbatch --constraint=...), or export ONEDNN_MAX_CPU_ISA=AVX2 (the least that all have) on every rank: mpirun -x "
-            "ONEDNN_MAX_CPU_ISA"};
+    return {
+        "Ranks sum in another order: training no longer gives the same bits at every number of ranks, and the slowest rank sets the pace.",
+        "ask for nodes of one kind (sbatch --constraint=...), or export ONEDNN_MAX_CPU_ISA=AVX2 (the least that all have) on every rank: "
+        "mpirun -x "
+        "ONEDNN_MAX_CPU_ISA"};
   }
   if (what == "MPI" || what == "MPI it was built with") {
     return {"Ranks that speak different versions of MPI hang or crash in the first messages.",
             "install one Open MPI on all hosts; look at LD_LIBRARY_PATH and PATH there: mpirun -x LD_LIBRARY_PATH, or mpirun --prefix DIR"};
   }
   if (what == "program") {
-    return {"Ranks run different builds; what they send to each other may not fit.", "start the command by a path on a shared file system, or install it anew on all hosts"};
+    return {"Ranks run different builds; what they send to each other may not fit.",
+            "start the command by a path on a shared file system, or install it anew on all hosts"};
   }
-  return {"Numbers may differ between ranks, and files that one writes may not open on another.", "install the same packages on all hosts; look at LD_LIBRARY_PATH there"};
+  return {"Numbers may differ between ranks, and files that one writes may not open on another.",
+          "install the same packages on all hosts; look at LD_LIBRARY_PATH there"};
 }
 
 Verdict judge_versions(const Case& facts) {
   const Json& first = facts.of(0);
-  Verdict verdict{fmt::format("lockstep {}, {}, oneDNN {} ({}), HDF5 {}, the same on all ranks", first["lockstep"].get<std::string>(), first["MPI"].get<std::string>(),
-                              first["oneDNN"].get<std::string>(), first["ISA"].get<std::string>(), first["HDF5"].get<std::string>())};
+  Verdict verdict{fmt::format("lockstep {}, {}, oneDNN {} ({}), HDF5 {}, the same on all ranks", first["lockstep"].get<std::string>(),
+                              first["MPI"].get<std::string>(), first["oneDNN"].get<std::string>(), first["ISA"].get<std::string>(),
+                              first["HDF5"].get<std::string>())};
   for (const auto& [what, value] : first.items()) {
     const auto values = facts.by(what);
     if (values.size() < 2) continue;
@@ -71,9 +79,10 @@ Verdict judge_versions(const Case& facts) {
   }
   if (!mixed.empty()) {
     const Json& one = facts.of(mixed.front());
-    verdict.problem(mixed, fmt::format("built with {}, runs with {}", one["MPI it was built with"].get<std::string>(), one["MPI"].get<std::string>()),
-                    "Two MPI libraries are mixed: constants and structures may mean different things.",
-                    "build Lockstep with the MPI of this system, or set LD_LIBRARY_PATH to the one it was built with");
+    verdict.problem(
+        mixed, fmt::format("built with {}, runs with {}", one["MPI it was built with"].get<std::string>(), one["MPI"].get<std::string>()),
+        "Two MPI libraries are mixed: constants and structures may mean different things.",
+        "build Lockstep with the MPI of this system, or set LD_LIBRARY_PATH to the one it was built with");
   }
   return verdict;
 }
@@ -92,7 +101,9 @@ Json probe_launch(const Examination&) {
 
 Verdict judge_launch(const Case& facts) {
   const bool mpirun = facts.of(0).contains("mpirun"), srun = facts.of(0).contains("step_tasks");
-  Verdict verdict{fmt::format("{}", mpirun ? "started by mpirun" : srun ? "started by srun, joined by MPI" : "one process without a launcher")};
+  Verdict verdict{fmt::format("{}", mpirun ? "started by mpirun"
+                                    : srun ? "started by srun, joined by MPI"
+                                           : "one process without a launcher")};
   const int tasks = facts.of(0)["job_tasks"];
   if (tasks > 1 && facts.ranks() < tasks && !srun) {
     verdict.warning({}, fmt::format("{} of the {} tasks that the Slurm job has asked for (SLURM_NTASKS)", facts.ranks(), tasks),

@@ -34,7 +34,8 @@ std::pair<std::size_t, std::size_t> BatchScript::find(const std::string& start, 
 void BatchScript::line(const std::string& line) {
   check_value("option", line, true);
   const auto [first, last] = find(kSbatch, true);
-  if (first == std::string::npos) throw Error(name_ + ": expected lines that begin with " + kSbatch + ", found none; install Lockstep's own again");
+  if (first == std::string::npos)
+    throw Error(name_ + ": expected lines that begin with " + kSbatch + ", found none; install Lockstep's own again");
   text_.insert(last, "\n#SBATCH " + line);
 }
 
@@ -52,7 +53,9 @@ void BatchScript::variable(const std::string& name, const std::string& value) {
 }
 
 std::string shell_word(const std::string& text) {
-  if (!text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%") == std::string::npos) return text;
+  if (!text.empty() &&
+      text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%") == std::string::npos)
+    return text;
   std::string word = "'";
   for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return word + "'";
@@ -63,8 +66,10 @@ std::int64_t slurm_seconds(const std::string& time) {
   static const std::regex form(R"((?:(\d{1,6})-)?(\d{1,8})(?::(\d{1,4}))?(?::(\d{1,4}))?)");
   std::smatch parts;
   if (!std::regex_match(time, parts, form)) {
-    throw Error("--time " + time + ": expected minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes or days-hours:minutes:seconds",
-                kUsage);
+    throw Error(
+        "--time " + time +
+            ": expected minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes or days-hours:minutes:seconds",
+        kUsage);
   }
   const auto part = [&](std::size_t i) { return parts[i].matched ? std::stoll(parts[i]) : 0; };
   if (parts[1].matched) return ((part(1) * 24 + part(2)) * 60 + part(3)) * 60 + part(4);

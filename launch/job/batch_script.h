@@ -20,7 +20,8 @@ class BatchScript {
   void option(const std::string& option, const std::string& value);
   /// "#SBATCH line" behind the last one; what comes later wins.
   void line(const std::string& line);
-  /// "name=value" in the place of the template's line about this variable, its comment included; an Error if there is none. `value` is shell code.
+  /// "name=value" in the place of the template's line about this variable, its comment included; an Error if there is none. `value` is
+  /// shell code.
   void variable(const std::string& name, const std::string& value);
 
   const std::string& text() const { return text_; }
@@ -34,7 +35,8 @@ class BatchScript {
 /// 'text' as one word of a shell.
 std::string shell_word(const std::string& text);
 
-/// Seconds of Slurm's "90" (minutes), "90:00", "1:30:00", "1-12", "1-12:30" or "1-12:30:00"; 0 for UNLIMITED. An Error (kUsage) for anything else.
+/// Seconds of Slurm's "90" (minutes), "90:00", "1:30:00", "1-12", "1-12:30" or "1-12:30:00"; 0 for UNLIMITED. An Error (kUsage) for
+/// anything else.
 std::int64_t slurm_seconds(const std::string& time);
 
 }  // namespace lockstep

@@ -16,11 +16,11 @@ namespace {
 namespace fs = std::filesystem;
 using Words = std::vector<std::string>;
 
-
 int number(const std::string& text, const std::string& of) {
   int value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 1) throw Error("launch: " + of + " needs a number of at least 1, found '" + text + "'", kUsage);
+  if (error != std::errc() || end != text.data() + text.size() || value < 1)
+    throw Error("launch: " + of + " needs a number of at least 1, found '" + text + "'", kUsage);
   return value;
 }
 
@@ -122,7 +122,8 @@ std::string JobCommand::name() const {
 
 void JobCommand::go_on_in(const std::string& directory) {
   const auto has = [&](const std::string& option) {
-    return std::any_of(program_.begin(), program_.end(), [&](const std::string& word) { return word == option || word.rfind(option + "=", 0) == 0; });
+    return std::any_of(program_.begin(), program_.end(),
+                       [&](const std::string& word) { return word == option || word.rfind(option + "=", 0) == 0; });
   };
   if (has("--resume") && !has("--run-dir")) return;
   if (run_dir_.empty()) {

@@ -25,7 +25,8 @@ class JobCommand {
 
   /// Of --host or --hostfile; empty where the launcher knows them itself (one host, Slurm).
   const std::vector<Host>& hosts() const { return hosts_; }
-  /// Takes hosts out of the list, and from -np the ranks that find no slot any more. Returns the ranks that are left; empty if that is not known.
+  /// Takes hosts out of the list, and from -np the ranks that find no slot any more. Returns the ranks that are left; empty if that is not
+  /// known.
   std::optional<int> drop(const std::vector<std::string>& dead);
   std::optional<int> ranks() const { return ranks_; }
 

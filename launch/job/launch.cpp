@@ -21,8 +21,8 @@
 #include "cluster/regular_file.h"
 #include "cluster/watchdog/signals.h"
 #include "launch/arguments.h"
-#include "launch/job/child_process.h"
 #include "launch/commands.h"
+#include "launch/job/child_process.h"
 #include "launch/job/job_command.h"
 
 namespace lockstep {
@@ -33,8 +33,8 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::seconds;
 
 constexpr std::chrono::milliseconds kLook{100};
-constexpr seconds kProbe{15};   // for a process to start on a host
-constexpr seconds kToEnd{15};   // for a job that has told why it ends
+constexpr seconds kProbe{15};  // for a process to start on a host
+constexpr seconds kToEnd{15};  // for a job that has told why it ends
 
 struct LaunchOptions {
   int max_restarts = 3, min_ranks = 1;
@@ -117,7 +117,8 @@ bool Supervisor::pass_on_signals(ChildProcess& child) {
 std::uintmax_t Supervisor::logged() const {
   std::error_code none;
   std::uintmax_t bytes = 0;
-  for (const fs::directory_entry& file : fs::directory_iterator(fs::path(job_.run_dir()) / "logs", none)) bytes += file.is_regular_file(none) ? file.file_size(none) : 0;
+  for (const fs::directory_entry& file : fs::directory_iterator(fs::path(job_.run_dir()) / "logs", none))
+    bytes += file.is_regular_file(none) ? file.file_size(none) : 0;
   return bytes;
 }
 
@@ -155,7 +156,8 @@ std::vector<std::optional<int>> exit_codes(const std::vector<std::vector<std::st
   return codes;
 }
 
-/// Whether the launcher finds the program and runs it at all, which an exit code does not tell: mpirun's own ones are those of signals, too.
+/// Whether the launcher finds the program and runs it at all, which an exit code does not tell: mpirun's own ones are those of signals,
+/// too.
 bool Supervisor::can_start() const { return exit_codes({job_.version_probe()}).front() == kOk; }
 
 /// Where the launcher can start no process any more. Returns whether the job has changed by it, or may find other hosts the next time.
@@ -167,7 +169,8 @@ bool Supervisor::drop_dead_hosts() {
   std::vector<std::string> dead;
   for (std::size_t i = 0; i < codes.size(); ++i) {
     if (codes[i] == kOk) continue;
-    // One that has failed is asked once more, alone: Open MPI's mpiruns that start and end beside each other clear away each other's directories.
+    // One that has failed is asked once more, alone: Open MPI's mpiruns that start and end beside each other clear away each other's
+    // directories.
     if (codes[i] && exit_codes({probes[i]}).front() == kOk) continue;
     dead.push_back(job_.hosts()[i].name);
   }
@@ -225,9 +228,14 @@ int Supervisor::operator()() {
 
 void add_launch(CLI::App& app) {
   auto options = std::make_shared<LaunchOptions>();
-  CLI::App* launch = app.add_subcommand("launch", "Run a training job under mpirun and start it again from its last checkpoint when it fails");
-  launch->add_option("--max-restarts", options->max_restarts, "How often it is started again at most")->check(at_least(0))->capture_default_str();
-  launch->add_option("--min-ranks", options->min_ranks, "With fewer ranks than these left it is not")->check(at_least(1))->capture_default_str();
+  CLI::App* launch =
+      app.add_subcommand("launch", "Run a training job under mpirun and start it again from its last checkpoint when it fails");
+  launch->add_option("--max-restarts", options->max_restarts, "How often it is started again at most")
+      ->check(at_least(0))
+      ->capture_default_str();
+  launch->add_option("--min-ranks", options->min_ranks, "With fewer ranks than these left it is not")
+      ->check(at_least(1))
+      ->capture_default_str();
   launch->add_option("command", options->words, "mpirun ARGUMENTS lockstep train ARGUMENTS, behind --")->required();
   launch->footer(
       "Example:\n"

@@ -17,8 +17,8 @@
 #include "io/files/durable_file.h"
 #include "io/files/file_bytes.h"
 #include "launch/arguments.h"
-#include "launch/job/batch_script.h"
 #include "launch/commands.h"
+#include "launch/job/batch_script.h"
 
 namespace lockstep {
 namespace {
@@ -116,20 +116,23 @@ std::string run_sbatch(const std::string& path) {
   while (std::fgets(piece.data(), static_cast<int>(piece.size()), pipe) != nullptr) output += piece.data();
   const int status = pclose(pipe);
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-  if (code == 127) throw Error("there is no sbatch on this machine. The script is " + path + "; on a login node of the cluster: sbatch " + shell_word(path));
+  if (code == 127)
+    throw Error("there is no sbatch on this machine. The script is " + path + "; on a login node of the cluster: sbatch " +
+                shell_word(path));
   if (code != 0) throw Error(fmt::format("sbatch ended with {}; its message is above. The script is {}", code, path));
   return output.substr(0, output.find_first_of(";\n"));  // "12" or "12;cluster"
 }
 
 void explain(const std::string& job, const std::string& name, bool array) {
   const std::string run = fmt::format("{}/{}-{}{}", kRuns, name, job, array ? "_TASK" : "");
-  fmt::print("submitted job {0}\n\n"
-             "  squeue -j {0}                                   # where it stands\n"
-             "  tail -F {1}.out               # what it says\n"
-             "  srun --jobid {2} --overlap -N1 -n1 lockstep watch {1}   # live, on the job's first node\n"
-             "  scancel -b -s USR1 {0}                          # checkpoint, and back into the queue\n"
-             "  scancel {0}                                     # end it for good\n",
-             job, run, array ? job + "_TASK" : job);
+  fmt::print(
+      "submitted job {0}\n\n"
+      "  squeue -j {0}                                   # where it stands\n"
+      "  tail -F {1}.out               # what it says\n"
+      "  srun --jobid {2} --overlap -N1 -n1 lockstep watch {1}   # live, on the job's first node\n"
+      "  scancel -b -s USR1 {0}                          # checkpoint, and back into the queue\n"
+      "  scancel {0}                                     # end it for good\n",
+      job, run, array ? job + "_TASK" : job);
 }
 
 void submit(const SubmitArguments& arguments) {
@@ -158,15 +161,19 @@ void add_submit(CLI::App& app) {
   command->add_option("--partition", arguments->partition, "Partition");
   command->add_option("--account", arguments->account, "Account that is charged");
   command->add_option("--array", arguments->array, "Tasks of a job array: 0-9, 1,3,5, 0-99%10; each has its own run directory");
-  command->add_option("--launcher", arguments->launcher, "What starts the ranks (default: mpirun)")->check(CLI::IsMember({"mpirun", "srun"}));
-  command->add_option("--max-restarts", arguments->max_restarts, "How often the job may go back into the queue (default: 10)")->check(at_least(0));
+  command->add_option("--launcher", arguments->launcher, "What starts the ranks (default: mpirun)")
+      ->check(CLI::IsMember({"mpirun", "srun"}));
+  command->add_option("--max-restarts", arguments->max_restarts, "How often the job may go back into the queue (default: 10)")
+      ->check(at_least(0));
   command->add_option("--set", arguments->sets, "Override a key of the configuration; %a is the number of the array's task: --set seed=%a")
       ->type_name("KEY=VALUE")
       ->take_all();
   command->add_flag("--dry-run", arguments->dry_run, "Only show the script");
-  command->add_option("sbatch", arguments->sbatch, "Further options of sbatch, behind --: lockstep submit CONFIG -- --mem=8G --mail-type=END");
+  command->add_option("sbatch", arguments->sbatch,
+                      "Further options of sbatch, behind --: lockstep submit CONFIG -- --mem=8G --mail-type=END");
   command->footer(
-      "The script is written to runs/NAME-DATE.sbatch, shown and submitted; the run directory is runs/NAME-JOB, or runs/NAME-JOB_TASK of an array.\n"
+      "The script is written to runs/NAME-DATE.sbatch, shown and submitted; the run directory is runs/NAME-JOB, or runs/NAME-JOB_TASK of "
+      "an array.\n"
       "It goes on from the newest checkpoint each time it starts. What it does is explained in the script itself.\n"
       "\nExamples:\n"
       "  lockstep submit configs/fashion_mnist.yaml --nodes 4 --cpus-per-task 16 --time 08:00:00\n"

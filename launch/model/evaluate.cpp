@@ -46,9 +46,12 @@ void add_evaluate(CLI::App& app) {
       ->add_option("model", arguments->model, "RUN_DIR (its newest checkpoint), a checkpoint (RUN_DIR/checkpoints/step-...) or MODEL.keras")
       ->required();
   command->add_option("--data", arguments->data, "Data file (default: the run's; see --group)");
-  command->add_option("--group", arguments->group, "Group of the data file (default: test; of a run without test rows, its validation or else its training rows)");
+  command->add_option("--group", arguments->group,
+                      "Group of the data file (default: test; of a run without test rows, its validation or else its training rows)");
   command->add_flag("--json", arguments->json, "Print as JSON, with all digits");
-  command->footer("Examples:\n  lockstep evaluate runs/fashion_mnist-20260101-120000\n  mpirun -np 4 lockstep evaluate model.keras --data data/fashion_mnist.h5 --group test");
+  command->footer(
+      "Examples:\n  lockstep evaluate runs/fashion_mnist-20260101-120000\n  mpirun -np 4 lockstep evaluate model.keras --data "
+      "data/fashion_mnist.h5 --group test");
   command->callback([arguments, &app] { run_on_ranks(app, [&](World& world) { evaluate(*arguments, world); }); });
 }
 

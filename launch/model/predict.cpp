@@ -9,8 +9,8 @@
 #include <filesystem>
 #include <memory>
 
-#include "io/data/digest.h"
 #include "io/data/data_file.h"
+#include "io/data/digest.h"
 #include "io/run/run_directory.h"
 #include "launch/commands.h"
 #include "launch/model/saved_model.h"
@@ -30,12 +30,14 @@ RowRange parse_rows(const std::string& text) {
   const auto number = [&](const std::string& part, std::int64_t& value) {
     if (part.empty()) return;
     const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
-    if (error != std::errc() || end != part.data() + part.size() || value < 0) throw Error("--rows " + text + ": expected FIRST:LAST, e.g. 0:3", kUsage);
+    if (error != std::errc() || end != part.data() + part.size() || value < 0)
+      throw Error("--rows " + text + ": expected FIRST:LAST, e.g. 0:3", kUsage);
   };
   if (colon == std::string::npos) throw Error("--rows " + text + ": expected FIRST:LAST, e.g. 0:3", kUsage);
   number(text.substr(0, colon), rows.first);
   number(text.substr(colon + 1), rows.last);
-  if (rows.last >= 0 && rows.last <= rows.first) throw Error("--rows " + text + ": holds no row; expected FIRST below LAST, e.g. 0:3", kUsage);
+  if (rows.last >= 0 && rows.last <= rows.first)
+    throw Error("--rows " + text + ": holds no row; expected FIRST below LAST, e.g. 0:3", kUsage);
   return rows;
 }
 
@@ -81,7 +83,8 @@ std::string csv(const Predictions& p, bool proba) {
   std::string text = "row";
   if (p.answer != Answer::numbers) text += ",class,name";
   const bool values = proba || p.answer == Answer::numbers;
-  for (std::int64_t k = 0; values && k < p.width; ++k) text += "," + (p.answer == Answer::classes ? quoted(p.name(k)) : "output_" + std::to_string(k));
+  for (std::int64_t k = 0; values && k < p.width; ++k)
+    text += "," + (p.answer == Answer::classes ? quoted(p.name(k)) : "output_" + std::to_string(k));
   text += "\n";
   for (std::int64_t r = 0; r < p.rows; ++r) {
     text += std::to_string(p.first_row + r);
@@ -100,7 +103,8 @@ void write_hdf5(const Predictions& p, const PredictArguments& arguments) {
     writer.file().write<std::int64_t>("/class", {p.rows}, labels);
   }
   if (arguments.proba || p.answer == Answer::numbers) writer.file().write<float>("/output", {p.rows, p.width}, p.outputs);
-  write_names(writer.file(), {.class_names = p.class_names, .feature_names = {}, .target_names = {}, .description = "predictions of " + arguments.model});
+  write_names(writer.file(),
+              {.class_names = p.class_names, .feature_names = {}, .target_names = {}, .description = "predictions of " + arguments.model});
   writer.commit();
 }
 
@@ -114,7 +118,8 @@ void print(const Predictions& p, bool proba) {
       const float certain = p.answer == Answer::yes_no ? std::max(*p.row(r), 1 - *p.row(r)) : p.row(r)[p.label(r)];
       fmt::print(" {:<20} {:.4f}", p.name(p.label(r)), certain);
     }
-    for (std::int64_t k = 0; proba && p.answer == Answer::classes && k < p.width; ++k) fmt::print("{} {}: {:.4f}", k == 0 ? "  |" : ",", p.name(k), p.row(r)[k]);
+    for (std::int64_t k = 0; proba && p.answer == Answer::classes && k < p.width; ++k)
+      fmt::print("{} {}: {:.4f}", k == 0 ? "  |" : ",", p.name(k), p.row(r)[k]);
     fmt::print("\n");
   }
   if (p.rows > kMost) fmt::print("... {} rows in all; --out FILE.csv or FILE.h5 writes them\n", p.rows);
@@ -145,18 +150,21 @@ void warn_of_nan(const Predictions& p, const Dataset& data) {
   }
   if (count == 0) return;
   const std::string flaw = feature_flaw(data, first);
-  fmt::print(stderr,
-             "warning: the model's output is nan for {} of {} rows, the first is row {}: {}; {}\n", count, p.rows, p.first_row + first,
-             p.answer == Answer::numbers ? "those are no answers" : "the classes given for them mean nothing",
+  fmt::print(stderr, "warning: the model's output is nan for {} of {} rows, the first is row {}: {}; {}\n", count, p.rows,
+             p.first_row + first, p.answer == Answer::numbers ? "those are no answers" : "the classes given for them mean nothing",
              flaw.empty() ? "look for nan or inf in the model's weights" : flaw);
 }
 
-bool ends_with(const std::string& text, const std::string& end) { return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0; }
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
 
 void check_out(const PredictArguments& arguments) {
   if (arguments.out.empty()) return;
-  if (!ends_with(arguments.out, ".csv") && !ends_with(arguments.out, ".h5")) throw Error("--out " + arguments.out + ": the name must end in .csv or .h5", kUsage);
-  if (!arguments.force && std::filesystem::exists(arguments.out)) throw Error(arguments.out + " exists; give another name, or --force to replace it", kUsage);
+  if (!ends_with(arguments.out, ".csv") && !ends_with(arguments.out, ".h5"))
+    throw Error("--out " + arguments.out + ": the name must end in .csv or .h5", kUsage);
+  if (!arguments.force && std::filesystem::exists(arguments.out))
+    throw Error(arguments.out + " exists; give another name, or --force to replace it", kUsage);
 }
 
 void predict(const PredictArguments& arguments, const World& world) {
@@ -199,7 +207,8 @@ void add_predict(CLI::App& app) {
       ->add_option("model", arguments->model, "RUN_DIR (its newest checkpoint), a checkpoint (RUN_DIR/checkpoints/step-...) or MODEL.keras")
       ->required();
   command->add_option("--data", arguments->data, "Data file (default: the run's; see --group)");
-  command->add_option("--group", arguments->group, "Group of the data file (default: test; of a run without test rows, its validation or else its training rows)");
+  command->add_option("--group", arguments->group,
+                      "Group of the data file (default: test; of a run without test rows, its validation or else its training rows)");
   command->add_option("--rows", arguments->rows, "Only rows FIRST:LAST, e.g. 0:3");
   command->add_option("--out", arguments->out, "FILE.csv or FILE.h5 (default: the first rows are printed)");
   command->add_flag("--proba", arguments->proba, "Also the probability of every class");

@@ -27,9 +27,13 @@ SavedModel load_saved_model(const std::string& source, const World& world) {
     if (world.rank() == 0) {
       for (const std::string& why : newest.skipped) fmt::print(stderr, "warning: skipped a checkpoint: {}\n", why);
     }
-    if (!newest.found && !newest.skipped.empty()) throw Error(source + ": every checkpoint is damaged (see the warnings above); none can be loaded");
-    if (!newest.found) throw Error(source + " holds no checkpoint yet; wait for the end of its first epoch, or ask for one: lockstep checkpoint " + source, kUsage);
-    saved.emplace(SavedModel{load_checkpoint_model(newest.found->path), parse_config(read_config_file(directory.config()), directory.config().string())});
+    if (!newest.found && !newest.skipped.empty())
+      throw Error(source + ": every checkpoint is damaged (see the warnings above); none can be loaded");
+    if (!newest.found)
+      throw Error(source + " holds no checkpoint yet; wait for the end of its first epoch, or ask for one: lockstep checkpoint " + source,
+                  kUsage);
+    saved.emplace(SavedModel{load_checkpoint_model(newest.found->path),
+                             parse_config(read_config_file(directory.config()), directory.config().string())});
   });
   return std::move(*saved);
 }
@@ -37,7 +41,8 @@ SavedModel load_saved_model(const std::string& source, const World& world) {
 DataConfig choose_data(const SavedModel& saved, const std::string& file, const std::string& group) {
   DataConfig data;
   data.group = "test";
-  if (saved.config) data = saved.config->test ? *saved.config->test : saved.config->validation ? *saved.config->validation : saved.config->train;
+  if (saved.config)
+    data = saved.config->test ? *saved.config->test : saved.config->validation ? *saved.config->validation : saved.config->train;
   if (!file.empty()) {
     data.file = file;
     data.options.rows = {};

@@ -16,7 +16,8 @@ namespace {
 /// From a configuration, a run directory's configuration or a Keras file. Without an Input layer the shape comes from the training data.
 Sequential named_model(const std::string& source) {
   if (source.size() > 6 && source.substr(source.size() - 6) == ".keras") return load_model(source);
-  const std::filesystem::path file = std::filesystem::is_directory(source) ? std::filesystem::path(source) / "config.yaml" : std::filesystem::path(source);
+  const std::filesystem::path file =
+      std::filesystem::is_directory(source) ? std::filesystem::path(source) / "config.yaml" : std::filesystem::path(source);
   const RunConfig config = parse_config(read_config_file(file), file.string());
   Sequential model = config.make_model();
   model.compile(config.compile);

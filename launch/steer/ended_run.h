@@ -9,8 +9,8 @@ namespace lockstep {
 
 /// The state of a run that has ended or was killed, as its files show it.
 struct EndedRun {
-  Status status;        ///< `phase` is final; fields that no file tells are empty
-  std::string go_on;    ///< how to resume a failed run, or that it cannot be; empty: it has finished
+  Status status;      ///< `phase` is final; fields that no file tells are empty
+  std::string go_on;  ///< how to resume a failed run, or that it cannot be; empty: it has finished
 };
 
 /// Reads them from a run directory. Empty while a coordinator may still answer for the run, and if this is no run directory.

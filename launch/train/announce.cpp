@@ -33,7 +33,8 @@ std::string TrainingRun::allreduce_name() const {
 /// "dense: factors, dense_1: tree"
 std::string TrainingRun::exchange_text() const {
   std::string text;
-  for (const auto& [layer, what] : model_->exchanges(config_.fit, training_rows(), world_)) text += (text.empty() ? "" : ", ") + layer + ": " + what;
+  for (const auto& [layer, what] : model_->exchanges(config_.fit, training_rows(), world_))
+    text += (text.empty() ? "" : ", ") + layer + ": " + what;
   return text;
 }
 
@@ -59,8 +60,9 @@ void TrainingRun::announce(int threads) {
   fmt::print("data           train: {} rows of {}\n", train_->rows(), train_->description());
   if (validation_) fmt::print("               validation: {} rows of {}\n", validation_->rows(), validation_->description());
   if (test_) fmt::print("               test: {} rows of {}\n", test_->rows(), test_->description());
-  fmt::print("training       {} epochs of {} steps, batch {}, {}{}, allreduce {}\n", config_.fit.epochs, batches->steps(), config_.fit.batch_size,
-             name_of(model_->dtype_policy()), config_.mixed_precision == DtypePolicy::automatic ? " (auto)" : "", allreduce_name());
+  fmt::print("training       {} epochs of {} steps, batch {}, {}{}, allreduce {}\n", config_.fit.epochs, batches->steps(),
+             config_.fit.batch_size, name_of(model_->dtype_policy()), config_.mixed_precision == DtypePolicy::automatic ? " (auto)" : "",
+             allreduce_name());
   fmt::print("exchange       {}{}\n", exchange_text(), config_.fit.reproducible ? " (reproducible on any hosts)" : "");
   fmt::print("{}", start_table(places_, *batches, config_.fit.batch_size));
   std::fflush(stdout);

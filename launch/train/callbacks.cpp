@@ -51,9 +51,13 @@ Callback::Request BoardCallback::request() noexcept {
 }
 
 void RankLogCallback::on_train_begin(const FitState& state) { log_.line(fmt::format("training begins after step {}", state.global_step)); }
-void RankLogCallback::on_test_begin(const FitState& state) { log_.line(fmt::format("epoch {}: validation, after step {}", state.epoch + 1, state.global_step)); }
+void RankLogCallback::on_test_begin(const FitState& state) {
+  log_.line(fmt::format("epoch {}: validation, after step {}", state.epoch + 1, state.global_step));
+}
 void RankLogCallback::on_checkpoint(const FitState& state) { log_.line(fmt::format("request served after step {}", state.global_step)); }
-void RankLogCallback::on_train_end(const FitState& state, const Logs&) { log_.line(fmt::format("training ends after step {}", state.global_step)); }
+void RankLogCallback::on_train_end(const FitState& state, const Logs&) {
+  log_.line(fmt::format("training ends after step {}", state.global_step));
+}
 
 void RankLogCallback::on_epoch_end(const FitState& state, Logs& logs) {
   std::string text = fmt::format("epoch {} of {} done after step {}", state.epoch + 1, state.epochs, state.global_step);
@@ -67,7 +71,8 @@ History joined(const History& before, const History& after) {
   std::size_t kept = 0;
   while (kept < before.epoch.size() && before.epoch[kept] < first) ++kept;
   whole.epoch.insert(whole.epoch.begin(), before.epoch.begin(), before.epoch.begin() + static_cast<std::ptrdiff_t>(kept));
-  whole.digests.insert(whole.digests.begin(), before.digests.begin(), before.digests.begin() + static_cast<std::ptrdiff_t>(std::min(kept, before.digests.size())));
+  whole.digests.insert(whole.digests.begin(), before.digests.begin(),
+                       before.digests.begin() + static_cast<std::ptrdiff_t>(std::min(kept, before.digests.size())));
   for (const auto& [name, values] : before.history) whole.history.try_emplace(name);
   for (auto& [name, all] : whole.history) {
     std::vector<double> first_values(kept, kMissing);

@@ -5,15 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "cluster/status/status_board.h"
 #include "cluster/watchdog/rank_log.h"
 #include "cluster/watchdog/signals.h"
-#include "cluster/status/status_board.h"
 #include "core/training/callbacks.h"
 
 namespace lockstep {
 
-/// Publishes fit()'s progress on a StatusBoard and passes on a stop that was asked of it (a checkpoint: CheckpointCallback), and what signals ask
-/// for: both.
+/// Publishes fit()'s progress on a StatusBoard and passes on a stop that was asked of it (a checkpoint: CheckpointCallback), and what
+/// signals ask for: both.
 class BoardCallback final : public Callback {
  public:
   BoardCallback(StatusBoard& board, const StopSignals& signals) : board_(board), signals_(signals) {}
@@ -47,8 +47,8 @@ class RankLogCallback final : public Callback {
   const RankLog& log_;
 };
 
-/// The history of a run that was resumed: `before`, cut to the epochs before those of `after`, and `after`. A value that only one of them has is NaN
-/// in the epochs of the other.
+/// The history of a run that was resumed: `before`, cut to the epochs before those of `after`, and `after`. A value that only one of them
+/// has is NaN in the epochs of the other.
 History joined(const History& before, const History& after);
 
 }  // namespace lockstep

@@ -116,7 +116,8 @@ void CheckpointCallback::on_checkpoint(const FitState& state) {
   if (samples_) saved.samples = *samples_ + state.samples;
   saved.healthy = finite_loss(state);
   if (!data_.compared()) {
-    directory_.log(fmt::format("checkpoint of step {}: large data have not been read once yet, so it does not say what they hold", state.global_step));
+    directory_.log(
+        fmt::format("checkpoint of step {}: large data have not been read once yet, so it does not say what they hold", state.global_step));
   }
   save(state, std::move(saved));
 }
@@ -171,7 +172,8 @@ void CheckpointCallback::save(const FitState& state, CheckpointState saved) {
   writer_->save(*state.model, std::move(saved));
   const double copied = seconds_since(copy), held_up = seconds_since(start) + (state.sums != nullptr ? state.gathering : 0);
   seconds_ += held_up;
-  directory_.log(fmt::format("checkpoint of step {} taken: training held up for {:.3f} ms ({:.3f} ms the copy)", state.global_step, held_up * 1e3, copied * 1e3));
+  directory_.log(fmt::format("checkpoint of step {} taken: training held up for {:.3f} ms ({:.3f} ms the copy)", state.global_step,
+                             held_up * 1e3, copied * 1e3));
   due_ = false;
   saved_ = Clock::now();
   board_.phase(before);

@@ -16,9 +16,9 @@ namespace lockstep {
 /// Rank 0: writes checkpoints as the configuration says, when asked for through the board, and when training is stopped; tells the board. A
 /// failure is a warning, training goes on.
 ///
-/// One that falls due (by steps, by time, on request) while another is still being written is taken after the first step at which the writer
-/// is free. At the end of an epoch, at a stop and at the end training waits for the writer instead: these states are not passed over. One before
-/// large data sets have been compared (DataIdentity) does not say what they hold.
+/// One that falls due (by steps, by time, on request) while another is still being written is taken after the first step at which the
+/// writer is free. At the end of an epoch, at a stop and at the end training waits for the writer instead: these states are not passed
+/// over. One before large data sets have been compared (DataIdentity) does not say what they hold.
 class CheckpointCallback final : public Callback {
  public:
   /// `before`: history of the run that this one resumes; `constant`: what all checkpoints of the run say alike of bits and rows;
@@ -58,10 +58,10 @@ class CheckpointCallback final : public Callback {
   KeepCheckpoints keep_;
   std::unique_ptr<CheckpointWriter> writer_;  // from the first checkpoint that can be foreseen
   std::int64_t global_step_ = 0;
-  std::optional<std::int64_t> samples_;           // of the epochs that are over
+  std::optional<std::int64_t> samples_;          // of the epochs that are over
   std::chrono::steady_clock::time_point start_;  // of fit()
   bool due_ = false;
-  double seconds_ = 0;  // that training was held up
+  double seconds_ = 0;                           // that training was held up
   std::chrono::steady_clock::time_point saved_;  // the last one
 };
 

@@ -39,9 +39,10 @@ void DataIdentity::expect(Before before) {
   }
   if (!untold.empty()) {
     const bool mixed = before_->middle && std::find(untold.begin(), untold.end(), "training") != untold.end();
-    warn(fmt::format("the checkpoint does not say what its {} data held: it was written by an earlier version, before they had been read once, or "
-                     "without them. Whether they have changed is not known{}",
-                     fmt::join(untold, ", "), mixed ? "; it stands in the middle of an epoch, so make sure that the training data are the same" : ""));
+    warn(fmt::format(
+        "the checkpoint does not say what its {} data held: it was written by an earlier version, before they had been read once, or "
+        "without them. Whether they have changed is not known{}",
+        fmt::join(untold, ", "), mixed ? "; it stands in the middle of an epoch, so make sure that the training data are the same" : ""));
   }
   for (const auto& [name, text] : known_) check(name);
 }

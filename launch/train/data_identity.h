@@ -25,9 +25,9 @@ class DataIdentity final : public Callback {
   /// The checkpoint's data, and whether a difference is an error.
   struct Before {
     std::map<std::string, std::string> texts;  ///< as known() was when the checkpoint was written
-    bool middle = false;     ///< in the middle of an epoch: other training rows are an Error (kUsage)
-    bool same_run = false;   ///< --continue in the run's own directory: other training rows are an Error (kUsage)
-    std::string run_dir;     ///< for its message
+    bool middle = false;                       ///< in the middle of an epoch: other training rows are an Error (kUsage)
+    bool same_run = false;                     ///< --continue in the run's own directory: other training rows are an Error (kUsage)
+    std::string run_dir;                       ///< for its message
   };
   /// Compares with the checkpoint: data sets that are known at once, others as soon as they are. A difference that is no Error is a warning
   /// of rank 0. Call it on every rank with equal arguments; not collective.

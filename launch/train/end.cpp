@@ -55,7 +55,8 @@ RunFacts TrainingRun::facts() const {
   facts.batch_size = config_.fit.batch_size;
   facts.grains = grains.count;
   facts.grain_rows = grains.rows;
-  for (const RowRange& range : batches->ranges(grains.first_slot(), grains.first_slot() + grains.own_slots())) facts.shard_bytes += range.size() * train_->row_bytes();
+  for (const RowRange& range : batches->ranges(grains.first_slot(), grains.first_slot() + grains.own_slots()))
+    facts.shard_bytes += range.size() * train_->row_bytes();
   facts.streams = facts.shard_bytes > config_.train.options.memory_budget;
   facts.checkpoint_every = config_.checkpoint.every_epochs;
   if (const std::optional<CoreRoundTrip> trip = core_round_trip(world_)) facts.far_cores = world_.local_size() > 1 && !trip->near();
@@ -107,8 +108,8 @@ void TrainingRun::finish(const History& history, double seconds) {
       fmt::print("test{}\n", scores);
     }
     const double per_step = result.steps > 0 ? result.profile.steps() / static_cast<double>(result.steps) * 1e6 : 0;
-    fmt::print("speed          {:.1f} us per step; first step {:.2f} s after the start of the process; at most {} MiB of memory a rank\n", per_step, first_step_,
-               *std::max_element(result.memory.begin(), result.memory.end()) >> 20);
+    fmt::print("speed          {:.1f} us per step; first step {:.2f} s after the start of the process; at most {} MiB of memory a rank\n",
+               per_step, first_step_, *std::max_element(result.memory.begin(), result.memory.end()) >> 20);
     fmt::print("{}", time_lines(result.time, result.advice));
     if (trace_) fmt::print("trace          {} (open it in ui.perfetto.dev or chrome://tracing)\n", arguments_.trace);
     if (lost_.empty()) fmt::print("{}; see {}\n", result.ended, directory_->result().string());

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <sstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "io/checkpoint/state.h"
 #include "io/config/change.h"
@@ -23,20 +23,28 @@ void check_same_run(const RunDirectory& run, const std::string& yaml) {
   const std::string directory = path.string();
   if (!std::filesystem::exists(config)) {
     for (const char* name : {"history.csv", "result.json", "model.keras", "checkpoints"}) {
-      if (std::filesystem::exists(path / name)) throw Error((path / name).string() + " is there, but no config.yaml: " + directory + " is no run directory; give another --run-dir", kUsage);
+      if (std::filesystem::exists(path / name))
+        throw Error((path / name).string() + " is there, but no config.yaml: " + directory + " is no run directory; give another --run-dir",
+                    kUsage);
     }
     return;
   }
   const std::string change = config_change(read_config_file(config), yaml);
-  if (!change.empty()) throw Error(directory + " belongs to a run of another configuration (" + change + "); --continue goes on with the same one only, so give another --run-dir", kUsage);
+  if (!change.empty())
+    throw Error(directory + " belongs to a run of another configuration (" + change +
+                    "); --continue goes on with the same one only, so give another --run-dir",
+                kUsage);
 }
 
-/// Of --resume with a checkpoint's path, which may be one that is not healthy. With newer ones beside it the next resume would go on with those.
+/// Of --resume with a checkpoint's path, which may be one that is not healthy. With newer ones beside it the next resume would go on with
+/// those.
 CheckpointInfo named_checkpoint(const std::string& path, const std::string& run_dir, const NewestCheckpoint& newest) {
   for (const CheckpointInfo& one : list_checkpoints(run_dir)) {
     if (std::error_code none; !std::filesystem::equivalent(one.path, path, none)) continue;
     if (!newest.found || newest.found->step <= one.step) return one;
-    throw Error(fmt::format("{} is not the newest checkpoint of {}: to go back to it, move the newer ones away, such as {}", path, run_dir, newest.found->path), kUsage);
+    throw Error(fmt::format("{} is not the newest checkpoint of {}: to go back to it, move the newer ones away, such as {}", path, run_dir,
+                            newest.found->path),
+                kUsage);
   }
   throw Error("there is no checkpoint " + path, kUsage);
 }
@@ -189,7 +197,9 @@ void TrainingRun::expect_epochs_left(bool branches) const {
 /// Of --continue: whether all epochs were done before and everything of them is on disk. Collective.
 bool TrainingRun::done_before() {
   const bool done = leads() && arguments_.goes_on && result_is_kept(arguments_.run_dir);
-  if (done) fmt::print("{} before; see {}\n", all_epochs_done(config_.fit.epochs), (std::filesystem::path(arguments_.run_dir) / "result.json").string());
+  if (done)
+    fmt::print("{} before; see {}\n", all_epochs_done(config_.fit.epochs),
+               (std::filesystem::path(arguments_.run_dir) / "result.json").string());
   return world_.broadcast(done ? "done" : "") == "done";
 }
 
@@ -209,7 +219,8 @@ void TrainingRun::resume() {
     check_same_batches(state);
     if (state.step_in_epoch > 0) check_same_epoch(state);
     identity_->expect(before(state));
-    if (!state.healthy) fmt::print(stderr, "warning: its loss or weights are not finite numbers; what is trained from here on will not be either\n");
+    if (!state.healthy)
+      fmt::print(stderr, "warning: its loss or weights are not finite numbers; what is trained from here on will not be either\n");
     check_same_bits(state);
     fmt::print("resuming from {} (epoch {}, step {})\n", from_->path, state.epoch + 1, state.step_in_epoch);
     choose_learning_rate(state);
@@ -242,7 +253,8 @@ std::map<std::string, std::string> TrainingRun::bit_facts() const {
 
 /// What every checkpoint of this run says alike.
 CheckpointState TrainingRun::constant_state() const {
-  CheckpointState state{.batch_size = config_.fit.batch_size, .shards = config_.fit.shards, .seed = config_.seed, .shuffle = config_.fit.shuffle};
+  CheckpointState state{
+      .batch_size = config_.fit.batch_size, .shards = config_.fit.shards, .seed = config_.seed, .shuffle = config_.fit.shuffle};
   state.samples = samples_before_;
   state.seconds = seconds_before_;
   state.rows = training_rows();
@@ -269,12 +281,15 @@ void TrainingRun::check_same_bits(const CheckpointState& state) const {
     const auto found = now.find(fact);
     if (found == now.end() || found->second == before) continue;
     if (config_.fit.reproducible) {
-      throw Error(fmt::format("{} was '{}' when the checkpoint was made and is '{}' now, so the weights would not be those of the run without a break, as 'reproducible: "
+      throw Error(fmt::format("{} was '{}' when the checkpoint was made and is '{}' now, so the weights would not be those of the run "
+                              "without a break, as 'reproducible: "
                               "true' promises; resume where it is '{}', or with --set reproducible=false",
                               fact, before, found->second, before),
                   kUsage);
     }
-    fmt::print(stderr, "warning: {} was '{}' when the checkpoint was made and is '{}' now: the weights will differ in their last bits from those of the run without a break\n",
+    fmt::print(stderr,
+               "warning: {} was '{}' when the checkpoint was made and is '{}' now: the weights will differ in their last bits from those "
+               "of the run without a break\n",
                fact, before, found->second);
   }
 }

@@ -19,8 +19,8 @@ std::string start_table(const std::vector<RankPlace>& places, const Sampler& sam
   }
   if (idle > 0) {
     const Grains grains = cut_grains(sampler.slots(), 0, size);
-    table += fmt::format("{} of {} ranks get no rows: a batch of {} makes {} grains of {}. A batch_size of {} would feed all ranks.\n", idle, size, batch_size,
-                         grains.count, grains.rows, grains.rows * size);
+    table += fmt::format("{} of {} ranks get no rows: a batch of {} makes {} grains of {}. A batch_size of {} would feed all ranks.\n",
+                         idle, size, batch_size, grains.count, grains.rows, grains.rows * size);
   }
   return table;
 }

@@ -19,25 +19,36 @@ void add_train(CLI::App& app) {
       "from its checkpoint with this path (RUN_DIR/checkpoints/step-...). With --run-dir DIR it\ngoes on there and leaves this one as it "
       "is; a copy of a checkpoint "
       "alone can be resumed so, too");
-  train->add_option("--set", arguments->sets, "Override a key of the configuration: --set training.epochs=3")->type_name("KEY=VALUE")->take_all();
+  train->add_option("--set", arguments->sets, "Override a key of the configuration: --set training.epochs=3")
+      ->type_name("KEY=VALUE")
+      ->take_all();
   train->add_option("--data", arguments->data, "Data file for training, validation and test instead of the configuration's");
   train->add_option("--epochs", arguments->epochs, "Number of epochs")->check(at_least(1));
   train->add_option("--batch-size", arguments->batch_size, "Rows in a step, of all ranks together")->check(at_least(1));
   train->add_option("--seed", arguments->seed, "Seed of initial weights, shuffling and dropout")->check(at_least(0));
-  train->add_option("--run-dir", arguments->run_dir, "Directory for the run's files; must not exist or not hold a training yet (default: runs/NAME-DATE)");
+  train->add_option("--run-dir", arguments->run_dir,
+                    "Directory for the run's files; must not exist or not hold a training yet (default: runs/NAME-DATE)");
   train->add_flag("--continue", arguments->goes_on,
                   "Go on with the run in --run-dir from its newest whole checkpoint; start it there if it has none yet (with --resume: "
                   "from that one). The\nsame command starts a "
                   "run and resumes it after whatever ended it");
-  train->add_option("--allreduce", arguments->allreduce, "How gradients are summed over ranks: auto (measured), shared (one host), ring, halving-doubling,\nrecursive-doubling, mpi");
-  train->add_option("--exchange", arguments->exchange, "What ranks exchange: auto, factors (activations and deltas of Dense layers), gradients");
-  train->add_option("--trace", arguments->trace, "Write what every rank did when to this file, for ui.perfetto.dev or chrome://tracing")->type_name("FILE");
+  train->add_option(
+      "--allreduce", arguments->allreduce,
+      "How gradients are summed over ranks: auto (measured), shared (one host), ring, halving-doubling,\nrecursive-doubling, mpi");
+  train->add_option("--exchange", arguments->exchange,
+                    "What ranks exchange: auto, factors (activations and deltas of Dense layers), gradients");
+  train->add_option("--trace", arguments->trace, "Write what every rank did when to this file, for ui.perfetto.dev or chrome://tracing")
+      ->type_name("FILE");
   train->add_flag("--reproducible", arguments->reproducible, "The same bits at every number of ranks on any hosts (key 'reproducible')");
-  train->add_option("--progress", arguments->progress, "How sums of gradients go on beside backward, between hosts: auto, thread, poll, none");
+  train->add_option("--progress", arguments->progress,
+                    "How sums of gradients go on beside backward, between hosts: auto, thread, poll, none");
   train->add_option("--threads", arguments->threads, "Threads of each rank (default: its fair share of the cores)")->check(at_least(1));
-  train->add_option("--timeout", arguments->timeout, "Seconds without any progress, beyond the slowest recent step, after which the job ends with a diagnosis (60)")
+  train
+      ->add_option("--timeout", arguments->timeout,
+                   "Seconds without any progress, beyond the slowest recent step, after which the job ends with a diagnosis (60)")
       ->check(above_zero("seconds"));
-  train->add_option("--verbose", arguments->verbose, "0 silent, 1 progress bar or a line an epoch, 2 a line an epoch")->check(CLI::Range(0, 2));
+  train->add_option("--verbose", arguments->verbose, "0 silent, 1 progress bar or a line an epoch, 2 a line an epoch")
+      ->check(CLI::Range(0, 2));
   train->footer(
       "Examples:\n"
       "  lockstep train configs/quickstart.yaml\n"
@@ -50,7 +61,8 @@ void add_train(CLI::App& app) {
       "SIGHUP or Ctrl-C it kills the ranks after two seconds and returns 1, whatever they do.\n"
       "A terminal or pipe that nobody reads, or a closed one, changes nothing; lines may be missing.");
   train->callback([arguments, &app] {
-    if (arguments->config.empty() == arguments->resume.empty()) throw Error("train: give a configuration file or --resume RUN_DIR (one of them)", kUsage);
+    if (arguments->config.empty() == arguments->resume.empty())
+      throw Error("train: give a configuration file or --resume RUN_DIR (one of them)", kUsage);
     if (arguments->goes_on && arguments->run_dir.empty()) throw Error("train: --continue needs --run-dir DIR", kUsage);
     StopSignals signals;  // before MPI: a signal that comes early is not lost
     const Output output;

@@ -13,8 +13,8 @@
 #include "cluster/host/process_usage.h"
 #include "io/run/trace_file.h"
 #include "io/run/versions.h"
-#include "launch/train/run_limits.h"
 #include "launch/train/callbacks.h"
+#include "launch/train/run_limits.h"
 
 namespace lockstep {
 namespace {
@@ -130,7 +130,8 @@ void TrainingRun::make_model() {
   const RowSlice rows(*train_, {0, training_rows()});
   for (const std::size_t layer : config_.model.adapt) {
     if (layer > 1 || (layer == 1 && !std::holds_alternative<Input>(config_.model.layers[0]))) {
-      throw AgreedError("'model." + std::to_string(layer) + "' (Normalization): adapt works on the rows of the data set, so the layer must come first, after Input",
+      throw AgreedError("'model." + std::to_string(layer) +
+                            "' (Normalization): adapt works on the rows of the data set, so the layer must come first, after Input",
                         kUsage, 0, world_.hostname());
     }
     Normalization normalization = std::get<Normalization>(model_->layers()[layer]);  // a copy shares its statistics
@@ -142,7 +143,8 @@ void TrainingRun::make_directory() {
   world_.agree([&] {
     if (!leads()) return;
     if (!directory_) {  // else it was there, and find_checkpoint has looked into it
-      const std::optional<std::filesystem::path> wanted = arguments_.run_dir.empty() ? std::nullopt : std::optional<std::filesystem::path>(arguments_.run_dir);
+      const std::optional<std::filesystem::path> wanted =
+          arguments_.run_dir.empty() ? std::nullopt : std::optional<std::filesystem::path>(arguments_.run_dir);
       directory_.emplace(arguments_.goes_on ? RunDirectory::enter(*wanted) : RunDirectory::create(wanted, config_.name));
       directory_->lock();
       if (!arguments_.goes_on) directory_->expect_untrained();

@@ -8,23 +8,23 @@
 #include <string>
 #include <vector>
 
-#include "cluster/host/cgroup.h"
-#include "cluster/trace/clock_offset.h"
 #include "cluster/coordinator/coordinator.h"
-#include "cluster/watchdog/crash_report.h"
+#include "cluster/host/cgroup.h"
 #include "cluster/host/placement.h"
+#include "cluster/status/status_board.h"
+#include "cluster/trace/clock_offset.h"
+#include "cluster/trace/trace.h"
+#include "cluster/watchdog/crash_report.h"
 #include "cluster/watchdog/rank_log.h"
 #include "cluster/watchdog/signals.h"
-#include "cluster/status/status_board.h"
-#include "cluster/trace/trace.h"
 #include "cluster/watchdog/watchdog.h"
 #include "core/data/sampler.h"
 #include "core/training/sequential.h"
 #include "io/checkpoint/checkpoint.h"
 #include "io/config/config.h"
+#include "io/run/result.h"
 #include "io/run/run_directory.h"
 #include "io/run/time_report.h"
-#include "io/run/result.h"
 #include "launch/train/checkpoint_callback.h"
 #include "launch/train/data_identity.h"
 
@@ -38,7 +38,8 @@ struct TrainArguments {
   bool goes_on = false;  ///< --continue
   std::optional<std::uint64_t> seed;
   int threads = 0, verbose = 1;
-  /// For whoever watches a run from inside (lockstep bench startup): called on every rank on the way; and callbacks of fit() behind its own.
+  /// For whoever watches a run from inside (lockstep bench startup): called on every rank on the way; and callbacks of fit() behind its
+  /// own.
   std::function<void()> directory_made = [] {}, coordinator_up = [] {};
   std::vector<Callback*> callbacks = {};
   bool reproducible = false;
@@ -117,7 +118,7 @@ class TrainingRun {
   std::optional<CrashReport> crash_report_;
   std::optional<Watchdog> watchdog_;
   std::optional<Hdf5Dataset> train_, validation_, test_;
-  std::optional<DataIdentity> identity_;  // of these
+  std::optional<DataIdentity> identity_;   // of these
   std::optional<RunDirectory> directory_;  // of rank 0; since watch() on other ranks, too, to see whether it is still there
   std::filesystem::path path_;
   std::optional<CheckpointInfo> from_;  // rank 0: the checkpoint to go on from
@@ -128,19 +129,19 @@ class TrainingRun {
   std::vector<RankPlace> places_;
   std::optional<CpuQuota> quota_;
   Throttling throttling_;  // before training
-  History before_;  // of a resumed run, and what it knows of its interrupted epoch
+  History before_;         // of a resumed run, and what it knows of its interrupted epoch
   EpochSums sums_;
   std::optional<HistoryCsv> csv_;                  // rank 0
   std::optional<CheckpointCallback> checkpoints_;  // rank 0
   FitState last_;
-  std::int64_t last_steps_ = 0;  // of all starts
-  std::string lost_;             // rank 0: why nothing can be written any more
+  std::int64_t last_steps_ = 0;                     // of all starts
+  std::string lost_;                                // rank 0: why nothing can be written any more
   std::optional<std::int64_t> samples_before_ = 0;  // of the starts before this one
   std::optional<double> seconds_before_ = 0;
   std::optional<Trace> trace_;
-  ClockOffset clock_;  // at the start
+  ClockOffset clock_;        // at the start
   std::int64_t memory_ = 0;  // bytes at the end of training
-  double first_step_ = 0;  // seconds of the process when it was done
+  double first_step_ = 0;    // seconds of the process when it was done
   bool stopped_ = false;
 };
 

@@ -1,5 +1,5 @@
-// The sum over ranks by itself, for profilers: mpirun -np N bench_allreduce. Every rank runs the same number of iterations; rank 0 prints. (lockstep
-// bench allreduce compares the algorithms with each other, with spread and rewritten buffers.)
+// The sum over ranks by itself, for profilers: mpirun -np N bench_allreduce. Every rank runs the same number of iterations; rank 0 prints.
+// (lockstep bench allreduce compares the algorithms with each other, with spread and rewritten buffers.)
 #include <benchmark/benchmark.h>
 
 #include <array>

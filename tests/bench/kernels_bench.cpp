@@ -1,15 +1,15 @@
-// The kernels that a step is made of, each by itself on one thread: the products of Dense layers, gather with rescaling, softmax with its loss,
-// the optimizers' passes. Shapes are those of 784-300-100-10. Counters: GFLOP/s of products, GB/s of what is bound by memory.
+// The kernels that a step is made of, each by itself on one thread: the products of Dense layers, gather with rescaling, softmax with its
+// loss, the optimizers' passes. Shapes are those of 784-300-100-10. Counters: GFLOP/s of products, GB/s of what is bound by memory.
 #include <benchmark/benchmark.h>
 
 #include <random>
 #include <vector>
 
 #include "cluster/buffer.h"
-#include "core/data/dataset.h"
 #include "core/compile/losses.h"
-#include "core/math/onednn.h"
 #include "core/compile/optimizers.h"
+#include "core/data/dataset.h"
+#include "core/math/onednn.h"
 
 namespace lockstep {
 namespace {
@@ -97,8 +97,16 @@ void SoftmaxLoss(benchmark::State& state) {
     weight.data()[r] = 1;
     truth.data()[r] = static_cast<float>(r % width);
   }
-  const LossRows block{.truth = truth.data(), .weight = weight.data(), .input = logits.data(), .output = probabilities.data(), .delta = delta.data(),
-                       .value = value.data(), .rows = rows, .width = width, .truth_width = 1, .scale = 1.F / static_cast<float>(rows)};
+  const LossRows block{.truth = truth.data(),
+                       .weight = weight.data(),
+                       .input = logits.data(),
+                       .output = probabilities.data(),
+                       .delta = delta.data(),
+                       .value = value.data(),
+                       .rows = rows,
+                       .width = width,
+                       .truth_width = 1,
+                       .scale = 1.F / static_cast<float>(rows)};
   for (auto _ : state) loss_rows(SparseCategoricalCrossentropy{}, true, block);
   state.SetItemsProcessed(state.iterations() * rows);
 }

@@ -2,11 +2,11 @@
 #include <filesystem>
 #include <numeric>
 
-#include "support/fuzz_target.h"
 #include "io/data/data_file.h"
 #include "io/data/data_summary.h"
 #include "io/files/file_bytes.h"
 #include "io/hdf5/dataset.h"
+#include "support/fuzz_target.h"
 #include "support/temp_dir.h"
 
 namespace lockstep::testing {

@@ -1,6 +1,6 @@
+#include "io/files/file_bytes.h"
 #include "io/import/idx.h"
 #include "support/fuzz_target.h"
-#include "io/files/file_bytes.h"
 #include "support/gzip.h"
 
 namespace lockstep::testing {

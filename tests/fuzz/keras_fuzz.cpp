@@ -1,7 +1,7 @@
-#include "io/keras/keras_file.h"
-#include "support/fuzz_target.h"
 #include "io/files/file_bytes.h"
 #include "io/keras/config.h"
+#include "io/keras/keras_file.h"
+#include "support/fuzz_target.h"
 #include "support/small_model.h"
 #include "support/temp_dir.h"
 

@@ -1,6 +1,6 @@
-#include "support/fuzz_target.h"
 #include "io/checkpoint/checkpoint.h"
 #include "io/files/file_bytes.h"
+#include "support/fuzz_target.h"
 #include "support/small_model.h"
 #include "support/temp_dir.h"
 

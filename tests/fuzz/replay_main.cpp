@@ -31,10 +31,10 @@ namespace lockstep::testing {
 namespace {
 
 constexpr std::size_t kBatch = 500;
-constexpr unsigned kSeconds = 10;           // for one input
-constexpr long kMostMemory = 1L << 20;      // KiB at any time
-constexpr long kMostGrowth = 64L << 10;     // KiB from the first inputs of a process to its last
-constexpr int kThrown = 3, kGrown = 4;      // exit codes of a child
+constexpr unsigned kSeconds = 10;        // for one input
+constexpr long kMostMemory = 1L << 20;   // KiB at any time
+constexpr long kMostGrowth = 64L << 10;  // KiB from the first inputs of a process to its last
+constexpr int kThrown = 3, kGrown = 4;   // exit codes of a child
 
 using Random = std::mt19937_64;
 using Inputs = std::vector<std::string>;

@@ -1,5 +1,5 @@
-#include "support/fuzz_target.h"
 #include "io/checkpoint/state.h"
+#include "support/fuzz_target.h"
 
 namespace lockstep::testing {
 

@@ -104,8 +104,9 @@ TEST_P(AllreduceTest, SumsInParts) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Algorithms, AllreduceTest,
-                         testing::Values(AllreduceAlgorithm::automatic, AllreduceAlgorithm::shared, AllreduceAlgorithm::ring, AllreduceAlgorithm::halving_doubling,
-                                         AllreduceAlgorithm::recursive_doubling, AllreduceAlgorithm::mpi));
+                         testing::Values(AllreduceAlgorithm::automatic, AllreduceAlgorithm::shared, AllreduceAlgorithm::ring,
+                                         AllreduceAlgorithm::halving_doubling, AllreduceAlgorithm::recursive_doubling,
+                                         AllreduceAlgorithm::mpi));
 
 TEST(Allreduce, AlgorithmsTakeTurns) {
   const auto ring = make_allreduce(world(), AllreduceAlgorithm::ring), shared = make_allreduce(world(), AllreduceAlgorithm::shared);
@@ -120,7 +121,8 @@ TEST(Allreduce, AlgorithmsTakeTurns) {
 TEST(Allreduce, TreesGiveTheSameBits) {
   if ((world().size() & (world().size() - 1)) != 0) return;
   std::vector<std::vector<float>> results;
-  for (const AllreduceAlgorithm algorithm : {AllreduceAlgorithm::shared, AllreduceAlgorithm::halving_doubling, AllreduceAlgorithm::recursive_doubling}) {
+  for (const AllreduceAlgorithm algorithm :
+       {AllreduceAlgorithm::shared, AllreduceAlgorithm::halving_doubling, AllreduceAlgorithm::recursive_doubling}) {
     std::mt19937 random(static_cast<unsigned>(world().rank()));
     std::normal_distribution<float> normal;
     std::vector<float>& data = results.emplace_back(70001);

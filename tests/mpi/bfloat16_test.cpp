@@ -1,7 +1,8 @@
 // Training in mixed_bfloat16: the same bits at any number of ranks and threads of a host, whatever is exchanged near to one rank.
+#include "core/math/bfloat16.h"
+
 #include <gtest/gtest.h>
 
-#include "core/math/bfloat16.h"
 #include "core/training/sequential.h"
 #include "support/mpi_world.h"
 #include "support/random_data.h"

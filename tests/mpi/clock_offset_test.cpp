@@ -30,7 +30,9 @@ TEST(ClockOffset, OfThoseWhoDoNotMeasureIsZero) {
   const bool measures = world().rank() == 2;
   const ClockOffset offset = measured_clock_offset(world(), measures, clock);
   EXPECT_EQ(offset.error > 0, measures);
-  if (!measures) { EXPECT_EQ(offset.nanoseconds, 0); }
+  if (!measures) {
+    EXPECT_EQ(offset.nanoseconds, 0);
+  }
 }
 
 TEST(ClockOffset, OnOneHostThereIsOneClock) {

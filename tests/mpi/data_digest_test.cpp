@@ -1,12 +1,11 @@
 // The content of a data set is found the same on any number of ranks, and copies that differ are told apart.
-#include "io/data/digest.h"
-
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
+#include "io/data/digest.h"
 #include "io/hdf5/file.h"
 #include "support/mpi_world.h"
 #include "support/temp_dir.h"

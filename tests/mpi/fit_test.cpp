@@ -1,5 +1,5 @@
-// The promises about numbers: however many ranks, the same batches, the same losses, the same weights within rounding, and every row exactly
-// once. Each test trains on the job's ranks and, beside it, on every rank alone, and compares.
+// The promises about numbers: however many ranks, the same batches, the same losses, the same weights within rounding, and every row
+// exactly once. Each test trains on the job's ranks and, beside it, on every rank alone, and compares.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -18,7 +18,8 @@ using test::world;
 Sequential classifier(std::int64_t classes, float dropout = 0) {
   Sequential model{Dense{16, relu}, Dense{9, tanh_}, Dropout{dropout}, Dense{classes, softmax}};
   model.set_seed(3);
-  model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = Sgd{.learning_rate = 0.05F, .momentum = 0.5F}, .metrics = {accuracy}});
+  model.compile(
+      {.loss = SparseCategoricalCrossentropy{}, .optimizer = Sgd{.learning_rate = 0.05F, .momentum = 0.5F}, .metrics = {accuracy}});
   return model;
 }
 
@@ -67,8 +68,8 @@ TEST_P(FitTest, GivesTheCurveOfOneRank) {
 
 // Row counts that divide nothing; fewer rows than ranks; batches smaller than the number of ranks; more shards than rows.
 INSTANTIATE_TEST_SUITE_P(Sizes, FitTest,
-                         testing::Values(Case{203, 32, 0}, Case{97, 16, 0}, Case{101, 3, 0}, Case{3, 8, 0}, Case{1, 1, 0}, Case{250, 64, 24},
-                                         Case{300, 100, 7}, Case{65, 2, 0}));
+                         testing::Values(Case{203, 32, 0}, Case{97, 16, 0}, Case{101, 3, 0}, Case{3, 8, 0}, Case{1, 1, 0},
+                                         Case{250, 64, 24}, Case{300, 100, 7}, Case{65, 2, 0}));
 
 /// Rows of another data set, until a read of one rank fails.
 class FailingRows final : public Dataset {
@@ -148,14 +149,17 @@ TEST(Fit, SumsBesideBackwardGiveTheSameCurve) {
 
 TEST(Fit, UnshuffledDropoutWeightsValidationAndClassWeightsAreThoseOfOneRank) {
   const ArrayDataset data = labelled_rows(150, 7, 4, true), validation = labelled_rows(31, 7, 4);
-  const FitOptions options{.epochs = 2, .batch_size = 24, .validation_data = &validation, .shuffle = false, .class_weight = {{0, 2.F}, {3, 0.5F}}};
+  const FitOptions options{
+      .epochs = 2, .batch_size = 24, .validation_data = &validation, .shuffle = false, .class_weight = {{0, 2.F}, {3, 0.5F}}};
   expect_same(train(classifier(4, 0.3F), data, options, world()), train(classifier(4, 0.3F), data, options, World()));
 }
 
 TEST(Fit, RegressionWithAdamAndRegularizersIsThatOfOneRank) {
   const auto make = [] {
     Sequential model{Normalization{}, Dense{.units = 12, .activation = relu, .kernel_regularizer = {.l2 = 0.01F}}, Dense{2}};
-    model.compile({.loss = MeanSquaredError{}, .optimizer = Adam{.options = {.global_clipnorm = 1}}, .metrics = {metric_from_name("RootMeanSquaredError")}});
+    model.compile({.loss = MeanSquaredError{},
+                   .optimizer = Adam{.options = {.global_clipnorm = 1}},
+                   .metrics = {metric_from_name("RootMeanSquaredError")}});
     return model;
   };
   const ArrayDataset data = target_rows(111, 5, 2);

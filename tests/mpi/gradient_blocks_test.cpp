@@ -17,7 +17,8 @@ std::vector<GradientBlock> blocks_of(std::int64_t columns) {
   std::vector<GradientBlock> blocks;
   for (std::int64_t column = 0; column < columns; column += 48) {
     const std::int64_t width = std::min<std::int64_t>(48, columns - column);
-    blocks.push_back({.last = 784, .offset = column, .count = 784 * width, .column = column, .columns = width, .stride = columns, .joins = true});
+    blocks.push_back(
+        {.last = 784, .offset = column, .count = 784 * width, .column = column, .columns = width, .stride = columns, .joins = true});
   }
   std::int64_t offset = 784 * columns;
   for (const std::int64_t count : {10400, 9300, 50000}) {
@@ -32,7 +33,8 @@ TEST(GradientBlocks, EveryBlockHasOneOwnerAndColumnsThatStayAreSharedEvenly) {
   for (const std::int64_t columns : {192, 205, 300, 512, 1024}) {
     std::vector<GradientBlock> blocks = blocks_of(columns);
     let_columns_stay(blocks, cut_grains(256, world().rank(), ranks), ranks, [] { return false; });
-    const bool some_travel = std::any_of(blocks.begin(), blocks.end(), [](const GradientBlock& block) { return block.columns > 0 && !block.stays; });
+    const bool some_travel =
+        std::any_of(blocks.begin(), blocks.end(), [](const GradientBlock& block) { return block.columns > 0 && !block.stays; });
     const auto exchange = make_factor_exchange(world(), blocks, [](std::span<const GradientBlock>) {});
     float staying = 0;
     std::vector<double> elements{0};

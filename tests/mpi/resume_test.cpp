@@ -1,5 +1,5 @@
-// A fit() that was interrupted after any step and goes on from what a checkpoint keeps ends with the bits of the one that was not interrupted,
-// on the same ranks and on others.
+// A fit() that was interrupted after any step and goes on from what a checkpoint keeps ends with the bits of the one that was not
+// interrupted, on the same ranks and on others.
 #include <gtest/gtest.h>
 
 #include "core/training/sequential.h"
@@ -14,7 +14,8 @@ using test::world;
 
 /// Dropout, a regularizer (its penalty is part of the loss), momentum: all that a step depends on or leaves behind.
 Sequential classifier(bool plain) {
-  Sequential model{Dense{.units = 200, .activation = relu, .kernel_regularizer = {.l2 = plain ? 0 : 0.01F}}, Dropout{0.3F}, Dense{5, softmax}};
+  Sequential model{Dense{.units = 200, .activation = relu, .kernel_regularizer = {.l2 = plain ? 0 : 0.01F}}, Dropout{0.3F},
+                   Dense{5, softmax}};
   model.set_seed(7);
   const OptimizerSpec optimizer = plain ? OptimizerSpec(Sgd{.learning_rate = 0.05F}) : OptimizerSpec(Adam{});
   model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = optimizer, .metrics = {accuracy}});
@@ -49,7 +50,8 @@ class StopAfter final : public Callback {
   void on_checkpoint(const FitState& state) override {
     EXPECT_TRUE(state.stopping);
     saved.weights = state.model->get_weights();
-    for (const OptimizerSlot& slot : state.model->optimizer()->slots()) saved.slots.emplace_back(slot.values.span().begin(), slot.values.span().end());
+    for (const OptimizerSlot& slot : state.model->optimizer()->slots())
+      saved.slots.emplace_back(slot.values.span().begin(), slot.values.span().end());
     saved.iterations = state.model->optimizer()->iterations();
     saved.epoch = state.epoch;
     saved.step = state.step;
@@ -132,7 +134,8 @@ TEST_P(ResumeTest, AfterAnyStepHasTheBitsOfTheUndisturbedRun) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Optimizers, ResumeTest, testing::Values(true, false), [](const auto& instance) { return instance.param ? "plain" : "adam"; });
+INSTANTIATE_TEST_SUITE_P(Optimizers, ResumeTest, testing::Values(true, false),
+                         [](const auto& instance) { return instance.param ? "plain" : "adam"; });
 
 // Rank 0 alone has read the checkpoint, whose rate a callback may have changed.
 TEST(Resume, AllRanksGoOnWithTheLearningRateOfRank0) {

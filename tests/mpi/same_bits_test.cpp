@@ -1,5 +1,5 @@
-// One host: training gives the same bits on any number of ranks and threads, whatever the optimizer. Trained on the job's ranks and, beside it,
-// on every rank alone.
+// One host: training gives the same bits on any number of ranks and threads, whatever the optimizer. Trained on the job's ranks and, beside
+// it, on every rank alone.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -22,7 +22,8 @@ struct Trained {
 };
 
 Trained train(Sequential model, const Dataset& data, std::int64_t batch, int threads, const World& on, bool reproducible = false) {
-  const History history = model.fit(data, {.epochs = 2, .batch_size = batch, .threads = threads, .reproducible = reproducible, .verbose = 0}, on);
+  const History history =
+      model.fit(data, {.epochs = 2, .batch_size = batch, .threads = threads, .reproducible = reproducible, .verbose = 0}, on);
   return {model.get_weights(), history.history, model.digest()};
 }
 
@@ -81,11 +82,12 @@ TEST(SameBits, TellWhichLayersAreSummedInATree) {
   model.build({157});
   const auto exchanges = [&](std::int64_t batch) {
     std::string text;
-    for (const auto& [layer, what] : model.exchanges({.batch_size = batch, .reproducible = true}, 203, world())) text += layer + ": " + what + "; ";
+    for (const auto& [layer, what] : model.exchanges({.batch_size = batch, .reproducible = true}, 203, world()))
+      text += layer + ": " + what + "; ";
     return text;
   };
   EXPECT_EQ(exchanges(3), "dense: factors; dense_1: factors; dense_2: tree; ");  // 8 (53 + 5) >= 53 x 5
-  EXPECT_EQ(exchanges(50), "dense: tree; dense_1: tree; dense_2: tree; ");        // 64 (157 + 101) >= 157 x 101
+  EXPECT_EQ(exchanges(50), "dense: tree; dense_1: tree; dense_2: tree; ");       // 64 (157 + 101) >= 157 x 101
 }
 
 TEST(SameBits, AreRefusedWithAForcedAllreduce) {
@@ -99,11 +101,12 @@ INSTANTIATE_TEST_SUITE_P(Optimizers, SameBits,
                                          Case{"momentum", Sgd{.momentum = 0.9F, .nesterov = true, .options = {.clipvalue = 0.01F}}},
                                          Case{"decay", Sgd{.options = {.weight_decay = 0.01F}}}, Case{"adam", Adam{.amsgrad = true}},
                                          Case{"adamw", AdamW{.options = {.clipnorm = 0.1F}}, {.l2 = 1e-3F}},
-                                         Case{"rmsprop", RMSprop{.momentum = 0.5F, .centered = true, .options = {.global_clipnorm = 0.1F}}}),
+                                         Case{"rmsprop",
+                                              RMSprop{.momentum = 0.5F, .centered = true, .options = {.global_clipnorm = 0.1F}}}),
                          [](const auto& instance) { return instance.param.name; });
 
-// Plain SGD cuts the first layer into columns: 4 x 48 and a rest, 6 x 48 and a rest, and blocks that oneDNN computes. Which of them stay with a rank
-// differs with the number of ranks, the batch, and how far the cores are from one another.
+// Plain SGD cuts the first layer into columns: 4 x 48 and a rest, 6 x 48 and a rest, and blocks that oneDNN computes. Which of them stay
+// with a rank differs with the number of ranks, the batch, and how far the cores are from one another.
 TEST(SameBits, OfAFirstLayerThatIsSharedByColumns) {
   const ArrayDataset data = labelled_rows(203, 157, 5);
   for (const std::int64_t units : {205, 300, 1800}) {

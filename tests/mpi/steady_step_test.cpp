@@ -170,8 +170,16 @@ TEST_P(SteadyStep, AllocatesNothingAndTakesNoLock) {
   allocations.reset();
   locks.reset();
   Trace trace(512);
-  model.fit(data, {.epochs = 1, .batch_size = 32, .threads = threads, .allreduce = allreduce, .exchange = exchange, .callbacks = {&window},
-                   .trace = traced ? &trace : nullptr, .verbose = 0}, world());
+  model.fit(data,
+            {.epochs = 1,
+             .batch_size = 32,
+             .threads = threads,
+             .allreduce = allreduce,
+             .exchange = exchange,
+             .callbacks = {&window},
+             .trace = traced ? &trace : nullptr,
+             .verbose = 0},
+            world());
   ASSERT_FALSE(allocations.on);
   const Calls allocated(allocations), locked(locks);
   EXPECT_EQ(allocated.ours, 0) << "allocations of ours in " << kSteps << " steps:" << allocated.places;
@@ -179,18 +187,20 @@ TEST_P(SteadyStep, AllocatesNothingAndTakesNoLock) {
   if (world().rank() != 0) return;
   std::string others;
   for (const auto& [library, calls] : allocated.libraries) others += " " + library + " " + std::to_string(calls);
-  std::printf("%s: allocations of others in %d steps:%s\n", name.c_str(), static_cast<int>(kSteps), others.empty() ? " none" : others.c_str());
+  std::printf("%s: allocations of others in %d steps:%s\n", name.c_str(), static_cast<int>(kSteps),
+              others.empty() ? " none" : others.c_str());
 }
 
-INSTANTIATE_TEST_SUITE_P(All, SteadyStep,
-                         testing::Values(Case{"sgd_factors", Sgd{}}, Case{"adam_factors", Adam{}}, Case{"clipped", Sgd{.options = {.clipnorm = 1.F}}},
-                                         Case{"threads", Sgd{}, ExchangeKind::factors, AllreduceAlgorithm::automatic, 2},
-                                         Case{"shared", Adam{}, ExchangeKind::gradients, AllreduceAlgorithm::shared},
-                                         Case{"ring", Sgd{}, ExchangeKind::gradients, AllreduceAlgorithm::ring},
-                                         Case{"mpi", Sgd{}, ExchangeKind::gradients, AllreduceAlgorithm::mpi},
-                                         Case{"traced", Sgd{}, ExchangeKind::factors, AllreduceAlgorithm::automatic, 1, true},
-                                         Case{"bfloat16", Sgd{}, ExchangeKind::factors, AllreduceAlgorithm::automatic, 2, false, DtypePolicy::automatic}),
-                         [](const auto& param) { return param.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    All, SteadyStep,
+    testing::Values(Case{"sgd_factors", Sgd{}}, Case{"adam_factors", Adam{}}, Case{"clipped", Sgd{.options = {.clipnorm = 1.F}}},
+                    Case{"threads", Sgd{}, ExchangeKind::factors, AllreduceAlgorithm::automatic, 2},
+                    Case{"shared", Adam{}, ExchangeKind::gradients, AllreduceAlgorithm::shared},
+                    Case{"ring", Sgd{}, ExchangeKind::gradients, AllreduceAlgorithm::ring},
+                    Case{"mpi", Sgd{}, ExchangeKind::gradients, AllreduceAlgorithm::mpi},
+                    Case{"traced", Sgd{}, ExchangeKind::factors, AllreduceAlgorithm::automatic, 1, true},
+                    Case{"bfloat16", Sgd{}, ExchangeKind::factors, AllreduceAlgorithm::automatic, 2, false, DtypePolicy::automatic}),
+    [](const auto& param) { return param.param.name; });
 
 /// The counter itself: a program that could not see an allocation would pass everything.
 TEST(SteadyStep, TheCounterSeesOurAllocationsAndLocks) {

@@ -5,8 +5,8 @@
 #include <optional>
 #include <thread>
 
-#include "cluster/coordinator/coordinator.h"
 #include "cluster/coordinator/client.h"
+#include "cluster/coordinator/coordinator.h"
 #include "cluster/status/status_board.h"
 #include "cluster/world.h"
 #include "support/temp_dir.h"

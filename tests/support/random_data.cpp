@@ -29,7 +29,8 @@ ArrayDataset labelled_rows(std::int64_t rows, std::int64_t width, std::int64_t c
 ArrayDataset target_rows(std::int64_t rows, std::int64_t width, std::int64_t outputs) {
   std::vector<float> x = normal_numbers(rows * width), y;
   for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t k = 0; k < outputs; ++k) y.push_back(std::sin(x[static_cast<std::size_t>(r * width + k % width)]) + static_cast<float>(k));
+    for (std::int64_t k = 0; k < outputs; ++k)
+      y.push_back(std::sin(x[static_cast<std::size_t>(r * width + k % width)]) + static_cast<float>(k));
   }
   return {{width}, std::move(x), std::move(y)};
 }

@@ -20,11 +20,10 @@ const std::multimap<std::string, std::string> kOwners = {
     {"mpi", "cluster/"}, {"grpc", "cluster/"}, {"dnnl", "core/math/onednn.cpp"}, {"dnnl", "launch/bench/"}, {"hdf5", "io/"}};
 
 std::string library_of(const std::string& header) {
-  static const std::vector<std::pair<std::regex, std::string>> names = {
-      {std::regex(R"(mpi\.h|mpi-ext\.h)"), "mpi"},
-      {std::regex(R"(grpc.*|google/protobuf.*|.*\.pb\.h)"), "grpc"},
-      {std::regex(R"((oneapi/dnnl/)?dnnl.*)"), "dnnl"},
-      {std::regex(R"(hdf5.*|H5.*)"), "hdf5"}};
+  static const std::vector<std::pair<std::regex, std::string>> names = {{std::regex(R"(mpi\.h|mpi-ext\.h)"), "mpi"},
+                                                                        {std::regex(R"(grpc.*|google/protobuf.*|.*\.pb\.h)"), "grpc"},
+                                                                        {std::regex(R"((oneapi/dnnl/)?dnnl.*)"), "dnnl"},
+                                                                        {std::regex(R"(hdf5.*|H5.*)"), "hdf5"}};
   for (const auto& [pattern, library] : names) {
     if (std::regex_match(header, pattern)) return library;
   }

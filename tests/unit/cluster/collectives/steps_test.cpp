@@ -81,12 +81,14 @@ TEST(AllreduceSteps, EveryRankGetsTheSumOfAll) {
 
 TEST(AllreduceSteps, RingAndHalvingSendTheLeastBytes) {
   for (const int ranks : {2, 3, 4, 7, 8, 16}) {
-    for (const std::size_t chunks : play(ring_steps, ranks).chunks_sent) EXPECT_EQ(chunks, static_cast<std::size_t>(2 * (ranks - 1)));  // of N
+    for (const std::size_t chunks : play(ring_steps, ranks).chunks_sent)
+      EXPECT_EQ(chunks, static_cast<std::size_t>(2 * (ranks - 1)));  // of N
     EXPECT_EQ(ring_steps(0, ranks).steps.size(), static_cast<std::size_t>(2 * (ranks - 1)));
   }
   for (const int ranks : {2, 4, 8, 16}) {
     const auto doublings = static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(ranks)));
-    for (const std::size_t chunks : play(halving_doubling_steps, ranks).chunks_sent) EXPECT_EQ(chunks, static_cast<std::size_t>(2 * (ranks - 1)));
+    for (const std::size_t chunks : play(halving_doubling_steps, ranks).chunks_sent)
+      EXPECT_EQ(chunks, static_cast<std::size_t>(2 * (ranks - 1)));
     EXPECT_EQ(halving_doubling_steps(1, ranks).steps.size(), 2 * doublings);
     EXPECT_EQ(recursive_doubling_steps(1, ranks).steps.size(), doublings);
   }

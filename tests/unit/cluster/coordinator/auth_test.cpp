@@ -1,4 +1,6 @@
 // Who may call what: raw calls against every method, on every kind of port.
+#include "cluster/coordinator/auth.h"
+
 #include <google/protobuf/descriptor.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
@@ -7,14 +9,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "cluster/coordinator/coordinator.grpc.pb.h"
-#include "cluster/coordinator/auth.h"
 #include "cluster/coordinator/channel.h"
+#include "cluster/coordinator/coordinator.grpc.pb.h"
+#include "cluster/coordinator/credentials.h"
 #include "cluster/coordinator/record.h"
 #include "cluster/coordinator/service.h"
-#include "cluster/coordinator/credentials.h"
-#include "cluster/status/rank_table.h"
 #include "cluster/coordinator/waiting_calls.h"
+#include "cluster/status/rank_table.h"
 #include "support/coordinator_fixture.h"
 
 namespace lockstep::testing {

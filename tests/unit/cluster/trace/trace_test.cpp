@@ -39,7 +39,8 @@ TEST(Trace, ASpanWithoutATraceIsNothing) { const TraceSpan span(nullptr, SpanKin
 TEST(TraceFile, IsWhatChromeReads) {
   RankTrace first{.host = "node \"1\"", .clock_error = 0, .dropped = 0, .layers = {"dense", "dense_1"}, .spans = {}};
   first.spans = {{1'000'000'500, 1'000'002'000, 7, SpanKind::step}, {1'000'001'000, 1'000'001'250, 1, SpanKind::backward}};
-  RankTrace second{.host = "node2", .clock_error = 40, .dropped = 3, .layers = {}, .spans = {{1'000'000'000, 1'000'003'000, -1, SpanKind::exchange}}};
+  RankTrace second{
+      .host = "node2", .clock_error = 40, .dropped = 3, .layers = {}, .spans = {{1'000'000'000, 1'000'003'000, -1, SpanKind::exchange}}};
   const nlohmann::json json = nlohmann::json::parse(trace_json({first, second}));
   std::vector<nlohmann::json> spans;
   std::set<std::string> processes;
@@ -49,7 +50,8 @@ TEST(TraceFile, IsWhatChromeReads) {
   }
   EXPECT_EQ(processes, (std::set<std::string>{"rank 0 on node \"1\"", "rank 1 on node2"}));
   ASSERT_EQ(spans.size(), 3U);
-  EXPECT_EQ(spans[0], (nlohmann::json{{"ph", "X"}, {"name", "step"}, {"pid", 0}, {"tid", 0}, {"ts", 0.5}, {"dur", 1.5}, {"args", {{"step", 7}}}}));
+  EXPECT_EQ(spans[0],
+            (nlohmann::json{{"ph", "X"}, {"name", "step"}, {"pid", 0}, {"tid", 0}, {"ts", 0.5}, {"dur", 1.5}, {"args", {{"step", 7}}}}));
   EXPECT_EQ(spans[1], (nlohmann::json{{"ph", "X"}, {"name", "backward dense_1"}, {"pid", 0}, {"tid", 0}, {"ts", 1.0}, {"dur", 0.25}}));
   EXPECT_EQ(spans[2], (nlohmann::json{{"ph", "X"}, {"name", "exchange"}, {"pid", 1}, {"tid", 0}, {"ts", 0.0}, {"dur", 3.0}}));
 }
@@ -72,7 +74,8 @@ TEST(Trace, OfATraining) {
   }
   ASSERT_EQ(steps.size(), 6U);
   for (std::size_t i = 0; i < steps.size(); ++i) EXPECT_EQ(steps[i].number, static_cast<std::int64_t>(i));
-  for (const SpanKind kind : {SpanKind::input, SpanKind::forward, SpanKind::loss, SpanKind::update, SpanKind::callbacks}) EXPECT_EQ(counts[kind], 6) << name_of(kind);
+  for (const SpanKind kind : {SpanKind::input, SpanKind::forward, SpanKind::loss, SpanKind::update, SpanKind::callbacks})
+    EXPECT_EQ(counts[kind], 6) << name_of(kind);
   EXPECT_EQ(counts[SpanKind::backward], 12) << "two layers";
   EXPECT_GE(counts[SpanKind::gradient], 6);
   EXPECT_GE(counts[SpanKind::exchange], 6);
@@ -80,8 +83,10 @@ TEST(Trace, OfATraining) {
   EXPECT_EQ(counts[SpanKind::validation], 2);
   EXPECT_EQ(counts[SpanKind::epoch_end], 2);
   for (const Trace::Span& span : trace.spans()) {
-    if (span.kind != SpanKind::input && span.kind != SpanKind::forward && span.kind != SpanKind::loss && span.kind != SpanKind::backward) continue;
-    const bool inside = std::any_of(steps.begin(), steps.end(), [&](const Trace::Span& step) { return step.start <= span.start && span.end <= step.end; });
+    if (span.kind != SpanKind::input && span.kind != SpanKind::forward && span.kind != SpanKind::loss && span.kind != SpanKind::backward)
+      continue;
+    const bool inside =
+        std::any_of(steps.begin(), steps.end(), [&](const Trace::Span& step) { return step.start <= span.start && span.end <= step.end; });
     EXPECT_TRUE(inside) << name_of(span.kind);
   }
   EXPECT_EQ(trace.layers, (std::vector<std::string>{"dense", "dense_1"}));

@@ -21,8 +21,8 @@ Diagnosis of(const std::vector<Standing>& ranks) { return diagnose(ranks, 5, "wh
 bool says(const Diagnosis& diagnosis, const std::string& text) { return diagnosis.text.find(text) != std::string::npos; }
 
 TEST(Diagnosis, DeadIsSurerThanStoppedThanUnheardThanIdleThanBehind) {
-  std::vector<Standing> ranks{standing(0, Place::messages), standing(1, Place::messages, 9), standing(2, Place::reading), standing(3, Place::messages),
-                              standing(4, Place::messages), standing(5, Place::messages)};
+  std::vector<Standing> ranks{standing(0, Place::messages), standing(1, Place::messages, 9), standing(2, Place::reading),
+                              standing(3, Place::messages), standing(4, Place::messages),    standing(5, Place::messages)};
   ranks[3].unheard = 6;
   ranks[4].state = 'T';
   ranks[5].state = 'X';

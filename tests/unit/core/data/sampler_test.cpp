@@ -66,7 +66,8 @@ TEST_P(SamplerTest, EveryNumberOfRanksSeesTheSameBatchesAndReadsOnlyItsRanges) {
           const std::int64_t expected = slot < sampler.slots() ? whole[static_cast<std::size_t>(i / width * sampler.slots() + slot)] : -1;
           ASSERT_EQ(own[static_cast<std::size_t>(i)], expected);
           if (expected < 0) continue;
-          ASSERT_TRUE(std::any_of(ranges.begin(), ranges.end(), [&](const RowRange& r) { return r.first <= expected && expected < r.last; }));
+          ASSERT_TRUE(
+              std::any_of(ranges.begin(), ranges.end(), [&](const RowRange& r) { return r.first <= expected && expected < r.last; }));
         }
       }
       EXPECT_GE(covered, sampler.slots());

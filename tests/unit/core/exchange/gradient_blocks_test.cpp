@@ -8,7 +8,8 @@ namespace {
 /// Blocks of 48 columns and one of what is left, then one of another layer; tells which stay ('s'), or are brought to all ranks ('-').
 std::string staying(std::int64_t columns, std::int64_t batch, int ranks, bool far) {
   std::vector<GradientBlock> blocks;
-  for (std::int64_t column = 0; column < columns; column += 48) blocks.push_back({.last = 784, .column = column, .columns = std::min<std::int64_t>(48, columns - column)});
+  for (std::int64_t column = 0; column < columns; column += 48)
+    blocks.push_back({.last = 784, .column = column, .columns = std::min<std::int64_t>(48, columns - column)});
   blocks.push_back({.layer = 1, .last = 100});
   let_columns_stay(blocks, cut_grains(batch, 0, ranks), ranks, [far] { return far; });
   std::string text;
@@ -31,10 +32,10 @@ TEST(GradientBlocks, ThatAreLeftAreBroughtToAllRanks) {
 
 TEST(GradientBlocks, AllStayWhereBringingThemGainsNothing) {
   EXPECT_EQ(staying(300, 256, 1, false), "sssssss-");
-  EXPECT_EQ(staying(300, 256, 2, true), "sssssss-");  // line by line from afar
-  EXPECT_EQ(staying(300, 16, 2, false), "sssssss-");    // 12 x 16 multiplications a row of the kernel, or 12 floats of it
-  EXPECT_EQ(staying(300, 32, 4, false), "sssssss-");    // two ranks have no rows
-  EXPECT_EQ(staying(300, 256, 8, false), "sssssss-");   // not a block for each
+  EXPECT_EQ(staying(300, 256, 2, true), "sssssss-");   // line by line from afar
+  EXPECT_EQ(staying(300, 16, 2, false), "sssssss-");   // 12 x 16 multiplications a row of the kernel, or 12 floats of it
+  EXPECT_EQ(staying(300, 32, 4, false), "sssssss-");   // two ranks have no rows
+  EXPECT_EQ(staying(300, 256, 8, false), "sssssss-");  // not a block for each
 }
 
 }  // namespace

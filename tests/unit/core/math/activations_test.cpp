@@ -27,28 +27,17 @@ testing::AssertionResult near(float found, Real expected, Real tolerance) {
 // Keras' formulas as they stand in its documentation.
 Real formula(ActivationFunction function, Real x) {
   switch (function) {
-    case linear:
-      return x;
-    case relu:
-      return x > 0 ? x : 0;
-    case sigmoid:
-      return 1 / (1 + std::exp(-x));
-    case tanh_:
-      return std::tanh(x);
-    case elu:
-      return x > 0 ? x : std::expm1(x);
-    case selu:
-      return 1.0507009873554804934193349852946L * (x > 0 ? x : 1.6732632423543772848170429916717L * std::expm1(x));
-    case gelu:
-      return 0.5L * x * std::erfc(-x / std::sqrt(2.0L));
-    case silu:
-      return x / (1 + std::exp(-x));
-    case softplus:
-      return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
-    case leaky_relu:
-      return x > 0 ? x : 0.2L * x;
-    default:
-      return std::nanl("");
+    case linear: return x;
+    case relu: return x > 0 ? x : 0;
+    case sigmoid: return 1 / (1 + std::exp(-x));
+    case tanh_: return std::tanh(x);
+    case elu: return x > 0 ? x : std::expm1(x);
+    case selu: return 1.0507009873554804934193349852946L * (x > 0 ? x : 1.6732632423543772848170429916717L * std::expm1(x));
+    case gelu: return 0.5L * x * std::erfc(-x / std::sqrt(2.0L));
+    case silu: return x / (1 + std::exp(-x));
+    case softplus: return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
+    case leaky_relu: return x > 0 ? x : 0.2L * x;
+    default: return std::nanl("");
   }
 }
 

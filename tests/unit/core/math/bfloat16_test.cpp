@@ -43,7 +43,8 @@ TEST_F(Bfloat16, ProductIsExactOnWholeNumbers) {
   for (const std::int64_t rows : {1, 7, 8, 9, 33}) {
     for (const std::int64_t length : {1, 2, 3, 31, 32, 33, 70}) {
       for (const std::int64_t columns : {1, 15, 16, 17, 48, 49, 100}) {
-        const std::vector<float> x = whole_numbers(rows * length, 1), w = whole_numbers(length * columns, 2), bias = whole_numbers(columns, 3);
+        const std::vector<float> x = whole_numbers(rows * length, 1), w = whole_numbers(length * columns, 2),
+                                 bias = whole_numbers(columns, 3);
         BfloatRows left(rows, length);
         BfloatPairs right(length, columns);
         left.take(x.data(), rows);
@@ -175,7 +176,8 @@ TEST_F(Bfloat16, TrainingFollowsFloat32) {
       EXPECT_NEAR(one.history["loss"][epoch], other.history["loss"][epoch], 0.02 * other.history["loss"][epoch]);
     }
     double change = 0, difference = 0;
-    const std::vector<std::vector<float>> start = classifier(DtypePolicy::float32).get_weights(), a = mixed.get_weights(), b = exact.get_weights();
+    const std::vector<std::vector<float>> start = classifier(DtypePolicy::float32).get_weights(), a = mixed.get_weights(),
+                                          b = exact.get_weights();
     for (std::size_t w = 0; w < a.size(); ++w) {
       for (std::size_t i = 0; i < a[w].size(); ++i) {
         change += std::pow(b[w][i] - start[w][i], 2);
@@ -214,12 +216,14 @@ TEST_F(Bfloat16, AKerasFileSaysThePolicyAndHoldsFloat32Weights) {
 TEST(DtypePolicy, IsReadAsKerasWritesIt) {
   const auto model = [](const std::string& first, const std::string& second) {
     const auto dense = [](const std::string& name, const std::string& dtype) {
-      return R"({"module": "keras.layers", "class_name": "Dense", "config": {"name": ")" + name + R"(", "units": 2, "dtype": )" + dtype + "}}";
+      return R"({"module": "keras.layers", "class_name": "Dense", "config": {"name": ")" + name + R"(", "units": 2, "dtype": )" + dtype +
+             "}}";
     };
     return R"({"class_name": "Sequential", "config": {"name": "m", "layers": [)" + dense("a", first) + "," + dense("b", second) +
            R"(], "build_input_shape": [null, 4]}})";
   };
-  const std::string object = R"({"module": "keras", "class_name": "DTypePolicy", "config": {"name": "mixed_bfloat16"}, "registered_name": null})";
+  const std::string object =
+      R"({"module": "keras", "class_name": "DTypePolicy", "config": {"name": "mixed_bfloat16"}, "registered_name": null})";
   const std::string text = R"("mixed_bfloat16")", plain = R"("float32")";
   EXPECT_EQ(model_from_config("m", model(object, text)).dtype_policy(), DtypePolicy::mixed_bfloat16);
   EXPECT_EQ(model_from_config("m", model(plain, plain)).dtype_policy(), DtypePolicy::float32);

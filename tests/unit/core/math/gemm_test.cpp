@@ -24,14 +24,15 @@ Floats normal(std::int64_t count, unsigned seed) {
 struct Shape3 {
   std::int64_t rows, in, out;
 };
-const Shape3 kShapes[] = {{1, 1, 1},  {5, 7, 3},     {16, 157, 101}, {33, 53, 49}, {8, 300, 100}, {3, 17, 5},
-                          {32, 100, 10}, {13, 10, 300}, {9, 24, 96}, {9, 600, 100}};
+const Shape3 kShapes[] = {{1, 1, 1},  {5, 7, 3},     {16, 157, 101}, {33, 53, 49}, {8, 300, 100},
+                          {3, 17, 5}, {32, 100, 10}, {13, 10, 300},  {9, 24, 96},  {9, 600, 100}};
 
 std::vector<const GemmKernels*> kernels() {
   std::vector<const GemmKernels*> usable{&kGemmPortable};
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) usable.push_back(&kGemmAvx2);
-  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) usable.push_back(&kGemmAvx512);
+  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+    usable.push_back(&kGemmAvx512);
 #endif
   return usable;
 }
@@ -39,8 +40,16 @@ std::vector<const GemmKernels*> kernels() {
 /// y = x W for a part of rows and columns.
 void forward(const GemmKernels& with, const Shape3& s, const Floats& x, const Floats& w, Floats& y, std::int64_t row, std::int64_t rows,
              std::int64_t column, std::int64_t columns) {
-  with.multiply({.rows = rows, .columns = columns, .depth = s.in, .a = x.data() + row * s.in, .a_row = s.in, .a_depth = 1, .b = w.data() + column,
-                 .b_depth = s.out, .c = y.data() + row * s.out + column, .c_row = s.out});
+  with.multiply({.rows = rows,
+                 .columns = columns,
+                 .depth = s.in,
+                 .a = x.data() + row * s.in,
+                 .a_row = s.in,
+                 .a_depth = 1,
+                 .b = w.data() + column,
+                 .b_depth = s.out,
+                 .c = y.data() + row * s.out + column,
+                 .c_row = s.out});
 }
 
 /// The chain of fused multiply-adds that gemm.h promises.
@@ -60,8 +69,17 @@ TEST(Gemm, IsTheChainInEveryInstructionSetAndCut) {
       Floats whole(expected.size()), parts(expected.size());
       forward(*with, s, x, w, whole, 0, s.rows, 0, s.out);
       EXPECT_EQ(whole, expected) << s.rows << " x " << s.in << " x " << s.out;
-      multiply(*with, {.rows = s.rows, .columns = s.out, .depth = s.in, .a = x.data(), .a_row = s.in, .a_depth = 1, .b = w.data(), .b_depth = s.out,
-                       .c = parts.data(), .c_row = s.out},
+      multiply(*with,
+               {.rows = s.rows,
+                .columns = s.out,
+                .depth = s.in,
+                .a = x.data(),
+                .a_row = s.in,
+                .a_depth = 1,
+                .b = w.data(),
+                .b_depth = s.out,
+                .c = parts.data(),
+                .c_row = s.out},
                false);
       EXPECT_EQ(parts, expected) << "panels, " << s.rows << " x " << s.in << " x " << s.out;
       for (std::int64_t row = 0; row < s.rows; row += 3) {
@@ -80,8 +98,18 @@ TEST(Gemm, AddsBiasThenCutsNegativesAndKeepsNaN) {
   x[2 * 2] = std::nanf("");  // the last row
   for (const GemmKernels* with : kernels()) {
     Floats y(static_cast<std::size_t>(s.rows * s.out));
-    with->multiply({.rows = s.rows, .columns = s.out, .depth = s.in, .a = x.data(), .a_row = s.in, .a_depth = 1, .b = w.data(), .b_depth = s.out,
-                    .c = y.data(), .c_row = s.out, .bias = bias.data(), .relu = true});
+    with->multiply({.rows = s.rows,
+                    .columns = s.out,
+                    .depth = s.in,
+                    .a = x.data(),
+                    .a_row = s.in,
+                    .a_depth = 1,
+                    .b = w.data(),
+                    .b_depth = s.out,
+                    .c = y.data(),
+                    .c_row = s.out,
+                    .bias = bias.data(),
+                    .relu = true});
     for (std::int64_t i = 0; i < s.rows * s.out; ++i) {
       const float sum = chain(s, x, w, i / s.out, i % s.out) + bias[static_cast<std::size_t>(i % s.out)];
       const float found = y[static_cast<std::size_t>(i)];
@@ -99,8 +127,17 @@ TEST(Gemm, AddsTheTransposedProductTimesAFactor) {
     const Floats x = normal(s.rows * s.in, 6), d = normal(s.rows * s.out, 7), before = normal(s.in * s.out, 8);
     for (const GemmKernels* with : kernels()) {
       Floats w = before;
-      with->multiply({.rows = s.in, .columns = s.out, .depth = s.rows, .a = x.data(), .a_row = 1, .a_depth = s.in, .b = d.data(), .b_depth = s.out,
-                      .c = w.data(), .c_row = s.out, .factor = -0.5F});
+      with->multiply({.rows = s.in,
+                      .columns = s.out,
+                      .depth = s.rows,
+                      .a = x.data(),
+                      .a_row = 1,
+                      .a_depth = s.in,
+                      .b = d.data(),
+                      .b_depth = s.out,
+                      .c = w.data(),
+                      .c_row = s.out,
+                      .factor = -0.5F});
       for (std::int64_t i = 0; i < s.in * s.out; ++i) {
         float sum = 0;
         for (std::int64_t r = 0; r < s.rows; ++r) {

@@ -12,7 +12,9 @@ namespace {
 constexpr std::int64_t kCount = 37;
 
 /// Values whose sum depends on the order in which they are added.
-float leaf(std::int64_t grain, std::int64_t i) { return std::sin(static_cast<float>(grain * 101 + i)) * std::pow(10.F, static_cast<float>((grain + i) % 7)); }
+float leaf(std::int64_t grain, std::int64_t i) {
+  return std::sin(static_cast<float>(grain * 101 + i)) * std::pow(10.F, static_cast<float>((grain + i) % 7));
+}
 
 /// The tree as its definition says, over grains [first, first + width) that exist.
 float tree(std::int64_t first, std::int64_t width, std::int64_t grains, std::int64_t i) {
@@ -24,7 +26,8 @@ float tree(std::int64_t first, std::int64_t width, std::int64_t grains, std::int
 std::vector<float> summed(std::int64_t grains, int ranks) {
   const GrainTree sums(grains, ranks);
   const std::int64_t stride = kCount + 3;
-  std::vector<float> parts(static_cast<std::size_t>(sums.parts() * stride), -1.F), total(kCount), scratch(static_cast<std::size_t>(sums.scratch() * kCount));
+  std::vector<float> parts(static_cast<std::size_t>(sums.parts() * stride), -1.F), total(kCount),
+      scratch(static_cast<std::size_t>(sums.scratch() * kCount));
   for (int rank = 0; rank < ranks; ++rank) {
     for (std::int64_t part = sums.first_part(rank); part < sums.first_part(rank + 1); ++part) {
       sums.sum_part(part, kCount, &parts[static_cast<std::size_t>(part * stride)], scratch.data(), [&](std::int64_t grain, float* values) {
@@ -45,7 +48,8 @@ TEST(GrainTree, GivesTheBitsOfItsDefinitionAtAnyNumberOfRanks) {
     for (int ranks = 1; ranks <= 9; ++ranks) {
       const std::vector<float> total = summed(grains, ranks);
       for (std::int64_t i = 0; i < kCount; ++i) {
-        EXPECT_EQ(total[static_cast<std::size_t>(i)], tree(0, width, grains, i)) << grains << " grains, " << ranks << " ranks, element " << i;
+        EXPECT_EQ(total[static_cast<std::size_t>(i)], tree(0, width, grains, i))
+            << grains << " grains, " << ranks << " ranks, element " << i;
       }
     }
   }

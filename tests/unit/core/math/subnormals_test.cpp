@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "core/compile/optimizers.h"
-#include "core/training/sequential.h"
 #include "core/math/thread_team.h"
+#include "core/training/sequential.h"
 #include "support/small_model.h"
 
 namespace lockstep {
@@ -39,7 +39,7 @@ TEST(NoSubnormals, TrainingMakesNone) {
   model.compile({.loss = MeanSquaredError{}, .optimizer = Adam{.beta_1 = 0.5F}});
   std::vector<float> x(128 * 2, 0.F), y(128, 1.F);
   for (std::size_t row = 0; row < 128; ++row) x[2 * row] = 1;  // the second input is always 0
-  x[1] = 1e-3F;                                               // but once
+  x[1] = 1e-3F;                                                // but once
   const ArrayDataset data({2}, x, y);
   model.fit(data, {.batch_size = 1, .shuffle = false, .verbose = 0});
   for (const OptimizerSlot& slot : model.optimizer()->slots()) {

@@ -46,7 +46,11 @@ TEST(ForEachGrain, WhatItWroteIsSeenAfterwards) {
 
 TEST(ForEachGrain, AnExceptionComesBackAndTheTeamGoesOn) {
   for (const std::int64_t thrower : {0, 3}) {
-    EXPECT_THROW(for_each_grain(2, 4, [&](std::int64_t i) { if (i == thrower) throw std::runtime_error("no"); }), std::runtime_error);
+    EXPECT_THROW(for_each_grain(2, 4,
+                                [&](std::int64_t i) {
+                                  if (i == thrower) throw std::runtime_error("no");
+                                }),
+                 std::runtime_error);
   }
   std::atomic<int> calls{0};
   for_each_grain(2, 4, [&](std::int64_t) { ++calls; });

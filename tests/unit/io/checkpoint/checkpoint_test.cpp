@@ -28,8 +28,16 @@ using testing::trained_model;
 using testing::write_file;
 
 CheckpointState state_at(std::int64_t step) {
-  CheckpointState state{.epoch = 2, .step_in_epoch = 1, .global_step = step, .epochs = 5, .steps_per_epoch = 3, .batch_size = 8, .shards = 8,
-                        .seed = 18446744073709551615ULL, .shuffle = false, .metric_names = {"loss", "accuracy"}};
+  CheckpointState state{.epoch = 2,
+                        .step_in_epoch = 1,
+                        .global_step = step,
+                        .epochs = 5,
+                        .steps_per_epoch = 3,
+                        .batch_size = 8,
+                        .shards = 8,
+                        .seed = 18446744073709551615ULL,
+                        .shuffle = false,
+                        .metric_names = {"loss", "accuracy"}};
   state.history.epoch = {0, 1};
   state.history.epochs = 5;
   state.history.steps = 3;
@@ -174,7 +182,8 @@ TEST(Checkpoint, EveryDamageOfEveryFileIsFound) {
   const std::string path = write_checkpoint(dir.path(), model, state_at(1)).path;
   for (const std::string& name : entries(path)) {
     const std::string file = path + "/" + name, whole = read_file(file);
-    for (const std::string& damaged : {std::string(), whole.substr(0, whole.size() / 2), name == "manifest.json" ? std::string("{}") : whole + "x"}) {
+    for (const std::string& damaged :
+         {std::string(), whole.substr(0, whole.size() / 2), name == "manifest.json" ? std::string("{}") : whole + "x"}) {
       write_file(file, damaged);
       expect_error([&] { verify_checkpoint(path); }, {name});
       expect_error([&] { load_checkpoint(path, model); }, {name});
@@ -240,7 +249,8 @@ TEST(Checkpoint, AStateThatCannotBeReadIsPassedOver) {
   const std::string whole = read_file(state), other = "{\"epoch\": 1}", manifest = read_file(path + "/manifest.json");
   std::string changed = manifest;  // as if it had been written so: sizes and checksums are right
   changed.replace(changed.find(hex_digest(Digest::sha256, whole)), 64, hex_digest(Digest::sha256, other));
-  changed.replace(changed.find(": " + std::to_string(whole.size()) + ","), std::to_string(whole.size()).size() + 3, ": " + std::to_string(other.size()) + ",");
+  changed.replace(changed.find(": " + std::to_string(whole.size()) + ","), std::to_string(whole.size()).size() + 3,
+                  ": " + std::to_string(other.size()) + ",");
   write_file(state, other);
   write_file(path + "/manifest.json", changed);
   const NewestCheckpoint newest = newest_checkpoint(dir.path());

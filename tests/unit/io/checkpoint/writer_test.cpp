@@ -26,7 +26,8 @@ void train(Sequential& model) { model.fit(small_data(22), {.epochs = 1, .batch_s
 CheckpointState at(std::int64_t step) { return {.global_step = step}; }
 
 TEST(WeightsSnapshot, IsTheFileOfTheModelAtEveryCopy) {
-  for (const OptimizerSpec& optimizer : {OptimizerSpec(Sgd{}), OptimizerSpec(Adam{.amsgrad = true}), OptimizerSpec(RMSprop{.momentum = 0.5F})}) {
+  for (const OptimizerSpec& optimizer :
+       {OptimizerSpec(Sgd{}), OptimizerSpec(Adam{.amsgrad = true}), OptimizerSpec(RMSprop{.momentum = 0.5F})}) {
     Sequential model = trained_model(optimizer);
     WeightsSnapshot snapshot(model);
     EXPECT_EQ(snapshot.bytes(), weights_image(model, "image"));
@@ -42,7 +43,8 @@ TEST(WeightsSnapshot, SeesEveryNumberThatIsNotFinite) {
   Sequential model = trained_model(Adam{});
   WeightsSnapshot snapshot(model);
   EXPECT_TRUE(snapshot.finite());
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()}) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()}) {
     for (const WeightArray& array : weight_arrays(model)) {
       for (float* value : {&array.values.front(), &array.values.back()}) {
         const float good = std::exchange(*value, bad);

@@ -15,7 +15,8 @@ namespace {
 
 using testing::expect_error;
 
-std::string config(const std::string& dense = "{units: 3}", const std::string& training = "metrics: [accuracy]", const std::string& top = "") {
+std::string config(const std::string& dense = "{units: 3}", const std::string& training = "metrics: [accuracy]",
+                   const std::string& top = "") {
   return top + "data:\n  train: {file: none.h5}\nmodel:\n  - Input: {shape: [4]}\n  - Dense: " + dense +
          "\n  - Dense: {units: 2, activation: softmax}\ntraining:\n  loss: sparse_categorical_crossentropy\n  " + training + "\n";
 }
@@ -26,10 +27,13 @@ void expect_refused(const std::string& text, const std::vector<std::string>& par
 
 TEST(Config, TextMustBeUtf8) {
   expect_refused(config("{units: 3, name: \"q\xff\"}"), {"c.yaml:5: ", "UTF-8", "0xff"});
-  expect_refused(config("{units: 3}", "epochs: 1", "name: a\xff" "b\n"), {"c.yaml:1: ", "UTF-8"});
-  expect_refused(config("{units: 3, name: \"\xed\xa0\x80\"}"), {"c.yaml:5: ", "UTF-8", "0xed"});      // a surrogate
-  expect_refused(config("{units: 3, name: \"\xc0\x80\"}"), {"c.yaml:5: ", "UTF-8"});                  // an overlong 0
-  expect_refused(config("{units: 3, name: \"\xe2\x82\"}"), {"c.yaml:5: ", "UTF-8", "0xe2"});          // cut short
+  expect_refused(config("{units: 3}", "epochs: 1",
+                        "name: a\xff"
+                        "b\n"),
+                 {"c.yaml:1: ", "UTF-8"});
+  expect_refused(config("{units: 3, name: \"\xed\xa0\x80\"}"), {"c.yaml:5: ", "UTF-8", "0xed"});  // a surrogate
+  expect_refused(config("{units: 3, name: \"\xc0\x80\"}"), {"c.yaml:5: ", "UTF-8"});              // an overlong 0
+  expect_refused(config("{units: 3, name: \"\xe2\x82\"}"), {"c.yaml:5: ", "UTF-8", "0xe2"});      // cut short
   expect_refused(config(), {"--set name=", "UTF-8"}, {"name=a\xff"});
   EXPECT_EQ(parse_config(config("{units: 3}", "epochs: 1", "name: \xc3\xa4\xe2\x82\xac\xf0\x9f\x91\x97\n"), "c.yaml").name, "ä€👗");
 }
@@ -45,7 +49,8 @@ TEST(Config, MetricNamesAreTheColumnsOfTheHistory) {
   expect_refused(config("{units: 3}", "metrics: [{accuracy: {name: val_a}}]"), {"c.yaml:9: ", "val_"});
   expect_refused(config("{units: 3}", "metrics: [{accuracy: {name: \"a,b\"}}]"), {"c.yaml:9: ", "comma"});
   expect_refused(config("{units: 3}", "metrics: [{accuracy: {name: \"a\\nb\"}}]"), {"c.yaml:9: ", "control"});
-  expect_refused(config("{units: 3}", "metrics: [accuracy, accuracy]"), {"c.yaml:9: ", "'training.metrics'", "two metrics are named 'accuracy'"});
+  expect_refused(config("{units: 3}", "metrics: [accuracy, accuracy]"),
+                 {"c.yaml:9: ", "'training.metrics'", "two metrics are named 'accuracy'"});
   const auto compile = [](std::vector<MetricSpec> metrics) {
     Sequential model{Dense{.units = 2}};
     model.compile({.loss = MeanSquaredError{}, .metrics = std::move(metrics)});
@@ -55,30 +60,41 @@ TEST(Config, MetricNamesAreTheColumnsOfTheHistory) {
     expect_error([&] { compile({{MeanAbsoluteErrorMetric{}, name}}); }, {"metric"});
   }
   expect_error([&] { compile({{MeanAbsoluteErrorMetric{}, "a"}, {RootMeanSquaredError{}, "a"}}); }, {"two metrics", "'a'"});
-  EXPECT_EQ(compile({{MeanAbsoluteErrorMetric{}, ""}, {MeanAbsoluteErrorMetric{}, ""}})[1].name, "mean_absolute_error_1") << "automatic names are counted";
+  EXPECT_EQ(compile({{MeanAbsoluteErrorMetric{}, ""}, {MeanAbsoluteErrorMetric{}, ""}})[1].name, "mean_absolute_error_1")
+      << "automatic names are counted";
 }
 
 TEST(Config, NumbersMustBeFiniteInFloat32) {
   expect_refused(config("{units: 3, kernel_regularizer: {l2: 1e39}}"), {"c.yaml:5: ", "'model.1.Dense.kernel_regularizer.l2'", "float32"});
-  expect_refused(config("{units: 3}", "optimizer: {SGD: {learning_rate: 1e39}}"), {"c.yaml:9: ", "'training.optimizer.SGD.learning_rate'", "float32"});
+  expect_refused(config("{units: 3}", "optimizer: {SGD: {learning_rate: 1e39}}"),
+                 {"c.yaml:9: ", "'training.optimizer.SGD.learning_rate'", "float32"});
   expect_refused(config("{units: 3}", "class_weight: {0: -1e39}"), {"c.yaml:9: ", "float32"});
   const float infinite = std::numeric_limits<float>::infinity();
-  expect_error([&] { Sequential{Dense{.units = 1, .kernel_regularizer = {0, infinite}}}.build({1}); }, {"layer 'dense'", "kernel_regularizer", "inf"});
+  expect_error(
+      [&] {
+        Sequential{Dense{.units = 1, .kernel_regularizer = {0, infinite}}}.build({1});
+      },
+      {"layer 'dense'", "kernel_regularizer", "inf"});
   expect_error([&] { Sequential{Dense{.units = 1, .bias_regularizer = {-1, 0}}}.build({1}); }, {"layer 'dense'", "bias_regularizer", "-1"});
 }
 
 TEST(Config, AVarianceIsNotNegative) {
-  const std::string text = "data:\n  train: {file: none.h5}\nmodel:\n  - Input: {shape: [1]}\n  - Normalization: {mean: 0, variance: -3}\ntraining:\n  loss: mse\n";
+  const std::string text =
+      "data:\n  train: {file: none.h5}\nmodel:\n  - Input: {shape: [1]}\n  - Normalization: {mean: 0, variance: -3}\ntraining:\n  loss: "
+      "mse\n";
   expect_refused(text, {"c.yaml:5: ", "'model.1.Normalization.variance'", "-3"});
   expect_error([] { Sequential{Normalization{.mean = {0}, .variance = {-3}}}.build({1}); }, {"layer 'normalization'", "variance", "-3"});
-  expect_error([] { Sequential{Normalization{.mean = {std::nanf("")}, .variance = {1}}}.build({1}); }, {"layer 'normalization'", "mean", "nan"});
+  expect_error([] { Sequential{Normalization{.mean = {std::nanf("")}, .variance = {1}}}.build({1}); },
+               {"layer 'normalization'", "mean", "nan"});
 }
 
 TEST(Config, FactorsAreNotSummedByAnAllreduce) {
   const std::string both = config() + "cluster: {exchange: factors, allreduce: ring}\n";
   expect_refused(both, {"c.yaml:10: ", "'cluster.allreduce'", "factors"});
   Sequential model = testing::small_model(Sgd{});
-  expect_error([&] { model.fit(testing::small_data(8), {.allreduce = AllreduceAlgorithm::ring, .exchange = ExchangeKind::factors, .verbose = 0}); }, {"factors", "allreduce"});
+  expect_error(
+      [&] { model.fit(testing::small_data(8), {.allreduce = AllreduceAlgorithm::ring, .exchange = ExchangeKind::factors, .verbose = 0}); },
+      {"factors", "allreduce"});
 }
 
 // --- calls that come too early ---

@@ -42,7 +42,11 @@ TEST(Limits, SoDoTheLayersThemselves) {
   expect_error([&] { build({1 << 20, 1 << 20}, 1); }, {"(None, 1048576, 1048576)", "2147483647"});
   expect_error([&] { build({1 << 20, 1}, 1 << 20); }, {"layer 'wide' (Dense)", "(None, 1048576, 1048576)"});
   expect_error([&] { build({2'147'483'647}, 2'147'483'647); }, {"layer 'wide' (Dense)", "1099511627776"});
-  expect_error([&] { Sequential({Input{{2'147'483'647}}, Dense{.units = 512}, Dense{.units = 2'147'483'647, .name = "last"}}).build({2'147'483'647}); }, {"1099511627776"});
+  expect_error(
+      [&] {
+        Sequential({Input{{2'147'483'647}}, Dense{.units = 512}, Dense{.units = 2'147'483'647, .name = "last"}}).build({2'147'483'647});
+      },
+      {"1099511627776"});
 }
 
 TEST(Limits, AndTheSampler) {
@@ -52,26 +56,34 @@ TEST(Limits, AndTheSampler) {
 }
 
 TEST(Limits, WhatDoesNotFitIntoMemoryIsToldWithItsSize) {
-  expect_error([] { Sequential{Input{{100}}, Dense{.units = 2'000'000'000}}.build({100}); }, {"a model of 202000000000 parameters", "needs about 752.5 GiB"});
+  expect_error(
+      [] {
+        Sequential{Input{{100}}, Dense{.units = 2'000'000'000}}.build({100});
+      },
+      {"a model of 202000000000 parameters", "needs about 752.5 GiB"});
   Sequential model{Input{{784}}, Dense{.units = 10, .activation = softmax}};
   model.compile({.loss = SparseCategoricalCrossentropy{}});
   const ArrayDataset data({784}, std::vector<float>(784 * 4), std::vector<float>(4));
-  expect_error([&] { model.fit(data, {.batch_size = 1 << 30, .verbose = 0}); }, {"a model of 7850 parameters and batch 1073741824 needs about ", " GiB on this rank"});
+  expect_error([&] { model.fit(data, {.batch_size = 1 << 30, .verbose = 0}); },
+               {"a model of 7850 parameters and batch 1073741824 needs about ", " GiB on this rank"});
   EXPECT_NO_THROW(model.fit(data, {.batch_size = 4, .verbose = 0}));
 }
 
 // --- config.json of a .keras file ---
 
 TEST(Limits, DeeplyNestedJsonIsRefused) {
-  expect_error([] { model_from_config("deep.keras: config.json", std::string(200'000, '[')); }, {"deep.keras: config.json", "nested", "100"});
-  expect_error([] { model_from_config("deep.keras: config.json", std::string(200'000, '[') + std::string(200'000, ']')); }, {"deep.keras: config.json", "nested"});
+  expect_error([] { model_from_config("deep.keras: config.json", std::string(200'000, '[')); },
+               {"deep.keras: config.json", "nested", "100"});
+  expect_error([] { model_from_config("deep.keras: config.json", std::string(200'000, '[') + std::string(200'000, ']')); },
+               {"deep.keras: config.json", "nested"});
 }
 
 TEST(Limits, AKerasFileIsNamedWithTheLayerThatIsTooLarge) {
   const std::string json = R"({"class_name": "Sequential", "config": {"name": "m", "layers": [
     {"class_name": "InputLayer", "config": {"batch_shape": [null, 4], "name": "i"}},
     {"class_name": "Dense", "config": {"name": "d", "units": 4611686018427387904}}]}})";
-  expect_error([&] { model_from_config("wide.keras: config.json", json); }, {"wide.keras: config.json: ", "layer 'd' (Dense)", "4611686018427387904"});
+  expect_error([&] { model_from_config("wide.keras: config.json", json); },
+               {"wide.keras: config.json: ", "layer 'd' (Dense)", "4611686018427387904"});
 }
 
 }  // namespace

@@ -10,9 +10,9 @@
 #include <thread>
 
 #include "cluster/world.h"
-#include "io/data/digest.h"
 #include "io/data/data_file.h"
 #include "io/data/data_summary.h"
+#include "io/data/digest.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"
 
@@ -38,7 +38,8 @@ struct Layout {
   hsize_t user_block = 0;
 };
 
-void write_array(hid_t file, const std::string& name, hid_t stored, std::vector<hsize_t> dims, const std::vector<double>& values, const Layout& layout) {
+void write_array(hid_t file, const std::string& name, hid_t stored, std::vector<hsize_t> dims, const std::vector<double>& values,
+                 const Layout& layout) {
   const hid_t plist = H5Pcreate(H5P_DATASET_CREATE);
   if (layout.compact) H5Pset_layout(plist, H5D_COMPACT);
   if (!layout.chunk.empty()) H5Pset_chunk(plist, static_cast<int>(dims.size()), layout.chunk.data());
@@ -59,7 +60,8 @@ void write_array(hid_t file, const std::string& name, hid_t stored, std::vector<
 }
 
 /// Rows [first, first + rows) of the formula above as /train/x, y, weight.
-void write_rows(const std::string& path, hid_t stored, const Layout& layout, std::int64_t first = 0, std::int64_t rows = kRows, bool weights = true) {
+void write_rows(const std::string& path, hid_t stored, const Layout& layout, std::int64_t first = 0, std::int64_t rows = kRows,
+                bool weights = true) {
   std::vector<double> x, y, w;
   for (std::int64_t r = first; r < first + rows; ++r) {
     for (std::int64_t i = 0; i < kPixels; ++i) x.push_back(static_cast<double>(pixel(r, i)));
@@ -128,8 +130,9 @@ TEST_P(EveryLayout, EveryTypeReadsTheSameInMemoryAndStreamed) {
   TempDir dir;
   const hid_t half = half_big_endian();
   const std::vector<std::pair<hid_t, std::string>> types{
-      {H5T_STD_U8LE, "uint8"},   {H5T_STD_I8LE, "int8"},    {H5T_STD_U16BE, "uint16"}, {H5T_STD_I16LE, "int16"},  {H5T_STD_U32LE, "uint32"},   {H5T_STD_I32BE, "int32"},
-      {H5T_STD_U64LE, "uint64"}, {H5T_STD_I64LE, "int64"}, {half, "float16"},         {H5T_IEEE_F32LE, "float32"}, {H5T_IEEE_F64BE, "float64"}, {H5T_IEEE_F64LE, "float64"}};
+      {H5T_STD_U8LE, "uint8"},   {H5T_STD_I8LE, "int8"},      {H5T_STD_U16BE, "uint16"},   {H5T_STD_I16LE, "int16"},
+      {H5T_STD_U32LE, "uint32"}, {H5T_STD_I32BE, "int32"},    {H5T_STD_U64LE, "uint64"},   {H5T_STD_I64LE, "int64"},
+      {half, "float16"},         {H5T_IEEE_F32LE, "float32"}, {H5T_IEEE_F64BE, "float64"}, {H5T_IEEE_F64LE, "float64"}};
   for (const auto& [type, name] : types) {
     SCOPED_TRACE(name);
     write_rows(dir / "a.h5", type, GetParam());
@@ -153,8 +156,8 @@ TEST_P(EveryLayout, EveryTypeReadsTheSameInMemoryAndStreamed) {
 
 INSTANTIATE_TEST_SUITE_P(Hdf5Dataset, EveryLayout,
                          ::testing::Values(Layout{"contiguous", {}}, Layout{"compact", {}, false, true}, Layout{"row_chunks", {1, 3, 5}},
-                                           Layout{"gzip", {7, 3, 5}, true}, Layout{"cut_rows", {16, 2, 4}, true}, Layout{"one_chunk", {101, 3, 5}, true},
-                                           Layout{"user_block", {}, false, false, 512}),
+                                           Layout{"gzip", {7, 3, 5}, true}, Layout{"cut_rows", {16, 2, 4}, true},
+                                           Layout{"one_chunk", {101, 3, 5}, true}, Layout{"user_block", {}, false, false, 512}),
                          [](const auto& param) { return param.param.name; });
 
 TEST(Hdf5Dataset, RowsAreRescaledInMemoryAndStreamed) {
@@ -183,7 +186,8 @@ TEST(Hdf5Dataset, ExtremeValuesBecomeTheNearestFloat) {
   Hdf5File file = Hdf5File::create(dir / "e.h5");
   const std::vector<std::int64_t> wide{INT64_MAX, INT64_MIN, 16777217, -1};
   file.write<std::int64_t>("/x", {2, 2}, wide);
-  const std::vector<std::uint16_t> halves{0x0001, 0x8000, 0x7BFF, 0xFC00, 0x03FF, 0x3C01};  // smallest subnormal, -0, 65504, -inf, largest subnormal, 1 + 2^-10
+  const std::vector<std::uint16_t> halves{0x0001, 0x8000, 0x7BFF,
+                                          0xFC00, 0x03FF, 0x3C01};  // smallest subnormal, -0, 65504, -inf, largest subnormal, 1 + 2^-10
   file.write_raw("/y", {2, 3}, ElementType::f16, std::as_bytes(std::span(halves)));
   file.close();
   for (const std::int64_t budget : {0, 1 << 20}) {

@@ -8,8 +8,8 @@
 #include <set>
 
 #include "core/math/philox.h"
-#include "io/import/canvas.h"
 #include "io/data/data_file.h"
+#include "io/import/canvas.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"
 

@@ -26,7 +26,8 @@ using testing::trained_model;
 using testing::write_file;
 using Json = nlohmann::json;
 
-const std::vector<OptimizerSpec> kOptimizers{Sgd{.learning_rate = 0.125F}, Sgd{.momentum = 0.9F, .nesterov = true, .options = {.weight_decay = 0.01F}},
+const std::vector<OptimizerSpec> kOptimizers{Sgd{.learning_rate = 0.125F},
+                                             Sgd{.momentum = 0.9F, .nesterov = true, .options = {.weight_decay = 0.01F}},
                                              Adam{.learning_rate = 0.01F, .options = {.clipnorm = 1}}, AdamW{.amsgrad = true},
                                              RMSprop{.momentum = 0.5F, .centered = true, .options = {.global_clipnorm = 2}}};
 
@@ -49,7 +50,8 @@ std::vector<float> read(const Hdf5File& file, const std::string& name) {
   return values;
 }
 
-/// The weights of a model that is not compiled, and a state of zero iterations with slots full of 0.5 that calls its optimizer so ("": not at all).
+/// The weights of a model that is not compiled, and a state of zero iterations with slots full of 0.5 that calls its optimizer so ("": not
+/// at all).
 void write_with_optimizer(const std::string& path, Sequential& model, const std::string& name, const std::vector<Shape>& slots) {
   Hdf5File file = Hdf5File::create(path);
   write_weights(file, model);
@@ -58,7 +60,8 @@ void write_with_optimizer(const std::string& path, Sequential& model, const std:
   file.write<std::int64_t>(kIterations, {}, std::array{std::int64_t{0}});
   file.write<float>(kLearningRate, {}, std::array{0.25F});
   for (std::size_t i = 0; i < slots.size(); ++i) {
-    file.write<float>("/optimizer/vars/" + std::to_string(i + 2), slots[i], std::vector<float>(static_cast<std::size_t>(elements(slots[i])), 0.5F));
+    file.write<float>("/optimizer/vars/" + std::to_string(i + 2), slots[i],
+                      std::vector<float>(static_cast<std::size_t>(elements(slots[i])), 0.5F));
   }
 }
 
@@ -83,14 +86,16 @@ TEST(KerasFile, WeightsLieWhereKerasLooksForThem) {
   Sequential model = trained_model(Adam{});
   save_weights(model, dir / "m.weights.h5");
   const Hdf5File file = Hdf5File::open(dir / "m.weights.h5");
-  EXPECT_EQ(file.groups(), (std::vector<std::string>{"/layers", "/layers/activation", "/layers/activation/vars", "/layers/dense", "/layers/dense/vars",
-                                                     "/layers/dense_1", "/layers/dense_1/vars", "/layers/dropout", "/layers/dropout/vars", "/layers/flatten",
-                                                     "/layers/flatten/vars", "/layers/normalization", "/layers/normalization/vars", "/layers/rescaling",
-                                                     "/layers/rescaling/vars", "/optimizer", "/optimizer/vars", "/vars"}));
-  EXPECT_EQ(file.datasets(), (std::vector<std::string>{"/layers/dense/vars/0", "/layers/dense/vars/1", "/layers/dense_1/vars/0", "/layers/normalization/vars/0",
-                                                       "/layers/normalization/vars/1", "/layers/normalization/vars/2", "/optimizer/vars/0", "/optimizer/vars/1",
-                                                       "/optimizer/vars/2", "/optimizer/vars/3", "/optimizer/vars/4", "/optimizer/vars/5", "/optimizer/vars/6",
-                                                       "/optimizer/vars/7"}));
+  EXPECT_EQ(file.groups(),
+            (std::vector<std::string>{"/layers", "/layers/activation", "/layers/activation/vars", "/layers/dense", "/layers/dense/vars",
+                                      "/layers/dense_1", "/layers/dense_1/vars", "/layers/dropout", "/layers/dropout/vars",
+                                      "/layers/flatten", "/layers/flatten/vars", "/layers/normalization", "/layers/normalization/vars",
+                                      "/layers/rescaling", "/layers/rescaling/vars", "/optimizer", "/optimizer/vars", "/vars"}));
+  EXPECT_EQ(file.datasets(),
+            (std::vector<std::string>{"/layers/dense/vars/0", "/layers/dense/vars/1", "/layers/dense_1/vars/0",
+                                      "/layers/normalization/vars/0", "/layers/normalization/vars/1", "/layers/normalization/vars/2",
+                                      "/optimizer/vars/0", "/optimizer/vars/1", "/optimizer/vars/2", "/optimizer/vars/3",
+                                      "/optimizer/vars/4", "/optimizer/vars/5", "/optimizer/vars/6", "/optimizer/vars/7"}));
   EXPECT_EQ(file.read_string("/layers/dense_1/vars", "name"), "output");  // the group goes by class, the attribute by name
   const std::vector<std::vector<float>> weights = model.get_weights();    // mean, variance, count, kernel, bias, kernel
   EXPECT_EQ(file.info("/layers/dense/vars/0").shape, (std::vector<std::int64_t>{6, 4}));
@@ -190,15 +195,19 @@ TEST(KerasFile, WhatLockstepDoesNotHaveIsNamed) {
   const auto load = [](const std::string& text) { return [text] { model_from_config("m.keras: config.json", text); }; };
   expect_error(load(changed(kRecent, "\"class_name\": \"Dense\"", "\"class_name\": \"LSTM\"")), {"m.keras", "layer 'd'", "LSTM", "Dense"});
   expect_error(load(changed(kRecent, "\"quantization_config\": null", "\"lora_rank\": 4")), {"layer 'd'", "'lora_rank' = 4"});
-  expect_error(load(changed(kRecent, "\"kernel_constraint\": null", "\"kernel_constraint\": \"max_norm\"")), {"layer 'd'", "kernel_constraint"});
+  expect_error(load(changed(kRecent, "\"kernel_constraint\": null", "\"kernel_constraint\": \"max_norm\"")),
+               {"layer 'd'", "kernel_constraint"});
   expect_error(load(changed(kRecent, "HeNormal", "Orthogonal")), {"layer 'd'", "kernel_initializer", "orthogonal"});
   expect_error(load(changed(kRecent, "swish", "mish")), {"layer 'd'", "activation", "mish"});
   expect_error(load(changed(kRecent, "\"units\": 3", "\"units\": \"3\"")), {"layer 'd'", "'units'", "whole number", "\"3\""});
   expect_error(load(changed(kRecent, "\"units\": 3", "\"units\": 0")), {"layer 'd'", "'units'"});
   expect_error(load(changed(kRecent, "[null, 4]", "[null, null]")), {"layer 'in'", "batch_shape", "[null,null]"});
-  expect_error(load(changed(kRecent, "\"name\": \"d\", \"trainable\": true", "\"name\": \"d\", \"trainable\": false")), {"layer 'd'", "trainable"});
+  expect_error(load(changed(kRecent, "\"name\": \"d\", \"trainable\": true", "\"name\": \"d\", \"trainable\": false")),
+               {"layer 'd'", "trainable"});
   expect_error(load(changed(kRecent, "\"rmsprop\"", "\"nadam\"")), {"optimizer", "nadam", "adam"});
-  expect_error(load(changed(kRecent, "\"rmsprop\"", R"({"class_name": "SGD", "config": {"learning_rate": {"class_name": "CosineDecay"}}})")), {"SGD", "learning_rate"});
+  expect_error(
+      load(changed(kRecent, "\"rmsprop\"", R"({"class_name": "SGD", "config": {"learning_rate": {"class_name": "CosineDecay"}}})")),
+      {"SGD", "learning_rate"});
   expect_error(load(changed(kRecent, "\"rmsprop\"", R"({"class_name": "SGD", "config": {"use_ema": true}})")), {"SGD", "use_ema"});
   expect_error(load(changed(kRecent, "mean_squared_error", "cosine_similarity")), {"loss", "cosine_similarity"});
   expect_error(load(changed(kRecent, "\"mae\"", "\"auc\"")), {"metrics", "auc"});
@@ -218,7 +227,8 @@ TEST(KerasFile, AnyDamageIsAnErrorAndNoneIsACrash) {
   };
   expect_refused("");
   expect_refused("not a zip");
-  for (std::size_t size = bytes.size() - 1; size > 10; size -= std::min(size - 10, bytes.size() / 29 + 1)) expect_refused(bytes.substr(0, size));
+  for (std::size_t size = bytes.size() - 1; size > 10; size -= std::min(size - 10, bytes.size() / 29 + 1))
+    expect_refused(bytes.substr(0, size));
   std::string flipped = bytes;
   const std::size_t config = bytes.find("\"units\"");
   ASSERT_NE(config, std::string::npos);
@@ -234,13 +244,15 @@ TEST(KerasFile, AnyDamageIsAnErrorAndNoneIsACrash) {
 
 TEST(KerasFile, WeightsOfAnotherModelAreRefusedAndChangeNothing) {
   TempDir dir;
-  Sequential model = trained_model(Adam{}), other{Input{{2, 3}}, Flatten{}, Dense{5}, Dense{3}}, wide{Input{{2, 3}}, Rescaling{1}, Flatten{}, Normalization{}, Dense{5}, Dense{.units = 3, .use_bias = false}};
+  Sequential model = trained_model(Adam{}), other{Input{{2, 3}}, Flatten{}, Dense{5}, Dense{3}},
+             wide{Input{{2, 3}}, Rescaling{1}, Flatten{}, Normalization{}, Dense{5}, Dense{.units = 3, .use_bias = false}};
   const std::vector<std::vector<float>> before = model.get_weights();
   for (Sequential* one : {&other, &wide}) one->build({2, 3});
   save_weights(other, dir / "other.weights.h5");
   expect_error([&] { load_weights(model, dir / "other.weights.h5"); }, {"other.weights.h5", "'normalization'", "3 weights, found 0"});
   save_weights(wide, dir / "wide.weights.h5");
-  expect_error([&] { load_weights(model, dir / "wide.weights.h5"); }, {"wide.weights.h5", "/layers/dense/vars/0", "dense/kernel", "(6, 4)", "(6, 5)"});
+  expect_error([&] { load_weights(model, dir / "wide.weights.h5"); },
+               {"wide.weights.h5", "/layers/dense/vars/0", "dense/kernel", "(6, 4)", "(6, 5)"});
   save_weights(model, dir / "m.weights.h5");
   expect_error([&] { load_weights(other, dir / "m.weights.h5"); }, {"m.weights.h5"});
   EXPECT_EQ(model.get_weights(), before);
@@ -248,7 +260,8 @@ TEST(KerasFile, WeightsOfAnotherModelAreRefusedAndChangeNothing) {
 
 TEST(KerasFile, OptimizerStateIsTakenWhereItFits) {
   TempDir dir;
-  Sequential model = trained_model(Adam{}), plain = small_model(Adam{}, false), adam = small_model(Adam{}), sgd = small_model(Sgd{}), fresh = small_model(Adam{});
+  Sequential model = trained_model(Adam{}), plain = small_model(Adam{}, false), adam = small_model(Adam{}), sgd = small_model(Sgd{}),
+             fresh = small_model(Adam{});
   save_weights(model, dir / "m.weights.h5");
   EXPECT_FALSE(load_weights(plain, dir / "m.weights.h5"));
   EXPECT_EQ(plain.get_weights(), model.get_weights());
@@ -258,7 +271,8 @@ TEST(KerasFile, OptimizerStateIsTakenWhereItFits) {
   save_weights(plain, dir / "p.weights.h5");
   EXPECT_FALSE(Hdf5File::open(dir / "p.weights.h5").exists("/optimizer"));
   EXPECT_FALSE(load_weights(adam, dir / "p.weights.h5"));
-  write_with_optimizer(dir / "s.weights.h5", plain, "adam", {});  // iteration and learning_rate only: what Keras writes of an Adam that never stepped
+  write_with_optimizer(dir / "s.weights.h5", plain, "adam",
+                       {});  // iteration and learning_rate only: what Keras writes of an Adam that never stepped
   EXPECT_TRUE(load_weights(fresh, dir / "s.weights.h5"));
   EXPECT_EQ(fresh.optimizer()->iterations(), 0);
 }
@@ -268,13 +282,15 @@ TEST(KerasFile, OptimizerStateOfAnotherOptimizerWithAsManyArraysIsNotTaken) {
   Sequential momentum = trained_model(Sgd{.momentum = 0.9F}), rmsprop = small_model(RMSprop{}), plain = small_model(Sgd{}, false);
   save_weights(momentum, dir / "m.weights.h5");
   const std::vector<std::vector<float>> before = rmsprop.get_weights();
-  expect_error([&] { load_weights_and_optimizer(rmsprop, dir / "m.weights.h5"); }, {"m.weights.h5", "'sgd'", "RMSprop", "training.optimizer"});
+  expect_error([&] { load_weights_and_optimizer(rmsprop, dir / "m.weights.h5"); },
+               {"m.weights.h5", "'sgd'", "RMSprop", "training.optimizer"});
   EXPECT_EQ(rmsprop.get_weights(), before) << "an error leaves the model as it was";
   EXPECT_FALSE(load_weights(rmsprop, dir / "m.weights.h5"));
   EXPECT_EQ(rmsprop.optimizer()->iterations(), 0);
   EXPECT_EQ(rmsprop.optimizer_view(0, 0)[0], 0.0F);
   plain.set_weights(momentum.get_weights());
-  for (const auto& [name, taken] : {std::pair("SGD", true), std::pair("my_optimizer", true), std::pair("", true), std::pair("adagrad", false)}) {  // Keras 3 says "SGD"
+  for (const auto& [name, taken] :
+       {std::pair("SGD", true), std::pair("my_optimizer", true), std::pair("", true), std::pair("adagrad", false)}) {  // Keras 3 says "SGD"
     Sequential sgd = small_model(Sgd{.momentum = 0.9F});
     write_with_optimizer(dir / "k.weights.h5", plain, name, {{6, 4}, {4}, {4, 3}});
     EXPECT_EQ(load_weights(sgd, dir / "k.weights.h5"), taken) << name;

@@ -8,7 +8,8 @@ namespace {
 double sum(const TimeParts& p) { return p.compute + p.communication + p.input + p.validation + p.checkpoint + p.start + p.other; }
 
 TEST(TimeReport, PartsAddUpToTheWholeAndTheBusiestRankIsTold) {
-  const StepProfile slow{.input = 1, .compute = 6, .communication = 0.5, .optimizer = 1, .other = 0.25, .start = 0.5, .validation = 0.25, .epochs = 0.5};
+  const StepProfile slow{
+      .input = 1, .compute = 6, .communication = 0.5, .optimizer = 1, .other = 0.25, .start = 0.5, .validation = 0.25, .epochs = 0.5};
   StepProfile fast = slow;
   fast.compute = 2;
   fast.communication = 4.5;
@@ -100,7 +101,9 @@ TEST(Advice, FarCores) {
 }
 
 TEST(Advice, OneRankIsSlower) {
-  const TimeReport report = time_report({{.compute = 50, .communication = 50, .cpu = 100}, {.compute = 98, .communication = 2, .cpu = 100}, {.compute = 52, .communication = 48, .cpu = 100}});
+  const TimeReport report = time_report({{.compute = 50, .communication = 50, .cpu = 100},
+                                         {.compute = 98, .communication = 2, .cpu = 100},
+                                         {.compute = 52, .communication = 48, .cpu = 100}});
   RunFacts facts = facts_of(3, 3, 18);
   facts.batch_size = 144;
   const Advice advice = advise(report, facts);
