@@ -162,6 +162,7 @@ int run_in(Session& session, const std::function<void(World&)>& program) {
 
 int run(int argc, char** argv, const std::function<void(World&)>& program) {
   survive_file_size_limit();
+  save_address_space();
   raise_open_files();
   try {
     if (started_by_launcher() && !mpi_initialized()) check_before_mpi();

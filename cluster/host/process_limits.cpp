@@ -1,6 +1,7 @@
 #include "cluster/host/process_limits.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -263,6 +264,11 @@ void check_shared_memory(double bytes, const std::string& what) {
 std::string shared_memory_option(double bytes) {
   return fmt::format("mount -o remount,size={0:.0f}M /dev/shm; containers: docker run --shm-size={0:.0f}m, or --ipc=host",
                      bytes / (1 << 20));
+}
+
+void save_address_space() noexcept {
+  constexpr int kArenas = 4;  // fewer threads train, or serve, at the same time under such a limit
+  if (soft_limit(RLIMIT_AS) && std::getenv("MALLOC_ARENA_MAX") == nullptr) mallopt(M_ARENA_MAX, kArenas);
 }
 
 void survive_file_size_limit() noexcept { std::signal(SIGXFSZ, SIG_IGN); }

@@ -44,6 +44,10 @@ void check_shared_memory(double bytes, const std::string& what);
 /// Advice: how to make room for `bytes` in /dev/shm.
 std::string shared_memory_option(double bytes);
 
+/// Where ulimit -v is set, allows malloc fewer arenas: each reserves 64 MiB of address space, and glibc makes up to eight a core. Call it
+/// before threads start; MALLOC_ARENA_MAX in the environment wins.
+void save_address_space() noexcept;
+
 /// A write beyond ulimit -f then fails like one to a full disk (EFBIG), instead of killing the process (SIGXFSZ).
 void survive_file_size_limit() noexcept;
 
