@@ -1,5 +1,6 @@
 #include "cluster/host/shared_memory.h"
 
+#include <fmt/format.h>
 #include <mpi.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -56,7 +57,8 @@ SharedMemory::SharedMemory(const World& world, std::size_t bytes_per_rank)
     mpi(MPI_Win_allocate_shared(static_cast<MPI_Aint>(size_ + kPage), 1, MPI_INFO_NULL, window_->host, &base, &window_->win),
         "MPI_Win_allocate_shared");
   } catch (const Error&) {  // mostly of a small /dev/shm, which MPI's text does not name
-    check_shared_memory(static_cast<double>(size_), "a model that the ranks of a host share");
+    const double window = static_cast<double>(size_ + kPage) * world.local_size();  // one file holds the segments of all
+    check_shared_memory(window, fmt::format("memory that the {} ranks of this host share", world.local_size()));
     throw;
   }
   for (int r = 0; r < world.local_size(); ++r) {

@@ -100,6 +100,10 @@ works "$(small_shm 20m '--allreduce ring --set model.3.Dense.units=3000')"
 works "export OMPI_MCA_btl=self,tcp; $(small_shm 1m '--allreduce ring')"
 told '/dev/shm has [0-9.]+ MiB free, a model on 2 ranks of a host .--allreduce ring goes without. needs about [0-9.]+ MiB of it; mount' \
   "$(small_shm 6m '--set model.3.Dense.units=3000')"
+# room for one rank's part of the window, not for those of both: MPI speaks, too
+! timeout -k 5 60 bash -c "rm -rf run; $(small_shm 16m '--set model.3.Dense.units=3000')" > window.txt 2>&1 || fail 'a window that does not fit'
+grep -q '/dev/shm has [0-9.]* MiB free, memory that the 2 ranks of this host share needs about 20.3 MiB of it; mount' window.txt ||
+  { cat window.txt; fail 'a window that does not fit: not told'; }
 told 'coordinator: nothing can connect to 127.0.0.1: .*ip link set lo up.*coordinator.listen=unix,.*coordinator.enabled=false' "exec unshare -n $train"
 works "exec unshare -n $train --set coordinator.listen=unix"
 echo 'limits: each is told once'
