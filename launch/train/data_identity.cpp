@@ -70,8 +70,16 @@ void DataIdentity::warn(const std::string& text) const {
   if (world_.rank() == 0) std::fprintf(stderr, "warning: %s\n", text.c_str());
 }
 
+/// Whether other training data would be an Error of check(), and are not known yet.
+bool DataIdentity::may_refuse() const {
+  const auto training = [](const auto& data) { return data.first == "training"; };
+  return before_ && (before_->middle || before_->same_run) && before_->texts.count("training") > 0 &&
+         std::any_of(unread_.begin(), unread_.end(), training);
+}
+
 void DataIdentity::on_checkpoint(const FitState&) {
   bool read = true;
+  if (may_refuse()) return compare();  // a checkpoint of other data would take the place of those that the run goes on from
   for (const auto& [name, digest] : unread_) read = digest->read_by_all() && read;
   if (read) compare();
 }

@@ -14,7 +14,7 @@ namespace lockstep {
 ///
 /// Data sets within data.memory are read before the first step. Larger ones are read in the background and compared at the first checkpoint
 /// at which all ranks have read them, at the latest at the end of the first epoch, which waits. Checkpoints before that are written without
-/// their digest.
+/// their digest. After a resume that other training data would end, the first checkpoint waits, too.
 class DataIdentity final : public Callback {
  public:
   explicit DataIdentity(const World& world) : world_(world) {}
@@ -46,6 +46,7 @@ class DataIdentity final : public Callback {
   void compare();
   void compare(const std::string& name, DataDigest& digest);
   void check(const std::string& name) const;
+  bool may_refuse() const;
   void warn(const std::string& text) const;
 
   const World& world_;

@@ -52,6 +52,25 @@ says 'resuming from r/checkpoints/step-00000013 '
 grep -q scratch/staged.h5 r/config.yaml || fail "the new place is not in the configuration"
 cp scratch/staged.h5 data/garments.h5
 
+# --- large data are read after the first steps: no checkpoint before they are known, or it would push out those of the right data ---
+"$lockstep" data make garments plain.h5 --train 30000 --test 10 > /dev/null
+h5repack -l /train/x:CHUNK=100x28x28 -f /train/x:GZIP=1 plain.h5 packed.h5
+large=("${common[@]}" --epochs 1 --data packed.h5 --set 'data.train.rows=[0, 30000]')
+on 2 "${large[@]}" --set checkpoint.every_steps=400 --run-dir large || fail "a run on large data"
+rm -r large/checkpoints/step-00000600 large/result.json large/model.keras large/history.csv
+labels=$(h5dump -p -H -d /train/y packed.h5 | awk '/OFFSET/ { print $2 }')
+cp packed.h5 changed.h5
+dd if=/dev/zero of=changed.h5 bs=1 seek="$labels" count=30000 conv=notrunc status=none
+for goes_on in '--resume r' "${large[*]:0:3} --epochs 1 --run-dir r --continue"; do
+  run large
+  refuse 'the checkpoint was made with training data' $goes_on --data changed.h5 --set 'data.train.rows=[0, 30000]' \
+    --set 'training.optimizer={SGD: {learning_rate: 0.02, momentum: 0.9}}' --set data.memory=20000000 --set checkpoint.every_steps=1
+  [ "$(ls r/checkpoints)" = step-00000400 ] || fail "a checkpoint of other data was written: $(ls r/checkpoints | paste -sd' ')"
+done
+run large
+on 2 --resume r --set data.memory=20000000 --set checkpoint.every_steps=100 || fail "large data that have not changed"
+! grep -q warning out.txt || fail "a warning about large data that have not changed"
+
 # --- a checkpoint that knows some data sets, or none, as those before large data were read, or of earlier versions ---
 forget() {
   local folder=r/checkpoints/step-00000013
