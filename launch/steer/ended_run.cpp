@@ -1,16 +1,22 @@
 #include "launch/steer/ended_run.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <string_view>
 
 #include "cluster/coordinator/record.h"
+#include "cluster/descriptor.h"
 #include "cluster/error.h"
 #include "cluster/world.h"
 #include "io/checkpoint/checkpoint.h"
@@ -92,48 +98,37 @@ bool is_gone(const CoordinatorRecord& record) {
   return record.ended || (record.host == World().hostname() && kill(static_cast<pid_t>(record.pid), 0) != 0 && errno == ESRCH);
 }
 
-std::string why_killed(const fs::path& run_dir, const CoordinatorRecord& record) {
-  const Json fault = object_in(run_dir / "fault.json");
+/// Of the last start, which has written its name into .lock; an older fault is another start's.
+std::string fault_message(const fs::path& run_dir) {
+  std::error_code no_fault, no_lock;
+  const fs::file_time_type fault = fs::last_write_time(run_dir / "fault.json", no_fault);
+  const fs::file_time_type start = fs::last_write_time(run_dir / ".lock", no_lock);
   std::string message;
-  read(fault, "message", message);
-  return message.empty() ? fmt::format("killed: its process (pid {} on {}) is gone and left no reason", record.pid, record.host) : message;
+  if (!no_fault && (no_lock || fault >= start)) read(object_in(run_dir / "fault.json"), "message", message);
+  return message;
 }
 
-/// Of a run that went without a coordinator; none where it has not finished, or has been resumed since.
-std::optional<EndedRun> without_coordinator(const fs::path& run_dir) {
-  std::error_code none, missing;
-  const fs::path result = run_dir / "result.json", history = run_dir / "history.csv";
-  const fs::file_time_type written = fs::last_write_time(result, missing);
-  if (missing || (fs::exists(history, none) && fs::last_write_time(history, none) > written)) return std::nullopt;
-  const Json json = object_in(result);
-  if (json.empty()) return std::nullopt;
-  EndedRun run;
-  Status& status = run.status;
-  status.phase = Phase::finished;
-  status.run.name = fs::absolute(run_dir, none).lexically_normal().filename().string();
-  status.run.run_dir = run_dir.string();
-  status.run.ranks = 0;
-  read(json, "ended", status.reason);
-  read_history(history, status);
-  read_result(json, status);
-  status.run.epochs = status.progress.epoch;
-  status.checkpoints = static_cast<std::int64_t>(list_checkpoints(run_dir.string()).size());
-  return run;
+std::string why_killed(const fs::path& run_dir, const std::string& process) {
+  const std::string message = fault_message(run_dir);
+  return message.empty() ? fmt::format("killed: its {} is gone and left no reason", process) : message;
 }
 
-}  // namespace
+/// Who wrote into the directory last, "process 42 on node7", if that process was on this host and is gone: it held the lock.
+std::optional<std::string> gone_writer(const fs::path& run_dir) {
+  const Descriptor file(open((run_dir / ".lock").c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  std::array<char, 512> text{};
+  if (!file.is_open() || pread(file.get(), text.data(), text.size() - 1, 0) <= 0) return std::nullopt;
+  const std::string writer = std::string(text.data()).substr(0, std::string_view(text.data()).find('\n'));
+  if (!writer.ends_with(" on " + World().hostname()) || flock(file.get(), LOCK_SH | LOCK_NB) != 0) return std::nullopt;
+  return writer;
+}
 
-std::optional<EndedRun> ended_run(const fs::path& run_dir) {
+EndedRun of_directory(const fs::path& run_dir, Phase phase, std::string reason) {
   std::error_code none;
-  if (!fs::exists(run_dir / "coordinator.json", none)) return without_coordinator(run_dir);
-  const CoordinatorRecord record = read_record(run_dir);
-  if (!is_gone(record)) return std::nullopt;
   EndedRun run;
   Status& status = run.status;
-  status.phase = record.ended && record.phase == phase_name(Phase::finished) ? Phase::finished : Phase::failed;
-  status.reason = record.ended ? record.reason : why_killed(run_dir, record);
-  status.started = record.started;
-  if (record.ended) status.elapsed = record.finished - record.started;
+  status.phase = phase;
+  status.reason = std::move(reason);
   status.run.name = fs::absolute(run_dir, none).lexically_normal().filename().string();
   status.run.run_dir = run_dir.string();
   status.run.ranks = 0;
@@ -145,15 +140,47 @@ std::optional<EndedRun> ended_run(const fs::path& run_dir) {
     read(state, "epochs", status.run.epochs);
     read(state, "steps_per_epoch", status.run.steps_per_epoch);
     read(state, "batch_size", status.run.batch_size);
-    status.progress.global_step = checkpoints.back().step;
   }
   // What an earlier, finished start has left in the directory is not this one's result.
-  if (status.phase == Phase::finished) read_result(object_in(run_dir / "result.json"), status);
+  if (phase == Phase::finished) read_result(object_in(run_dir / "result.json"), status);
   if (!checkpoints.empty()) status.progress.global_step = std::max(status.progress.global_step, checkpoints.back().step);
-  if (status.phase == Phase::finished) return run;
+  if (phase == Phase::finished) return run;
   run.go_on = checkpoints.empty() ? "it has left no checkpoint to go on from"
                                   : fmt::format("its last checkpoint is {}; go on with: lockstep train --resume {}",
                                                 checkpoints.back().path, run_dir.string());
+  return run;
+}
+
+/// Of a run that went without a coordinator.
+std::optional<EndedRun> without_coordinator(const fs::path& run_dir) {
+  std::error_code none, missing;
+  const fs::path result = run_dir / "result.json", history = run_dir / "history.csv";
+  const fs::file_time_type written = fs::last_write_time(result, missing);
+  const bool resumed = !missing && fs::exists(history, none) && fs::last_write_time(history, none) > written;
+  if (const Json json = missing || resumed ? Json::object() : object_in(result); !json.empty()) {
+    std::string reason;
+    read(json, "ended", reason);
+    EndedRun run = of_directory(run_dir, Phase::finished, reason);
+    run.status.run.epochs = run.status.progress.epoch;
+    return run;
+  }
+  const std::optional<std::string> writer = gone_writer(run_dir);
+  if (!writer) return std::nullopt;
+  return of_directory(run_dir, Phase::failed, why_killed(run_dir, *writer));
+}
+
+}  // namespace
+
+std::optional<EndedRun> ended_run(const fs::path& run_dir) {
+  std::error_code none;
+  if (!fs::exists(run_dir / "coordinator.json", none)) return without_coordinator(run_dir);
+  const CoordinatorRecord record = read_record(run_dir);
+  if (!is_gone(record)) return std::nullopt;
+  const bool finished = record.ended && record.phase == phase_name(Phase::finished);
+  EndedRun run = of_directory(run_dir, finished ? Phase::finished : Phase::failed,
+                              record.ended ? record.reason : why_killed(run_dir, fmt::format("process (pid {} on {})", record.pid, record.host)));
+  run.status.started = record.started;
+  if (record.ended && run.status.elapsed == 0) run.status.elapsed = record.finished - record.started;
   return run;
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/coordinator/record.h"
+#include "io/run/run_directory.h"
 #include "support/coordinator_fixture.h"
 
 namespace lockstep::testing {
@@ -64,6 +65,27 @@ TEST(Status, OfAFinishedRunThatHadNoCoordinator) {
   const Output output = lockstep_command("status --json " + run.path());
   ASSERT_EQ(output.exit_code, 0) << output.text;
   EXPECT_EQ(nlohmann::json::parse(output.text).at("global_step"), 70);
+}
+
+TEST(Status, OfAFailedRunThatHadNoCoordinator) {
+  const TempDir run;
+  write_file(run / "history.csv", "epoch,loss\n0,0.5\n");
+  write_file(run / ".lock", "process 42 on " + World().hostname() + "\n");
+  const std::vector<std::string> table = {": failed (", "epoch    1", "loss 0.5000", "no checkpoint to go on from"};
+  expect_parts(lockstep_command("status " + run.path()), kFailed, table);
+  expect_parts(lockstep_command("status " + run.path()), kFailed, {"killed: its process 42 on "});
+  write_file(run / "fault.json", R"({"message": "rank 1 on h2 has died"})");
+  expect_parts(lockstep_command("status " + run.path()), kFailed, {"failed (rank 1 on h2 has died)"});
+  const auto json = nlohmann::json::parse(lockstep_command("status --json " + run.path()).text);
+  EXPECT_EQ(json.at("phase"), "failed");
+  EXPECT_EQ(json.at("reason"), "rank 1 on h2 has died");
+  {
+    RunDirectory going = RunDirectory::enter(run.path());
+    going.lock();
+    expect_parts(lockstep_command("status " + run.path()), kFailed, {"no coordinator.json"});
+  }
+  write_file(run / ".lock", "process 42 on another host\n");
+  expect_parts(lockstep_command("status " + run.path()), kFailed, {"no coordinator.json"});
 }
 
 TEST_F(CoordinatorTest, StatusByAddressNeedsTheRightToken) {
