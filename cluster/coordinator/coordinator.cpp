@@ -121,4 +121,6 @@ Coordinator::~Coordinator() = default;
 
 std::string Coordinator::address() const { return impl_->address; }
 
+std::string Coordinator::warning() const { return impl_->server ? impl_->server->warning() : ""; }
+
 }  // namespace lockstep

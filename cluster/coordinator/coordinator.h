@@ -49,6 +49,8 @@ class Coordinator {
 
   /// HOST:PORT for clients on rank 0's host; on every rank.
   std::string address() const;
+  /// What the user should know of how the coordinator is reached; on rank 0; empty if nothing.
+  std::string warning() const;
 
  private:
   struct Impl;

@@ -19,6 +19,7 @@
 #include "cluster/coordinator/service.h"
 #include "cluster/error.h"
 #include "cluster/network/addresses.h"
+#include "cluster/network/peer_user.h"
 
 namespace lockstep {
 namespace {
@@ -113,8 +114,8 @@ CoordinatorServer::~CoordinatorServer() {
     done.set_value();
   });
   down.wait_for(std::chrono::milliseconds(150));
-  served_->door.close();
-  if (down.wait_for(std::chrono::seconds(3)) == std::future_status::ready) {
+  const bool door_closed = served_->door.close();
+  if (down.wait_for(std::chrono::seconds(3)) == std::future_status::ready && door_closed) {
     shutdown.join();
   } else {
     shutdown.detach();
@@ -152,6 +153,11 @@ void CoordinatorServer::admit(grpc::ServerBuilder& builder, std::vector<Listener
     std::shared_ptr<grpc::ServerCredentials> credentials;
     const bool own_user = listener.use == Listener::Use::own_user;
     if (own_user) {
+      if (!listener.host.empty() && !tells_users(listener.socket.get())) {
+        warning_ = "coordinator: this system does not tell whose process connects to " + join_host_port(listener.host, listener.port) +
+                   " (neither sock_diag nor /proc/net/tcp answers), so other users of this host can connect, too, though no call works "
+                   "without the token; coordinator.listen: unix keeps them out";
+      }
       // Local credentials put nothing on the wire, so that any plaintext client works; unlike insecure ones they take a processor. The
       // door's connections to the server are Unix sockets.
       credentials = with_token(grpc::experimental::LocalServerCredentials(UDS), token_);

@@ -41,6 +41,8 @@ class CoordinatorServer {
   const std::string& certificate() const { return certificate_; }
   /// HOST:PORT, by TLS, for ranks on other hosts. Empty on one host.
   const std::vector<std::string>& for_ranks() const { return for_ranks_; }
+  /// That other users of this host are not kept out; empty if they are.
+  const std::string& warning() const { return warning_; }
 
  private:
   struct Listener {
@@ -63,7 +65,7 @@ class CoordinatorServer {
   void note_addresses(const std::vector<Listener>& listeners);
 
   const std::string token_;
-  std::string address_, certificate_;
+  std::string address_, certificate_, warning_;
   std::vector<std::string> remote_, for_ranks_;
   std::optional<UnixListener> unix_;
   std::unique_ptr<Served> served_;

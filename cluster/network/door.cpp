@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -39,10 +40,10 @@ constexpr double kSourceBurstOfRank = 4096;                     // more for each
 constexpr double kTrustedRate = 65536, kTrustedBurst = 262144;  // of one connection with the token
 constexpr double kConnectionRate = 32;                          // new connections of one address in a second
 constexpr int kClients = 64;                                    // connections beyond those of ranks; strangers among them: half
-constexpr double kAcceptRate = 1000, kAcceptBurst = 200;        // of all listeners, for those that are turned away at once
 constexpr double kPatience = 5;                                 // seconds from the first byte to a valid call
 constexpr double kTick = 0.05;
-constexpr double kLastWords = 0.1;  // seconds for what the server has sent at the end
+constexpr double kLastWords = 0.1;                     // seconds for what the server has sent at the end
+constexpr std::chrono::seconds kEntrance{1}, kEnd{3};  // for the thread, which may be inside the server
 
 constexpr std::uint64_t kWake = 0, kFirstConnection = 1024;  // epoll's names: listeners are 1, 2, ...; connections have two each
 
@@ -79,6 +80,7 @@ struct Door::Impl {
     Descriptor socket;
     Guests guests;
     Server server;
+    Allowance accepts;  // its own: a crowd at one listener keeps nobody out of another
     bool paused = false;
   };
   struct Source {
@@ -94,7 +96,7 @@ struct Door::Impl {
     std::uint32_t client_events = 0, server_events = 0;
   };
 
-  explicit Impl(int count) : ranks(count), accepts(kAcceptRate, kAcceptBurst, seconds()) {
+  explicit Impl(int count) : ranks(count) {
     epoll = Descriptor(epoll_create1(EPOLL_CLOEXEC));
     wake = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!epoll.is_open() || !wake.is_open()) throw Error(std::string("coordinator: no more descriptors: ") + std::strerror(errno));
@@ -121,11 +123,16 @@ struct Door::Impl {
   void run() {
     std::array<epoll_event, 64> events;
     double next_tick = 0, end = 0;
+    bool entrance_open = true;
     while (true) {
       const int count = epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), patience());
       const double now = seconds();
       for (int i = 0; i < count; ++i) handle(events[static_cast<std::size_t>(i)], now);
-      if (entrance_closed) listeners.clear();
+      if (entrance_open && entrance_closed) {
+        entrance_open = false;
+        listeners.clear();
+        reach(shut);
+      }
       if (ending) {
         if (end == 0) end = now + kLastWords;
         if (!say_last_words(now) || now >= end) return;
@@ -134,6 +141,19 @@ struct Door::Impl {
       next_tick = now + kTick;
       tick(now);
     }
+  }
+
+  // Tells another thread that waits for it.
+  void reach(bool& point) {
+    const std::lock_guard lock(mutex);
+    point = true;
+    reached.notify_all();
+  }
+
+  // False if this thread does not get there in time.
+  bool await(const bool& point, std::chrono::seconds patience) {
+    std::unique_lock lock(mutex);
+    return reached.wait_for(lock, patience, [&] { return point; });
   }
 
   // Milliseconds until something has to be done unasked; -1: never.
@@ -262,7 +282,7 @@ struct Door::Impl {
     for (int round = 0; round < 16; ++round) {
       // Those of this host wait in the listener's queue when they come too fast: all are of one user.
       const bool too_fast = listener.guests == Guests::own_user && source_at("own user", now).connections.at(now) < 1;
-      if (too_fast || accepts.at(now) < 1) return pause(listener, name);
+      if (too_fast || listener.accepts.at(now) < 1) return pause(listener, name);
       sockaddr_storage address{};
       socklen_t size = sizeof address;
       Descriptor client(accept4(listener.socket.get(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
@@ -274,7 +294,7 @@ struct Door::Impl {
         }
         continue;
       }
-      accepts.take(1);
+      listener.accepts.take(1);
       if (listener.guests == Guests::own_user) {
         if (is_own_users(client.get())) admit(std::move(client), "own user", listener.server, now);
       } else {
@@ -343,21 +363,25 @@ struct Door::Impl {
   std::map<std::uint64_t, std::unique_ptr<Connection>> connections;
   std::map<std::string, Source> sources;
   std::uint64_t next_number = kFirstConnection;
-  Allowance accepts;
   double pause_until = 0;
   std::atomic<bool> entrance_closed{false}, ending{false};
   std::mutex mutex;
   std::map<std::string, std::shared_ptr<std::atomic<Standing>>, std::less<>> standings;  // by the names of connections
+  std::condition_variable reached;
+  bool shut = false, ended = false;  // the entrance is; the thread has
   std::thread thread;
 };
 
-Door::Door(int ranks) : impl_(std::make_unique<Impl>(ranks)) {}
+Door::Door(int ranks, double accept_rate, double accept_burst)
+    : impl_(std::make_shared<Impl>(ranks)), accept_rate_(accept_rate), accept_burst_(accept_burst) {}
 
-Door::~Door() { close(); }
+Door::~Door() {
+  if (!close()) impl_->thread.detach();
+}
 
 void Door::add(Descriptor listener, Guests guests, Server server) {
   impl_->watch(listener.get(), impl_->listeners.size() + 1, EPOLLIN, EPOLL_CTL_ADD);
-  impl_->listeners.push_back({std::move(listener), guests, std::move(server)});
+  impl_->listeners.push_back({std::move(listener), guests, std::move(server), Allowance(accept_rate_, accept_burst_, seconds())});
 }
 
 void Door::open() {
@@ -365,12 +389,15 @@ void Door::open() {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for other threads
   try {
-    impl_->thread = std::thread([impl = impl_.get()] {
+    impl_->thread = std::thread([impl = impl_] {
       try {
         impl->run();
       } catch (const std::exception&) {  // out of memory, say: training goes on without its coordinator
         impl->connections.clear();
+        impl->listeners.clear();
       }
+      impl->reach(impl->shut);
+      impl->reach(impl->ended);
     });
   } catch (...) {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -390,15 +417,20 @@ void Door::vouch(std::string_view peer, Standing standing) {
 void Door::close_entrance() {
   impl_->entrance_closed = true;
   impl_->ring();
+  if (impl_->thread.joinable()) impl_->await(impl_->shut, kEntrance);
 }
 
-void Door::close() {
+bool Door::close() {
   impl_->entrance_closed = true;
   impl_->ending = true;
   impl_->ring();
-  if (impl_->thread.joinable()) impl_->thread.join();
+  if (impl_->thread.joinable()) {
+    if (!impl_->await(impl_->ended, kEnd)) return false;
+    impl_->thread.join();
+  }
   impl_->connections.clear();
   impl_->listeners.clear();
+  return true;
 }
 
 }  // namespace lockstep

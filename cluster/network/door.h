@@ -22,8 +22,9 @@ class Door {
   /// Takes over one end of a Unix socket, as a connection of the server.
   using Server = std::function<void(Descriptor)>;
 
-  /// Leaves room for connections of `ranks` ranks.
-  explicit Door(int ranks);
+  /// Leaves room for connections of `ranks` ranks. `accept_rate` connections a second, and `accept_burst` at once, may come to each
+  /// listener; those beyond wait in its queue.
+  explicit Door(int ranks, double accept_rate = 1000, double accept_burst = 200);
   ~Door();
   Door(const Door&) = delete;
   Door& operator=(const Door&) = delete;
@@ -33,14 +34,17 @@ class Door {
   void open();
   /// A call on the connection that the server knows as `peer` (grpc::ServerContext::peer) has this standing. For any thread.
   void vouch(std::string_view peer, Standing standing);
-  /// Nobody comes in any more.
+  /// Nobody comes in any more. When it returns, the server gets no more connections; only if the server holds up the door's thread for a
+  /// second, it returns before.
   void close_entrance();
-  /// Passes on what the server has sent, for at most 100 ms, and closes all connections.
-  void close();
+  /// Passes on what the server has sent, for at most 100 ms, and closes all connections. False if the server holds up the door's thread for
+  /// three seconds: then the thread is left behind, and may still call the server.
+  bool close();
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  const std::shared_ptr<Impl> impl_;  // the thread owns it as well
+  const double accept_rate_, accept_burst_;
 };
 
 }  // namespace lockstep

@@ -23,8 +23,9 @@ namespace peer_user_detail {
 namespace {
 
 constexpr std::uint8_t kListening = 10;  // TCP_LISTEN of the kernel's tcp_states.h
+constexpr std::size_t kMappedV4 = 3;     // the word of an IPv6 address that holds a mapped IPv4 address (::ffff:127.0.0.1)
 
-// One end of a TCP connection in network byte order.
+// One end of a TCP connection in network byte order. A mapped IPv4 address counts as IPv4.
 struct End {
   int family = 0;
   std::array<std::uint32_t, 4> address{};
@@ -44,6 +45,10 @@ End end_of(const sockaddr_storage& from) {
     std::memcpy(&v6, &from, sizeof v6);
     std::memcpy(end.address.data(), &v6.sin6_addr, sizeof v6.sin6_addr);
     end.port = v6.sin6_port;
+    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
+      end.family = AF_INET;
+      end.address = {end.address[kMappedV4]};
+    }
   }
   return end;
 }
@@ -66,11 +71,9 @@ Owner judge(std::uint32_t uid, std::uint64_t inode) {
   return uid == 0 || uid == geteuid() ? Owner::own : Owner::other;
 }
 
-}  // namespace
-
-Owner ask_kernel(int accepted) {
-  End here, there;
-  if (!ends(accepted, here, there)) return Owner::gone;
+// What the kernel says of the socket at `local` that is connected to `remote`. `gone` also if it does not know sockets of the
+// protocol at all.
+Owner look_up(const End& local, const End& remote, int protocol) {
   const Descriptor netlink(socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
   if (!netlink.is_open()) return Owner::unknown;
   struct {
@@ -80,13 +83,13 @@ Owner ask_kernel(int accepted) {
   query.header.nlmsg_len = sizeof query;
   query.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
   query.header.nlmsg_flags = NLM_F_REQUEST;
-  query.request.sdiag_family = static_cast<std::uint8_t>(there.family);
-  query.request.sdiag_protocol = IPPROTO_TCP;
+  query.request.sdiag_family = static_cast<std::uint8_t>(local.family);
+  query.request.sdiag_protocol = static_cast<std::uint8_t>(protocol);
   query.request.idiag_states = ~0U;
-  query.request.id.idiag_sport = there.port;
-  query.request.id.idiag_dport = here.port;
-  std::memcpy(query.request.id.idiag_src, there.address.data(), sizeof there.address);
-  std::memcpy(query.request.id.idiag_dst, here.address.data(), sizeof here.address);
+  query.request.id.idiag_sport = local.port;
+  query.request.id.idiag_dport = remote.port;
+  std::memcpy(query.request.id.idiag_src, local.address.data(), sizeof local.address);
+  std::memcpy(query.request.id.idiag_dst, remote.address.data(), sizeof remote.address);
   query.request.id.idiag_cookie[0] = query.request.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
   if (send(netlink.get(), &query, sizeof query, 0) != static_cast<ssize_t>(sizeof query)) return Owner::unknown;
 
@@ -103,38 +106,72 @@ Owner ask_kernel(int accepted) {
   return judge(found->idiag_uid, found->idiag_inode);
 }
 
-Owner ask_proc(int accepted) {
-  End here, there;
-  if (!ends(accepted, here, there)) return Owner::gone;
-  std::ifstream table(there.family == AF_INET ? "/proc/net/tcp" : "/proc/net/tcp6");
+// As /proc/net/tcp and tcp6 print it.
+std::string text_in(int table, const End& end) {
+  std::array<std::uint32_t, 4> address = end.address;
+  if (table != end.family) address = {0, 0, htonl(0xffff), end.address[0]};
+  std::string joined;
+  std::array<char, 16> digits{};
+  for (std::size_t word = 0; word < (table == AF_INET ? 1U : 4U); ++word) {
+    std::snprintf(digits.data(), digits.size(), "%08X", address[word]);
+    joined += digits.data();
+  }
+  std::snprintf(digits.data(), digits.size(), ":%04X", static_cast<unsigned>(ntohs(end.port)));
+  return joined + digits.data();
+}
+
+// `unknown` if there is no such table, `gone` if the socket is not in it.
+Owner look_up_in(int table, const End& local, const End& remote) {
+  std::ifstream lines(table == AF_INET ? "/proc/net/tcp" : "/proc/net/tcp6");
   std::string line;
-  if (!std::getline(table, line)) return Owner::unknown;
-  const auto text = [](const End& end) {
-    char digits[16];
-    std::string joined;
-    for (std::size_t word = 0; word < (end.family == AF_INET ? 1U : 4U); ++word) {
-      std::snprintf(digits, sizeof digits, "%08X", end.address[word]);
-      joined += digits;
-    }
-    std::snprintf(digits, sizeof digits, ":%04X", static_cast<unsigned>(ntohs(end.port)));
-    return joined + digits;
-  };
-  const std::string local = text(there), remote = text(here);
-  while (std::getline(table, line)) {
+  if (!std::getline(lines, line)) return Owner::unknown;
+  const std::string wanted_local = text_in(table, local), wanted_remote = text_in(table, remote);
+  while (std::getline(lines, line)) {
     std::istringstream fields(line);
     std::string slot, from, to, state, queues, timer, retransmits, timeout;
     std::uint32_t uid = 0;
     std::uint64_t inode = 0;
     if (!(fields >> slot >> from >> to >> state >> queues >> timer >> retransmits >> uid >> timeout >> inode)) continue;
-    if (from == local && to == remote) return judge(uid, inode);
+    if (from == wanted_local && to == wanted_remote) return judge(uid, inode);
   }
   return Owner::gone;
 }
 
+}  // namespace
+
+Owner ask_kernel(int accepted, int protocol) {
+  End here, there;
+  if (!ends(accepted, here, there)) return Owner::gone;
+  const Owner owner = look_up(there, here, protocol);
+  if (owner != Owner::gone) return owner;
+  // Our own end exists. A kernel that does not find it either has no tcp_diag.
+  return look_up(here, there, protocol) == Owner::gone ? Owner::unknown : Owner::gone;
+}
+
+Owner ask_proc(int accepted) {
+  End here, there;
+  if (!ends(accepted, here, there)) return Owner::gone;
+  const Owner owner = look_up_in(there.family, there, here);
+  if (there.family == AF_INET6 || owner != Owner::gone) return owner;
+  // An IPv6 socket that has connected to an IPv4 address stands in the table of IPv6.
+  const Owner mapped = look_up_in(AF_INET6, there, here);
+  return mapped == Owner::unknown ? Owner::gone : mapped;  // a kernel without IPv6 has no such table
+}
+
 }  // namespace peer_user_detail
 
+namespace {
+
+using peer_user_detail::Owner;
+
+Owner owner_of_peer(int accepted) {
+  const Owner owner = peer_user_detail::ask_kernel(accepted, IPPROTO_TCP);
+  return owner == Owner::unknown ? peer_user_detail::ask_proc(accepted) : owner;
+}
+
+}  // namespace
+
 bool is_own_users(int accepted) {
-  using peer_user_detail::Owner;
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   if (getsockname(accepted, reinterpret_cast<sockaddr*>(&address), &size) != 0) return false;
@@ -143,9 +180,18 @@ bool is_own_users(int accepted) {
     socklen_t length = sizeof peer;
     return getsockopt(accepted, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && (peer.uid == 0 || peer.uid == geteuid());
   }
-  Owner owner = peer_user_detail::ask_kernel(accepted);
-  if (owner == Owner::unknown) owner = peer_user_detail::ask_proc(accepted);
+  const Owner owner = owner_of_peer(accepted);
   return owner == Owner::own || owner == Owner::unknown;
+}
+
+bool tells_users(int listening) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (getsockname(listening, reinterpret_cast<sockaddr*>(&address), &size) != 0) return false;
+  const Descriptor client(socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (connect(client.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0) return false;
+  const Descriptor accepted(accept4(listening, nullptr, nullptr, SOCK_CLOEXEC));
+  return !accepted.is_open() || owner_of_peer(accepted.get()) != Owner::unknown;
 }
 
 }  // namespace lockstep

@@ -244,6 +244,10 @@ void TrainingRun::run() {
     coordinator_ = std::make_unique<Coordinator>(world_, board_, config_.coordinator_options);
     if (leads()) fmt::print("coordinator    {} (lockstep watch {})\n", coordinator_->address(), path_.string());
     std::fflush(stdout);
+    if (const std::string warning = coordinator_->warning(); !warning.empty()) {
+      std::fprintf(stderr, "warning: %s\n", warning.c_str());
+      directory_->log("warning: " + warning);
+    }
   }
   arguments_.coordinator_up();
   std::string config_before;

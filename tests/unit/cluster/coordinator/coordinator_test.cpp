@@ -9,6 +9,7 @@
 
 #include "cluster/coordinator/record.h"
 #include "support/coordinator_fixture.h"
+#include "support/deny_sock_diag.h"
 
 namespace lockstep::testing {
 namespace {
@@ -17,6 +18,27 @@ std::string content(const std::string& path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
+
+// Ends this process: 0 if the coordinator warns of other users.
+void end_with_warning(const std::string& listen) {
+  const World world;
+  const TempDir dir;
+  StatusBoard board;
+  board.start({});
+  if (!deny(Denied::sock_diag_and_proc)) _exit(2);
+  const Coordinator coordinator(world, board, {.listen = listen, .run_dir = dir.path()});
+  const std::string warning = coordinator.warning();
+  const bool helpful =
+      warning.find("coordinator.listen: unix") != std::string::npos && warning.find(coordinator.address()) != std::string::npos;
+  _exit(helpful ? 0 : warning.empty() ? 1 : 3);
+}
+
+TEST(CoordinatorDeathTest, WarnsWhereTheSystemDoesNotTellWhoConnects) {
+  EXPECT_EXIT(end_with_warning("127.0.0.1"), ::testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(end_with_warning("unix"), ::testing::ExitedWithCode(1), "");
+}
+
+TEST_F(CoordinatorTest, NothingToWarnOf) { EXPECT_EQ(coordinator_->warning(), ""); }
 
 TEST_F(CoordinatorTest, StatusIsWhatTheBoardHolds) {
   const Status status = CoordinatorClient::of_run(dir_.path()).status();

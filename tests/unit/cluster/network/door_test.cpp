@@ -11,14 +11,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <condition_variable>
 #include <deque>
+#include <future>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cluster/network/addresses.h"
 #include "cluster/network/peer_user.h"
+#include "support/deny_sock_diag.h"
 
 namespace lockstep::testing {
 namespace {
@@ -153,9 +157,59 @@ TEST_F(DoorTest, AStrangerThatTalksIsSentAway) {
   EXPECT_EQ(receive(trusted.server, 8), "callcall");
 }
 
-// What `check` says of a connection over loopback that a process of `user` made.
+TEST_F(DoorTest, NobodyComesInByAClosedEntrance) {
+  const Visit visit = come_in();
+  door_.close_entrance();
+  EXPECT_FALSE(connect_to("127.0.0.1", port_).is_open());
+  say(visit.server, "goes on");
+  EXPECT_EQ(receive(visit.client, 7), "goes on");
+}
+
+TEST(Door, ACrowdAtOneListenerKeepsNobodyOutOfAnother) {
+  constexpr int kBurst = 3;
+  Door door(1, 0, kBurst);  // no more than these ever
+  std::mutex mutex;
+  std::condition_variable came;
+  std::array<int, 2> served{}, ports{};
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    door.add(listen_on("127.0.0.1", ports[i]), Door::Guests::own_user, [&, i](const Descriptor&) {
+      const std::lock_guard lock(mutex);
+      ++served[i];
+      came.notify_all();
+    });
+  }
+  door.open();
+  const auto wait_until = [&](std::array<int, 2> expected) {
+    std::unique_lock lock(mutex);
+    return came.wait_for(lock, std::chrono::seconds(kPatience.tv_sec), [&] { return served == expected; });
+  };
+  std::vector<Descriptor> crowd;
+  for (int i = 0; i < 10; ++i) crowd.push_back(connect_to("127.0.0.1", ports[0]));
+  EXPECT_TRUE(wait_until({kBurst, 0}));
+  const Descriptor other = connect_to("127.0.0.1", ports[1]);
+  EXPECT_TRUE(wait_until({kBurst, 1}));
+}
+
+TEST(Door, IsLeftBehindByAServerThatHoldsItUp) {
+  std::promise<void> inside, release;
+  Door door(1);
+  int port = 0;
+  door.add(listen_on("127.0.0.1", port), Door::Guests::own_user, [&, released = release.get_future().share()](const Descriptor&) {
+    inside.set_value();
+    released.wait();
+  });
+  door.open();
+  const Descriptor client = connect_to("127.0.0.1", port);
+  inside.get_future().wait();
+  door.close_entrance();
+  EXPECT_FALSE(door.close());
+  release.set_value();
+  EXPECT_TRUE(door.close());
+}
+
+// What `check` says of a connection over loopback that a process of `user` made to a listener at `address`, which it calls `name`.
 template <typename Check>
-auto check_of(const std::string& address, uid_t user, Check check) {
+auto check_of(const std::string& address, const std::string& name, uid_t user, Check check) {
   int port = 0;
   const Descriptor listener = listen_on(address, port);
   int done[2];
@@ -163,7 +217,7 @@ auto check_of(const std::string& address, uid_t user, Check check) {
   const pid_t child = fork();
   if (child == 0) {
     if (user != geteuid() && setuid(user) != 0) _exit(2);
-    const Descriptor made = connect_to(address, port);
+    const Descriptor made = connect_to(name, port);
     char ignored;
     close(done[1]);
     static_cast<void>(!read(done[0], &ignored, 1));  // until the parent is done
@@ -190,18 +244,55 @@ bool has_v6_loopback() {
   }
 }
 
+using peer_user_detail::Owner;
+
+Owner ask_kernel(int accepted) { return peer_user_detail::ask_kernel(accepted, IPPROTO_TCP); }
+
 TEST(PeerUser, BothSourcesTellOwnFromOther) {
-  using peer_user_detail::Owner;
   constexpr uid_t nobody = 65534;
-  for (const std::string address : {"127.0.0.1", "::1"}) {
-    if (address == "::1" && !has_v6_loopback()) continue;
-    EXPECT_EQ(check_of(address, geteuid(), peer_user_detail::ask_kernel), Owner::own) << address;
-    EXPECT_EQ(check_of(address, geteuid(), peer_user_detail::ask_proc), Owner::own) << address;
-    if (geteuid() != 0) continue;
-    EXPECT_EQ(check_of(address, nobody, peer_user_detail::ask_kernel), Owner::other) << address;
-    EXPECT_EQ(check_of(address, nobody, peer_user_detail::ask_proc), Owner::other) << address;
-    EXPECT_FALSE(check_of(address, nobody, is_own_users)) << address;
+  struct Way {
+    std::string address, name;
+  };
+  std::vector<Way> ways{{"127.0.0.1", "127.0.0.1"}};
+  if (has_v6_loopback()) {  // a client with an IPv6 socket calls an IPv4 address so
+    const std::string mapped = "::ffff:127.0.0.1";
+    ways.insert(ways.end(), {{"127.0.0.1", mapped}, {mapped, "127.0.0.1"}, {mapped, mapped}, {"::1", "::1"}});
   }
+  for (const auto& [address, name] : ways) {
+    SCOPED_TRACE(name + " at " + address);
+    EXPECT_EQ(check_of(address, name, geteuid(), ask_kernel), Owner::own);
+    EXPECT_EQ(check_of(address, name, geteuid(), peer_user_detail::ask_proc), Owner::own);
+    if (geteuid() != 0) continue;
+    EXPECT_EQ(check_of(address, name, nobody, ask_kernel), Owner::other);
+    EXPECT_EQ(check_of(address, name, nobody, peer_user_detail::ask_proc), Owner::other);
+    EXPECT_FALSE(check_of(address, name, nobody, is_own_users));
+  }
+}
+
+TEST(PeerUser, AKernelThatDoesNotKnowTheProtocolSaysNothing) {
+  const auto ask = [](int accepted) { return peer_user_detail::ask_kernel(accepted, IPPROTO_DCCP); };  // as TCP without tcp_diag
+  EXPECT_EQ(check_of("127.0.0.1", "127.0.0.1", geteuid(), ask), Owner::unknown);
+}
+
+// What is_own_users says of an IPv6 socket that calls an IPv4 address, and tells_users of the listener, where the kernel denies this.
+std::pair<bool, bool> said_without(Denied what) {
+  int port = 0;
+  const Descriptor listener = listen_on("127.0.0.1", port);
+  const Descriptor client = connect_to("::ffff:127.0.0.1", port);
+  Descriptor accepted;
+  while (!accepted.is_open()) accepted = Descriptor(accept(listener.get(), nullptr, nullptr));
+  if (!deny(what)) _exit(2);
+  return {is_own_users(accepted.get()), tells_users(listener.get())};
+}
+
+TEST(PeerUserDeathTest, WithoutSockDiagProcTells) {
+  if (!has_v6_loopback()) GTEST_SKIP() << "no IPv6 here";
+  EXPECT_EXIT(_exit(said_without(Denied::sock_diag) == std::pair(true, true) ? 0 : 1), ::testing::ExitedWithCode(0), "");
+}
+
+TEST(PeerUserDeathTest, WhereNothingTellsEverybodyIsLetInAndThatIsKnown) {
+  if (!has_v6_loopback()) GTEST_SKIP() << "no IPv6 here";
+  EXPECT_EXIT(_exit(said_without(Denied::sock_diag_and_proc) == std::pair(true, false) ? 0 : 1), ::testing::ExitedWithCode(0), "");
 }
 
 TEST(PeerUser, AConnectionThatNobodyHoldsIsNobodys) {
