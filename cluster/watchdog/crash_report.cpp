@@ -4,11 +4,13 @@
 // way out either, for a fork copies MPI's threads' locks. So the process says what it was reading and ends.
 #include "cluster/watchdog/crash_report.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <climits>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -64,6 +66,23 @@ class CrashLine {
   }
   void add_file(const Reading& reading) { add(reading.file_); }
   void write_to(int descriptor) const { static_cast<void>(!write(descriptor, text_.data(), length_)); }
+  /// For a descriptor whose reader may have stopped reading. False if the reader has not taken all of it within a second.
+  bool offer_to(int descriptor) const {
+    int patience = 1000;
+    for (std::size_t done = 0; done < length_;) {
+      constexpr int kTurn = 50;
+      pollfd writable{descriptor, POLLOUT, 0};
+      if (poll(&writable, 1, kTurn) != 1) {  // a signal may have cut it short
+        if ((patience -= kTurn) <= 0) return false;
+        continue;
+      }
+      const std::size_t most = std::min<std::size_t>(length_ - done, PIPE_BUF);  // a pipe that is writable takes so much
+      const ssize_t count = write(descriptor, text_.data() + done, most);
+      if (count <= 0) return false;
+      done += static_cast<std::size_t>(count);
+    }
+    return true;
+  }
 
  private:
   void quote(std::string_view opening, std::string_view text) {
@@ -111,7 +130,7 @@ void tell_crash(int number, const Reading& reading) {
   line.add(") while reading ");
   line.add(reading);
   line.add(": the file is most likely damaged; copy it again or make it anew\n");
-  line.write_to(STDERR_FILENO);
+  if (!line.offer_to(STDERR_FILENO)) return;
   if (std::atomic<std::uint32_t>* mark = told_mark.load(); mark != nullptr) mark->store(1);
 }
 

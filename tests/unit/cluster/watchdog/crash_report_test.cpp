@@ -1,9 +1,12 @@
 #include "cluster/watchdog/crash_report.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
+#include <string>
 #include <thread>
 
 namespace lockstep {
@@ -46,6 +49,28 @@ TEST(CrashReportDeathTest, ARankSpeaksForItselfAndItsThreads) {
         }).join();
       },
       ::testing::ExitedWithCode(1), "^\\[rank 0 on h1\\] a.h5: crashed \\(SIGSEGV\\) while reading data set '/train/x': ");
+}
+
+// A pipe as stderr that is full, and that nobody reads.
+void block_stderr() {
+  int ends[2];
+  if (pipe2(ends, O_NONBLOCK) != 0) _exit(2);
+  const std::string text(4096, 'x');
+  while (write(ends[1], text.data(), text.size()) > 0) continue;
+  fcntl(ends[1], F_SETFL, 0);
+  dup2(ends[1], STDERR_FILENO);
+}
+
+TEST(CrashReportDeathTest, EndsThoughNobodyReadsTheReport) {
+  EXPECT_EXIT(
+      {
+        report_crashes("lockstep: ");
+        const Reading reading("a.h5");
+        block_stderr();
+        alarm(60);  // otherwise a write that blocks would end with the test's own timeout
+        raise(SIGSEGV);
+      },
+      ::testing::ExitedWithCode(1), "^$");
 }
 
 #endif
