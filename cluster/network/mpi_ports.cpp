@@ -111,8 +111,10 @@ std::set<std::string> peers(const World& world) {
       for (std::string word; words >> word;) from.insert(word);
     }
   }
-  // Ranks of this host use its memory, unless their transports are others, or there are several nodes of a batch system on one machine.
-  if (same == world.local_size() && allows(mpi_variable("btl").value_or(""), {"vader", "sm"})) return from;
+  // Ranks of this host use its memory, unless their transports are others, or there are several nodes of a batch system on one machine. Of
+  // pml ob1 that is certain; UCX, say, may connect to its own host, too. MPI keeps the settings of the pml that it has chosen.
+  const bool ob1 = mpi_variable("pml_ob1_priority").has_value();
+  if (ob1 && same == world.local_size() && allows(mpi_variable("btl").value_or(""), {"vader", "sm"})) return from;
   std::istringstream words(own);
   for (std::string word; words >> word;) from.insert(word);
   from.insert({"127.0.0.1", "::1"});
@@ -138,7 +140,9 @@ std::vector<OpenPort> open_ports() {
 
 bool all_ranks_here() {
   if (const int ranks = number("OMPI_COMM_WORLD_SIZE"); ranks > 0) return ranks == number("OMPI_COMM_WORLD_LOCAL_SIZE");
-  return std::getenv("PMIX_RANK") != nullptr && number("SLURM_STEP_NUM_NODES") == 1;  // srun
+  // srun. In a heterogeneous job the step's variables are those of one component, and the others' nodes are not counted.
+  if (std::getenv("SLURM_HET_SIZE") != nullptr) return false;
+  return std::getenv("PMIX_RANK") != nullptr && number("SLURM_STEP_NUM_NODES") == 1;
 }
 
 void leave_out_network(const MpiSettings& settings) {

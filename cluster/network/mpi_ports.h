@@ -18,7 +18,7 @@ struct OpenPort {
 /// The open ports of this process now, those on loopback addresses left out.
 std::vector<OpenPort> open_ports();
 
-/// Whether the launcher has started all ranks on this host, as its environment tells before MPI_Init.
+/// Whether the launcher has started all ranks on this host, as its environment tells before MPI_Init. False if that is not certain.
 bool all_ranks_here();
 
 /// Forbids MPI the transports between hosts, which listen on all addresses. Call it before MPI_Init where all ranks are on one host. A list

@@ -52,6 +52,13 @@ reproducible h1:2,h2:1 3
 reproducible h1:1,h2:4 5
 for ranks in 3 5; do holds '.[0].weights_digest == .[1].weights_digest' runs/tree1/result.json runs/tree$ranks/result.json; done
 
+# --- another pml than ob1 may reach ranks of its own host over TCP, too ---
+over_ofi() { mpirun_hosts --host h1:4,h2:4 -np 8 -x OMP_NUM_THREADS=1 --mca pml cm --mca mtl ofi --mca mtl_ofi_provider_include 'tcp;ofi_rxm,sockets' "$@"; }
+if ! over_ofi "$lockstep" train small.yaml --epochs 1 --run-dir runs/ofi --allreduce ring > ofi.txt 2>&1; then
+  grep -qE 'No components were able to be opened in the pml framework|PML cm cannot be selected' ofi.txt || { cat ofi.txt; fail 'train over libfabric'; }
+  echo 'no pml cm over TCP here: ranks of a host that reach each other over TCP were not tested'
+fi
+
 # --- a job that runs until it is told to stop: its status shows a row per rank, those of the other host as well ---
 two_hosts "$lockstep" train small.yaml --epochs 1000000 --run-dir runs/long --set checkpoint.every_epochs=0 > long.txt 2>&1 &
 job=$!
