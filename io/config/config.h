@@ -34,7 +34,7 @@ struct CheckpointConfig {
   std::optional<bool> larger_is_better;  ///< of `monitor`; unset: as its name says
 };
 
-/// A run as a YAML file describes it; configs/ has examples with every key explained.
+/// A run as a YAML file describes it; configs/reference.yaml explains every key.
 struct RunConfig {
   std::string name;
   std::uint64_t seed = 0;

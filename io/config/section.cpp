@@ -68,7 +68,7 @@ void ConfigSection::fail(const YAML::Node& at, const std::string& key, const std
 }
 
 std::optional<YAML::Node> ConfigSection::find(const std::string& key) {
-  known_.push_back(key);
+  if (std::find(known_.begin(), known_.end(), key) == known_.end()) known_.push_back(key);
   const YAML::Node value = static_cast<const YAML::Node&>(node_)[key];
   if (!value.IsDefined() || value.IsNull()) return {};
   return value;

@@ -12,7 +12,7 @@ namespace lockstep {
 void add_train(CLI::App& app) {
   auto arguments = std::make_shared<TrainArguments>();
   CLI::App* train = app.add_subcommand("train", "Train a model as a configuration describes it, alone or on the ranks of mpirun or srun");
-  train->add_option("config", arguments->config, "Configuration (YAML); configs/ has examples with every key explained");
+  train->add_option("config", arguments->config, "Configuration (YAML); configs/reference.yaml explains every key");
   train->add_option(
       "--resume", arguments->resume,
       "Go on with the run in this directory from its newest checkpoint that is whole and without NaN, on any\nnumber of ranks; or "

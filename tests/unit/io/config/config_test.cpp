@@ -38,6 +38,10 @@ TEST(Config, TextMustBeUtf8) {
   EXPECT_EQ(parse_config(config("{units: 3}", "epochs: 1", "name: \xc3\xa4\xe2\x82\xac\xf0\x9f\x91\x97\n"), "c.yaml").name, "ä€👗");
 }
 
+TEST(Config, AnUnknownKeyIsToldEachKnownOneOnce) {
+  expect_refused(config("{units: 3, zzzzzzzzzzzzzzz: 1}"), {"c.yaml:5: ", "there are: units, activation, use_bias"});
+}
+
 TEST(Config, SoMustTheNamesOfLayers) {
   Sequential model({}, "m");
   expect_error([&] { model.add(Dense{.units = 1, .name = "q\xff"}); }, {"layer name", "UTF-8"});
