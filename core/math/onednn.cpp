@@ -1,10 +1,13 @@
 #include "core/math/onednn.h"
 
 #include <omp.h>
-#include <oneapi/dnnl/dnnl.h>
 
 #include <algorithm>
+#include <iterator>
+#include <oneapi/dnnl/dnnl.hpp>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cluster/clones.h"
 #include "cluster/error.h"
@@ -13,9 +16,91 @@
 namespace lockstep {
 namespace {
 
-void check(dnnl_status_t status) {
-  if (status != dnnl_success) throw Error(std::string("oneDNN could not run sgemm: ") + std::to_string(static_cast<int>(status)));
+using dnnl::inner_product_backward_data;
+using dnnl::inner_product_backward_weights;
+using dnnl::inner_product_forward;
+using dnnl::memory;
+
+void check(dnnl_status_t status, const char* what) {
+  if (status != dnnl_success) {
+    throw Error(std::string("oneDNN could not run ") + what + ": status " + std::to_string(static_cast<int>(status)));
+  }
 }
+
+// --- what differs between oneDNN 2 (Debian 12) and 3 (Debian 13) ---
+
+/// What a forward product reads and writes. Without a bias its description is empty.
+struct Descriptions {
+  memory::desc x, weights, bias, y;
+};
+
+struct IsaName {
+  dnnl_cpu_isa_t isa;
+  const char* name;
+};
+
+#if DNNL_VERSION_MAJOR >= 3
+
+constexpr IsaName kIsaNames[] = {{dnnl_cpu_isa_sse41, "SSE4.1"},
+                                 {dnnl_cpu_isa_avx, "AVX"},
+                                 {dnnl_cpu_isa_avx2, "AVX2"},
+                                 {dnnl_cpu_isa_avx2_vnni, "AVX2 VNNI"},
+                                 {dnnl_cpu_isa_avx2_vnni_2, "AVX2 VNNI 2"},
+                                 {dnnl_cpu_isa_avx512_core, "AVX512"},
+                                 {dnnl_cpu_isa_avx512_core_vnni, "AVX512 VNNI"},
+                                 {dnnl_cpu_isa_avx512_core_bf16, "AVX512 BF16"},
+                                 {dnnl_cpu_isa_avx512_core_fp16, "AVX512 FP16"},
+                                 {dnnl_cpu_isa_avx512_core_amx, "AVX512 AMX"},
+                                 {dnnl_cpu_isa_avx512_core_amx_fp16, "AVX512 AMX FP16"}};
+
+void append_relu(dnnl::post_ops& operations) { operations.append_eltwise(dnnl::algorithm::eltwise_relu, 0.F, 0.F); }
+
+inner_product_forward::primitive_desc describe_forward(const Descriptions& of, dnnl::prop_kind kind, const dnnl::primitive_attr& attributes,
+                                                       const dnnl::engine& engine) {
+  return {engine, kind, of.x, of.weights, of.bias, of.y, attributes};
+}
+
+inner_product_backward_weights::primitive_desc describe_backward_weights(const Descriptions& of, const dnnl::engine& engine,
+                                                                         const inner_product_forward::primitive_desc& forward) {
+  return {engine, of.x, of.weights, of.bias, of.y, forward};
+}
+
+inner_product_backward_data::primitive_desc describe_backward_data(const Descriptions& of, const dnnl::engine& engine,
+                                                                   const inner_product_forward::primitive_desc& forward) {
+  return {engine, of.x, of.weights, of.y, forward};
+}
+
+#else
+
+constexpr IsaName kIsaNames[] = {{dnnl_cpu_isa_sse41, "SSE4.1"},
+                                 {dnnl_cpu_isa_avx, "AVX"},
+                                 {dnnl_cpu_isa_avx2, "AVX2"},
+                                 {dnnl_cpu_isa_avx2_vnni, "AVX2 VNNI"},
+                                 {dnnl_cpu_isa_avx512_mic, "AVX512 (MIC)"},
+                                 {dnnl_cpu_isa_avx512_mic_4ops, "AVX512 (MIC)"},
+                                 {dnnl_cpu_isa_avx512_core, "AVX512"},
+                                 {dnnl_cpu_isa_avx512_core_vnni, "AVX512 VNNI"},
+                                 {dnnl_cpu_isa_avx512_core_bf16, "AVX512 BF16"},
+                                 {dnnl_cpu_isa_avx512_core_amx, "AVX512 AMX"}};
+
+void append_relu(dnnl::post_ops& operations) { operations.append_eltwise(1.F, dnnl::algorithm::eltwise_relu, 0.F, 0.F); }
+
+inner_product_forward::primitive_desc describe_forward(const Descriptions& of, dnnl::prop_kind kind, const dnnl::primitive_attr& attributes,
+                                                       const dnnl::engine& engine) {
+  return {{kind, of.x, of.weights, of.bias, of.y}, attributes, engine};
+}
+
+inner_product_backward_weights::primitive_desc describe_backward_weights(const Descriptions& of, const dnnl::engine& engine,
+                                                                         const inner_product_forward::primitive_desc& forward) {
+  return {{of.x, of.weights, of.bias, of.y}, engine, forward};
+}
+
+inner_product_backward_data::primitive_desc describe_backward_data(const Descriptions& of, const dnnl::engine& engine,
+                                                                   const inner_product_forward::primitive_desc& forward) {
+  return {{of.x, of.weights, of.y}, engine, forward};
+}
+
+#endif
 
 const GemmKernels& kernels() {
   static const GemmKernels& best = [&]() -> const GemmKernels& {
@@ -25,6 +110,36 @@ const GemmKernels& kernels() {
   }();
   return best;
 }
+
+/// Small numbers of both signs, none of them subnormal.
+memory matrix(const memory::dims& dims, memory::format_tag tag, const dnnl::engine& engine) {
+  memory result({dims, memory::data_type::f32, tag}, engine);
+  auto* const values = static_cast<float*>(result.get_data_handle());
+  const auto count = static_cast<std::int64_t>(result.get_desc().get_size() / sizeof(float));
+  for (std::int64_t i = 0; i < count; ++i) values[i] = static_cast<float>(i % 7) * 0.1F - 0.3F;
+  return result;
+}
+
+using Arguments = std::vector<std::pair<int, memory>>;
+
+/// A primitive and its arguments. They are passed by the C call: the C++ wrapper would make their list at every call.
+class Call {
+ public:
+  Call(const char* name, dnnl::primitive primitive, const Arguments& arguments) : name_(name), primitive_(std::move(primitive)) {
+    for (const auto& [index, object] : arguments) {
+      if (object.get(true) != nullptr) arguments_.push_back({index, object.get()});
+    }
+  }
+
+  void run(const dnnl::stream& stream) const {
+    check(dnnl_primitive_execute(primitive_.get(), stream.get(), static_cast<int>(arguments_.size()), arguments_.data()), name_);
+  }
+
+ private:
+  const char* name_;
+  dnnl::primitive primitive_;
+  std::vector<dnnl_exec_arg_t> arguments_;
+};
 
 }  // namespace
 
@@ -57,7 +172,7 @@ void dense_backward_data(const float* dy, const float* weights, float* dx, std::
 
 void WeightGradient::run(float alpha, float beta, float* target) const {
   if (small_kernel(in, out)) return run_small(beta == 0 ? 0 : alpha, target);
-  check(dnnl_sgemm('T', 'N', last - first, columns, rows, alpha, x + first, in, d + column, out, beta, target, out));
+  check(dnnl_sgemm('T', 'N', last - first, columns, rows, alpha, x + first, in, d + column, out, beta, target, out), "sgemm");
 }
 
 /// In parts of the rows, so that what a column of tiles reads stays in the cache.
@@ -96,20 +211,56 @@ const char* onednn_version() {
 }
 
 const char* onednn_isa() {
-  switch (dnnl_get_effective_cpu_isa()) {
-    case dnnl_cpu_isa_sse41: return "SSE4.1";
-    case dnnl_cpu_isa_avx: return "AVX";
-    case dnnl_cpu_isa_avx2: return "AVX2";
-    case dnnl_cpu_isa_avx512_mic:
-    case dnnl_cpu_isa_avx512_mic_4ops: return "AVX512 (MIC)";
-    case dnnl_cpu_isa_avx512_core: return "AVX512";
-    case dnnl_cpu_isa_avx512_core_vnni: return "AVX512 VNNI";
-    case dnnl_cpu_isa_avx512_core_bf16: return "AVX512 BF16";
-    case dnnl_cpu_isa_avx512_core_amx: return "AVX512 AMX";
-    case dnnl_cpu_isa_avx2_vnni: return "AVX2 VNNI";
-    default: return "generic";
-  }
+  const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+  const auto* const found =
+      std::find_if(std::begin(kIsaNames), std::end(kIsaNames), [&](const IsaName& known) { return known.isa == isa; });
+  return found == std::end(kIsaNames) ? "generic" : found->name;
 }
+
+struct OnednnDense::Impl {
+  Impl(const Shape& shape, bool trains);
+
+  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+  dnnl::stream stream{engine};
+  memory x, weights, bias, y, d_x, d_weights, d_bias;
+  std::vector<Call> calls;  ///< forward; to train also backward weights and backward data
+};
+
+OnednnDense::Impl::Impl(const Shape& shape, bool trains) {
+  const auto [rows, in, out, with_bias, relu] = shape;
+  const auto make = [&, this](const memory::dims& dims, memory::format_tag tag) { return matrix(dims, tag, engine); };
+  x = make({rows, in}, memory::format_tag::nc);
+  weights = make({out, in}, memory::format_tag::io);
+  if (with_bias) bias = make({out}, memory::format_tag::x);
+  y = make({rows, out}, memory::format_tag::nc);
+  const Descriptions of{x.get_desc(), weights.get_desc(), with_bias ? bias.get_desc() : memory::desc(), y.get_desc()};
+  dnnl::post_ops after;
+  if (relu) append_relu(after);
+  dnnl::primitive_attr fused;
+  fused.set_post_ops(after);
+  const auto kind = trains ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
+  calls.emplace_back("an inner product", inner_product_forward(describe_forward(of, kind, fused, engine)),
+                     Arguments{{DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_BIAS, bias}, {DNNL_ARG_DST, y}});
+  if (!trains) return;
+  const inner_product_forward::primitive_desc hint = describe_forward(of, kind, {}, engine);
+  d_weights = make({out, in}, memory::format_tag::io);
+  if (with_bias) d_bias = make({out}, memory::format_tag::x);
+  calls.emplace_back(
+      "an inner product's gradient", inner_product_backward_weights(describe_backward_weights(of, engine, hint)),
+      Arguments{{DNNL_ARG_SRC, x}, {DNNL_ARG_DIFF_DST, y}, {DNNL_ARG_DIFF_WEIGHTS, d_weights}, {DNNL_ARG_DIFF_BIAS, d_bias}});
+  d_x = make({rows, in}, memory::format_tag::nc);
+  calls.emplace_back("an inner product's backward data", inner_product_backward_data(describe_backward_data(of, engine, hint)),
+                     Arguments{{DNNL_ARG_DIFF_DST, y}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DIFF_SRC, d_x}});
+}
+
+OnednnDense::OnednnDense(const Shape& shape, bool trains) : impl_(std::make_unique<const Impl>(shape, trains)) {}
+OnednnDense::~OnednnDense() = default;
+OnednnDense::OnednnDense(OnednnDense&&) noexcept = default;
+OnednnDense& OnednnDense::operator=(OnednnDense&&) noexcept = default;
+
+void OnednnDense::forward() const { impl_->calls[0].run(impl_->stream); }
+void OnednnDense::backward_weights() const { impl_->calls[1].run(impl_->stream); }
+void OnednnDense::backward_data() const { impl_->calls[2].run(impl_->stream); }
 
 ThreadScope::ThreadScope(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
 ThreadScope::~ThreadScope() { omp_set_num_threads(before_); }

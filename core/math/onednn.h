@@ -1,11 +1,12 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 
 namespace lockstep {
 
-// The products of Dense layers, by the kernels of gemm.h or by oneDNN, of which this file is the only door: oneDNN computes what is large
-// and cut by the model alone, since its sums depend on how a product is cut. Everything here runs on the calling thread alone: a batch is
-// spread over threads in rows, a gradient in blocks.
+// The products of Dense layers, by the kernels of gemm.h or by oneDNN. Only this file's source includes oneDNN; it knows how the APIs of
+// versions 2 and 3 differ. oneDNN computes what is large and cut by the model alone, since its sums depend on how a product is cut.
+// Everything here runs on the calling thread alone: a batch is spread over threads in rows, a gradient in blocks.
 
 /// Whether a kernel (in, out) fits a core's second-level cache.
 bool small_kernel(std::int64_t in, std::int64_t out);
@@ -40,6 +41,28 @@ void bias_gradient(const float* d, std::int64_t rows, std::int64_t out, float* g
 /// oneDNN's version and the instruction set it will use, for the start-up table.
 const char* onednn_version();
 const char* onednn_isa();
+
+/// A Dense layer computed by oneDNN's inner products, on matrices of its own that hold small numbers. For benchmarks.
+class OnednnDense {
+ public:
+  struct Shape {
+    std::int64_t rows, in, out;
+    bool bias, relu;  ///< both fused into the forward product
+  };
+  /// Without `trains`, forward() alone may be called.
+  OnednnDense(const Shape& shape, bool trains);
+  ~OnednnDense();
+  OnednnDense(OnednnDense&&) noexcept;
+  OnednnDense& operator=(OnednnDense&&) noexcept;
+
+  void forward() const;
+  void backward_weights() const;
+  void backward_data() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<const Impl> impl_;
+};
 
 /// Sets the number of OpenMP threads of the calling thread's parallel regions for a scope. oneDNN must see the same number when a primitive
 /// is made and when it runs.
