@@ -97,11 +97,12 @@ void check_files(const std::string& path) {
     }
     const std::string file = path + "/" + name;
     const FileDigest found = file_digest(file);
-    if (found.bytes != entry["bytes"])
-      throw Error(
-          fmt::format("{}: expected {} bytes, found {}; the file was cut short or changed", file, entry["bytes"].dump(), found.bytes));
-    if (found.sha256 != entry["sha256"])
-      throw Error(fmt::format("{}: damaged: expected SHA-256 {}, found {}", file, entry["sha256"].get<std::string>(), found.sha256));
+    const auto bytes = entry["bytes"].get<std::uint64_t>();
+    const auto sha256 = entry["sha256"].get<std::string>();
+    if (found.bytes != bytes) {
+      throw Error(fmt::format("{}: expected {} bytes, found {}; the file was cut short or changed", file, bytes, found.bytes));
+    }
+    if (found.sha256 != sha256) throw Error(fmt::format("{}: damaged: expected SHA-256 {}, found {}", file, sha256, found.sha256));
   }
 }
 

@@ -6,6 +6,7 @@
 #include "cluster/error.h"
 #include "io/hdf5/file.h"
 #include "io/hdf5/handle.h"
+#include "io/hdf5/objects.h"
 
 namespace lockstep {
 namespace {
@@ -116,17 +117,6 @@ std::string hdf5_message() {
 std::int64_t hdf5_check(std::int64_t result, const std::string& where, const std::string& what) {
   if (result < 0) throw Error(where + ": " + what + hdf5_message());
   return result;
-}
-
-Hdf5Handle hdf5_open_object(std::int64_t file, const std::string& path, const std::string& name) {
-  const hid_t id = H5Oopen(file, name.c_str(), H5P_DEFAULT);
-  if (id < 0) throw Error(path + ": there is no '" + name + "' ('lockstep data show " + path + "' lists what there is)" + hdf5_message());
-  Hdf5Handle object(id, H5Oclose);
-  H5O_info_t here, root;
-  hdf5_check(H5Oget_info2(id, &here, H5O_INFO_BASIC), path, "cannot inspect '" + name + "'");
-  hdf5_check(H5Oget_info2(file, &root, H5O_INFO_BASIC), path, "cannot inspect it");
-  if (here.fileno != root.fileno) throw Error(path + ": '" + name + "' is a link into another file; name that file instead");
-  return object;
 }
 
 bool Hdf5File::has_attribute(const std::string& object, const std::string& name) const {

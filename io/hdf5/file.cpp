@@ -16,6 +16,7 @@
 #include "cluster/regular_file.h"
 #include "core/layers/memory_need.h"
 #include "io/hdf5/handle.h"
+#include "io/hdf5/objects.h"
 
 namespace lockstep {
 namespace {
@@ -83,30 +84,6 @@ Hdf5Handle open_dataset(hid_t file, const std::string& path, const std::string& 
     throw Error(where(path, name) + " keeps its numbers in an external file; copy it into a plain data set (h5repack)");
   }
   return object;
-}
-
-struct ListRequest {
-  H5O_type_t kind;
-  std::vector<std::string>* names;
-};
-
-extern "C" herr_t collect_object(hid_t, const char* name, const H5O_info_t* info, void* data) {
-  auto* request = static_cast<ListRequest*>(data);
-  try {
-    if (info->type == request->kind && std::string_view(name) != ".") request->names->push_back(fmt::format("/{}", name));
-    return 0;
-  } catch (...) {
-    return -1;  // no exception may cross the C library
-  }
-}
-
-std::vector<std::string> list_objects(hid_t file, const std::string& path, H5O_type_t kind) {
-  Hdf5Silence silence(path, "the list of its objects");
-  std::vector<std::string> names;
-  ListRequest request{kind, &names};
-  hdf5_check(H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_INC, collect_object, &request, H5O_INFO_BASIC), path, "cannot list its contents");
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 /// HDF5 takes a compressed chunk's whole memory, and up to twice of it while it unpacks, however small it is in the file.
@@ -233,8 +210,8 @@ int Hdf5File::descriptor() const {
   return *static_cast<const int*>(handle);
 }
 
-std::vector<std::string> Hdf5File::groups() const { return list_objects(id_, path_, H5O_TYPE_GROUP); }
-std::vector<std::string> Hdf5File::datasets() const { return list_objects(id_, path_, H5O_TYPE_DATASET); }
+std::vector<std::string> Hdf5File::groups() const { return hdf5_objects(id_, path_, Hdf5Kind::group); }
+std::vector<std::string> Hdf5File::datasets() const { return hdf5_objects(id_, path_, Hdf5Kind::dataset); }
 
 bool Hdf5File::exists(const std::string& name) const {
   Hdf5Silence silence(path_, "the link", name);

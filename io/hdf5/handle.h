@@ -49,9 +49,6 @@ std::string hdf5_message();
 /// Throws Error("WHERE: what (HDF5: ...)") if a call failed (result < 0); returns the result otherwise.
 std::int64_t hdf5_check(std::int64_t result, const std::string& where, const std::string& what);
 
-/// A group or data set by its absolute name; throws if there is none.
-Hdf5Handle hdf5_open_object(std::int64_t file, const std::string& path, const std::string& name);
-
 /// The `count` variable-length strings of an open attribute; `place` is for messages.
 std::vector<std::string> hdf5_heap_strings(std::int64_t file, std::int64_t attribute, std::size_t count, const std::string& place);
 

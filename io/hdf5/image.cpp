@@ -7,6 +7,7 @@
 #include "cluster/error.h"
 #include "io/hdf5/file.h"
 #include "io/hdf5/handle.h"
+#include "io/hdf5/objects.h"
 
 namespace lockstep {
 namespace {

@@ -8,6 +8,7 @@
 #include "core/data/dataset.h"
 #include "io/hdf5/file.h"
 #include "io/hdf5/handle.h"
+#include "io/hdf5/objects.h"
 
 namespace lockstep {
 namespace {

@@ -1,0 +1,17 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "io/hdf5/handle.h"
+
+namespace lockstep {
+
+/// A group or data set by its absolute name; throws if there is none.
+Hdf5Handle hdf5_open_object(std::int64_t file, const std::string& path, const std::string& name);
+
+enum class Hdf5Kind { group, dataset };
+/// The absolute names of all objects of a kind in a file, sorted.
+std::vector<std::string> hdf5_objects(std::int64_t file, const std::string& path, Hdf5Kind kind);
+
+}  // namespace lockstep
