@@ -1,5 +1,6 @@
 #include "launch/bench/model.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
