@@ -215,12 +215,7 @@ std::vector<std::string> Hdf5File::datasets() const { return hdf5_objects(id_, p
 
 bool Hdf5File::exists(const std::string& name) const {
   Hdf5Silence silence(path_, "the link", name);
-  for (std::size_t end = name.find('/', 1); true; end = name.find('/', end + 1)) {  // H5Lexists wants every step of the way to exist
-    const std::string part = name.substr(0, end);
-    if (part != "/" && H5Lexists(id_, part.c_str(), H5P_DEFAULT) <= 0) return false;
-    if (end == std::string::npos) break;
-  }
-  return H5Oexists_by_name(id_, name.c_str(), H5P_DEFAULT) > 0;
+  return hdf5_has_object(id_, name);
 }
 
 ArrayInfo Hdf5File::info(const std::string& dataset) const {

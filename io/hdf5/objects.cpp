@@ -34,9 +34,22 @@ extern "C" herr_t collect_object(hid_t, const char* name, const ObjectInfo* info
 
 }  // namespace
 
+bool hdf5_has_object(std::int64_t file, const std::string& name) {
+  for (std::size_t end = name.find('/', 1); true; end = name.find('/', end + 1)) {  // H5Lexists wants every step of the way to exist
+    const std::string part = name.substr(0, end);
+    if (part != "/" && H5Lexists(file, part.c_str(), H5P_DEFAULT) <= 0) return false;
+    if (end == std::string::npos) break;
+  }
+  return H5Oexists_by_name(file, name.c_str(), H5P_DEFAULT) > 0;
+}
+
 Hdf5Handle hdf5_open_object(std::int64_t file, const std::string& path, const std::string& name) {
   const hid_t id = H5Oopen(file, name.c_str(), H5P_DEFAULT);
-  if (id < 0) throw Error(path + ": there is no '" + name + "' ('lockstep data show " + path + "' lists what there is)" + hdf5_message());
+  if (id < 0) {
+    const std::string reason = hdf5_message();  // before the next call clears it
+    if (hdf5_has_object(file, name)) throw Error(path + ": cannot open '" + name + "'; the file may be damaged: copy it again" + reason);
+    throw Error(path + ": there is no '" + name + "' ('lockstep data show " + path + "' lists what there is)" + reason);
+  }
   Hdf5Handle object(id, H5Oclose);
   ObjectInfo here, root;
   hdf5_check(H5Oget_info2(id, &here, H5O_INFO_BASIC), path, "cannot inspect '" + name + "'");

@@ -7,6 +7,9 @@
 
 namespace lockstep {
 
+/// Whether an absolute name leads to a group or data set, which may still be damaged.
+bool hdf5_has_object(std::int64_t file, const std::string& name);
+
 /// A group or data set by its absolute name; throws if there is none.
 Hdf5Handle hdf5_open_object(std::int64_t file, const std::string& path, const std::string& name);
 
