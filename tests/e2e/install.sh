@@ -16,6 +16,9 @@ prefix=$work/prefix
 ! grep -rlF "$LOCKSTEP_SOURCE" "$prefix/include" "$prefix"/lib*/cmake "$prefix/share" || fail 'an installed file names the source tree'
 version=$(cd / && "$prefix/bin/lockstep" --version)
 [ "$version" = "$("$LOCKSTEP_BIN/lockstep" --version)" ] || fail "the installed command says: $version"
+for file in CHANGELOG.md CITATION.cff; do
+  grep -qE "^(## |version: )$version\$" "$LOCKSTEP_SOURCE/$file" || fail "$file does not know version $version"
+done
 ! ldd "$prefix/bin/lockstep" | grep -F "$build" || fail 'the installed command loads the library of the build tree'
 
 (cd / && "$prefix/bin/lockstep" submit "$prefix/share/lockstep/configs/quickstart.yaml" --nodes 4 --dry-run) > "$work/script"
