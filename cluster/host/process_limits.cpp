@@ -42,17 +42,16 @@ std::optional<double> soft_limit(__rlimit_resource_t resource) {
   return static_cast<double>(value.rlim_cur);
 }
 
-/// Keeps the smaller one.
-void limit(MemoryRoom& room, double bytes, const std::string& what, const std::string& option) {
-  if (bytes < room.bytes) room = {std::max(bytes, 0.0), what, option};
+/// Keeps the smaller one. `most`: the limit, "cgroup /job allows 1.0 GiB".
+void limit(MemoryRoom& room, double bytes, const std::string& most, const std::string& option) {
+  const double left = std::max(bytes, 0.0);
+  if (bytes < room.bytes) room = {left, most + ", of which " + gib(left) + " are left", option};
 }
 
 void limit_by_host(MemoryRoom& room) {
-  const double available = bytes_of("/proc/meminfo", "MemAvailable"), swap = bytes_of("/proc/meminfo", "SwapFree");
-  if (available > 0) {
-    limit(room, available + swap, "the host has " + gib(available + swap) + " available",
-          "end other programs, or use a host with more memory");
-  }
+  const double available = bytes_of("/proc/meminfo", "MemAvailable"), all = available + bytes_of("/proc/meminfo", "SwapFree");
+  if (available <= 0 || all >= room.bytes) return;
+  room = {all, "the host has " + gib(all) + " available", "end other programs, or use a host with more memory"};
 }
 
 void limit_by_cgroups(MemoryRoom& room) {
@@ -107,8 +106,7 @@ namespace {
 std::string out_of_memory_text() {
   const MemoryRoom room = memory_room();
   if (room.limit.empty()) return "cannot get memory";
-  return "cannot get memory: " + room.limit + ", of which " + gib(room.bytes) + " are left; " + room.option +
-         ", a smaller batch or model, or fewer threads (--threads)";
+  return "cannot get memory: " + room.limit + "; " + room.option + ", a smaller batch or model, or fewer threads (--threads)";
 }
 
 std::string thread_limits() {

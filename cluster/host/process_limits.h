@@ -7,8 +7,9 @@ namespace lockstep {
 /// The memory that this process can still get, and what sets the limit.
 struct MemoryRoom {
   double bytes = 0;  ///< infinite where nothing is known
-  std::string
-      limit;  ///< "the host has 3.2 GiB available", "ulimit -v allows 2.0 GiB of address space", "cgroup /sys/fs/cgroup/job allows 1.0 GiB"
+  /// "the host has 3.2 GiB available", "ulimit -v allows 2.0 GiB of address space, of which 0.3 GiB are left", "cgroup
+  /// /sys/fs/cgroup/job allows 1.0 GiB, of which ..."
+  std::string limit;
   std::string option;  ///< what raises it: "ulimit -v unlimited"
 };
 /// The least of what the host has available (memory and swap), what the cgroup and its parents leave, and what ulimit -v and -d leave.

@@ -15,9 +15,9 @@ constexpr double kGiB = 1024.0 * 1024 * 1024;
 
 std::string gib(double bytes) { return fmt::format("{:.1f} GiB", bytes / kGiB); }
 
-/// "the host has 3.2 GiB available, of which 1.0 GiB are left (end other programs ...)"
+/// "the host has 3.2 GiB available (end other programs ...)"
 std::string room_text(const MemoryRoom& room) {
-  return room.limit.empty() ? "more than there is" : fmt::format("{}, of which {} are left ({})", room.limit, gib(room.bytes), room.option);
+  return room.limit.empty() ? "more than there is" : fmt::format("{} ({})", room.limit, room.option);
 }
 
 }  // namespace

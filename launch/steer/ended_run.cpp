@@ -177,8 +177,9 @@ std::optional<EndedRun> ended_run(const fs::path& run_dir) {
   const CoordinatorRecord record = read_record(run_dir);
   if (!is_gone(record)) return std::nullopt;
   const bool finished = record.ended && record.phase == phase_name(Phase::finished);
-  EndedRun run = of_directory(run_dir, finished ? Phase::finished : Phase::failed,
-                              record.ended ? record.reason : why_killed(run_dir, fmt::format("process (pid {} on {})", record.pid, record.host)));
+  EndedRun run =
+      of_directory(run_dir, finished ? Phase::finished : Phase::failed,
+                   record.ended ? record.reason : why_killed(run_dir, fmt::format("process (pid {} on {})", record.pid, record.host)));
   run.status.started = record.started;
   if (record.ended && run.status.elapsed == 0) run.status.elapsed = record.finished - record.started;
   return run;
