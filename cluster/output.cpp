@@ -1,6 +1,7 @@
 #include "cluster/output.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -88,7 +89,8 @@ class Stream {
       bytes_ -= text.size();
       queue_.pop_front();
       if (dropped_ > 0) {
-        const std::string missing = "[" + std::to_string(dropped_) + " lines are missing here: nobody has read them]\n";
+        const std::string missing =
+            fmt::format("[{} line{} dropped: the terminal or pipe was not being read]\n", dropped_, dropped_ == 1 ? "" : "s");
         text = (in_line_ ? "\n" : "") + missing + text;
       }
       dropped_ = 0;

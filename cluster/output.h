@@ -10,6 +10,9 @@ namespace lockstep {
 /// what was printed to stdout before it, and is written when the call returns. If nobody reads stderr, the call gives up after 2 s. A
 /// closed or failing descriptor is no error. SIGPIPE is ignored from here on.
 ///
+/// For commands whose output reports progress. Those that print results (evaluate, predict, bench, doctor) do without it and wait for their
+/// reader, because no result may be dropped.
+///
 /// One object at a time in a process. It covers C's streams, not std::cout or writes to the descriptors.
 class Output {
  public:
