@@ -80,15 +80,17 @@ class Callback {
   virtual void on_epoch_end(const FitState&, Logs&) {}                 ///< logs are those of all ranks; may be added to; Collective
   virtual void on_train_end(const FitState&, const Logs& /*last*/) {}  ///< Collective
 
-  /// Asked once a step. What any rank asks for here reaches all ranks with the step's gradients, so that all act after the same step.
+  /// Asked before every step, and once more after on_epoch_end, where only a stop counts. What any rank asks for reaches all ranks with the
+  /// step's gradients, so that all act after the same step. A stop asked for in on_epoch_end ends training there.
   struct Request {
     bool stop = false;
     bool checkpoint = false;
     bool interrupt = false;  ///< with stop: the job is to be run again
   };
   virtual Request request() noexcept { return {}; }
-  /// After a step at which any rank's request() asked for a checkpoint (or a stop). Collective. The model's weights are whole on rank 0; on
-  /// the others only when training stops here (state.stopping).
+  /// After a step before which any rank's request() asked for a checkpoint or a stop, and where training stops between two epochs: then
+  /// epoch is the next one, step 0, and sums are empty. Collective. The model's weights are whole on rank 0; on the others only when
+  /// training stops here (state.stopping).
   virtual void on_checkpoint(const FitState&) {}
   /// How long this callback has held training up for checkpoints, which StepProfile shows apart.
   virtual double checkpoint_seconds() const { return 0; }

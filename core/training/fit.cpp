@@ -111,8 +111,10 @@ class Fit {
   const Clock::time_point begin_ = Clock::now();  // before the other members come to life
   const double begin_cpu_ = thread_cpu_seconds();
   bool train_epoch(std::int64_t epoch, std::int64_t first_step);
+  Callback::Request own_request();
   void serve(const Trainer::Request& request);
   Logs finish_epoch();
+  bool stops_after_epoch();
   double take_checkpoint_seconds();
   void trace_last(SpanKind kind, double seconds);
   /// Not for the hooks of a step.
@@ -184,6 +186,7 @@ History Fit::run() {
   for (std::int64_t epoch = options_.initial_epoch; epoch < options_.epochs; ++epoch) {
     if (!train_epoch(epoch, epoch == options_.initial_epoch ? options_.initial_step : 0)) break;
     last = finish_epoch();
+    if (epoch + 1 < options_.epochs && stops_after_epoch()) break;
   }
   now_.profile = trainer_.profile();
   now_.profile.epochs += seconds_since(begin_) - now_.profile.total();  // what nobody has measured is between epochs
@@ -204,14 +207,7 @@ bool Fit::train_epoch(std::int64_t epoch, std::int64_t first_step) {
   }
   each_at([&](Callback& c) { c.on_epoch_begin(now_); });
   for (std::int64_t step = first_step; step < now_.steps_per_epoch; ++step) {
-    Callback::Request own;
-    each([&](Callback& c) {
-      const Callback::Request request = c.request();
-      own.stop |= request.stop;
-      own.checkpoint |= request.checkpoint;
-      own.interrupt |= request.interrupt;
-    });
-    const Trainer::Request agreed = trainer_.step(own);
+    const Trainer::Request agreed = trainer_.step(own_request());
     const auto start = Clock::now();
     now_.step = step + 1;
     now_.global_step = state_.optimizer->iterations();
@@ -229,6 +225,18 @@ bool Fit::train_epoch(std::int64_t epoch, std::int64_t first_step) {
   return true;
 }
 
+/// What the callbacks of this rank ask for.
+Callback::Request Fit::own_request() {
+  Callback::Request own;
+  each([&](Callback& c) {
+    const Callback::Request request = c.request();
+    own.stop |= request.stop;
+    own.checkpoint |= request.checkpoint;
+    own.interrupt |= request.interrupt;
+  });
+  return own;
+}
+
 /// A span that ends now.
 void Fit::trace_last(SpanKind kind, double seconds) {
   if (options_.trace == nullptr) return;
@@ -243,6 +251,24 @@ double Fit::take_checkpoint_seconds() {
   trainer_.profile().checkpoint += seconds;
   if (seconds > 0) trace_last(SpanKind::checkpoint, seconds);
   return seconds;
+}
+
+/// A stop asked for at the end of an epoch, by a hook or from outside, ends there: no step of the next epoch is trained. Collective.
+bool Fit::stops_after_epoch() {
+  const Callback::Request own = own_request();
+  std::array<std::int64_t, 2> asked = {own.stop, own.interrupt};
+  world_.sum(asked);
+  if (asked[0] == 0) return false;
+  ++now_.epoch;
+  now_.step = now_.samples = 0;
+  now_.interrupted = asked[1] > 0;
+  now_.stopping = true;
+  const EpochSums none;
+  now_.sums = &none;
+  each_at([&](Callback& c) { c.on_checkpoint(now_); });
+  now_.sums = nullptr;
+  take_checkpoint_seconds();
+  return true;
 }
 
 void Fit::serve(const Trainer::Request& request) {

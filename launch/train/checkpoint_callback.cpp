@@ -66,9 +66,10 @@ bool CheckpointCallback::scheduled() const {
   return config_.checkpoint.every_epochs > 0 || config_.checkpoint.every_steps > 0 || config_.checkpoint.every_seconds > 0;
 }
 
-bool CheckpointCallback::saves_epoch(const FitState& state) const {
+/// Whether a checkpoint is taken when the epoch of this number, counted from 1, ends.
+bool CheckpointCallback::saves_epoch(std::int64_t number) const {
   const std::int64_t every = config_.checkpoint.every_epochs;
-  return (every > 0 && (state.epoch + 1) % every == 0) || (scheduled() && state.epoch + 1 == state.epochs);
+  return (every > 0 && number % every == 0) || (scheduled() && number == config_.fit.epochs);
 }
 
 void CheckpointCallback::on_train_begin(const FitState& state) {
@@ -108,13 +109,15 @@ Callback::Request CheckpointCallback::request() noexcept {
 void CheckpointCallback::on_checkpoint(const FitState& state) {
   const Requests asked = board_.pending();
   if (state.stopping && asked.stop && !asked.stop_checkpoint && !asked.checkpoint && !state.interrupted) return;
-  if (!state.stopping && state.step == state.steps_per_epoch && saves_epoch(state)) return;  // its end is at hand
+  if (!state.stopping && state.step == state.steps_per_epoch && saves_epoch(state.epoch + 1)) return;  // its end is at hand
+  const bool between_epochs = state.step == 0;
+  if (between_epochs && saves_epoch(state.epoch)) return;  // on_epoch_end has done so
   CheckpointState saved = describe(state);
   saved.epoch = state.epoch;
   saved.step_in_epoch = state.step;
   saved.sums = *state.sums;
   if (samples_) saved.samples = *samples_ + state.samples;
-  saved.healthy = finite_loss(state);
+  saved.healthy = between_epochs ? healthy_ : finite_loss(state);
   if (!data_.compared()) {
     directory_.log(
         fmt::format("checkpoint of step {}: large data have not been read once yet, so it does not say what they hold", state.global_step));
@@ -124,11 +127,12 @@ void CheckpointCallback::on_checkpoint(const FitState& state) {
 
 void CheckpointCallback::on_epoch_end(const FitState& state, Logs& logs) {
   if (samples_) *samples_ += state.samples;
-  if (lost() || !saves_epoch(state)) return;
+  healthy_ = std::isfinite(logs.at("loss"));
+  if (lost() || !saves_epoch(state.epoch + 1)) return;
   CheckpointState saved = describe(state);
   saved.epoch = state.epoch + 1;
   saved.samples = samples_;
-  saved.healthy = std::isfinite(logs.at("loss"));
+  saved.healthy = healthy_;
   if (const auto found = logs.find(keep_.monitor); found != logs.end()) {
     saved.monitor = found->first;
     saved.score = found->second;

@@ -43,7 +43,7 @@ class CheckpointCallback final : public Callback {
  private:
   bool scheduled() const;
   bool lost() const;
-  bool saves_epoch(const FitState& state) const;
+  bool saves_epoch(std::int64_t number) const;
   CheckpointState describe(const FitState& state) const;
   void save(const FitState& state, CheckpointState saved);
   void make_writer(const FitState& state);
@@ -61,6 +61,7 @@ class CheckpointCallback final : public Callback {
   std::optional<std::int64_t> samples_;          // of the epochs that are over
   std::chrono::steady_clock::time_point start_;  // of fit()
   bool due_ = false;
+  bool healthy_ = true;                          // the loss of the last epoch that is over was finite
   double seconds_ = 0;                           // that training was held up
   std::chrono::steady_clock::time_point saved_;  // the last one
 };

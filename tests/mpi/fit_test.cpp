@@ -262,5 +262,42 @@ TEST(Fit, AStopAskedForOnOneRankEndsAllAfterTheSameStep) {
   }
 }
 
+/// Asks for a stop on one rank, from the end of an epoch on.
+class StopAtEpochEnd final : public Callback {
+ public:
+  StopAtEpochEnd(int rank, std::int64_t epoch) : rank_(rank), epoch_(epoch) {}
+  void on_epoch_end(const FitState& state, Logs&) override { ended_ = state.epoch == epoch_; }
+  Request request() noexcept override {
+    return {.stop = ended_ && world().rank() == rank_, .interrupt = ended_ && world().rank() == rank_};
+  }
+  void on_checkpoint(const FitState& state) override {
+    ++checkpoints_;
+    EXPECT_TRUE(state.stopping);
+    EXPECT_TRUE(state.interrupted);
+    EXPECT_EQ(state.epoch, epoch_ + 1);
+    EXPECT_EQ(state.step, 0);
+    EXPECT_TRUE(state.sums->pairs.empty());
+  }
+  int checkpoints_ = 0;
+
+ private:
+  int rank_;
+  std::int64_t epoch_;
+  bool ended_ = false;
+};
+
+TEST(Fit, AStopAskedForAtAnEpochsEndEndsThere) {
+  for (int rank = 0; rank < world().size(); ++rank) {
+    StopAtEpochEnd stop(rank, 1);
+    Sequential model = classifier(4);
+    const History history =
+        model.fit(labelled_rows(50, 7, 4), {.epochs = 5, .batch_size = 30, .threads = 1, .callbacks = {&stop}, .verbose = 0}, world());
+    EXPECT_EQ(stop.checkpoints_, 1);
+    EXPECT_EQ(history.epoch, (std::vector<std::int64_t>{0, 1}));
+    EXPECT_EQ(model.optimizer()->iterations(), 4);  // two steps an epoch
+    EXPECT_EQ(model.digest(), history.digests.back());
+  }
+}
+
 }  // namespace
 }  // namespace lockstep

@@ -44,9 +44,10 @@ class Counter final : public Callback {
 
 class StopAfter final : public Callback {
  public:
-  StopAfter(std::int64_t step, const Counter& counter) : step_(step), counter_(counter) {}
+  /// Stops after this step; `epoch_end`: where an epoch ends with it, behind that epoch's end.
+  StopAfter(std::int64_t step, bool epoch_end, const Counter& counter) : step_(step), epoch_end_(epoch_end), counter_(counter) {}
   void on_train_batch_end(const FitState& state) override { now_ = state.global_step; }
-  Request request() noexcept override { return {.stop = now_ + 1 == step_}; }
+  Request request() noexcept override { return {.stop = now_ + (epoch_end_ ? 0 : 1) == step_}; }
   void on_checkpoint(const FitState& state) override {
     EXPECT_TRUE(state.stopping);
     saved.weights = state.model->get_weights();
@@ -63,6 +64,7 @@ class StopAfter final : public Callback {
 
  private:
   std::int64_t step_, now_ = 0;
+  bool epoch_end_;
   const Counter& counter_;
 };
 
@@ -87,10 +89,10 @@ Trained straight(const Dataset& data, const Dataset& validation, bool plain) {
   return {history.history, model.get_weights(), counter.steps};
 }
 
-Saved interrupted(const Dataset& data, const Dataset& validation, bool plain, std::int64_t after, const World& on) {
+Saved interrupted(const Dataset& data, const Dataset& validation, bool plain, std::int64_t after, bool epoch_end, const World& on) {
   Sequential model = classifier(plain);
   Counter counter;
-  StopAfter stop(after, counter);
+  StopAfter stop(after, epoch_end, counter);
   FitOptions fit = options(validation);
   fit.callbacks = {&counter, &stop};
   model.fit(data, fit, on);
@@ -122,9 +124,11 @@ TEST_P(ResumeTest, AfterAnyStepHasTheBitsOfTheUndisturbedRun) {
   const ArrayDataset data = labelled_rows(203, 9, 5), validation = labelled_rows(31, 9, 5);  // six steps, the last one short
   const Trained expected = straight(data, validation, GetParam());
   const World alone;
-  for (const std::int64_t after : {1, 6, 11, 18}) {  // within an epoch, at its last step, the very last one
+  // Within an epoch, at its last step, between two epochs, after the very last step.
+  for (const auto& [after, epoch_end] :
+       std::vector<std::pair<std::int64_t, bool>>{{1, false}, {6, false}, {6, true}, {11, false}, {12, true}, {18, false}}) {
     for (const auto& [first, then] : {std::pair(&world(), &world()), std::pair(&world(), &alone), std::pair(&alone, &world())}) {
-      const Saved saved = interrupted(data, validation, GetParam(), after, *first);
+      const Saved saved = interrupted(data, validation, GetParam(), after, epoch_end, *first);
       EXPECT_EQ(saved.iterations, after);
       const Trained found = resumed(data, validation, GetParam(), saved, *then);
       EXPECT_EQ(found.weights, expected.weights) << "after step " << after;
