@@ -103,7 +103,7 @@ class Optimizer {
   void set_iterations(std::int64_t iterations) { iterations_ = iterations; }
   float learning_rate() const { return learning_rate_; }
   void set_learning_rate(float rate) { learning_rate_ = rate; }
-  /// Slots in the order of keras.md section 4 (Adam: momentum, velocity; interleaving per variable is the file's business).
+  /// Slots in Keras' order (Adam: momentum, velocity). How a file interleaves them per variable is its own business.
   std::vector<OptimizerSlot>& slots() { return slots_; }
   const std::vector<OptimizerSlot>& slots() const { return slots_; }
 

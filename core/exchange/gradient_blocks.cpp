@@ -96,7 +96,7 @@ void let_columns_stay(std::vector<GradientBlock>& blocks, const Grains& grains, 
   for (GradientBlock& block : blocks) block.stays = block.stays && block.columns == width && staying-- > 0;
 }
 
-bool exchanges_factors(const FitOptions& options, const Network& network, const Grains& grains, const World& world) {
+bool exchanges_factors(ExchangeOptions options, const Network& network, const Grains& grains, const World& world) {
   if (options.exchange != ExchangeKind::automatic) return options.exchange == ExchangeKind::factors;
   if (options.reproducible) return true;
   if (options.allreduce != AllreduceAlgorithm::automatic) return false;
@@ -109,7 +109,7 @@ bool exchanges_factors(const FitOptions& options, const Network& network, const 
   return world.hosts() == 1 || factors < gradients;
 }
 
-bool sums_in_tree(const FitOptions& options, const DenseWeights& weights, const Grains& grains) {
+bool sums_in_tree(ExchangeOptions options, const DenseWeights& weights, const Grains& grains) {
   if (!options.reproducible || options.exchange == ExchangeKind::factors) return false;
   return grains.count * grains.rows * weights.repeat * (weights.in + weights.out) >= weights.in * weights.out;
 }

@@ -3,16 +3,23 @@
 #include <functional>
 #include <vector>
 
+#include "cluster/collectives/allreduce.h"
 #include "cluster/collectives/exchange.h"
 #include "cluster/world.h"
 #include "core/data/sampler.h"
 #include "core/layers/network.h"
-#include "core/training/sequential.h"
 
 namespace lockstep {
 
 // What of a step's gradient is exchanged, and into which pieces it is cut. The pieces are a function of the model and the optimizer alone,
 // never of the number of ranks.
+
+/// What a user asks of the exchange, as in FitOptions.
+struct ExchangeOptions {
+  ExchangeKind exchange = ExchangeKind::automatic;
+  AllreduceAlgorithm allreduce = AllreduceAlgorithm::automatic;
+  bool reproducible = false;
+};
 
 /// Indices of the ops with weights, last first: the order in which backward finishes them, and that of the exchange.
 std::vector<std::size_t> dense_ops(const Network& network);
@@ -35,11 +42,11 @@ void let_columns_stay(std::vector<GradientBlock>& blocks, const Grains& grains, 
 
 /// Whether factors are exchanged, where the options leave it open: on one host, and between hosts where all ranks' rows of them are a
 /// smaller message than the gradient, which a ring sends and receives once. Not collective, and the same on all ranks.
-bool exchanges_factors(const FitOptions& options, const Network& network, const Grains& grains, const World& world);
+bool exchanges_factors(ExchangeOptions options, const Network& network, const Grains& grains, const World& world);
 
 /// Whether a layer's gradient is summed in a tree over grains (grain_tree.h) and not, in the GEMM's own order, over the rows of the whole
 /// batch: in reproducible mode, where the batch's activations and deltas, rows x (in + out) floats, are no smaller than the kernel, in x
 /// out, so that sending sums of gradients is cheaper. A function of model and batch alone: the bits do not depend on where the ranks are.
-bool sums_in_tree(const FitOptions& options, const DenseWeights& weights, const Grains& grains);
+bool sums_in_tree(ExchangeOptions options, const DenseWeights& weights, const Grains& grains);
 
 }  // namespace lockstep

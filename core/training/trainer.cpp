@@ -43,7 +43,7 @@ Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& optio
       sampler_(data.rows(), options.batch_size, options.shards, model.seed, options.shuffle),
       grains_(cut_grains(sampler_.slots(), world.rank(), world.size())),
       dense_(dense_ops(*model.network)),
-      in_place_(exchanges_factors(options, *model.network, grains_, world) && model.optimizer->plain() && !regularized_),
+      in_place_(exchanges_factors(exchange_options(options), *model.network, grains_, world) && model.optimizer->plain() && !regularized_),
       trees_(grains_.count, world.size(), world.rank(), threads,
              [this](const GradientBlock& block, std::int64_t grain, float* to) { form_leaf(block, grain, to); }),
       exchange_(make_exchange(threads)),
@@ -104,7 +104,7 @@ std::unique_ptr<Exchange> Trainer::make_exchange(int threads) {
     block.joins = block.joins && !sums_in_tree(block.layer);  // whose sums are kept block by block
     if (block.columns > 0) columns_.push_back({block.column, block.columns});
   }
-  if (exchanges_factors(options_, *model_.network, grains_, world_)) return make_factor_exchange(world_, blocks_, form);
+  if (exchanges_factors(exchange_options(options_), *model_.network, grains_, world_)) return make_factor_exchange(world_, blocks_, form);
   const bool measured = options_.allreduce == AllreduceAlgorithm::automatic && !options_.allreduce_table.empty();
   allreduce_ = measured ? make_allreduce(world_, options_.allreduce_table) : make_allreduce(world_, options_.allreduce);
   return make_allreduce_exchange(*allreduce_, blocks_, form, choose_progress(world_, options_.progress, threads));

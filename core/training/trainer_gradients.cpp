@@ -8,7 +8,7 @@
 namespace lockstep {
 
 bool Trainer::sums_in_tree(std::size_t index) const {
-  return lockstep::sums_in_tree(options_, *model_.network->ops()[dense_[index]]->weights(), grains_);
+  return lockstep::sums_in_tree(exchange_options(options_), *model_.network->ops()[dense_[index]]->weights(), grains_);
 }
 
 void Trainer::add_tree_layer(std::size_t index) {

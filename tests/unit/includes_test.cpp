@@ -1,4 +1,4 @@
-// The direction of includes, cluster <- core <- io <- launch <- tests, and the libraries that no header may show, checked on the sources.
+// The direction of includes, cluster <- core <- io <- launch <- tests and inside core, and the libraries that no header may show.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <regex>
 #include <string>
 #include <vector>
@@ -34,6 +35,16 @@ std::size_t folder_rank(const std::string& path) {
   return static_cast<std::size_t>(std::find(kFolders.begin(), kFolders.end(), path.substr(0, path.find('/'))) - kFolders.begin());
 }
 
+/// The floors of core, each may include itself and those before it.
+const std::vector<std::string> kTower = {"math", "data", "compile", "layers", "exchange", "training"};
+
+/// The floor of a file of core, "core/math/gemm.h"; nothing of another file.
+std::optional<std::size_t> floor_of(const std::string& path) {
+  if (!path.starts_with("core/")) return {};
+  const std::string room = path.substr(5, path.find('/', 5) - 5);
+  return static_cast<std::size_t>(std::find(kTower.begin(), kTower.end(), room) - kTower.begin());
+}
+
 /// What is wrong with one include of a file (`path` and `header` relative to the root); empty if nothing is.
 std::string wrong_include(const std::string& path, const std::string& header, bool quoted) {
   const std::string library = library_of(header), folder = kFolders.at(folder_rank(path));
@@ -46,6 +57,9 @@ std::string wrong_include(const std::string& path, const std::string& header, bo
   const std::size_t rank = folder_rank(header);
   if (rank == kFolders.size()) return "\"" + header + "\" does not begin with a folder of the project";
   if (rank > folder_rank(path)) return folder + " includes upward: " + header;
+  const auto floor = floor_of(path), below = floor_of(header);
+  if (floor == kTower.size()) return "is on no floor of core's tower";
+  if (floor && below > floor) return "core/" + kTower[*floor] + " includes upward: " + header;
   return "";
 }
 
@@ -88,6 +102,11 @@ TEST(Includes, WhatIsForbiddenIsFound) {
   EXPECT_NE(wrong_include("core/layers/op.h", "oneapi/dnnl/dnnl.hpp", false), "");
   EXPECT_NE(wrong_include("io/hdf5/handle.h", "H5Ipublic.h", false), "");
   EXPECT_NE(wrong_include("core/training/fit.cpp", "mpi.h", false), "");
+  EXPECT_NE(wrong_include("core/exchange/gradient_blocks.h", "core/training/sequential.h", true), "");
+  EXPECT_NE(wrong_include("core/data/sampler.cpp", "core/compile/losses.h", true), "");
+  EXPECT_NE(wrong_include("core/elsewhere/file.cpp", "core/math/gemm.h", true), "");
+  EXPECT_EQ(wrong_include("core/training/fit.cpp", "core/exchange/gradient_blocks.h", true), "");
+  EXPECT_EQ(wrong_include("core/math/gemm.cpp", "cluster/world.h", true), "");
   EXPECT_EQ(wrong_include("io/run/versions.cpp", "hdf5.h", false), "");
   EXPECT_EQ(wrong_include("tests/mpi/fit_test.cpp", "core/data/shape.h", true), "");
 }
