@@ -54,7 +54,7 @@ class World {
   /// must not be collective.
   void agree(const std::function<void()>& work) const;
 
-  /// The MPI_Comm behind this world (as a pointer, so that no header needs mpi.h); null for a world without MPI.
+  /// The MPI_Comm behind this world (as a pointer, so that no header needs <mpi.h>); null for a world without MPI.
   const void* communicator() const;
   /// Collective. The world of an MPI_Comm (given as a pointer to it), which is duplicated; for programs that run Lockstep on some of their
   /// ranks.

@@ -1,4 +1,4 @@
-// Runs the steps of allreduce_steps.h by MPI point-to-point, pipelined in segments and, when asked so, without waiting.
+// Runs the steps of steps.h by MPI point-to-point, pipelined in segments and, when asked so, without waiting.
 //
 // A chunk is cut into segments, one message each. A rank's messages have an order: step by step, chunk by chunk, segment by segment.
 // Receives are finished in that order, some are posted ahead; a send is started as soon as the receives that its segment depends on are

@@ -22,7 +22,7 @@ namespace lockstep {
 namespace peer_user_detail {
 namespace {
 
-constexpr std::uint8_t kListening = 10;  // TCP_LISTEN of the kernel's tcp_states.h
+constexpr std::uint8_t kListening = 10;  // TCP_LISTEN of the kernel's <net/tcp_states.h>
 constexpr std::size_t kMappedV4 = 3;     // the word of an IPv6 address that holds a mapped IPv4 address (::ffff:127.0.0.1)
 
 // One end of a TCP connection in network byte order. A mapped IPv4 address counts as IPv4.

@@ -20,7 +20,7 @@
 //
 // A checkpoint is written as .partial-step-..., synced and renamed, and the parent is synced: a directory named step-* is whole, or
 // somebody damaged it, which the manifest shows. All functions are called on one rank (writing: rank 0; reading: every rank may); none is
-// collective. CheckpointWriter (checkpoint_writer.h) writes them beside the training.
+// collective. CheckpointWriter (io/checkpoint/writer.h) writes them beside the training.
 namespace lockstep {
 
 /// Where a training stands, beside the model: all that fit() needs to go on.

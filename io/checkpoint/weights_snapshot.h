@@ -10,9 +10,9 @@
 
 namespace lockstep {
 
-/// A copy of all that training changes in a model, as the bytes of a weight file (keras_weights.h): the file is made once, in memory, and
-/// each copy() puts weights and optimizer state where they lie in it. A copy costs what its memcpy costs, and what is then to be written is
-/// finished: no second copy of the weights is ever made.
+/// A copy of all that training changes in a model, as the bytes of a weight file (io/keras/weights.h): the file is made once, in memory,
+/// and each copy() puts weights and optimizer state where they lie in it. A copy costs what its memcpy costs, and what is then to be
+/// written is finished: no second copy of the weights is ever made.
 class WeightsSnapshot {
  public:
   /// Of a built and compiled model, and of its present state.

@@ -11,7 +11,7 @@
 #include "io/config/config.h"
 
 // lockstep doctor: what goes wrong on clusters, found before the job does. A check has two halves: every rank probes and writes down facts;
-// rank 0 judges the facts of all ranks. launch/doctor/doctor.cpp runs them, launch/doctor_NAME.cpp holds a group of them.
+// rank 0 judges the facts of all ranks. launch/doctor/doctor.cpp runs them, launch/doctor/NAME.cpp holds a group of them.
 namespace lockstep {
 
 using Json = nlohmann::ordered_json;
@@ -78,7 +78,7 @@ struct Check {
   Verdict (*judge)(const Case&);
 };
 
-/// Each group in launch/doctor_NAME.cpp.
+/// Each group in launch/doctor/NAME.cpp.
 const std::vector<Check>& doctor_versions();
 const std::vector<Check>& doctor_cores();
 const std::vector<Check>& doctor_memory();
