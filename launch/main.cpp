@@ -1,5 +1,4 @@
 // The lockstep command: one file per sub-command, errors printed in one place.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -15,13 +14,13 @@
 #include "cluster/watchdog/crash_report.h"
 #include "cluster/world.h"
 #include "io/data/data_file.h"
-#include "launch/arguments.h"
+#include "launch/command_line.h"
 #include "launch/commands.h"
 
 namespace lockstep {
 
-void run_on_ranks(const CLI::App& app, const std::function<void(World&)>& program) {
-  std::string name = app.get_name();
+void run_on_ranks(const std::function<void(World&)>& program) {
+  std::string name = "lockstep";
   std::array<char*, 2> argv = {name.data(), nullptr};
   throw Exit{run(1, argv.data(), program)};
 }
@@ -57,11 +56,9 @@ int main(int argc, char** argv) {
   lockstep::leave_files_at_exit();
   lockstep::survive_file_size_limit();
   lockstep::report_crashes("lockstep: ", lockstep::launcher_rank());
-  CLI::App app{"Lockstep: distributed data-parallel training on CPU clusters (Keras models, oneDNN, HDF5, MPI, gRPC)"};
-  app.name("lockstep");
-  app.set_version_flag("--version", LOCKSTEP_VERSION);
-  app.require_subcommand(1);
-  app.failure_message(lockstep::usage_error);
+  const lockstep::CommandLine command_line(
+      "lockstep", "Lockstep: distributed data-parallel training on CPU clusters (Keras models, oneDNN, HDF5, MPI, gRPC)", LOCKSTEP_VERSION);
+  lockstep::Command app = command_line.command();
   lockstep::add_train(app);
   lockstep::add_evaluate(app);
   lockstep::add_predict(app);
@@ -77,12 +74,9 @@ int main(int argc, char** argv) {
   lockstep::add_bench(app);
   const bool tells = lockstep::tells_errors(argc > 1 ? argv[1] : "");
   try {
-    app.parse(argc, argv);
-    return ended(lockstep::kOk);
+    return ended(command_line.run(argc, argv, tells));
   } catch (const lockstep::Exit& e) {
     return ended(e.code);
-  } catch (const CLI::ParseError& e) {
-    return ended((tells ? app.exit(e) : e.get_exit_code()) == 0 ? lockstep::kOk : lockstep::kUsage);
   } catch (const lockstep::Error& e) {
     if (tells) std::fprintf(stderr, "lockstep: %s\n", lockstep::error_text(e).c_str());
     return e.exit_code();

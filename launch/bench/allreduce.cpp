@@ -3,15 +3,14 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <memory>
 
 #include "cluster/host/shared_memory.h"
-#include "launch/arguments.h"
 #include "launch/bench/commands.h"
 #include "launch/bench/report.h"
+#include "launch/command_line.h"
 #include "launch/commands.h"
 
 namespace lockstep {
@@ -223,33 +222,33 @@ void AllreduceBench::operator()() {
 
 }  // namespace
 
-void add_bench_allreduce(CLI::App& bench, const CLI::App& app) {
+void add_bench_allreduce(Command& bench) {
   auto arguments = std::make_shared<AllreduceArguments>();
-  CLI::App* command = bench.add_subcommand("allreduce", "Every allreduce algorithm against MPI_Allreduce, by size of the buffer");
+  Command command = bench.add_command("allreduce", "Every allreduce algorithm against MPI_Allreduce, by size of the buffer");
   const auto whole_floats = [](const std::string& bytes) {
     return std::stoull(bytes) % sizeof(float) == 0 ? "" : bytes + " bytes are no whole number of floats (4 bytes each)";
   };
-  command->add_option("--sizes", arguments->sizes, "Bytes of float buffers, multiples of 4, e.g. 8,4KB,1MB (default: 8 B to 64 MB)")
-      ->delimiter(',')
-      ->transform(CLI::AsSizeValue(false))
-      ->check(at_least(4))
-      ->check(whole_floats);
-  command->add_option("--algorithms", arguments->algorithms, "Only these, e.g. shared,ring; MPI_Allreduce always runs (default: all)")
-      ->delimiter(',');
-  command->add_option("--seconds", arguments->seconds, "Time for each size, roughly")->capture_default_str()->check(above_zero("seconds"));
-  command->add_flag("--private-memory", arguments->private_memory,
-                    "Of buffers that other ranks cannot see, instead of those that the algorithm allocates, as training does");
-  command->add_flag("--json", arguments->json, "Print one JSON document");
-  command->footer(
+  command.option("--sizes", arguments->sizes, "Bytes of float buffers, multiples of 4, e.g. 8,4KB,1MB (default: 8 B to 64 MB)")
+      .delimiter(',')
+      .size_units()
+      .at_least(4)
+      .check(whole_floats);
+  command.option("--algorithms", arguments->algorithms, "Only these, e.g. shared,ring; MPI_Allreduce always runs (default: all)")
+      .delimiter(',');
+  command.option("--seconds", arguments->seconds, "Time for each size, roughly").show_default().above_zero("seconds");
+  command.flag("--private-memory", arguments->private_memory,
+               "Of buffers that other ranks cannot see, instead of those that the algorithm allocates, as training does");
+  command.flag("--json", arguments->json, "Print one JSON document");
+  command.footer(
       "Buffers are written anew between timed calls: a buffer that is already equal and in the cache flatters. A call's time is that of "
       "the\n"
       "rank that needed longest; the algorithms take turns. Bus bandwidth: 2 (N-1)/N x bytes / time.\n"
       "JSON: bench, setting, sizes: [{bytes, algorithms: {NAME: {us: {median, min, max, ...}, ratio_to_mpi, bus_gb_per_s} or "
       "{skipped}}}].\n\n"
       "Example:\n  mpirun -np 2 lockstep bench allreduce --sizes 8,64KB,1MB");
-  command->callback([arguments, &app] {
+  command.callback([arguments] {
     for (const std::string& name : arguments->algorithms) allreduce_from_name(name);
-    run_on_ranks(app, [&](World& world) { AllreduceBench(*arguments, world)(); });
+    run_on_ranks([&](World& world) { AllreduceBench(*arguments, world)(); });
   });
 }
 

@@ -1,15 +1,15 @@
 // lockstep bench: figures next to what bounds them, measured in the same run.
-#include <CLI/CLI.hpp>
 
 #include "launch/bench/commands.h"
+#include "launch/command_line.h"
 #include "launch/commands.h"
 
 namespace lockstep {
 
-void add_bench(CLI::App& app) {
-  CLI::App* bench = app.add_subcommand("bench", "Measure steps, allreduces, reading and starting next to what bounds them");
-  bench->require_subcommand(1);
-  bench->footer(
+void add_bench(Command& app) {
+  Command bench = app.add_command("bench", "Measure steps, allreduces, reading and starting next to what bounds them");
+  bench.require_command();
+  bench.footer(
       "Every figure is a median with its spread, taken in turns with the figures it is compared to, so that a machine that changes\n"
       "its speed changes both. --json prints one document for programs.\n\n"
       "Examples:\n"
@@ -18,10 +18,10 @@ void add_bench(CLI::App& app) {
       "  mpirun -np 2 lockstep bench allreduce\n"
       "  mpirun -np 2 lockstep bench input\n"
       "  lockstep bench startup");
-  add_bench_step(*bench, app);
-  add_bench_allreduce(*bench, app);
-  add_bench_input(*bench, app);
-  add_bench_startup(*bench, app);
+  add_bench_step(bench);
+  add_bench_allreduce(bench);
+  add_bench_input(bench);
+  add_bench_startup(bench);
 }
 
 }  // namespace lockstep

@@ -1,15 +1,13 @@
 #pragma once
 
-namespace CLI {
-class App;
-}
-
 namespace lockstep {
 
-/// One function per sub-command of `lockstep bench`; `app` is the whole command, which runs them on ranks.
-void add_bench_step(CLI::App& bench, const CLI::App& app);
-void add_bench_allreduce(CLI::App& bench, const CLI::App& app);
-void add_bench_input(CLI::App& bench, const CLI::App& app);
-void add_bench_startup(CLI::App& bench, const CLI::App& app);
+class Command;
+
+/// One function per sub-command of `lockstep bench`.
+void add_bench_step(Command& bench);
+void add_bench_allreduce(Command& bench);
+void add_bench_input(Command& bench);
+void add_bench_startup(Command& bench);
 
 }  // namespace lockstep

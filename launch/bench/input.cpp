@@ -1,17 +1,16 @@
 // lockstep bench input: the way of rows from a data set into a batch, in memory and streamed, against memcpy.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cstring>
 #include <memory>
 #include <numeric>
 #include <optional>
 
 #include "core/data/sampler.h"
-#include "launch/arguments.h"
 #include "launch/bench/commands.h"
 #include "launch/bench/model.h"
 #include "launch/bench/report.h"
+#include "launch/command_line.h"
 #include "launch/commands.h"
 
 namespace lockstep {
@@ -170,23 +169,22 @@ void InputBench::operator()() {
 
 }  // namespace
 
-void add_bench_input(CLI::App& bench, const CLI::App& app) {
+void add_bench_input(Command& bench) {
   auto arguments = std::make_shared<InputArguments>();
-  CLI::App* command = bench.add_subcommand("input", "Rows a second into batches, from memory and streamed from the file, against memcpy");
-  command->add_option("--config", arguments->config,
-                      "Configuration whose data to read (default: the built-in one on data/fashion_mnist.h5)");
-  command->add_option("--set", arguments->sets, "Override a key of the configuration")->type_name("KEY=VALUE")->take_all();
-  command->add_option("--batch-size", arguments->batch_size, "Rows in a batch, of all ranks together")->check(at_least(1));
-  command->add_option("--epochs", arguments->epochs, "Epochs to time, after one to warm up")->capture_default_str()->check(at_least(1));
-  command->add_flag("--json", arguments->json, "Print one JSON document");
-  command->footer(
+  Command command = bench.add_command("input", "Rows a second into batches, from memory and streamed from the file, against memcpy");
+  command.option("--config", arguments->config, "Configuration whose data to read (default: the built-in one on data/fashion_mnist.h5)");
+  command.option("--set", arguments->sets, "Override a key of the configuration").type_name("KEY=VALUE").take_all();
+  command.option("--batch-size", arguments->batch_size, "Rows in a batch, of all ranks together").at_least(1);
+  command.option("--epochs", arguments->epochs, "Epochs to time, after one to warm up").show_default().at_least(1);
+  command.flag("--json", arguments->json, "Print one JSON document");
+  command.footer(
       "Reads whole epochs in shuffled order, as training does: every row converted to float and rescaled as the model's Rescaling says. "
       "`streamed`\n"
       "may keep an eighth of the rows in memory. memcpy copies the same rows in their own type in the same order and converts nothing.\n"
       "JSON: bench, setting, data, rows, row_bytes, batch_size, memory, streamed, memcpy {rows_per_second, us_per_batch, gb_per_s, "
       "ratio_to_memcpy}.\n\n"
       "Example:\n  mpirun -np 2 lockstep bench input --config configs/fashion_mnist.yaml");
-  command->callback([arguments, &app] { run_on_ranks(app, [&](World& world) { InputBench(*arguments, world)(); }); });
+  command.callback([arguments] { run_on_ranks([&](World& world) { InputBench(*arguments, world)(); }); });
 }
 
 }  // namespace lockstep

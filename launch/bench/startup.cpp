@@ -6,7 +6,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -17,10 +16,10 @@
 #include <sstream>
 
 #include "io/data/data_file.h"
-#include "launch/arguments.h"
 #include "launch/bench/commands.h"
 #include "launch/bench/model.h"
 #include "launch/bench/report.h"
+#include "launch/command_line.h"
 #include "launch/commands.h"
 #include "launch/train/training_run.h"
 
@@ -241,19 +240,17 @@ std::string StartupBench::text(const BenchJson& document) const {
 
 }  // namespace
 
-void add_bench_startup(CLI::App& bench, const CLI::App& app) {
+void add_bench_startup(Command& bench) {
   auto arguments = std::make_shared<StartupArguments>();
-  CLI::App* command = bench.add_subcommand("startup", "From mpirun to the end of the first step, by parts, against an empty MPI program");
-  command->add_option("--config", arguments->config, "Configuration to train (default: the classifier 784-300-100-10)");
-  command->add_option("--set", arguments->sets, "Override a key of the configuration")->type_name("KEY=VALUE")->take_all();
-  command->add_option("--ranks", arguments->ranks, "Ranks to start, all on this host")->capture_default_str()->check(at_least(1));
-  command->add_option("--rounds", arguments->rounds, "How often to start, after once to warm up")
-      ->capture_default_str()
-      ->check(at_least(1));
-  command->add_flag("--json", arguments->json, "Print one JSON document");
-  command->add_option("--moments", arguments->moments)->group("");
-  command->add_option("--run-dir", arguments->run_dir)->group("");
-  command->footer(
+  Command command = bench.add_command("startup", "From mpirun to the end of the first step, by parts, against an empty MPI program");
+  command.option("--config", arguments->config, "Configuration to train (default: the classifier 784-300-100-10)");
+  command.option("--set", arguments->sets, "Override a key of the configuration").type_name("KEY=VALUE").take_all();
+  command.option("--ranks", arguments->ranks, "Ranks to start, all on this host").show_default().at_least(1);
+  command.option("--rounds", arguments->rounds, "How often to start, after once to warm up").show_default().at_least(1);
+  command.flag("--json", arguments->json, "Print one JSON document");
+  command.option("--moments", arguments->moments).hidden();
+  command.option("--run-dir", arguments->run_dir).hidden();
+  command.footer(
       "Runs mpirun itself: by turns an empty MPI program (this one, MPI_Init and MPI_Finalize alone) and `lockstep train`, which ends "
       "after its\n"
       "first step. Run directories go to a temporary directory and are removed.\n"
@@ -261,10 +258,10 @@ void add_bench_startup(CLI::App& bench, const CLI::App& app) {
       "{started, whole},\n"
       "beyond_empty; seconds.\n\n"
       "Example:\n  lockstep bench startup --config configs/fashion_mnist.yaml");
-  command->callback([arguments, &app] {
+  command.callback([arguments] {
     if (!arguments->moments.empty()) {
       StopSignals signals;
-      run_on_ranks(app, [&](World& world) { job(*arguments, world, signals); });
+      run_on_ranks([&](World& world) { job(*arguments, world, signals); });
     }
     for (const char* launched : {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"}) {
       if (getenv(launched) != nullptr) throw Error("bench startup starts mpirun itself: run it alone, with --ranks N", kUsage);

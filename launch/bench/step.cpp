@@ -2,17 +2,16 @@
 #include <fmt/format.h>
 #include <stdlib.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <memory>
 #include <optional>
 
 #include "cluster/host/placement.h"
-#include "launch/arguments.h"
 #include "launch/bench/commands.h"
 #include "launch/bench/model.h"
 #include "launch/bench/report.h"
+#include "launch/command_line.h"
 #include "launch/commands.h"
 
 namespace lockstep {
@@ -260,23 +259,22 @@ void StepBench::operator()() {
 
 }  // namespace
 
-void add_bench_step(CLI::App& bench, const CLI::App& app) {
+void add_bench_step(Command& bench) {
   auto arguments = std::make_shared<StepArguments>();
-  CLI::App* command = bench.add_subcommand("step", "Training steps, evaluate and predict against the sum of their oneDNN primitives");
-  command->add_option("--config", arguments->config, "Configuration whose model and data to take (default: the classifier 784-300-100-10)");
-  command->add_option("--set", arguments->sets, "Override a key of the configuration: --set model.3.Dense.units=4096")
-      ->type_name("KEY=VALUE")
-      ->take_all();
-  command->add_option("--batch-size", arguments->batch_size, "Rows in a step, of all ranks together")->check(at_least(1));
-  command->add_option("--optimizer", arguments->optimizer,
-                      "sgd, adam, adamw or rmsprop with Keras' defaults, instead of the configuration's");
-  command->add_option("--rows", arguments->rows, "Train on the first ROWS rows (default: all, or fewer where an epoch would take long)")
-      ->check(at_least(1));
-  command->add_option("--epochs", arguments->epochs, "Epochs to time, after one to warm up")->capture_default_str()->check(at_least(1));
-  command->add_option("--threads", arguments->threads, "Threads of each rank (default: its fair share of the cores)")->check(at_least(1));
-  command->add_flag("--train-only", arguments->train_only, "Leave out evaluate, predict and the step with MPI_Allreduce");
-  command->add_flag("--json", arguments->json, "Print one JSON document");
-  command->footer(
+  Command command = bench.add_command("step", "Training steps, evaluate and predict against the sum of their oneDNN primitives");
+  command.option("--config", arguments->config, "Configuration whose model and data to take (default: the classifier 784-300-100-10)");
+  command.option("--set", arguments->sets, "Override a key of the configuration: --set model.3.Dense.units=4096")
+      .type_name("KEY=VALUE")
+      .take_all();
+  command.option("--batch-size", arguments->batch_size, "Rows in a step, of all ranks together").at_least(1);
+  command.option("--optimizer", arguments->optimizer, "sgd, adam, adamw or rmsprop with Keras' defaults, instead of the configuration's");
+  command.option("--rows", arguments->rows, "Train on the first ROWS rows (default: all, or fewer where an epoch would take long)")
+      .at_least(1);
+  command.option("--epochs", arguments->epochs, "Epochs to time, after one to warm up").show_default().at_least(1);
+  command.option("--threads", arguments->threads, "Threads of each rank (default: its fair share of the cores)").at_least(1);
+  command.flag("--train-only", arguments->train_only, "Leave out evaluate, predict and the step with MPI_Allreduce");
+  command.flag("--json", arguments->json, "Print one JSON document");
+  command.footer(
       "A step is that of `lockstep train`: rows gathered and shuffled, loss and metrics included; its time is that of a whole epoch "
       "divided by its\n"
       "steps. The floor is the sum of oneDNN's primitives at the whole batch's shape on one core (forward with bias and relu, backward "
@@ -290,10 +288,10 @@ void add_bench_step(CLI::App& bench, const CLI::App& app) {
       "Examples:\n"
       "  lockstep bench step --threads 1\n"
       "  mpirun -np 2 lockstep bench step --batch-size 256 --optimizer adam");
-  command->callback([arguments, &app] {
+  command.callback([arguments] {
     // As if the user had set it: evaluate and predict have no option of their own.
     if (arguments->threads > 0) setenv("OMP_NUM_THREADS", std::to_string(arguments->threads).c_str(), 1);
-    run_on_ranks(app, [&](World& world) { StepBench(*arguments, world)(); });
+    run_on_ranks([&](World& world) { StepBench(*arguments, world)(); });
   });
 }
 

@@ -2,17 +2,15 @@
 #include <functional>
 #include <string>
 
-namespace CLI {
-class App;
-}
-
 namespace lockstep {
 
+class Command;
+
 /// One function per sub-command of `lockstep data`.
-void add_data_make(CLI::App& data);
-void add_data_import(CLI::App& data);
-void add_data_show(CLI::App& data);
-void add_data_fetch(CLI::App& data);
+void add_data_make(Command& data);
+void add_data_import(Command& data);
+void add_data_show(Command& data);
+void add_data_fetch(Command& data);
 
 /// A line "LABEL 42 %" on a terminal, rewritten in place and ended at 100 %; nothing where stderr is a file.
 std::function<void(double)> progress_line(const std::string& label);

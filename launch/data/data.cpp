@@ -2,30 +2,30 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 
 #include "io/hdf5/file.h"
+#include "launch/command_line.h"
 #include "launch/commands.h"
 #include "launch/data/commands.h"
 
 namespace lockstep {
 
-void add_data(CLI::App& app) {
-  CLI::App* data = app.add_subcommand("data", "Make, import, fetch and show data files (HDF5)");
-  data->require_subcommand(1);
-  data->footer(
+void add_data(Command& app) {
+  Command data = app.add_command("data", "Make, import, fetch and show data files (HDF5)");
+  data.require_command();
+  data.footer(
       "A data file is HDF5 with a group per split: /train/x, /train/y, /test/x, ...; first axis = rows; the root attributes\n"
       "class_names and feature_names name classes and columns.\n\n"
       "Examples:\n"
       "  lockstep data make garments data/garments.h5\n"
       "  lockstep data import csv houses.csv --target price --split train=0.8,test=0.2 data/houses.h5\n"
       "  lockstep data show data/garments.h5 --rows 10");
-  add_data_make(*data);
-  add_data_import(*data);
-  add_data_fetch(*data);
-  add_data_show(*data);
+  add_data_make(data);
+  add_data_import(data);
+  add_data_fetch(data);
+  add_data_show(data);
 }
 
 std::function<void(double)> progress_line(const std::string& label) {

@@ -1,11 +1,10 @@
 // lockstep data fetch: the official files of two well-known data sets, checked.
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cluster/error.h"
 #include "io/data/data_file.h"
 #include "io/import/official_data.h"
-#include "launch/arguments.h"
+#include "launch/command_line.h"
 #include "launch/data/commands.h"
 
 namespace lockstep {
@@ -30,19 +29,15 @@ void fetch(const FetchOptions& options) {
 
 }  // namespace
 
-void add_data_fetch(CLI::App& data) {
+void add_data_fetch(Command& data) {
   auto options = std::make_shared<FetchOptions>();
-  CLI::App* command = data.add_subcommand("fetch", "Download a well-known data set, check it, make it a data file");
-  command->add_option("NAME", options->name, "fashion_mnist or california_housing")
-      ->required()
-      ->check(CLI::IsMember({"fashion_mnist", "california_housing"}));
-  command->add_option("OUT", options->out, "HDF5 file to write")->required();
-  command->add_option("--from", options->from, "Folder or base URL with the official files (default: the official address)");
-  command->add_option("--seed", options->seed, "Of the split of california_housing into 11,610/3,870/5,160 rows")
-      ->capture_default_str()
-      ->check(at_least(0));
-  command->add_flag("--force", options->force, "Replace an existing file");
-  command->footer(
+  Command command = data.add_command("fetch", "Download a well-known data set, check it, make it a data file");
+  command.option("NAME", options->name, "fashion_mnist or california_housing").required().one_of({"fashion_mnist", "california_housing"});
+  command.option("OUT", options->out, "HDF5 file to write").required();
+  command.option("--from", options->from, "Folder or base URL with the official files (default: the official address)");
+  command.option("--seed", options->seed, "Of the split of california_housing into 11,610/3,870/5,160 rows").show_default().at_least(0);
+  command.flag("--force", options->force, "Replace an existing file");
+  command.footer(
       "Files: fashion_mnist: train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, "
       "t10k-labels-idx1-ubyte.gz;\n"
       "california_housing: cal_housing.tgz, cal_housing.data or california_housing.csv. Their checksums are built in; a file that differs "
@@ -50,7 +45,7 @@ void add_data_fetch(CLI::App& data) {
       "A proxy is taken from http_proxy and https_proxy.\n\n"
       "Examples:\n  lockstep data fetch fashion_mnist data/fashion_mnist.h5\n"
       "  lockstep data fetch california_housing data/california_housing.h5 --from ~/Downloads");
-  command->callback([options] { fetch(*options); });
+  command.callback([options] { fetch(*options); });
 }
 
 }  // namespace lockstep

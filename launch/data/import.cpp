@@ -1,7 +1,6 @@
 // lockstep data import idx|csv: other people's files as data files.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cluster/error.h"
@@ -10,7 +9,7 @@
 #include "io/import/csv.h"
 #include "io/import/garments.h"
 #include "io/import/idx.h"
-#include "launch/arguments.h"
+#include "launch/command_line.h"
 #include "launch/data/commands.h"
 
 namespace lockstep {
@@ -38,21 +37,19 @@ std::vector<IdxPair> idx_pairs(const IdxOptions& options) {
   return result;
 }
 
-void add_idx(CLI::App& import) {
+void add_idx(Command& import) {
   auto options = std::make_shared<IdxOptions>();
-  CLI::App* command = import.add_subcommand("idx", "Images and labels in the format of MNIST, gzipped or not");
-  command->add_option("FILES", options->files, "IMAGES LABELS [IMAGES LABELS ...] OUT.h5")->required();
-  command->add_option("--splits", options->splits, "Names of the pairs, comma-separated (default: train,test)")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  command->add_option("--class-names", options->class_names, "Names of class 0, 1, ..., comma-separated, or: fashion_mnist")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  command->add_flag("--force", options->force, "Replace an existing file");
-  command->footer(
+  Command command = import.add_command("idx", "Images and labels in the format of MNIST, gzipped or not");
+  command.option("FILES", options->files, "IMAGES LABELS [IMAGES LABELS ...] OUT.h5").required();
+  command.option("--splits", options->splits, "Names of the pairs, comma-separated (default: train,test)").delimiter(',').one_word();
+  command.option("--class-names", options->class_names, "Names of class 0, 1, ..., comma-separated, or: fashion_mnist")
+      .delimiter(',')
+      .one_word();
+  command.flag("--force", options->force, "Replace an existing file");
+  command.footer(
       "Example:\n  lockstep data import idx train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz \\\n"
       "    t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz data/mnist.h5");
-  command->callback([options] {
+  command.callback([options] {
     const std::vector<IdxPair> pairs = idx_pairs(*options);
     if (options->class_names == std::vector<std::string>{"fashion_mnist"}) options->class_names = fashion_mnist_class_names();
     DataFileWriter writer(options->files.back(), options->force);
@@ -62,7 +59,7 @@ void add_idx(CLI::App& import) {
   });
 }
 
-void add_csv(CLI::App& import) {
+void add_csv(Command& import) {
   struct Options {
     std::string in, out, split;
     CsvOptions csv;
@@ -70,27 +67,26 @@ void add_csv(CLI::App& import) {
     bool force = false;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* command = import.add_subcommand("csv", "A table with a header line, gzipped or not");
-  command->add_option("FILE", options->in, "Comma-separated values")->required();
-  command->add_option("OUT", options->out, "HDF5 file to write")->required();
+  Command command = import.add_command("csv", "A table with a header line, gzipped or not");
+  command.option("FILE", options->in, "Comma-separated values").required();
+  command.option("OUT", options->out, "HDF5 file to write").required();
   command
-      ->add_option("--target", options->csv.targets,
-                   "Column to predict; may be given several times. Words become class indices and class_names")
-      ->required()
-      ->allow_extra_args(false);
-  command->add_option("--drop", options->csv.drop, "Columns to leave out, comma-separated; every other column is a feature")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  command->add_flag("--classes", options->csv.classes, "The target is a class even though it is a number");
-  command->add_option("--split", options->split,
-                      "Shuffle the rows and deal them out, for example train=0.6,valid=0.2,test=0.2 (default: all to train, in order)");
-  command->add_option("--seed", options->seed, "Of the shuffling")->capture_default_str()->check(at_least(0));
-  command->add_flag("--force", options->force, "Replace an existing file");
-  command->footer(
+      .option("--target", options->csv.targets, "Column to predict; may be given several times. Words become class indices and class_names")
+      .required()
+      .one_word();
+  command.option("--drop", options->csv.drop, "Columns to leave out, comma-separated; every other column is a feature")
+      .delimiter(',')
+      .one_word();
+  command.flag("--classes", options->csv.classes, "The target is a class even though it is a number");
+  command.option("--split", options->split,
+                 "Shuffle the rows and deal them out, for example train=0.6,valid=0.2,test=0.2 (default: all to train, in order)");
+  command.option("--seed", options->seed, "Of the shuffling").show_default().at_least(0);
+  command.flag("--force", options->force, "Replace an existing file");
+  command.footer(
       "Every value must be there and be a number: a missing or wrong one is an error with its line and column.\n\n"
       "Examples:\n  lockstep data import csv houses.csv --target price --split train=0.8,test=0.2 data/houses.h5\n"
       "  lockstep data import csv iris.csv --target species --drop id data/iris.h5");
-  command->callback([options] {
+  command.callback([options] {
     DataFileWriter writer(options->out, options->force);
     const Table table = read_csv(read_file_maybe_gzip(options->in), options->in, options->csv);
     const bool shuffled = !options->split.empty();
@@ -103,11 +99,11 @@ void add_csv(CLI::App& import) {
 
 }  // namespace
 
-void add_data_import(CLI::App& data) {
-  CLI::App* import = data.add_subcommand("import", "Turn idx or csv files into a data file");
-  import->require_subcommand(1);
-  add_idx(*import);
-  add_csv(*import);
+void add_data_import(Command& data) {
+  Command import = data.add_command("import", "Turn idx or csv files into a data file");
+  import.require_command();
+  add_idx(import);
+  add_csv(import);
 }
 
 }  // namespace lockstep

@@ -4,7 +4,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <clocale>
 #include <cstdlib>
@@ -16,7 +15,7 @@
 #include "io/data/data_file.h"
 #include "io/data/data_summary.h"
 #include "io/import/picture.h"
-#include "launch/arguments.h"
+#include "launch/command_line.h"
 #include "launch/data/commands.h"
 
 namespace lockstep {
@@ -195,17 +194,17 @@ void show(const ShowOptions& options) {
 
 }  // namespace
 
-void add_data_show(CLI::App& data) {
+void add_data_show(Command& data) {
   auto options = std::make_shared<ShowOptions>();
-  CLI::App* command = data.add_subcommand("show", "What is in a data file: arrays, labels, columns, pictures");
-  command->add_option("FILE", options->in, "HDF5 file")->required();
-  command->add_option("--rows", options->rows, "Images to draw")->capture_default_str()->check(at_least(1));
-  command->add_option("--split", options->split, "Split to look into")->capture_default_str();
-  command->add_option("--png", options->png, "Draw the images in a PNG file as well");
-  command->footer(
+  Command command = data.add_command("show", "What is in a data file: arrays, labels, columns, pictures");
+  command.option("FILE", options->in, "HDF5 file").required();
+  command.option("--rows", options->rows, "Images to draw").show_default().at_least(1);
+  command.option("--split", options->split, "Split to look into").show_default();
+  command.option("--png", options->png, "Draw the images in a PNG file as well");
+  command.footer(
       "Tables get the minimum, mean, maximum and standard deviation of every column, images a picture in greys.\n\n"
       "Examples:\n  lockstep data show data/garments.h5\n  lockstep data show data/garments.h5 --split test --rows 100 --png sheet.png");
-  command->callback([options] { show(*options); });
+  command.callback([options] { show(*options); });
 }
 
 }  // namespace lockstep

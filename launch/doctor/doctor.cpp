@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <chrono>
 #include <condition_variable>
@@ -14,7 +13,7 @@
 #include <mutex>
 #include <thread>
 
-#include "launch/arguments.h"
+#include "launch/command_line.h"
 #include "launch/commands.h"
 
 namespace lockstep {
@@ -283,16 +282,16 @@ int run_doctor(const DoctorArguments& arguments) {
 
 }  // namespace
 
-void add_doctor(CLI::App& app) {
+void add_doctor(Command& app) {
   auto arguments = std::make_shared<DoctorArguments>();
-  CLI::App* command =
-      app.add_subcommand("doctor", "Find what would go wrong with a job, started as the job will be: mpirun ... lockstep doctor CONFIG");
-  command->add_option("config", arguments->config, "Configuration (YAML): its model, data and checkpoints are looked at as well");
-  command->add_option("--set", arguments->sets, "Override a key of the configuration")->type_name("KEY=VALUE")->take_all();
-  command->add_option("--run-dir", arguments->run_dir, "Where run directories are made, or the run directory itself (default: runs)");
-  command->add_option("--timeout", arguments->timeout, "Seconds that each check may take")->check(at_least(1));
-  command->add_flag("--json", arguments->json, "For programs");
-  command->footer(
+  Command command =
+      app.add_command("doctor", "Find what would go wrong with a job, started as the job will be: mpirun ... lockstep doctor CONFIG");
+  command.option("config", arguments->config, "Configuration (YAML): its model, data and checkpoints are looked at as well");
+  command.option("--set", arguments->sets, "Override a key of the configuration").type_name("KEY=VALUE").take_all();
+  command.option("--run-dir", arguments->run_dir, "Where run directories are made, or the run directory itself (default: runs)");
+  command.option("--timeout", arguments->timeout, "Seconds that each check may take").at_least(1);
+  command.flag("--json", arguments->json, "For programs");
+  command.footer(
       "It looks at: how the launcher started the ranks; versions and instruction sets; cores and threads; shared memory, limits and "
       "cross-memory\n"
       "attach; host names, networks and proxies; clocks; the file system of the run directory; the configuration's data, and room for its "
@@ -302,7 +301,7 @@ void add_doctor(CLI::App& app) {
       "  mpirun -np 4 lockstep doctor\n"
       "  srun --mpi=pmix lockstep doctor configs/fashion_mnist.yaml --json\n"
       "\nExit codes: 0 no problem (warnings may be there); 1 problems; 2 wrong command line.");
-  command->callback([arguments] { throw Exit{run_doctor(*arguments)}; });
+  command.callback([arguments] { throw Exit{run_doctor(*arguments)}; });
 }
 
 }  // namespace lockstep

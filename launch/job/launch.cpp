@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -20,7 +19,7 @@
 #include "cluster/output.h"
 #include "cluster/regular_file.h"
 #include "cluster/watchdog/signals.h"
-#include "launch/arguments.h"
+#include "launch/command_line.h"
 #include "launch/commands.h"
 #include "launch/job/child_process.h"
 #include "launch/job/job_command.h"
@@ -226,18 +225,13 @@ int Supervisor::operator()() {
 
 }  // namespace
 
-void add_launch(CLI::App& app) {
+void add_launch(Command& app) {
   auto options = std::make_shared<LaunchOptions>();
-  CLI::App* launch =
-      app.add_subcommand("launch", "Run a training job under mpirun and start it again from its last checkpoint when it fails");
-  launch->add_option("--max-restarts", options->max_restarts, "How often it is started again at most")
-      ->check(at_least(0))
-      ->capture_default_str();
-  launch->add_option("--min-ranks", options->min_ranks, "With fewer ranks than these left it is not")
-      ->check(at_least(1))
-      ->capture_default_str();
-  launch->add_option("command", options->words, "mpirun ARGUMENTS lockstep train ARGUMENTS, behind --")->required();
-  launch->footer(
+  Command launch = app.add_command("launch", "Run a training job under mpirun and start it again from its last checkpoint when it fails");
+  launch.option("--max-restarts", options->max_restarts, "How often it is started again at most").at_least(0).show_default();
+  launch.option("--min-ranks", options->min_ranks, "With fewer ranks than these left it is not").at_least(1).show_default();
+  launch.option("command", options->words, "mpirun ARGUMENTS lockstep train ARGUMENTS, behind --").required();
+  launch.footer(
       "Example:\n"
       "  lockstep launch --max-restarts 5 -- mpirun --host a:4,b:4 lockstep train configs/fashion_mnist.yaml --run-dir runs/long\n"
       "\nHosts of --host or --hostfile on which nothing can be started any more are left out. Two failures at the same step end it, and "
@@ -246,7 +240,7 @@ void add_launch(CLI::App& app) {
       "Ctrl-C ask the job for a checkpoint and its end; a second signal ends the ranks at once, a third kills the job. A terminal or pipe "
       "that\n"
       "nobody reads does not hold the job up. Exit code: the job's; 75, after a signal, is passed on.");
-  launch->callback([options] { throw Exit{Supervisor(*options)()}; });
+  launch.callback([options] { throw Exit{Supervisor(*options)()}; });
 }
 
 }  // namespace lockstep

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sys/wait.h>
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <cstdio>
 #include <ctime>
@@ -16,7 +15,7 @@
 #include "io/config/config.h"
 #include "io/files/durable_file.h"
 #include "io/files/file_bytes.h"
-#include "launch/arguments.h"
+#include "launch/command_line.h"
 #include "launch/commands.h"
 #include "launch/job/batch_script.h"
 
@@ -150,28 +149,25 @@ void submit(const SubmitArguments& arguments) {
 
 }  // namespace
 
-void add_submit(CLI::App& app) {
+void add_submit(Command& app) {
   auto arguments = std::make_shared<SubmitArguments>();
-  CLI::App* command = app.add_subcommand("submit", "Train as a Slurm job that goes on after its time limit, a crash or a lost node");
-  command->add_option("config", arguments->config, "Configuration (YAML)")->required();
-  command->add_option("--nodes", arguments->nodes, "Nodes (default: the template's, 2)")->check(at_least(1));
-  command->add_option("--ntasks-per-node", arguments->ntasks_per_node, "Ranks on each node (default: 1)")->check(at_least(1));
-  command->add_option("--cpus-per-task", arguments->cpus_per_task, "Cores, and so threads, of each rank (default: 2)")->check(at_least(1));
-  command->add_option("--time", arguments->time, "Time limit of one life of the job, as sbatch takes it (default: one hour)");
-  command->add_option("--partition", arguments->partition, "Partition");
-  command->add_option("--account", arguments->account, "Account that is charged");
-  command->add_option("--array", arguments->array, "Tasks of a job array: 0-9, 1,3,5, 0-99%10; each has its own run directory");
-  command->add_option("--launcher", arguments->launcher, "What starts the ranks (default: mpirun)")
-      ->check(CLI::IsMember({"mpirun", "srun"}));
-  command->add_option("--max-restarts", arguments->max_restarts, "How often the job may go back into the queue (default: 10)")
-      ->check(at_least(0));
-  command->add_option("--set", arguments->sets, "Override a key of the configuration; %a is the number of the array's task: --set seed=%a")
-      ->type_name("KEY=VALUE")
-      ->take_all();
-  command->add_flag("--dry-run", arguments->dry_run, "Only show the script");
-  command->add_option("sbatch", arguments->sbatch,
-                      "Further options of sbatch, behind --: lockstep submit CONFIG -- --mem=8G --mail-type=END");
-  command->footer(
+  Command command = app.add_command("submit", "Train as a Slurm job that goes on after its time limit, a crash or a lost node");
+  command.option("config", arguments->config, "Configuration (YAML)").required();
+  command.option("--nodes", arguments->nodes, "Nodes (default: the template's, 2)").at_least(1);
+  command.option("--ntasks-per-node", arguments->ntasks_per_node, "Ranks on each node (default: 1)").at_least(1);
+  command.option("--cpus-per-task", arguments->cpus_per_task, "Cores, and so threads, of each rank (default: 2)").at_least(1);
+  command.option("--time", arguments->time, "Time limit of one life of the job, as sbatch takes it (default: one hour)");
+  command.option("--partition", arguments->partition, "Partition");
+  command.option("--account", arguments->account, "Account that is charged");
+  command.option("--array", arguments->array, "Tasks of a job array: 0-9, 1,3,5, 0-99%10; each has its own run directory");
+  command.option("--launcher", arguments->launcher, "What starts the ranks (default: mpirun)").one_of({"mpirun", "srun"});
+  command.option("--max-restarts", arguments->max_restarts, "How often the job may go back into the queue (default: 10)").at_least(0);
+  command.option("--set", arguments->sets, "Override a key of the configuration; %a is the number of the array's task: --set seed=%a")
+      .type_name("KEY=VALUE")
+      .take_all();
+  command.flag("--dry-run", arguments->dry_run, "Only show the script");
+  command.option("sbatch", arguments->sbatch, "Further options of sbatch, behind --: lockstep submit CONFIG -- --mem=8G --mail-type=END");
+  command.footer(
       "The script is written to runs/NAME-DATE.sbatch, shown and submitted; the run directory is runs/NAME-JOB, or runs/NAME-JOB_TASK of "
       "an array.\n"
       "It goes on from the newest checkpoint each time it starts. What it does is explained in the script itself.\n"
@@ -179,7 +175,7 @@ void add_submit(CLI::App& app) {
       "  lockstep submit configs/fashion_mnist.yaml --nodes 4 --cpus-per-task 16 --time 08:00:00\n"
       "  lockstep submit configs/fashion_mnist.yaml --nodes 2 --launcher srun --array 0-4 --set seed=%a -- --mem=16G\n"
       "  lockstep submit configs/fashion_mnist.yaml --nodes 4 --dry-run");
-  command->callback([arguments] { submit(*arguments); });
+  command.callback([arguments] { submit(*arguments); });
 }
 
 }  // namespace lockstep

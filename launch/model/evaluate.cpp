@@ -1,11 +1,11 @@
 // lockstep evaluate: loss and metrics of a trained model on every row of a data set, each row once, on all ranks of the job.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "io/data/digest.h"
+#include "launch/command_line.h"
 #include "launch/commands.h"
 #include "launch/model/saved_model.h"
 
@@ -39,20 +39,19 @@ void evaluate(const EvaluateArguments& arguments, const World& world) {
 
 }  // namespace
 
-void add_evaluate(CLI::App& app) {
+void add_evaluate(Command& app) {
   auto arguments = std::make_shared<EvaluateArguments>();
-  CLI::App* command = app.add_subcommand("evaluate", "Loss and metrics of a trained model on a data set");
-  command
-      ->add_option("model", arguments->model, "RUN_DIR (its newest checkpoint), a checkpoint (RUN_DIR/checkpoints/step-...) or MODEL.keras")
-      ->required();
-  command->add_option("--data", arguments->data, "Data file (default: the run's; see --group)");
-  command->add_option("--group", arguments->group,
-                      "Group of the data file (default: test; of a run without test rows, its validation or else its training rows)");
-  command->add_flag("--json", arguments->json, "Print as JSON, with all digits");
-  command->footer(
+  Command command = app.add_command("evaluate", "Loss and metrics of a trained model on a data set");
+  command.option("model", arguments->model, "RUN_DIR (its newest checkpoint), a checkpoint (RUN_DIR/checkpoints/step-...) or MODEL.keras")
+      .required();
+  command.option("--data", arguments->data, "Data file (default: the run's; see --group)");
+  command.option("--group", arguments->group,
+                 "Group of the data file (default: test; of a run without test rows, its validation or else its training rows)");
+  command.flag("--json", arguments->json, "Print as JSON, with all digits");
+  command.footer(
       "Examples:\n  lockstep evaluate runs/fashion_mnist-20260101-120000\n  mpirun -np 4 lockstep evaluate model.keras --data "
       "data/fashion_mnist.h5 --group test");
-  command->callback([arguments, &app] { run_on_ranks(app, [&](World& world) { evaluate(*arguments, world); }); });
+  command.callback([arguments] { run_on_ranks([&](World& world) { evaluate(*arguments, world); }); });
 }
 
 }  // namespace lockstep

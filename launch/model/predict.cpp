@@ -1,7 +1,6 @@
 // lockstep predict: a trained model's answers for the rows of a data set, as a table on the terminal, CSV or HDF5.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -12,6 +11,7 @@
 #include "io/data/data_file.h"
 #include "io/data/digest.h"
 #include "io/run/run_directory.h"
+#include "launch/command_line.h"
 #include "launch/commands.h"
 #include "launch/model/saved_model.h"
 
@@ -200,26 +200,25 @@ void predict(const PredictArguments& arguments, const World& world) {
 
 }  // namespace
 
-void add_predict(CLI::App& app) {
+void add_predict(Command& app) {
   auto arguments = std::make_shared<PredictArguments>();
-  CLI::App* command = app.add_subcommand("predict", "A trained model's answers for the rows of a data set");
-  command
-      ->add_option("model", arguments->model, "RUN_DIR (its newest checkpoint), a checkpoint (RUN_DIR/checkpoints/step-...) or MODEL.keras")
-      ->required();
-  command->add_option("--data", arguments->data, "Data file (default: the run's; see --group)");
-  command->add_option("--group", arguments->group,
-                      "Group of the data file (default: test; of a run without test rows, its validation or else its training rows)");
-  command->add_option("--rows", arguments->rows, "Only rows FIRST:LAST, e.g. 0:3");
-  command->add_option("--out", arguments->out, "FILE.csv or FILE.h5 (default: the first rows are printed)");
-  command->add_flag("--proba", arguments->proba, "Also the probability of every class");
-  command->add_flag("--force", arguments->force, "Replace an existing output file");
-  command->footer(
+  Command command = app.add_command("predict", "A trained model's answers for the rows of a data set");
+  command.option("model", arguments->model, "RUN_DIR (its newest checkpoint), a checkpoint (RUN_DIR/checkpoints/step-...) or MODEL.keras")
+      .required();
+  command.option("--data", arguments->data, "Data file (default: the run's; see --group)");
+  command.option("--group", arguments->group,
+                 "Group of the data file (default: test; of a run without test rows, its validation or else its training rows)");
+  command.option("--rows", arguments->rows, "Only rows FIRST:LAST, e.g. 0:3");
+  command.option("--out", arguments->out, "FILE.csv or FILE.h5 (default: the first rows are printed)");
+  command.flag("--proba", arguments->proba, "Also the probability of every class");
+  command.flag("--force", arguments->force, "Replace an existing output file");
+  command.footer(
       "Class names come from the data file's attribute class_names.\n\n"
       "Examples:\n  lockstep predict runs/fashion_mnist-20260101-120000 --rows 0:3 --proba\n"
       "  mpirun -np 4 lockstep predict model.keras --data data/fashion_mnist.h5 --group test --out answers.csv");
-  command->callback([arguments, &app] {
+  command.callback([arguments] {
     if (arguments->force && arguments->out.empty()) throw Error("predict: --force replaces the file of --out; give that, too", kUsage);
-    run_on_ranks(app, [&](World& world) { predict(*arguments, world); });
+    run_on_ranks([&](World& world) { predict(*arguments, world); });
   });
 }
 

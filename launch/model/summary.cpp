@@ -1,12 +1,12 @@
 // lockstep summary: Keras' table of a model's layers.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 
 #include "io/config/config.h"
 #include "io/keras/keras_file.h"
+#include "launch/command_line.h"
 #include "launch/commands.h"
 #include "launch/terminal.h"
 
@@ -27,12 +27,12 @@ Sequential named_model(const std::string& source) {
 
 }  // namespace
 
-void add_summary(CLI::App& app) {
+void add_summary(Command& app) {
   auto source = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("summary", "Layers, output shapes and parameters of a model, as Keras prints them");
-  command->add_option("model", *source, "CONFIG.yaml, RUN_DIR or MODEL.keras")->required();
-  command->footer("Example:\n  lockstep summary configs/fashion_mnist.yaml");
-  command->callback([source] {
+  Command command = app.add_command("summary", "Layers, output shapes and parameters of a model, as Keras prints them");
+  command.option("model", *source, "CONFIG.yaml, RUN_DIR or MODEL.keras").required();
+  command.footer("Example:\n  lockstep summary configs/fashion_mnist.yaml");
+  command.callback([source] {
     const std::size_t columns = std::min<std::size_t>(terminal_size().columns, 1000);
     fmt::print("{}", named_model(*source).summary(terminal_can_redraw() ? static_cast<int>(columns) : 80));
   });

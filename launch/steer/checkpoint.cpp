@@ -1,7 +1,7 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 
+#include "launch/command_line.h"
 #include "launch/commands.h"
 #include "launch/steer/coordinator_target.h"
 
@@ -20,12 +20,12 @@ void save(const CheckpointOptions& options) {
 
 }  // namespace
 
-void add_checkpoint(CLI::App& app) {
+void add_checkpoint(Command& app) {
   auto options = std::make_shared<CheckpointOptions>();
-  CLI::App* command = app.add_subcommand("checkpoint", "Have a run write a checkpoint now; prints its path once it is complete on disk");
-  options->target.declare(*command);
-  command->add_flag("--no-wait", options->no_wait, "ask for it and leave; prints nothing");
-  command->callback([options] { save(*options); });
+  Command command = app.add_command("checkpoint", "Have a run write a checkpoint now; prints its path once it is complete on disk");
+  options->target.declare(command);
+  command.flag("--no-wait", options->no_wait, "ask for it and leave; prints nothing");
+  command.callback([options] { save(*options); });
 }
 
 }  // namespace lockstep

@@ -1,6 +1,5 @@
 #include "launch/steer/coordinator_target.h"
 
-#include <CLI/CLI.hpp>
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "cluster/error.h"
+#include "launch/command_line.h"
 
 namespace lockstep {
 namespace {
@@ -46,12 +46,11 @@ bool is_address(const std::string& target) {
 
 }  // namespace
 
-void CoordinatorTarget::declare(CLI::App& command) {
-  command.add_option("target", target, "RUN_DIR of the run, or HOST:PORT of its coordinator")->required()->type_name("RUN_DIR|HOST:PORT");
-  command.add_option("--token-file", token_file, "with HOST:PORT: file with the run's token; else LOCKSTEP_TOKEN holds it")
-      ->type_name("FILE");
-  command.add_option("--certificate", certificate_file, "with HOST:PORT beyond this host: the run's certificate (PEM)")->type_name("FILE");
-  command.add_flag("--insecure", insecure, "with HOST:PORT beyond this host: no TLS, the token crosses the network in the clear");
+void CoordinatorTarget::declare(Command& command) {
+  command.option("target", target, "RUN_DIR of the run, or HOST:PORT of its coordinator").required().type_name("RUN_DIR|HOST:PORT");
+  command.option("--token-file", token_file, "with HOST:PORT: file with the run's token; else LOCKSTEP_TOKEN holds it").type_name("FILE");
+  command.option("--certificate", certificate_file, "with HOST:PORT beyond this host: the run's certificate (PEM)").type_name("FILE");
+  command.flag("--insecure", insecure, "with HOST:PORT beyond this host: no TLS, the token crosses the network in the clear");
 }
 
 /// Options that contradict each other or the target.

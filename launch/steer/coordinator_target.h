@@ -4,11 +4,9 @@
 #include "cluster/coordinator/client.h"
 #include "launch/steer/ended_run.h"
 
-namespace CLI {
-class App;
-}
-
 namespace lockstep {
+
+class Command;
 
 /// RUN_DIR|HOST:PORT of a command that asks a coordinator, and what goes with it.
 struct CoordinatorTarget {
@@ -18,7 +16,7 @@ struct CoordinatorTarget {
   bool insecure = false;
 
   /// Declares the options; this object must live as long as `command`.
-  void declare(CLI::App& command);
+  void declare(Command& command);
   /// The run as its directory tells it; nothing for an address, and while its coordinator may answer.
   std::optional<EndedRun> ended() const;
   /// Warnings go to stderr.

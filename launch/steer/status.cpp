@@ -1,7 +1,7 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 
+#include "launch/command_line.h"
 #include "launch/commands.h"
 #include "launch/steer/coordinator_target.h"
 #include "launch/steer/status_view.h"
@@ -27,13 +27,13 @@ void print_status(const StatusOptions& options) {
 
 }  // namespace
 
-void add_status(CLI::App& app) {
+void add_status(Command& app) {
   auto options = std::make_shared<StatusOptions>();
-  CLI::App* command = app.add_subcommand("status", "Show how far a run is, or how it ended, with a row per rank");
-  options->target.declare(*command);
-  command->add_flag("--json", options->json, "for scripts: everything, as JSON");
-  command->footer("Exit code: 0 for a run that is on its way, has finished or was stopped; 1 for one that has failed or was killed.");
-  command->callback([options] { print_status(*options); });
+  Command command = app.add_command("status", "Show how far a run is, or how it ended, with a row per rank");
+  options->target.declare(command);
+  command.flag("--json", options->json, "for scripts: everything, as JSON");
+  command.footer("Exit code: 0 for a run that is on its way, has finished or was stopped; 1 for one that has failed or was killed.");
+  command.callback([options] { print_status(*options); });
 }
 
 }  // namespace lockstep

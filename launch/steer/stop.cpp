@@ -1,12 +1,12 @@
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 
 #include "cluster/error.h"
+#include "launch/command_line.h"
 #include "launch/commands.h"
 #include "launch/steer/coordinator_target.h"
 
@@ -48,14 +48,14 @@ void stop(const StopOptions& options) {
 
 }  // namespace
 
-void add_stop(CLI::App& app) {
+void add_stop(Command& app) {
   auto options = std::make_shared<StopOptions>();
-  CLI::App* command = app.add_subcommand("stop", "End a run after its current step, with a checkpoint");
-  options->target.declare(*command);
-  command->add_option("--message", options->message, "goes into the run's reason; default: who asks");
-  command->add_flag("--no-checkpoint", options->no_checkpoint, "write no checkpoint");
-  command->add_flag("--wait", options->wait, "wait until the run has ended and print why it did");
-  command->callback([options] { stop(*options); });
+  Command command = app.add_command("stop", "End a run after its current step, with a checkpoint");
+  options->target.declare(command);
+  command.option("--message", options->message, "goes into the run's reason; default: who asks");
+  command.flag("--no-checkpoint", options->no_checkpoint, "write no checkpoint");
+  command.flag("--wait", options->wait, "wait until the run has ended and print why it did");
+  command.callback([options] { stop(*options); });
 }
 
 }  // namespace lockstep

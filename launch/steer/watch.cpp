@@ -1,10 +1,10 @@
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <memory>
 
 #include "cluster/error.h"
+#include "launch/command_line.h"
 #include "launch/commands.h"
 #include "launch/steer/coordinator_target.h"
 #include "launch/steer/status_view.h"
@@ -56,17 +56,16 @@ void watch(const WatchOptions& options) {
 
 }  // namespace
 
-void add_watch(CLI::App& app) {
+void add_watch(Command& app) {
   auto options = std::make_shared<WatchOptions>();
-  CLI::App* command = app.add_subcommand("watch", "Watch a run until it ends: bars, metrics, rates, a row per rank");
-  options->target.declare(*command);
-  command->add_flag("--once", options->once, "show it once and leave");
-  command->add_option("--interval", options->interval, "seconds between updates (0.5 on a terminal, else 5)")
-      ->check(CLI::Range(0.05, 3600.0));
-  command->footer(
+  Command command = app.add_command("watch", "Watch a run until it ends: bars, metrics, rates, a row per rank");
+  options->target.declare(command);
+  command.flag("--once", options->once, "show it once and leave");
+  command.option("--interval", options->interval, "seconds between updates (0.5 on a terminal, else 5)").in_range(0.05, 3600.0);
+  command.footer(
       "Of a run that has ended it shows the end. Exit code: 0 for a run that has finished or was stopped; 1 for one that has failed or was "
       "killed.");
-  command->callback([options] { watch(*options); });
+  command.callback([options] { watch(*options); });
 }
 
 }  // namespace lockstep

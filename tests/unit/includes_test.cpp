@@ -18,13 +18,14 @@ const std::vector<std::string> kFolders = {"cluster", "core", "io", "launch", "t
 
 /// The places that own a library: only their .cpp files (and the tests') include it.
 const std::multimap<std::string, std::string> kOwners = {
-    {"mpi", "cluster/"}, {"grpc", "cluster/"}, {"dnnl", "core/math/onednn.cpp"}, {"hdf5", "io/"}};
+    {"mpi", "cluster/"}, {"grpc", "cluster/"}, {"dnnl", "core/math/onednn.cpp"}, {"hdf5", "io/"}, {"CLI11", "launch/command_line.cpp"}};
 
 std::string library_of(const std::string& header) {
   static const std::vector<std::pair<std::regex, std::string>> names = {{std::regex(R"(mpi\.h|mpi-ext\.h)"), "mpi"},
                                                                         {std::regex(R"(grpc.*|google/protobuf.*|.*\.pb\.h)"), "grpc"},
                                                                         {std::regex(R"((oneapi/dnnl/)?dnnl.*)"), "dnnl"},
-                                                                        {std::regex(R"(hdf5.*|H5.*)"), "hdf5"}};
+                                                                        {std::regex(R"(hdf5.*|H5.*)"), "hdf5"},
+                                                                        {std::regex(R"(CLI/.*)"), "CLI11"}};
   for (const auto& [pattern, library] : names) {
     if (std::regex_match(header, pattern)) return library;
   }
@@ -107,6 +108,9 @@ TEST(Includes, WhatIsForbiddenIsFound) {
   EXPECT_NE(wrong_include("core/elsewhere/file.cpp", "core/math/gemm.h", true), "");
   EXPECT_EQ(wrong_include("core/training/fit.cpp", "core/exchange/gradient_blocks.h", true), "");
   EXPECT_EQ(wrong_include("core/math/gemm.cpp", "cluster/world.h", true), "");
+  EXPECT_NE(wrong_include("launch/train/train.cpp", "CLI/CLI.hpp", false), "");
+  EXPECT_NE(wrong_include("launch/command_line.h", "CLI/App.hpp", false), "");
+  EXPECT_EQ(wrong_include("launch/command_line.cpp", "CLI/CLI.hpp", false), "");
   EXPECT_EQ(wrong_include("io/run/versions.cpp", "hdf5.h", false), "");
   EXPECT_EQ(wrong_include("tests/mpi/fit_test.cpp", "core/data/shape.h", true), "");
 }
