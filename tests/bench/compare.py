@@ -4,7 +4,7 @@
     compare.py setup                                          makes the virtual environment of the peers (pip; some 3 GB), once
     compare.py run --model classifier --batch 32 --cores 1    one case; all peers take turns, epoch by epoch; results are merged into a file
     compare.py all                                            every case, one after the other
-    compare.py report                                         table and chart of what has been measured, into the README
+    compare.py report                                         table and chart of what has been measured, into README.md beside it
 
 Ours is `lockstep bench step` (it computes the accuracy as well; the peers only the loss), with its floor, the sum of oneDNN's primitives on one
 core. A peer that cannot run is left out, and the table says why.
@@ -299,7 +299,7 @@ def parse(arguments):
     parser.add_argument("--data", type=pathlib.Path, default=cache / "fashion_mnist.h5")
     parser.add_argument("--lockstep", default=shutil.which("lockstep") or SOURCE / "build/release/bin/lockstep", help="the program (default: that of PATH)")
     parser.add_argument("--results", type=pathlib.Path, default=HERE / "results.json")
-    parser.add_argument("--readme", type=pathlib.Path, default=SOURCE / "README.md")
+    parser.add_argument("--readme", type=pathlib.Path, default=HERE / "README.md")
     parser.add_argument("--chart", type=pathlib.Path, default=HERE / "compare.png")
     options = parser.parse_args(arguments)
     options.peers = options.peers.split(",")

@@ -96,7 +96,7 @@ refuse 1 "damaged.h5: attribute 'class_names' of '/': damaged: string 1 is missi
   on 2 train small.yaml --epochs 1 --run-dir runs/damaged --data damaged.h5
 [ "$(grep -c 'damaged.h5: ' refused.txt)" = 1 ] || { cat refused.txt; fail "told more than once"; }
 if [ -z "${LOCKSTEP_SANITIZE:-}" ]; then  # whose own report follows
-  cc -shared -fPIC -o faulty.so "$LOCKSTEP_SOURCE/tests/e2e/faulty_calls.c" -ldl
+  cc -shared -fPIC -o faulty.so "$LOCKSTEP_SOURCE/tests/programs/faulty_calls.c" -ldl
   crash="data/garments.h5: crashed (SIGSEGV) while reading the description of data set"
   advice='the file is most likely damaged; copy it again or make it anew'
   refuse 1 "lockstep: $crash '/test/x': $advice" env FAULT=hdf5_crashes LD_PRELOAD="$work/faulty.so" "$lockstep" data show data/garments.h5

@@ -35,7 +35,7 @@ export -f two one_of_two
 export lockstep
 
 garments 1100 103 211
-cc -shared -fPIC -o faulty.so "$LOCKSTEP_SOURCE/tests/e2e/faulty_calls.c" -ldl
+cc -shared -fPIC -o faulty.so "$LOCKSTEP_SOURCE/tests/programs/faulty_calls.c" -ldl
 faulty() { echo "LD_PRELOAD=$PWD/faulty.so FAULT=$1"; }
 
 # --- a sound job ---

@@ -47,7 +47,7 @@ if [ -n "$grpcurl" ]; then
     curl -plaintext "$address" describe "$service"
     grep -q '^service ' grpcurl.txt || { cat grpcurl.txt; fail "no description of $service"; }
   done
-  readme=$(sed -n 's/^    \(grpcurl .*\)/\1/p' "$LOCKSTEP_SOURCE/README.md")  # describes everything
+  readme=$(sed -n 's/^    \(grpcurl .*\)/\1/p' "$LOCKSTEP_SOURCE/cluster/coordinator/README.md")  # describes everything
   (PATH=$(dirname "$grpcurl"):$PATH; eval "${readme//RUN_DIR/run}") > grpcurl.txt 2>&1 ||
     { cat grpcurl.txt; fail "the README's command: $readme"; }
   grep -q '^lockstep.v1.Coordinator is a service' grpcurl.txt || { cat grpcurl.txt; fail "the README's command: $readme"; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every command of the README, run as it stands there on small data. A command that the README gains and this test does not know is an error, as is
-# one that this test knows and the README has lost. (The C++ and CMake blocks are run by install.sh, launch/test by whoever runs this.)
+# Every command of every README.md and of CONTRIBUTING.md, run as it stands there on small data. A command that one of them gains and this test does
+# not know is an error, as is one that this test knows and all have lost. (install.sh runs the C++ and CMake blocks, grpc_clients.sh grpcurl.)
 set -euo pipefail
 work=$(mktemp -d)
 job=
@@ -10,18 +10,22 @@ export PATH=$LOCKSTEP_BIN:$PATH
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
 # The commands: the lines of the sh blocks and of the indented blocks that begin with a program, without comments.
-awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on && NF' "$LOCKSTEP_SOURCE/README.md" > "$work/lines"
-grep -E '^    (mpirun|lockstep|\./launch|cmake) ' "$LOCKSTEP_SOURCE/README.md" >> "$work/lines"
-grep -oE '`((mpirun|lockstep|cmake) |[A-Z_]+=[^ `]+ \./launch/)[^`]*`' "$LOCKSTEP_SOURCE/README.md" | tr -d '`' >> "$work/lines"
+mapfile -t documents < <(cd "$LOCKSTEP_SOURCE" && find README.md CONTRIBUTING.md cluster core io launch tests configs -name '*.md')
+[ "${#documents[@]}" -ge 15 ] || fail "documents are missing: ${documents[*]}"
+for document in "${documents[@]}"; do
+  awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on && NF' "$LOCKSTEP_SOURCE/$document"
+  grep -E '^    (mpirun|lockstep|\./launch|cmake) ' "$LOCKSTEP_SOURCE/$document" || true
+  { grep -oE '`([A-Z_]+=[^ `]+ \./launch/|(mpirun|lockstep|cmake|\./launch/[a-z]+|tests/[a-z]+/[a-z.]+) )[^`]*`' "$LOCKSTEP_SOURCE/$document" || true; } | tr -d '`'
+done > "$work/lines"
 sed -E 's/^ +//; s/ +#.*$//; s/ +$//' "$work/lines" | sort -u > "$work/commands"
 
-# documented COMMAND: it stands in the README; taken from the list of those that still have to be tried.
+# documented COMMAND: it stands in a document; taken from the list of those that still have to be tried.
 documented() {
-  grep -qxF -- "$1" "$work/commands" || fail "the README has no command '$1' (any more)"
+  grep -qxF -- "$1" "$work/commands" || fail "no document has the command '$1' (any more)"
   grep -vxF -- "$1" "$work/commands" > "$work/rest" || true
   mv "$work/rest" "$work/commands"
 }
-# runs COMMAND [ADDED]: the README's command, with `ADDED` behind it to make it small, succeeds.
+# runs COMMAND [ADDED]: the command, with `ADDED` behind it to make it small, succeeds.
 runs() {
   documented "$1"
   echo "+ $1 ${2:-}"
@@ -41,7 +45,10 @@ runs ./launch/quickstart '--epochs 1 --run-dir runs/quick < /dev/null'
 says 'Epoch 1/1'
 [ -f runs/quick/result.json ] || fail 'quickstart left no result'
 documented ./launch/test              # this is it
+documented './launch/test -R unit.io'
 documented 'PRESET=asan ./launch/test'
+documented 'PRESET=tsan ./launch/test'
+documented 'tests/fuzz/libfuzzer 20000'  # takes clang
 runs 'export PATH="$PWD/build/release/bin:$PATH"' '; [ "$(command -v lockstep)" = "$PWD/build/release/bin/lockstep" ]'
 
 # --- Data: the drawn garments stand in for what is fetched ---
@@ -72,6 +79,9 @@ says 'Ankle boot'
 # --- Train, evaluate, predict ---
 cp data/garments.h5 data/fashion_mnist.h5
 sed -i 's/rows: \[0, 55000\]/rows: [0, 1100]/; s/rows: \[55000, 60000\]/rows: [1100, 1203]/' configs/fashion_mnist.yaml
+sed -i 's/rows: \[0, 55000\]/rows: [0, 1100]/; s/rows: \[55000, 60000\]/rows: [1100, 1203]/; s/rows: \[0, 10000\]/rows: [0, 211]/' configs/reference.yaml
+runs 'mpirun -np 2 lockstep train configs/reference.yaml'
+says 'Epoch 1/1'
 runs 'mpirun -np 4 lockstep train configs/fashion_mnist.yaml' '--epochs 1'
 ls runs | grep -qE '^fashion_mnist-[0-9]{8}-[0-9]{6}$' || fail "no run directory runs/NAME-DATE: $(ls runs)"
 runs 'mpirun -np 2 lockstep train configs/fashion_mnist.yaml --epochs 2 --run-dir runs/first'
@@ -138,16 +148,15 @@ runs 'lockstep bench startup' '--rounds 1 --set data.train.rows=[0,1100]'
 says 'beyond the empty program'
 mkdir -p tests
 cp -r "$LOCKSTEP_SOURCE/tests/bench" tests
-cp "$LOCKSTEP_SOURCE/README.md" .
 documented 'tests/bench/compare.py setup'  # 3 GB of pip
 peers='--peers lockstep --venv none --data data/garments.h5 --results results.json'
 runs 'tests/bench/compare.py run --model classifier --batch 32 --cores 1' "$peers --rounds 1 --rows 640"
 says 'Lockstep .* us '
 runs 'tests/bench/compare.py report' "$peers"
-grep -qE '\| \*\*Lockstep\*\* \| \*\*[0-9]+\*\* \|' README.md || { cat README.md; fail 'compare.py report wrote no table'; }
+grep -qE '\| \*\*Lockstep\*\* \| \*\*[0-9]+\*\* \|' tests/bench/README.md || { cat tests/bench/README.md; fail 'compare.py report wrote no table'; }
 says 'no chart: there is no virtual environment none'
 
 # --- In C++ ---
 documented 'cmake --install build/release --prefix DIR'  # install.sh
-[ ! -s "$work/commands" ] || fail "commands of the README that no test runs: $(cat "$work/commands")"
+[ ! -s "$work/commands" ] || fail "commands of documents that no test runs: $(cat "$work/commands")"
 echo 'readme: every command does what it says'

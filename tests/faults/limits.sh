@@ -67,7 +67,7 @@ told 'data/garments.h5: another process has it open for writing.*export HDF5_USE
   "python3 hold.py data/garments.h5 $train"
 rm -rf run
 HDF5_USE_FILE_LOCKING=FALSE python3 hold.py data/garments.h5 $train > held.txt 2>&1 || { cat held.txt; fail 'the option does not help'; }
-cc -shared -fPIC -o faulty.so "$LOCKSTEP_SOURCE/tests/e2e/faulty_calls.c" -ldl
+cc -shared -fPIC -o faulty.so "$LOCKSTEP_SOURCE/tests/programs/faulty_calls.c" -ldl
 LD_PRELOAD=$PWD/faulty.so FAULT=flock_fails ASAN_OPTIONS=verify_asan_link_order=0 \
   "$lockstep" data make garments unlocked.h5 --train 100 --test 10 > unlocked.txt 2>&1 ||
   { cat unlocked.txt; fail 'no file without locks'; }

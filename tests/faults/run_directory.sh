@@ -7,7 +7,7 @@ train() { on 1 train small.yaml --threads 1 "$@" > out.txt 2>&1; }
 files() { (cd "$1" && find . -type f ! -name .lock ! -name log.txt -exec sha256sum {} + | sort); }
 
 garments 320 32 32
-gcc -O1 -shared -fPIC -o faulty_calls.so "$LOCKSTEP_SOURCE/tests/e2e/faulty_calls.c" -ldl
+gcc -O1 -shared -fPIC -o faulty_calls.so "$LOCKSTEP_SOURCE/tests/programs/faulty_calls.c" -ldl
 train --epochs 2 --run-dir a || fail "a run"
 files a > a.before
 unchanged() { files a | cmp - a.before || fail "the run has changed"; }
