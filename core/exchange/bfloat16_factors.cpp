@@ -4,12 +4,15 @@
 
 namespace lockstep {
 
-Bfloat16Factors::Bfloat16Factors(Pass& pass, const Network& network, std::span<const std::size_t> dense) : threads_(pass.threads()) {
-  for (const std::size_t op : dense) {
-    const DenseWeights& weights = *network.ops()[op]->weights();
-    const std::int64_t rows = pass.visible_rows() * weights.repeat;
-    layers_.push_back({.x = {pass.visible_values(op), rows, BfloatPairs(rows, weights.in)},
-                       .d = {pass.visible_deltas(op + 1), rows, BfloatPairs(rows, weights.out)}});
+Bfloat16Factors::Bfloat16Factors(Pass& pass, const Network& network, std::span<const std::size_t> trainable) : threads_(pass.threads()) {
+  for (const std::size_t op : trainable) {
+    Layer& layer = layers_.emplace_back();
+    const Product* product = network.ops()[op]->product();
+    if (product == nullptr) continue;
+    const std::int64_t rows = pass.visible_rows() * product->repeat;
+    layer.x = {pass.visible_values(op), rows, BfloatPairs(rows, product->in)};
+    layer.d = {pass.visible_deltas(op + 1), rows, BfloatPairs(rows, product->out)};
+    layer.product = true;
   }
 }
 
@@ -17,7 +20,7 @@ void Bfloat16Factors::take(std::span<const GradientBlock> blocks) {
   for (Layer& layer : layers_) layer.wanted = false;
   for (const GradientBlock& block : blocks) layers_[block.layer].wanted = true;
   for (Layer& layer : layers_) {
-    if (!layer.wanted) continue;
+    if (!layer.wanted || !layer.product) continue;
     take(layer.x);
     take(layer.d);
   }

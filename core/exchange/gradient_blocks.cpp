@@ -8,71 +8,85 @@ namespace lockstep {
 namespace {
 
 constexpr std::int64_t kColumns = 48;  // of a block: the width of gemm.h's and of oneDNN's tiles
-constexpr std::int64_t kMost = 32;     // blocks of a layer
+constexpr std::int64_t kMost = 32;     // blocks of columns
 
 std::int64_t ratio(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// The first layer's blocks: kColumns columns each, or a multiple of them, and one with the bias.
-void cut_columns(const DenseWeights& weights, std::size_t layer, std::vector<GradientBlock>& blocks) {
-  const std::int64_t width = ratio(ratio(weights.out, kMost), kColumns) * kColumns;
-  for (std::int64_t column = 0; column < weights.out; column += width) {
-    const std::int64_t columns = std::min(width, weights.out - column);
+void cut_columns(const Op& op, std::size_t layer, std::vector<GradientBlock>& blocks) {
+  const Product& product = *op.product();
+  const std::int64_t width = ratio(ratio(product.out, kMost), kColumns) * kColumns;
+  for (std::int64_t column = 0; column < product.out; column += width) {
+    const std::int64_t columns = std::min(width, product.out - column);
     blocks.push_back({.layer = layer,
                       .first = 0,
-                      .last = weights.in,
-                      .offset = weights.kernel + column,
-                      .count = weights.in * columns,
+                      .last = product.in,
+                      .offset = product.kernel + column,
+                      .count = product.in * columns,
                       .column = column,
                       .columns = columns,
-                      .stride = weights.out});
+                      .stride = product.out});
   }
-  if (weights.bias >= 0) {
-    blocks.push_back({.layer = layer, .bias = true, .offset = weights.bias, .count = weights.offset + weights.count - weights.bias});
+  if (product.bias >= 0) {
+    const std::int64_t end = op.slice().offset + op.slice().count;
+    blocks.push_back({.layer = layer, .bias = true, .offset = product.bias, .count = end - product.bias});
   }
+}
+
+void cut_parts(const Op& op, std::size_t layer, std::vector<GradientBlock>& blocks) {
+  for (const VariableRange& part : op.parts()) {
+    GradientBlock block{.layer = layer, .offset = part.offset, .count = part.count};
+    if (const Product* product = op.product()) {
+      const ProductPart rows = part_of(*product, part);
+      block.first = rows.first;
+      block.last = rows.last;
+      block.bias = rows.bias;
+    }
+    blocks.push_back(block);
+  }
+}
+
+/// Factors or gradients of a batch, in floats.
+struct Message {
+  std::int64_t factors, gradients;
+};
+
+Message message_of(const Op& op, const Grains& grains) {
+  const std::int64_t gradients = op.slice().count;
+  const Product* product = op.product();
+  if (product == nullptr) return {gradients, gradients};
+  return {grains.count * grains.rows * product->repeat * (product->in + product->out), gradients};
 }
 
 }  // namespace
 
-std::vector<std::size_t> dense_ops(const Network& network) {
-  std::vector<std::size_t> dense;
+std::vector<std::size_t> trainable_ops(const Network& network) {
+  std::vector<std::size_t> trainable;
   for (std::size_t i = network.ops().size(); i-- > 0;) {
-    if (network.ops()[i]->weights() != nullptr) dense.push_back(i);
+    if (network.ops()[i]->trainable()) trainable.push_back(i);
   }
-  return dense;
+  return trainable;
 }
 
-bool cuts_columns(const Network& network, const std::vector<std::size_t>& dense, bool in_place) {
-  if (!in_place || dense.empty() || network.bfloat16()) return false;  // in bfloat16 an element's bits do not depend on the cut
-  const DenseWeights& weights = *network.ops()[dense.back()]->weights();
-  return weights.repeat == 1 && weights.out >= 4 * kColumns;
+bool cuts_columns(const Network& network, const std::vector<std::size_t>& trainable, bool in_place) {
+  if (!in_place || trainable.empty() || network.bfloat16()) return false;  // in bfloat16 an element's bits do not depend on the cut
+  const Product* product = network.ops()[trainable.back()]->product();
+  return product != nullptr && product->repeat == 1 && product->out >= 4 * kColumns;
 }
 
-std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<std::size_t>& dense, bool columns, bool join) {
-  constexpr std::int64_t kFloats = 8 << 10, kMultiple = 8;
+std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<std::size_t>& trainable, bool columns, bool join) {
   std::vector<GradientBlock> blocks;
-  for (std::size_t layer = 0; layer < dense.size(); ++layer) {
-    const DenseWeights& weights = *network.ops()[dense[layer]]->weights();
-    if (columns && layer + 1 == dense.size()) {
-      cut_columns(weights, layer, blocks);
-      continue;
+  for (std::size_t layer = 0; layer < trainable.size(); ++layer) {
+    const Op& op = *network.ops()[trainable[layer]];
+    const std::size_t first = blocks.size();
+    if (columns && layer + 1 == trainable.size()) {
+      cut_columns(op, layer, blocks);
+    } else {
+      cut_parts(op, layer, blocks);
     }
-    const std::int64_t count = std::clamp<std::int64_t>(weights.in * weights.out / kFloats, 1, kMost);
-    const std::int64_t rows = ratio(ratio(weights.in, count), kMultiple) * kMultiple;
-    for (std::int64_t first = 0; first < weights.in; first += rows) {
-      const std::int64_t last = std::min(weights.in, first + rows);
-      const std::int64_t offset = weights.kernel + first * weights.out;
-      const std::int64_t end = last < weights.in ? weights.kernel + last * weights.out : weights.offset + weights.count;
-      blocks.push_back({.layer = layer,
-                        .first = first,
-                        .last = last,
-                        .bias = last == weights.in && weights.bias >= 0,
-                        .offset = offset,
-                        .count = end - offset});
-    }
-  }
-  for (GradientBlock& block : blocks) {
-    const Op& op = *network.ops()[dense[block.layer]];
-    block.joins = join && op.any_rows() && small_kernel(op.weights()->in, op.weights()->out);
+    const Product* product = op.product();
+    const bool joins = join && product != nullptr && op.any_rows() && small_kernel(product->in, product->out);
+    for (std::size_t b = first; b < blocks.size(); ++b) blocks[b].joins = joins;
   }
   return blocks;
 }
@@ -101,17 +115,19 @@ bool exchanges_factors(ExchangeOptions options, const Network& network, const Gr
   if (options.reproducible) return true;
   if (options.allreduce != AllreduceAlgorithm::automatic) return false;
   std::int64_t factors = 0, gradients = 0;
-  for (const std::size_t op : dense_ops(network)) {
-    const DenseWeights& weights = *network.ops()[op]->weights();
-    factors += grains.count * grains.rows * weights.repeat * (weights.in + weights.out);
-    gradients += weights.count;
+  for (const std::size_t op : trainable_ops(network)) {
+    const Message message = message_of(*network.ops()[op], grains);
+    factors += message.factors;
+    gradients += message.gradients;
   }
   return world.hosts() == 1 || factors < gradients;
 }
 
-bool sums_in_tree(ExchangeOptions options, const DenseWeights& weights, const Grains& grains) {
+bool sums_in_tree(ExchangeOptions options, const Op& op, const Grains& grains) {
+  const Product* product = op.product();
+  if (product == nullptr) return true;
   if (!options.reproducible || options.exchange == ExchangeKind::factors) return false;
-  return grains.count * grains.rows * weights.repeat * (weights.in + weights.out) >= weights.in * weights.out;
+  return message_of(op, grains).factors >= product->in * product->out;
 }
 
 }  // namespace lockstep

@@ -21,18 +21,17 @@ struct ExchangeOptions {
   bool reproducible = false;
 };
 
-/// Indices of the ops with weights, last first: the order in which backward finishes them, and that of the exchange.
-std::vector<std::size_t> dense_ops(const Network& network);
+/// Indices of the ops with trainable weights, last first: the order in which backward finishes them, and that of the exchange.
+std::vector<std::size_t> trainable_ops(const Network& network);
 
-/// Whether the first layer with weights (the last of `dense`) is cut into blocks of columns, which can stay with their ranks: it needs no
-/// gradient of its input, so nothing but activations and deltas would ever be sent. For plain SGD, which changes the kernel in place
-/// (`in_place`), and a layer wide enough to be shared.
-bool cuts_columns(const Network& network, const std::vector<std::size_t>& dense, bool in_place);
+/// Whether the first layer with weights (the last of `trainable`) is cut into blocks of columns, which can stay with their ranks: it needs
+/// no gradient of its input, so nothing but activations and deltas would ever be sent. For plain SGD, which changes the kernel in place
+/// (`in_place`), and a product wide enough to be shared.
+bool cuts_columns(const Network& network, const std::vector<std::size_t>& trainable, bool in_place);
 
-/// Blocks of about 8 Ki floats, at most 32 a layer: small enough to share a layer among ranks and threads, large enough for a GEMM. With
-/// `columns` those of the first layer with weights are 48 columns each (more in wide layers), and one with the bias. With `join` blocks may
-/// be joined where no sum depends on that.
-std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<std::size_t>& dense, bool columns, bool join);
+/// The parts of every op (Op::parts). With `columns` those of the first layer with weights are 48 columns each (more in wide layers), and
+/// one with the bias. With `join` blocks may be joined where no sum depends on that.
+std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<std::size_t>& trainable, bool columns, bool join);
 
 /// Which of the blocks of columns stay with their ranks on one host: all; or, of those of the full width, as many as every rank gets the
 /// same number of, where the forward pass gains more by that than it costs to bring the others to all ranks, which compute those for their
@@ -46,7 +45,8 @@ bool exchanges_factors(ExchangeOptions options, const Network& network, const Gr
 
 /// Whether a layer's gradient is summed in a tree over grains (grain_tree.h) and not, in the GEMM's own order, over the rows of the whole
 /// batch: in reproducible mode, where the batch's activations and deltas, rows x (in + out) floats, are no smaller than the kernel, in x
-/// out, so that sending sums of gradients is cheaper. A function of model and batch alone: the bits do not depend on where the ranks are.
-bool sums_in_tree(ExchangeOptions options, const DenseWeights& weights, const Grains& grains);
+/// out, so that sending sums of gradients is cheaper; and always where the op offers no product. A function of model and batch alone: the
+/// bits do not depend on where the ranks are.
+bool sums_in_tree(ExchangeOptions options, const Op& op, const Grains& grains);
 
 }  // namespace lockstep

@@ -9,12 +9,12 @@ namespace lockstep {
 TreeGradients::TreeGradients(std::int64_t grains, int ranks, int rank, int threads, Leaf leaf)
     : tree_(grains, ranks), rank_(rank), threads_(threads), leaf_(std::move(leaf)), scratch_(static_cast<std::size_t>(threads)) {}
 
-void TreeGradients::add(const DenseWeights& weights, std::vector<GradientBlock> blocks, std::span<float> parts) {
+void TreeGradients::add(VariableRange slice, std::vector<GradientBlock> blocks, std::span<float> parts) {
   for (const GradientBlock& block : blocks) {
     if (scratch_[0].size() >= tree_.scratch() * block.count) continue;
     for (Buffer& scratch : scratch_) scratch = Buffer(tree_.scratch() * block.count);
   }
-  layers_.push_back({weights, std::move(blocks), parts});
+  layers_.push_back({slice, std::move(blocks), parts});
 }
 
 const TreeGradients::Layer* TreeGradients::find(std::size_t layer) const {
@@ -25,7 +25,7 @@ const TreeGradients::Layer* TreeGradients::find(std::size_t layer) const {
 Factor TreeGradients::own(std::size_t layer) const {
   const Layer& l = *find(layer);
   const std::int64_t first = tree_.first_part(rank_), last = tree_.first_part(rank_ + 1);
-  return {l.parts, first * l.weights.count, (last - first) * l.weights.count};
+  return {l.parts, first * l.slice.count, (last - first) * l.slice.count};
 }
 
 void TreeGradients::sum(std::size_t layer) {
@@ -35,7 +35,7 @@ void TreeGradients::sum(std::size_t layer) {
   for_each_grain(threads_, own * blocks, [&](std::int64_t task) {
     const GradientBlock& block = l.blocks[static_cast<std::size_t>(task % blocks)];
     const std::int64_t part = first + task / blocks;
-    float* const to = l.parts.data() + part * l.weights.count + (block.offset - l.weights.offset);
+    float* const to = l.parts.data() + part * l.slice.count + (block.offset - l.slice.offset);
     float* const scratch = scratch_[static_cast<std::size_t>(threads_ > 1 ? grain_thread() : 0)].data();
     tree_.sum_part(part, block.count, to, scratch, [&](std::int64_t grain, float* values) { leaf_(block, grain, values); });
   });
@@ -43,7 +43,7 @@ void TreeGradients::sum(std::size_t layer) {
 
 void TreeGradients::combine(const GradientBlock& block, float* gradients, int thread) {
   const Layer& l = *find(block.layer);
-  tree_.combine(l.parts.data() + (block.offset - l.weights.offset), l.weights.count, block.count, gradients + block.offset,
+  tree_.combine(l.parts.data() + (block.offset - l.slice.offset), l.slice.count, block.count, gradients + block.offset,
                 scratch_[static_cast<std::size_t>(thread)].data());
 }
 

@@ -6,7 +6,7 @@
 
 #include "cluster/buffer.h"
 #include "cluster/collectives/exchange.h"
-#include "core/layers/op.h"
+#include "core/compile/optimizers.h"
 #include "core/math/grain_tree.h"
 
 namespace lockstep {
@@ -19,10 +19,10 @@ class TreeGradients {
   using Leaf = std::function<void(const GradientBlock& block, std::int64_t grain, float* to)>;
   TreeGradients(std::int64_t grains, int ranks, int rank, int threads, Leaf leaf);
 
-  /// A layer, by its place in the order of the exchange; `blocks`: its blocks, slices all of them. `parts`: memory of part_count(weights)
-  /// floats that all ranks of the host see.
-  void add(const DenseWeights& weights, std::vector<GradientBlock> blocks, std::span<float> parts);
-  std::int64_t part_count(const DenseWeights& weights) const { return tree_.parts() * weights.count; }
+  /// A layer, by its place in the order of the exchange; `blocks`: its blocks, slices all of them, of `slice`. `parts`: memory of
+  /// part_count(slice) floats that all ranks of the host see.
+  void add(VariableRange slice, std::vector<GradientBlock> blocks, std::span<float> parts);
+  std::int64_t part_count(VariableRange slice) const { return tree_.parts() * slice.count; }
   bool has(std::size_t layer) const { return find(layer) != nullptr; }
   /// What this rank fills of the layer's memory.
   Factor own(std::size_t layer) const;
@@ -35,9 +35,9 @@ class TreeGradients {
 
  private:
   struct Layer {
-    DenseWeights weights;
+    VariableRange slice;
     std::vector<GradientBlock> blocks;
-    std::span<float> parts;  // (tree_.parts(), weights.count)
+    std::span<float> parts;  // (tree_.parts(), slice.count)
   };
   const Layer* find(std::size_t layer) const;
 

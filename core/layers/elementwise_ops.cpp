@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "cluster/clones.h"
-#include "cluster/error.h"
 #include "core/layers/op.h"
 #include "core/math/elementwise.h"
 #include "core/math/philox.h"
@@ -35,6 +34,7 @@ class ActivationOp final : public Op {
     if (block.logits) return copy(dy, dx, block.rows * in);
     activation_gradient(function_, x, y, dy, dx, block.rows * (in / last_axis_), last_axis_);
   }
+  ActivationFunction activation() const override { return function_; }
 
  private:
   ActivationFunction function_;
@@ -105,6 +105,19 @@ class NormalizationOp final : public Op {
     in = out = elements(input);
     mean_ = Buffer(in);
     deviation_ = Buffer(in);
+    if (!layer.mean.empty()) return;
+    Shape kept;
+    for (const std::size_t axis : kept_axes(layer, input)) kept.push_back(input[axis]);
+    weights_ = {{.name = "mean", .shape = kept, .trainable = false},
+                {.name = "variance", .shape = kept, .trainable = false},
+                {.name = "count", .shape = {}, .trainable = false}};
+  }
+
+  /// Those of the layer, so that adapt() reaches every model that has it.
+  std::span<float> values(std::size_t i) override {
+    Normalization::Statistics& statistics = *layer_.statistics;
+    if (i == 2) return {&statistics.count, 1};
+    return i == 0 ? statistics.mean : statistics.variance;
   }
 
   void prepare(std::int64_t, int) override {
@@ -136,22 +149,62 @@ class NormalizationOp final : public Op {
   Buffer mean_, deviation_;  // (in): the statistics spread over the elements of a sample
 };
 
+/// Statistics of a layer that has none yet become 0 and 1. Those that do not fit are an Error.
+void check_statistics(const Normalization& layer, const Shape& input) {
+  const auto count = static_cast<std::size_t>(statistic_index(layer, input).count);
+  const auto fits = [&](std::size_t found) { return found == 1 || found == count; };
+  if (layer.mean.size() != layer.variance.size()) {
+    throw layer_error(layer, "mean and variance must be given together, with the same length");
+  }
+  for (const float value : layer.mean) {
+    if (!std::isfinite(value)) throw layer_error(layer, "mean must be finite, found " + std::to_string(value));
+  }
+  for (const float value : layer.variance) {
+    if (!(value >= 0) || std::isinf(value)) {
+      throw layer_error(layer, "variance must be finite and at least 0, found " + std::to_string(value));
+    }
+  }
+  Normalization::Statistics& statistics = *layer.statistics;
+  if (layer.mean.empty() && statistics.mean.empty()) {
+    statistics.mean.assign(count, 0);
+    statistics.variance.assign(count, 1);
+  }
+  const std::size_t found = layer.mean.empty() ? statistics.mean.size() : layer.mean.size();
+  if (layer.mean.empty() ? found == count : fits(found)) return;
+  throw layer_error(layer, "has statistics for " + std::to_string(found) + " values, but its input " + to_string(input, true) + " needs " +
+                               std::to_string(count));
+}
+
+BuiltLayer same_shape(const LayerSite& site, std::unique_ptr<Op> op) {
+  BuiltLayer built{.output = site.input};
+  built.ops.push_back(std::move(op));
+  return built;
+}
+
 }  // namespace
 
-std::unique_ptr<Op> make_activation_op(ActivationFunction function, std::int64_t elements, std::int64_t last_axis) {
-  return std::make_unique<ActivationOp>(function, elements, last_axis);
+BuiltLayer build(const Input& /*layer*/, const LayerSite& site) { return {.output = site.input}; }
+BuiltLayer build(const Flatten& /*layer*/, const LayerSite& site) { return {.output = {elements(site.input)}}; }
+
+BuiltLayer build(const Activation& layer, const LayerSite& site) {
+  const std::int64_t last_axis = site.input.empty() ? 1 : site.input.back();
+  return same_shape(site, std::make_unique<ActivationOp>(layer.function, elements(site.input), last_axis));
 }
-std::unique_ptr<Op> make_rescaling_op(const Rescaling& layer, std::int64_t elements) {
-  return std::make_unique<RescalingOp>(layer, elements);
+
+BuiltLayer build(const Rescaling& layer, const LayerSite& site) {
+  return same_shape(site, std::make_unique<RescalingOp>(layer, elements(site.input)));
 }
-std::unique_ptr<Op> make_dropout_op(const Dropout& layer, std::int64_t elements, std::uint64_t seed, std::uint32_t id) {
+
+BuiltLayer build(const Dropout& layer, const LayerSite& site) {
   if (!(layer.rate >= 0 && layer.rate <= 1)) {
     throw Error("layer '" + layer.name + "': Dropout rate must lie in [0, 1], found " + std::to_string(layer.rate), kUsage);
   }
-  return std::make_unique<DropoutOp>(layer, elements, seed, id);
+  return same_shape(site, std::make_unique<DropoutOp>(layer, elements(site.input), site.seed, static_cast<std::uint32_t>(site.index)));
 }
-std::unique_ptr<Op> make_normalization_op(const Normalization& layer, const Shape& input) {
-  return std::make_unique<NormalizationOp>(layer, input);
+
+BuiltLayer build(const Normalization& layer, const LayerSite& site) {
+  check_statistics(layer, site.input);
+  return same_shape(site, std::make_unique<NormalizationOp>(layer, site.input));
 }
 
 }  // namespace lockstep

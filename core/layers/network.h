@@ -23,12 +23,14 @@ struct Variable {
 
 /// A built stack of layers: the ops that compute it and all trainable weights in one flat buffer.
 ///
-/// Weights lie in the order in which backward finishes their gradients, last layer first (each layer kernel, bias; padded to 16 floats with
-/// zeros), so that a bucket of gradients is a slice. variables() lists them in Keras' order, first layer first.
+/// Weights lie in the order in which backward finishes their gradients, last layer first (each layer in Keras' order, padded to 16 floats
+/// with zeros), so that a bucket of gradients is a slice. variables() lists them in Keras' order, first layer first.
 class Network {
  public:
   /// Layers in order, without Input layers; every layer is named. Shapes that do not fit are Errors (kUsage) naming the layer.
-  Network(const std::vector<LayerSpec>& layers, Shape input, std::uint64_t seed);
+  Network(const std::vector<LayerSpec>& layers, const Shape& input, std::uint64_t seed);
+  /// The same of layers that are built already, whatever their ops are.
+  Network(std::vector<BuiltLayer> layers, Shape input, std::uint64_t seed);
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
 
@@ -41,8 +43,8 @@ class Network {
   /// Name of the layer that op `i` computes.
   const std::string& layer_of(std::size_t i) const { return names_[i]; }
   /// Whether the last op ends in this activation (so that the loss can take its logits).
-  bool ends_in(ActivationFunction function) const { return last_activation_ == function; }
-  /// Products of Dense layers in bfloat16 or float32 (DtypePolicy); before prepare(). Needs has_bfloat16().
+  bool ends_in(ActivationFunction function) const { return (ops_.empty() ? linear : ops_.back()->activation()) == function; }
+  /// Products in bfloat16 or float32 (DtypePolicy); before prepare(). Needs has_bfloat16().
   void set_bfloat16(bool on);
   bool bfloat16() const { return bfloat16_; }
   /// Ops before this one have no weights to train before them: backward ends here.
@@ -57,29 +59,20 @@ class Network {
   void prepare(std::int64_t rows, int threads);
 
  private:
-  void append(const LayerSpec& layer, std::size_t index, std::uint64_t seed);
-  void append_dense(const Dense& layer, std::size_t index, const Shape& input);
-  void append_activation(ActivationFunction function, const Shape& shape);
-  void append_normalization(const Normalization& layer, const Shape& input);
-  void allocate_weights(const std::vector<LayerSpec>& layers, std::int64_t total);
-  void place_weights(std::uint64_t seed, const std::vector<LayerSpec>& layers);
+  std::int64_t place_weights(const std::vector<BuiltLayer>& layers);
+  void allocate_weights(std::int64_t total);
+  void list_variables();
+  void initialize_weights(std::uint64_t seed);
 
   Shape input_;
   std::vector<Shape> shapes_;  // per layer: output
   std::vector<std::unique_ptr<Op>> ops_;
-  std::vector<std::string> names_;   // per op: layer
-  std::vector<DenseWeights> dense_;  // in layer order
-  struct DenseOpSpec {
-    std::size_t op;
-    DenseWeights weights;
-    ActivationFunction activation;
-  };
-  std::vector<DenseOpSpec> dense_ops_;
+  std::vector<std::size_t> layer_of_op_;
+  std::vector<std::string> names_;  // per op: layer
   bool bfloat16_ = false;
   std::vector<Variable> variables_;
   Buffer parameters_;
   float* base_ = nullptr;
-  ActivationFunction last_activation_ = ActivationFunction::linear;
   std::size_t first_trainable_ = 0;
 };
 

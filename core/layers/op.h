@@ -1,9 +1,13 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "cluster/buffer.h"
+#include "cluster/error.h"
+#include "core/compile/optimizers.h"
 #include "core/data/shape.h"
 #include "core/layers/layers.h"
 
@@ -19,14 +23,29 @@ struct Block {
   int thread = 0;       ///< number of the calling thread, below the `threads` of prepare()
 };
 
-/// The flat buffers' view of a kernel and a bias.
-struct DenseWeights {
-  std::int64_t layer = 0;                    ///< index into the model's layers
-  std::int64_t in = 0, out = 0, repeat = 1;  ///< the kernel is applied to `repeat` vectors of `in` floats per row
-  std::int64_t kernel = 0;                   ///< offset of the kernel (in, out)
-  std::int64_t bias = -1;                    ///< offset of the bias (out); -1: none
-  std::int64_t offset = 0, count = 0;        ///< the slice with both, padded to 16 floats
+/// A weight of an op, under Keras' name.
+struct Weight {
+  std::string name;  ///< "kernel", "bias"
+  Shape shape;
+  Initializer initializer = Initializer::zeros;
+  Regularizer regularizer = {};
+  bool trainable = true;
+  std::int64_t offset = 0;  ///< of a trainable weight: where it starts in the flat buffers, set by Op::place()
 };
+
+/// A product y = x W + b. Its gradient is X^T D for W and the sum of D's rows for b, so an exchange can send the factors X and D instead.
+struct Product {
+  std::int64_t in = 0, out = 0, repeat = 1;  ///< W is applied to `repeat` vectors of `in` floats per row
+  std::int64_t kernel = 0;                   ///< offset of W (in, out) in the flat buffers
+  std::int64_t bias = -1;                    ///< offset of b (out); -1: none
+};
+
+/// The part of a product's gradient in a slice of the flat buffers that starts and ends with a kernel row.
+struct ProductPart {
+  std::int64_t first, last;  ///< rows of the kernel
+  bool bias;
+};
+ProductPart part_of(const Product& product, VariableRange slice);
 
 /// What computes a layer, forward and backward, on blocks of rows; x (rows, in), y (rows, out). Thread-safe for different Block::thread.
 class Op {
@@ -38,32 +57,84 @@ class Op {
   /// dx = dL/dx from dy = dL/dy; dy is turned into dL/d(pre-activation) on the way, the delta of the weights' gradient. dx null: not
   /// wanted.
   virtual void backward(const float* x, const float* y, float* dy, float* dx, const Block& block) const = 0;
-  virtual const DenseWeights* weights() const { return nullptr; }
+
+  /// In Keras' order.
+  const std::vector<Weight>& weights() const { return weights_; }
+  /// The values of weights()[i], wherever they lie.
+  virtual std::span<float> values(std::size_t i);
+  /// Puts the trainable weights one after the other, from `offset` on, into the flat buffers. `base` points at that of the parameters,
+  /// which may move.
+  virtual void place(float* const* base, std::int64_t offset);
+  /// The trainable weights in the flat buffers, padded with zeros to whole cache lines.
+  VariableRange slice() const { return slice_; }
+  std::int64_t padding() const { return padding_; }
+  bool trainable() const { return slice_.count > 0; }
+  /// The pieces of slice() whose gradients are computed apart, by other threads or ranks; in order, without gaps. They depend on the op
+  /// alone, so that an element is always summed by the same call. Default: one piece.
+  virtual std::vector<VariableRange> parts() const { return {slice_}; }
+  /// Writes one of parts() of the weights' gradient, the sum over `rows` rows, to to[0, part.count); padding may be left as it is. `x` is
+  /// what forward was given, `dy` what backward left. An op with trainable weights has this.
+  virtual void gradient(const float* x, const float* dy, std::int64_t rows, VariableRange part, float* to) const;
+  /// Not null: the trainable weights are those of a product, of which x and dy are the factors.
+  virtual const Product* product() const { return nullptr; }
+  /// The same op with its products in bfloat16 or in float32; null: it has none, or computes so already.
+  virtual std::unique_ptr<Op> with_products(bool /*bfloat16*/) const { return nullptr; }
+
   /// An op that keeps its weights in another format as well: pieces of it, each of which refresh() makes anew from the weights before every
   /// forward pass of training, with `backward` for input gradients too. prepare() makes all that a forward pass needs.
   virtual std::int64_t refreshes() const { return 0; }
   virtual void refresh(std::int64_t /*piece*/, bool /*backward*/) {}
   /// Not null: all that this op does is x * scale + offset.
   virtual const Rescaling* rescaling() const { return nullptr; }
-  /// Whether a row's result has the same bits in a block of any size. If so nothing need be prepared for a size. Ops without weights work
-  /// element by element or row by row.
-  virtual bool any_rows() const { return weights() == nullptr; }
-  /// Ops with weights: forward in two parts, of which the first can be done column by column. multiply: columns [column, column + columns)
-  /// of the product, y = x W and what comes with it at no cost, for `rows` rows; finish: the rest of y = f(x W + b) for whole rows.
+  /// Whether a row's result has the same bits in a block of any size. If so nothing need be prepared for a size. Ops without
+  /// trainable weights work element by element or row by row.
+  virtual bool any_rows() const { return !trainable(); }
+  /// The activation that ends forward, so that a loss can take its logits.
+  virtual ActivationFunction activation() const { return linear; }
+  /// Ops that offer a product: forward in two parts, of which the first can be done column by column. multiply: columns [column, column +
+  /// columns) of the product, y = x W and what comes with it at no cost, for `rows` rows; finish: the rest of y = f(x W + b) for whole
+  /// rows.
   virtual void multiply(const float* /*x*/, float* /*y*/, std::int64_t /*rows*/, std::int64_t /*column*/, std::int64_t /*columns*/) const {}
   virtual void finish(float* /*y*/, const Block& /*block*/) const {}
 
   std::int64_t in = 0, out = 0;  ///< floats per row
+
+ protected:
+  float* parameters() const { return *base_; }
+
+  std::vector<Weight> weights_;
+
+ private:
+  float* const* base_ = nullptr;
+  VariableRange slice_{0, 0};
+  std::int64_t padding_ = 0;
 };
 
-/// Dense without an activation that needs its pre-activation; `base` points at the (movable) flat parameter buffer.
-std::unique_ptr<Op> make_dense_op(const DenseWeights& weights, ActivationFunction activation, float* const* base);
-/// The same with products in bfloat16 (core/math/bfloat16.h).
-std::unique_ptr<Op> make_bfloat16_dense_op(const DenseWeights& weights, ActivationFunction activation, float* const* base);
-std::unique_ptr<Op> make_activation_op(ActivationFunction function, std::int64_t elements, std::int64_t last_axis);
-std::unique_ptr<Op> make_rescaling_op(const Rescaling& layer, std::int64_t elements);
-std::unique_ptr<Op> make_dropout_op(const Dropout& layer, std::int64_t elements, std::uint64_t seed, std::uint32_t id);
-std::unique_ptr<Op> make_normalization_op(const Normalization& layer, const Shape& input);
+/// Where a layer stands in its network.
+struct LayerSite {
+  Shape input;             ///< of a row
+  std::size_t index = 0;   ///< among the network's layers
+  std::uint64_t seed = 0;  ///< the model's
+};
+
+/// A layer made ready: the ops that compute it, in order. None: the same floats in the same order.
+struct BuiltLayer {
+  Shape output;  ///< of a row
+  std::vector<std::unique_ptr<Op>> ops = {};
+  std::string name = {}, class_name = {};
+};
+
+// One for each layer of LayerSpec. A layer that does not fit its input is an Error (kUsage) that names it.
+BuiltLayer build(const Input& layer, const LayerSite& site);
+BuiltLayer build(const Rescaling& layer, const LayerSite& site);
+BuiltLayer build(const Flatten& layer, const LayerSite& site);
+BuiltLayer build(const Dense& layer, const LayerSite& site);
+BuiltLayer build(const Activation& layer, const LayerSite& site);
+BuiltLayer build(const Dropout& layer, const LayerSite& site);
+BuiltLayer build(const Normalization& layer, const LayerSite& site);
+
+/// "layer 'dense' (Dense): WHAT", kUsage.
+Error layer_error(const LayerSpec& layer, const std::string& what);
 
 /// Axes of the sample (0-based, ascending) that a Normalization keeps, and their lengths. An axis that does not exist: Error (kUsage).
 std::vector<std::size_t> kept_axes(const Normalization& layer, const Shape& input);

@@ -49,12 +49,13 @@ std::vector<Sequential::LayerExchange> Sequential::exchanges(const FitOptions& o
   const Network& network = state_->built();
   const Grains grains = cut_grains(sampler.slots(), world.rank(), world.size());
   const bool factors = exchanges_factors(exchange_options(options), network, grains, world);
-  const std::size_t skipped = state_->has_input() ? 1 : 0;  // the network's layers are those without Input
   std::vector<LayerExchange> result;
-  for (const auto& op : network.ops()) {
-    if (op->weights() == nullptr) continue;
-    const std::string& name = layer_name(layers()[static_cast<std::size_t>(op->weights()->layer) + skipped]);
-    result.push_back({name, !factors ? "gradients" : sums_in_tree(exchange_options(options), *op->weights(), grains) ? "tree" : "factors"});
+  for (std::size_t i = 0; i < network.ops().size(); ++i) {
+    const auto& op = network.ops()[i];
+    if (!op->trainable()) continue;
+    result.push_back({network.layer_of(i), !factors                                               ? "gradients"
+                                           : sums_in_tree(exchange_options(options), *op, grains) ? "tree"
+                                                                                                  : "factors"});
   }
   return result;
 }

@@ -177,24 +177,13 @@ std::int64_t Sequential::output_width() const { return state_->built().output_wi
 
 std::vector<WeightView> Sequential::weights() {
   Network& network = state_->built();
-  const std::vector<LayerSpec> layers = without_input(*state_);
   std::vector<WeightView> weights;
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    for (const Variable& variable : network.variables()) {
-      if (variable.layer != i) continue;
-      weights.push_back(
-          {layer_name(layers[i]), variable.name, variable.shape, true,
-           network.parameters().subspan(static_cast<std::size_t>(variable.offset), static_cast<std::size_t>(elements(variable.shape)))});
+  for (std::size_t i = 0; i < network.ops().size(); ++i) {
+    Op& op = *network.ops()[i];
+    for (std::size_t w = 0; w < op.weights().size(); ++w) {
+      const Weight& weight = op.weights()[w];
+      weights.push_back({network.layer_of(i), weight.name, weight.shape, weight.trainable, op.values(w)});
     }
-    const auto* normalization = std::get_if<Normalization>(&layers[i]);
-    if (normalization == nullptr || !normalization->mean.empty()) continue;
-    Shape kept;
-    const Shape& input = i == 0 ? network.input_shape() : network.output_shape(i - 1);
-    for (const std::size_t axis : kept_axes(*normalization, input)) kept.push_back(input[axis]);
-    Normalization::Statistics& statistics = *normalization->statistics;
-    weights.push_back({normalization->name, "mean", kept, false, statistics.mean});
-    weights.push_back({normalization->name, "variance", kept, false, statistics.variance});
-    weights.push_back({normalization->name, "count", {}, false, {&statistics.count, 1}});
   }
   return weights;
 }

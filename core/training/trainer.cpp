@@ -42,7 +42,7 @@ Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& optio
       regularized_(has_regularizer(*model.network)),
       sampler_(data.rows(), options.batch_size, options.shards, model.seed, options.shuffle),
       grains_(cut_grains(sampler_.slots(), world.rank(), world.size())),
-      dense_(dense_ops(*model.network)),
+      trainable_(trainable_ops(*model.network)),
       in_place_(exchanges_factors(exchange_options(options), *model.network, grains_, world) && model.optimizer->plain() && !regularized_),
       trees_(grains_.count, world.size(), world.rank(), threads,
              [this](const GradientBlock& block, std::int64_t grain, float* to) { form_leaf(block, grain, to); }),
@@ -69,13 +69,13 @@ Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& optio
     reader_ = data.open(sampler_.ranges(grains_.first_slot(), grains_.first_slot() + grains_.own_slots()));
     if (options.stop_on_nan) reader_->expect_finite();
   });
-  if (model.network->bfloat16()) bfloat16_.emplace(pass_, *model.network, dense_);
+  if (model.network->bfloat16()) bfloat16_.emplace(pass_, *model.network, trainable_);
   if (exchange_->shared()) share_state();
   if (options.trace != nullptr) {
     options.trace->layers.clear();
     for (std::size_t i = 0; i < model.network->ops().size(); ++i) options.trace->layers.push_back(model.network->layer_of(i));
   }
-  if (!exchange_->columns_stay() && (dense_.empty() || !model.network->ops()[dense_.back()]->any_rows())) return;
+  if (!exchange_->columns_stay() && (trainable_.empty() || !model.network->ops()[trainable_.back()]->any_rows())) return;
   columns_.clear();  // all at once, or this rank's
   if (!exchange_->columns_stay()) return;
   for (const GradientBlock& block : exchange_->own()) {
@@ -96,9 +96,9 @@ Trainer::~Trainer() {
 
 std::unique_ptr<Exchange> Trainer::make_exchange(int threads) {
   const Exchange::Form form = [this](std::span<const GradientBlock> blocks) { this->form(blocks); };
-  const bool columns = cuts_columns(*model_.network, dense_, in_place_) && !sums_in_tree(dense_.size() - 1);
+  const bool columns = cuts_columns(*model_.network, trainable_, in_place_) && !sums_in_tree(trainable_.size() - 1);
   // Several threads share the blocks; a gradient that is written and then read again had better stay in the cache in between.
-  blocks_ = cut_blocks(*model_.network, dense_, columns, in_place_ && threads == 1);
+  blocks_ = cut_blocks(*model_.network, trainable_, columns, in_place_ && threads == 1);
   if (columns && world_.hosts() == 1) let_columns_stay(blocks_, grains_, world_.size(), [&] { return ranks_are_far(world_); });
   for (GradientBlock& block : blocks_) {
     block.joins = block.joins && !sums_in_tree(block.layer);  // whose sums are kept block by block
@@ -112,7 +112,7 @@ std::unique_ptr<Exchange> Trainer::make_exchange(int threads) {
 
 /// What the first layer reads is copied to every rank where each computes columns of its output for the whole batch.
 std::span<float> Trainer::allocate_values(std::size_t i, std::int64_t count) {
-  if (!exchange_->columns_stay() || i != dense_.back()) return exchange_->allocate(count);
+  if (!exchange_->columns_stay() || i != trainable_.back()) return exchange_->allocate(count);
   const std::int64_t width = model_.network->ops()[i]->in;
   return exchange_->allocate_copies(count, grains_.first_slot() * width, grains_.own_slots() * width);
 }
@@ -127,8 +127,8 @@ void Trainer::share_state() {
   const auto factor = [this](std::span<float> rows, std::int64_t width) {
     return Factor{rows, grains_.first_slot() * width, grains_.own_slots() * width};
   };
-  for (std::size_t i = 0; i < dense_.size(); ++i) {
-    const std::size_t op = dense_[i];
+  for (std::size_t i = 0; i < trainable_.size(); ++i) {
+    const std::size_t op = trainable_[i];
     if (sums_in_tree(i)) {
       add_tree_layer(i);
       continue;
@@ -193,7 +193,7 @@ std::uint64_t Trainer::fingerprint() const {
   const auto value = [](std::int64_t number) { return static_cast<std::uint64_t>(number); };
   std::uint64_t print = value(model_.optimizer->iterations());
   for (const std::uint64_t part :
-       {value(step_), value(sampler_.steps()), value(sampler_.rows_in_step(step_)), value(static_cast<std::int64_t>(dense_.size())),
+       {value(step_), value(sampler_.steps()), value(sampler_.rows_in_step(step_)), value(static_cast<std::int64_t>(trainable_.size())),
         value(static_cast<std::int64_t>(model_.network->parameters().size()))}) {
     print = print * 0x9e3779b97f4a7c15U + part;
   }
@@ -205,7 +205,7 @@ void Trainer::disagree() const {
   agree_on(world_, "the step",
            "step " + std::to_string(step_) + " of " + std::to_string(sampler_.steps()) + " (" +
                std::to_string(sampler_.rows_in_step(step_)) + " rows, " + std::to_string(model_.optimizer->iterations()) + " updates, " +
-               std::to_string(dense_.size()) + " layers, " + std::to_string(model_.network->parameters().size() * sizeof(float)) +
+               std::to_string(trainable_.size()) + " layers, " + std::to_string(model_.network->parameters().size() * sizeof(float)) +
                " bytes of weights)");
   throw Error("the sums of a step's fingerprint disagree although all ranks are at the same step: memory or network corrupts data");
 }
@@ -264,7 +264,7 @@ void Trainer::compute() {
   if (regularized_) penalty_ += static_cast<double>(rows) * penalty(*model_.network);
   std::size_t ready = 0;
   pass_.backward(block, [&](std::size_t op) {
-    if (ready == dense_.size() || dense_[ready] != op) return;
+    if (ready == trainable_.size() || trainable_[ready] != op) return;
     const TraceSpan gradient(exchange_->shared() && !trees_.has(ready) ? nullptr : options_.trace, SpanKind::gradient);
     if (trees_.has(ready)) trees_.sum(ready);
     exchange_->ready(ready++);
@@ -276,7 +276,7 @@ void Trainer::forward(const Block& block) {
   if (columns_.empty() && !exchange_->columns_stay()) {
     pass_.forward(block, grains_.own());
   } else {
-    const std::size_t first = dense_.back();
+    const std::size_t first = trainable_.back();
     pass_.forward(block, grains_.own(), 0, first);
     if (exchange_->columns_stay()) {
       if (!columns_of_all_.empty()) pass_.multiply(first, grains_.first, grains_.last, columns_of_all_);

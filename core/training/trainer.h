@@ -75,6 +75,9 @@ class Trainer {
   void form_leaf(const GradientBlock& block, std::int64_t grain, float* to);
   void add_tree_layer(std::size_t index);
   bool sums_in_tree(std::size_t index) const;
+  void form_in_place(const GradientBlock& block);
+  void form_bfloat16(const GradientBlock& block);
+  const Op& op_of(const GradientBlock& block) const { return *model_.network->ops()[trainable_[block.layer]]; }
   bool in_place(const GradientBlock& block) const { return in_place_ && !trees_.has(block.layer); }
   void penalize(const GradientBlock& block);
   void update();
@@ -87,8 +90,8 @@ class Trainer {
   bool regularized_ = false;
   Sampler sampler_;
   Grains grains_;
-  std::vector<std::size_t> dense_;  // ops with weights, last first: the order of the exchange
-  bool in_place_ = false;           // the kernel's gradient goes straight into the kernel, but in trees_
+  std::vector<std::size_t> trainable_;  // ops with trainable weights, last first: the order of the exchange
+  bool in_place_ = false;               // the kernel's gradient goes straight into the kernel, but in trees_
   TreeGradients trees_;
   std::vector<GradientBlock> blocks_;          // of all layers
   std::vector<Pass::Columns> columns_;         // of the first layer's output that this rank computes; empty: all at once

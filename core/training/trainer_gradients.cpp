@@ -8,15 +8,15 @@
 namespace lockstep {
 
 bool Trainer::sums_in_tree(std::size_t index) const {
-  return lockstep::sums_in_tree(exchange_options(options_), *model_.network->ops()[dense_[index]]->weights(), grains_);
+  return lockstep::sums_in_tree(exchange_options(options_), *model_.network->ops()[trainable_[index]], grains_);
 }
 
 void Trainer::add_tree_layer(std::size_t index) {
-  const DenseWeights& weights = *model_.network->ops()[dense_[index]]->weights();
+  const VariableRange slice = model_.network->ops()[trainable_[index]]->slice();
   std::vector<GradientBlock> blocks;
   std::copy_if(blocks_.begin(), blocks_.end(), std::back_inserter(blocks),
                [&](const GradientBlock& block) { return block.layer == index; });
-  trees_.add(weights, std::move(blocks), exchange_->allocate(trees_.part_count(weights)));
+  trees_.add(slice, std::move(blocks), exchange_->allocate(trees_.part_count(slice)));
   exchange_->watch({}, trees_.own(index));
 }
 
@@ -32,41 +32,54 @@ void Trainer::form(std::span<const GradientBlock> blocks) {
 }
 
 void Trainer::form(const GradientBlock& block) {
-  const std::size_t op = dense_[block.layer];
-  const DenseWeights& weights = *model_.network->ops()[op]->weights();
   float* gradients = exchange_->gradients().data();
   if (trees_.has(block.layer)) return trees_.combine(block, gradients, pass_.threads() > 1 ? grain_thread() : 0);
-  const std::int64_t rows = pass_.visible_rows() * weights.repeat;
-  if (rows == 0) {  // only where a rank sees nothing but its own rows, and has none
+  if (pass_.visible_rows() == 0) {  // only where a rank sees nothing but its own rows, and has none
     std::fill_n(gradients + block.offset, block.count, 0.F);
     return;
   }
+  if (in_place_) return form_in_place(block);
+  if (bfloat16_ && bfloat16_->has(block.layer)) return form_bfloat16(block);
+  const std::size_t op = trainable_[block.layer];
+  op_of(block).gradient(pass_.visible_values(op).data(), pass_.visible_deltas(op + 1).data(), pass_.visible_rows(),
+                        {block.offset, block.count}, gradients + block.offset);
+}
+
+/// A step of plain SGD: the kernel's gradient is added to the kernel while it is formed. Only products are not in trees_.
+void Trainer::form_in_place(const GradientBlock& block) {
+  const std::size_t op = trainable_[block.layer];
+  const Product& product = *op_of(block).product();
+  const std::int64_t rows = pass_.visible_rows() * product.repeat, columns = block.columns > 0 ? block.columns : product.out;
   const float *x = pass_.visible_values(op).data(), *d = pass_.visible_deltas(op + 1).data();
-  const WeightGradient gradient{
-      x, d, rows, weights.in, weights.out, block.first, block.last, block.column, block.columns > 0 ? block.columns : weights.out};
+  float* const kernel = model_.network->parameters().data() + block.offset;
+  const float factor = -model_.optimizer->learning_rate();
   if (block.first < block.last) {  // else the bias alone
     if (bfloat16_) {
-      float* target = in_place(block) ? model_.network->parameters().data() : gradients;
-      bfloat16_->form(block, in_place(block) ? -model_.optimizer->learning_rate() : 1, in_place(block), target + block.offset);
-    } else if (in_place(block)) {
-      gradient.add(-model_.optimizer->learning_rate(), model_.network->parameters().data() + block.offset);
+      bfloat16_->form(block, factor, true, kernel);
     } else {
-      gradient.write(gradients + block.offset);
+      WeightGradient{x, d, rows, product.in, product.out, block.first, block.last, block.column, columns}.add(factor, kernel);
     }
   }
-  if (block.bias) bias_gradient(d, rows, weights.out, gradients + weights.bias);
+  if (block.bias) bias_gradient(d, rows, product.out, exchange_->gradients().data() + product.bias);
+}
+
+void Trainer::form_bfloat16(const GradientBlock& block) {
+  const Product& product = *op_of(block).product();
+  float* const gradients = exchange_->gradients().data();
+  bfloat16_->form(block, 1, false, gradients + block.offset);
+  if (!block.bias) return;
+  const float* const d = pass_.visible_deltas(trainable_[block.layer] + 1).data();
+  bias_gradient(d, pass_.visible_rows() * product.repeat, product.out, gradients + product.bias);
 }
 
 void Trainer::form_leaf(const GradientBlock& block, std::int64_t grain, float* to) {
-  const std::size_t op = dense_[block.layer];
-  const DenseWeights& weights = *model_.network->ops()[op]->weights();
-  const std::int64_t rows = grains_.rows * weights.repeat;
-  const float *x = pass_.visible_values(op).data() + grain * rows * weights.in,
-              *d = pass_.visible_deltas(op + 1).data() + grain * rows * weights.out;
-  WeightGradient{x, d, rows, weights.in, weights.out, block.first, block.last, 0, weights.out}.write(to);
-  const std::int64_t kernel = (block.last - block.first) * weights.out;
-  std::fill(to + kernel, to + block.count, 0.F);
-  if (block.bias) bias_gradient(d, rows, weights.out, to + kernel);
+  const Op& op = op_of(block);
+  const std::size_t i = trainable_[block.layer];
+  const float *x = pass_.visible_values(i).data() + grain * grains_.rows * op.in,
+              *d = pass_.visible_deltas(i + 1).data() + grain * grains_.rows * op.out;
+  op.gradient(x, d, grains_.rows, {block.offset, block.count}, to);
+  const bool last = block.offset + block.count == op.slice().offset + op.slice().count;
+  if (last) std::fill_n(to + block.count - op.padding(), op.padding(), 0.F);
 }
 
 void Trainer::update() {
@@ -95,8 +108,8 @@ void Trainer::penalize(const GradientBlock& block) {
 void Trainer::update(const GradientBlock& block) {
   VariableRange range{block.offset, block.count};
   if (in_place(block)) {
-    const DenseWeights& weights = *model_.network->ops()[dense_[block.layer]]->weights();
-    range = block.bias ? VariableRange{weights.bias, weights.out} : VariableRange{block.offset, 0};
+    const Product& product = *op_of(block).product();
+    range = block.bias ? VariableRange{product.bias, product.out} : VariableRange{block.offset, 0};
   }
   model_.optimizer->update(model_.network->parameters(), exchange_->gradients(), range);
 }

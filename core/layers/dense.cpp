@@ -1,0 +1,118 @@
+#include <algorithm>
+#include <cmath>
+
+#include "core/data/limits.h"
+#include "core/layers/dense_op.h"
+#include "core/math/onednn.h"
+
+namespace lockstep {
+namespace {
+
+std::int64_t ratio(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+class Float32DenseOp final : public DenseOp {
+ public:
+  using DenseOp::DenseOp;
+  explicit Float32DenseOp(const DenseOp& op) : DenseOp(op) {}
+
+  bool any_rows() const override { return true; }
+  std::unique_ptr<Op> with_products(bool bfloat16) const override { return bfloat16 ? bfloat16_dense_op(*this) : nullptr; }
+
+  void forward(const float* x, float* y, const Block& block) const override {
+    multiply(x, y, block.rows, 0, product_.out);
+    finish(y, block);
+  }
+
+  void backward(const float* /*x*/, const float* y, float* dy, float* dx, const Block& block) const override {
+    to_delta(y, dy, block);
+    if (dx != nullptr) dense_backward_data(dy, kernel(), dx, block.rows * product_.repeat, product_.in, product_.out);
+  }
+
+  void multiply(const float* x, float* y, std::int64_t rows, std::int64_t column, std::int64_t columns) const override {
+    dense_forward(x, kernel(), bias(), activation_ == relu, y, rows * product_.repeat, product_.in, product_.out, column, columns);
+  }
+
+  void finish(float* y, const Block& block) const override {
+    if (!block.logits && activation_ != relu) activate(activation_, y, y, block.rows * product_.repeat, product_.out);
+  }
+};
+
+void check_regularizer(const Dense& layer, const char* name, const Regularizer& regularizer) {
+  for (const float factor : {regularizer.l1, regularizer.l2}) {
+    if (std::isfinite(factor) && factor >= 0) continue;
+    throw layer_error(layer, std::string(name) + " must have finite factors of at least 0 (in float32), found " + std::to_string(factor));
+  }
+}
+
+Shape output_shape(const Dense& layer, const Shape& input) {
+  if (layer.units < 1 || layer.units > kMostElements) {
+    throw layer_error(layer,
+                      "units must be at least 1 and at most " + std::to_string(kMostElements) + ", found " + std::to_string(layer.units));
+  }
+  if (input.empty()) throw layer_error(layer, "needs an input with at least one axis besides the batch; put a Flatten before it");
+  Shape output = input;
+  output.back() = layer.units;
+  if (row_fits(output)) return output;
+  throw layer_error(layer,
+                    "an output of shape " + to_string(output, true) + " has more than " + std::to_string(kMostElements) + " numbers a row");
+}
+
+}  // namespace
+
+DenseOp::DenseOp(const Dense& layer, const Shape& input, ActivationFunction activation) : activation_(activation) {
+  product_.in = input.back();
+  product_.out = layer.units;
+  product_.repeat = elements(input) / input.back();
+  in = product_.in * product_.repeat;
+  out = product_.out * product_.repeat;
+  weights_.push_back({"kernel", {product_.in, product_.out}, layer.kernel_initializer, layer.kernel_regularizer});
+  if (layer.use_bias) weights_.push_back({"bias", {product_.out}, layer.bias_initializer, layer.bias_regularizer});
+}
+
+void DenseOp::place(float* const* base, std::int64_t offset) {
+  Op::place(base, offset);
+  product_.kernel = weights_[0].offset;
+  product_.bias = weights_.size() > 1 ? weights_[1].offset : -1;
+}
+
+/// Rows of the kernel, about 8 Ki floats a part, at most 32 parts: small enough to share a layer among ranks and threads, large enough for
+/// a GEMM. The last one has the bias.
+std::vector<VariableRange> DenseOp::parts() const {
+  constexpr std::int64_t kFloats = 8 << 10, kMultiple = 8, kMost = 32;
+  const std::int64_t count = std::clamp<std::int64_t>(product_.in * product_.out / kFloats, 1, kMost);
+  const std::int64_t rows = ratio(ratio(product_.in, count), kMultiple) * kMultiple;
+  std::vector<VariableRange> parts;
+  for (std::int64_t first = 0; first < product_.in; first += rows) {
+    const std::int64_t offset = product_.kernel + first * product_.out;
+    const std::int64_t end = first + rows < product_.in ? offset + rows * product_.out : slice().offset + slice().count;
+    parts.push_back({offset, end - offset});
+  }
+  return parts;
+}
+
+void DenseOp::gradient(const float* x, const float* dy, std::int64_t rows, VariableRange part, float* to) const {
+  const auto [first, last, bias] = part_of(product_, part);
+  const std::int64_t vectors = rows * product_.repeat;
+  if (first < last) WeightGradient{x, dy, vectors, product_.in, product_.out, first, last, 0, product_.out}.write(to);
+  if (bias) bias_gradient(dy, vectors, product_.out, to + (product_.bias - part.offset));
+}
+
+void DenseOp::to_delta(const float* y, float* dy, const Block& block) const {
+  if (block.logits || activation_ == linear) return;
+  activation_gradient(activation_, nullptr, y, dy, dy, block.rows * product_.repeat, product_.out);
+}
+
+std::unique_ptr<Op> float32_dense_op(const DenseOp& op) { return std::make_unique<Float32DenseOp>(op); }
+
+BuiltLayer build(const Dense& layer, const LayerSite& site) {
+  const Shape output = output_shape(layer, site.input);
+  check_regularizer(layer, "kernel_regularizer", layer.kernel_regularizer);
+  check_regularizer(layer, "bias_regularizer", layer.bias_regularizer);
+  const bool keeps_input = !derivative_from_output(layer.activation);  // its backward reads the pre-activation: an op of its own
+  BuiltLayer built{.output = output};
+  built.ops.push_back(std::make_unique<Float32DenseOp>(layer, site.input, keeps_input ? linear : layer.activation));
+  if (keeps_input) built.ops.push_back(std::move(build(Activation{layer.activation}, {.input = output}).ops.front()));
+  return built;
+}
+
+}  // namespace lockstep

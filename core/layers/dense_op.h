@@ -1,0 +1,35 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/layers/op.h"
+
+namespace lockstep {
+
+/// Dense, keras/src/layers/core/dense.py: y = f(x W + b) over the last axis. What does not depend on the type of its products.
+class DenseOp : public Op {
+ public:
+  DenseOp(const Dense& layer, const Shape& input, ActivationFunction activation);
+
+  void place(float* const* base, std::int64_t offset) override;
+  const Product* product() const override { return &product_; }
+  std::vector<VariableRange> parts() const override;
+  void gradient(const float* x, const float* dy, std::int64_t rows, VariableRange part, float* to) const override;
+  ActivationFunction activation() const override { return activation_; }
+
+ protected:
+  /// dy = dL/d(pre-activation) from dy = dL/dy.
+  void to_delta(const float* y, float* dy, const Block& block) const;
+  const float* kernel() const { return parameters() + product_.kernel; }
+  const float* bias() const { return product_.bias >= 0 ? parameters() + product_.bias : nullptr; }
+
+  Product product_;
+  ActivationFunction activation_;
+};
+
+/// `op` with products in float32, by the kernels of core/math/onednn.h, or in bfloat16, by those of core/math/bfloat16.h.
+std::unique_ptr<Op> float32_dense_op(const DenseOp& op);
+std::unique_ptr<Op> bfloat16_dense_op(const DenseOp& op);
+
+}  // namespace lockstep

@@ -1,0 +1,44 @@
+#include "core/layers/op.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace lockstep {
+namespace {
+
+constexpr std::int64_t kAlignment = 16;  // floats: a cache line
+
+}  // namespace
+
+ProductPart part_of(const Product& product, VariableRange slice) {
+  const std::int64_t end = slice.offset + slice.count;
+  return {std::min((slice.offset - product.kernel) / product.out, product.in), std::min((end - product.kernel) / product.out, product.in),
+          product.bias >= 0 && end > product.bias};
+}
+
+void Op::place(float* const* base, std::int64_t offset) {
+  std::int64_t end = offset;
+  for (Weight& weight : weights_) {
+    if (!weight.trainable) continue;
+    weight.offset = end;
+    end += elements(weight.shape);
+  }
+  padding_ = (kAlignment - (end - offset) % kAlignment) % kAlignment;
+  base_ = base;
+  slice_ = {offset, end - offset + padding_};
+}
+
+std::span<float> Op::values(std::size_t i) {
+  const Weight& weight = weights_[i];
+  return {parameters() + weight.offset, static_cast<std::size_t>(elements(weight.shape))};
+}
+
+void Op::gradient(const float* /*x*/, const float* /*dy*/, std::int64_t /*rows*/, VariableRange /*part*/, float* /*to*/) const {
+  throw std::logic_error("an op with trainable weights needs a gradient()");
+}
+
+Error layer_error(const LayerSpec& layer, const std::string& what) {
+  return Error("layer '" + layer_name(layer) + "' (" + class_name(layer) + "): " + what, kUsage);
+}
+
+}  // namespace lockstep
