@@ -16,7 +16,7 @@ void write_predictions(Hdf5File& file, const std::string& name, Sequential& mode
 
 TEST(KerasInterop, LoadsPredictsTrainsOnAndSavesAgain) {
   const char* given = std::getenv("LOCKSTEP_INTEROP_DIR");
-  if (given == nullptr) GTEST_SKIP() << "run by tests/e2e/keras_interop.sh with LOCKSTEP_INTEROP=1";
+  if (given == nullptr) GTEST_SKIP() << "run by tests/e2e/keras_interop.sh";
   const std::string directory = given;
   const Hdf5Dataset data(directory + "/data.h5", "test");
   Hdf5File results = Hdf5File::create(directory + "/lockstep.h5");
