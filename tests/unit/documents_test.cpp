@@ -98,9 +98,10 @@ std::vector<std::string> dead_mentions(const std::string& comment) {
   return dead;
 }
 
-/// Paths and links of a document that do not exist.
+/// Paths, files and links of a document that do not exist. A file without a folder is one of the document's own folder or below.
 std::vector<std::string> dead_paths(const std::string& document, const std::string& text) {
   static const std::regex span(R"(`((?:cluster|core|io|launch|tests|configs)/[A-Za-z0-9_./*]*)`)"), link(R"(\]\(([^):]*)\))");
+  static const std::regex file(R"(`([A-Za-z0-9_]+\.(?:h|cpp|proto|py|sh|sbatch|cmake))`)");
   std::istringstream lines(text);
   std::string prose;
   bool code = false;
@@ -111,6 +112,11 @@ std::vector<std::string> dead_paths(const std::string& document, const std::stri
   std::vector<std::string> dead;
   for (const std::string& path : matches(prose, span)) {
     if (!exists(path.ends_with("/") ? path.substr(0, path.size() - 1) : path)) dead.push_back(path);
+  }
+  const std::string folder = fs::path(document).parent_path();
+  for (const std::string& name : matches(prose, file)) {
+    const auto is_it = [&](const std::string& path) { return path.starts_with(folder) && path.ends_with("/" + name); };
+    if (std::none_of(tree().begin(), tree().end(), is_it)) dead.push_back(name);
   }
   for (const std::string& target : matches(std::regex_replace(prose, std::regex("`[^`]*`"), ""), link)) {
     if (!fs::exists(root() / fs::path(document).parent_path() / target)) dead.push_back(target);
@@ -186,8 +192,10 @@ TEST(Documents, WhatIsWrongIsFound) {
             (std::vector<std::string>{"core/NAME.cpp"}));
   EXPECT_EQ(dead_mentions(comments("// The README's \"In C++\" and \"No such\"; README's \"Nothing here\".")),
             (std::vector<std::string>{"README.md, section Nothing here"}));
-  EXPECT_EQ(dead_paths("io/README.md", "`io/config` `io/nowhere/` `core/math/none.h` [a](config/config.h) [b](none.md) [c](https://x.org)"),
-            (std::vector<std::string>{"io/nowhere/", "core/math/none.h", "none.md"}));
+  EXPECT_EQ(
+      dead_paths("io/README.md",
+                 "`io/config` `io/nowhere/` `core/math/none.h` `csv.h` `gemm.h` [a](config/config.h) [b](none.md) [c](https://x.org)"),
+      (std::vector<std::string>{"io/nowhere/", "core/math/none.h", "gemm.h", "none.md"}));
   EXPECT_EQ(
       sentences("# No sentence\nOne, `a.b`\ntwo. Three:\n\n- four\n- five! six\n\n| seven |\n\n    eight\n\n```\nnine\n```\nten\n").size(),
       6U);
