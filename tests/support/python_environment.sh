@@ -7,9 +7,8 @@ python_environment() {
   local name=$1 log
   shift
   environment=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/lockstep-tests/$name-$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-  mkdir -p "$(dirname "$environment")"
   log=$(mktemp)
-  if ! (flock 9 && { environment_has "$@" || make_environment "$@"; }) 9> "$environment.lock" > "$log" 2>&1; then
+  if ! (mkdir -p "$(dirname "$environment")" && exec 9> "$environment.lock" && flock 9 && { environment_has "$@" || make_environment "$@"; }) > "$log" 2>&1; then
     tail -3 "$log"
     rm "$log"
     echo "SKIPPED: no environment with $*: it takes python3-venv, and pip must reach its registry once (not LOCKSTEP_OFFLINE=1)"

@@ -19,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMostFiles = 25;
+constexpr std::ptrdiff_t kMostLines = 200;  // of README.md
 constexpr std::size_t kMostWords = 35, kMedianWords = 15;
 
 fs::path root() {
@@ -156,6 +157,19 @@ TEST(Tree, NoFolderHasMoreThan25Files) {
   std::map<std::string, std::size_t> files;
   for (const std::string& path : tree()) ++files[fs::path(path).parent_path()];
   for (const auto& [folder, count] : files) EXPECT_LE(count, kMostFiles) << "in " << folder;
+}
+
+TEST(Tree, UnitTestsMirrorIt) {
+  for (const std::string& path : tree()) {
+    if (!path.starts_with("tests/unit/")) continue;
+    const fs::path folder = fs::path(path.substr(std::string("tests/unit/").size())).parent_path();
+    EXPECT_TRUE(fs::is_directory(root() / folder)) << path << " tests " << folder << ", which is not there";
+  }
+}
+
+TEST(Documents, TheFirstOneIsShort) {
+  const std::string text = read(root() / "README.md");
+  EXPECT_LE(std::count(text.begin(), text.end(), '\n'), kMostLines);
 }
 
 TEST(Documents, WhatCommentsNameExists) {
