@@ -5,6 +5,8 @@
 #include <string_view>
 #include <variant>
 
+#include "core/compile/kinds.h"
+
 namespace lockstep {
 
 // Losses: one value per row, then the weighted sum over the global batch divided by the number of its rows ("sum_over_batch_size").
@@ -12,29 +14,52 @@ namespace lockstep {
 
 /// -log softmax(logits)[label], label an integer class index 0..K-1 (y one number per row).
 struct SparseCategoricalCrossentropy {
+  static constexpr Kind kKind = {.class_name = "SparseCategoricalCrossentropy", .name = "sparse_categorical_crossentropy"};
   bool from_logits = false;
 };
 /// -sum_k y'_k log p_k with y' = y (1 - label_smoothing) + label_smoothing / K.
 struct CategoricalCrossentropy {
+  static constexpr Kind kKind = {.class_name = "CategoricalCrossentropy", .name = "categorical_crossentropy"};
   bool from_logits = false;
   float label_smoothing = 0;
 };
 /// mean_k of -(y' log p + (1 - y') log(1 - p)) with y' = y (1 - label_smoothing) + label_smoothing / 2.
 struct BinaryCrossentropy {
+  static constexpr Kind kKind = {.class_name = "BinaryCrossentropy", .name = "binary_crossentropy", .short_name = "bce"};
   bool from_logits = false;
   float label_smoothing = 0;
 };
 /// mean_k (y - p)^2
-struct MeanSquaredError {};
+struct MeanSquaredError {
+  static constexpr Kind kKind = {.class_name = "MeanSquaredError", .name = "mean_squared_error", .short_name = "mse"};
+};
 /// mean_k |y - p|
-struct MeanAbsoluteError {};
+struct MeanAbsoluteError {
+  static constexpr Kind kKind = {.class_name = "MeanAbsoluteError", .name = "mean_absolute_error", .short_name = "mae"};
+};
 /// mean_k of e^2 / 2 where |e| <= delta, else delta |e| - delta^2 / 2
 struct Huber {
+  static constexpr Kind kKind = {.class_name = "Huber", .name = "huber"};
   float delta = 1;
 };
 
 using LossSpec =
     std::variant<SparseCategoricalCrossentropy, CategoricalCrossentropy, BinaryCrossentropy, MeanSquaredError, MeanAbsoluteError, Huber>;
+
+template <Is<SparseCategoricalCrossentropy> S, class Visit>
+void fields(S& loss, Visit&& visit) {
+  visit(Field{"from_logits"}, loss.from_logits);
+}
+template <class S, class Visit>
+requires Is<S, CategoricalCrossentropy> || Is<S, BinaryCrossentropy>
+void fields(S& loss, Visit&& visit) {
+  visit(Field{"from_logits"}, loss.from_logits);
+  visit(Field{"label_smoothing", between(0, 1)}, loss.label_smoothing);
+}
+template <Is<Huber> S, class Visit>
+void fields(S& loss, Visit&& visit) {
+  visit(Field{"delta", above(0)}, loss.delta);
+}
 
 /// "sparse_categorical_crossentropy", "mse", ... as Keras' strings; an unknown name is an Error (kUsage) that lists the known ones.
 LossSpec loss_from_name(std::string_view name);

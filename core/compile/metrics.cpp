@@ -3,38 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "cluster/error.h"
 
 namespace lockstep {
 namespace {
-
-using Kind = decltype(MetricSpec::kind);
-
-struct Names {
-  Kind kind;
-  std::string_view name, class_name, short_name;
-};
-
-// In the order of the variant, so that kind.index() finds its row.
-constexpr std::array<Names, 9> kNames = {
-    {{Accuracy{}, "accuracy", "Accuracy", "acc"},
-     {SparseCategoricalAccuracy{}, "sparse_categorical_accuracy", "SparseCategoricalAccuracy", {}},
-     {CategoricalAccuracy{}, "categorical_accuracy", "CategoricalAccuracy", {}},
-     {BinaryAccuracy{}, "binary_accuracy", "BinaryAccuracy", {}},
-     {TopKCategoricalAccuracy{}, "top_k_categorical_accuracy", "TopKCategoricalAccuracy", {}},
-     {SparseTopKCategoricalAccuracy{}, "sparse_top_k_categorical_accuracy", "SparseTopKCategoricalAccuracy", {}},
-     {MeanSquaredErrorMetric{}, "mean_squared_error", "MeanSquaredError", "mse"},
-     {MeanAbsoluteErrorMetric{}, "mean_absolute_error", "MeanAbsoluteError", "mae"},
-     {RootMeanSquaredError{}, "root_mean_squared_error", "RootMeanSquaredError", {}}}};
-
-// "MSE" of "mse".
-bool is_upper_case_of(std::string_view name, std::string_view lower) {
-  const auto matches = [](char upper, char c) { return c >= 'a' && c <= 'z' && upper == static_cast<char>(c - 'a' + 'A'); };
-  return !name.empty() && std::equal(name.begin(), name.end(), lower.begin(), lower.end(), matches);
-}
 
 bool equal_in_any_case(std::string_view name, std::string_view lower) {
   const auto matches = [](char a, char c) { return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == c; };
@@ -105,32 +79,20 @@ struct RowValue {
   }
 };
 
-void check_k(const MetricSpec& metric) {
-  const auto* top = std::get_if<TopKCategoricalAccuracy>(&metric.kind);
-  const auto* sparse = std::get_if<SparseTopKCategoricalAccuracy>(&metric.kind);
-  const std::int64_t k = top != nullptr ? top->k : sparse != nullptr ? sparse->k : 1;
-  if (k < 1) throw Error(fmt::format("{}: k is {}, it must be at least 1", default_name(metric), k), kUsage);
-}
-
 }  // namespace
 
 MetricSpec metric_from_name(std::string_view name) {
   if (equal_in_any_case(name, "accuracy") || equal_in_any_case(name, "acc")) return {Accuracy{}, std::string(name)};  // as Keras' compile()
-  std::string known;
-  for (const Names& one : kNames) {
-    const bool is_short = !name.empty() && (name == one.short_name || is_upper_case_of(name, one.short_name));
-    if (name == one.name || name == one.class_name || is_short) return {one.kind, std::string(name)};
-    known += fmt::format("{}{}{}", known.empty() ? "" : ", ", one.name, one.short_name.empty() ? "" : fmt::format(" ({})", one.short_name));
-  }
-  throw Error(fmt::format("unknown metric '{}'; known are {}", name, known), kUsage);
+  if (const auto found = alternative_called<MetricKind>(name)) return {*found, std::string(name)};
+  throw Error(fmt::format("unknown metric '{}'; known are {}", name, known_names<MetricKind>()), kUsage);
 }
 
-std::string default_name(const MetricSpec& metric) { return std::string(kNames[metric.kind.index()].name); }
+std::string default_name(const MetricSpec& metric) { return std::string(kind_of(metric.kind).name); }
 
-std::string metric_class(const MetricSpec& metric) { return std::string(kNames[metric.kind.index()].class_name); }
+std::string metric_class(const MetricSpec& metric) { return std::string(kind_of(metric.kind).class_name); }
 
 Mean metric_rows(const MetricSpec& metric, const MetricRows& rows) {
-  const Kind kind = std::holds_alternative<Accuracy>(metric.kind) ? resolve(metric, rows.truth_width, rows.width).kind : metric.kind;
+  const MetricKind kind = std::holds_alternative<Accuracy>(metric.kind) ? resolve(metric, rows.truth_width, rows.width).kind : metric.kind;
   Mean total;
   std::visit(
       [&](const auto& one) {
@@ -161,7 +123,7 @@ MetricSpec resolve(const MetricSpec& metric, std::int64_t truth_width, std::int6
       resolved.kind = CategoricalAccuracy{};
     }
   }
-  check_k(resolved);
+  std::visit([&](const auto& one) { fields(one, BoundsCheck(default_name(resolved))); }, resolved.kind);
   const bool sparse = std::holds_alternative<SparseCategoricalAccuracy>(resolved.kind) ||
                       std::holds_alternative<SparseTopKCategoricalAccuracy>(resolved.kind);
   const std::int64_t expected = sparse ? 1 : output_width;

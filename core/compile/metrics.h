@@ -5,32 +5,58 @@
 #include <variant>
 #include <vector>
 
+#include "core/compile/kinds.h"
+
 namespace lockstep {
 
 // Metrics as in keras/src/metrics. Each is a (sum, count) pair of doubles over rows, so ranks and batches simply add up.
 
 /// Resolved by shapes as Keras does: output width 1 -> binary; one label per row -> sparse; else categorical.
-struct Accuracy {};
-struct SparseCategoricalAccuracy {};
-struct CategoricalAccuracy {};
+struct Accuracy {
+  static constexpr Kind kKind = {.class_name = "Accuracy", .name = "accuracy", .short_name = "acc"};
+};
+struct SparseCategoricalAccuracy {
+  static constexpr Kind kKind = {.class_name = "SparseCategoricalAccuracy", .name = "sparse_categorical_accuracy"};
+};
+struct CategoricalAccuracy {
+  static constexpr Kind kKind = {.class_name = "CategoricalAccuracy", .name = "categorical_accuracy"};
+};
 struct BinaryAccuracy {
+  static constexpr Kind kKind = {.class_name = "BinaryAccuracy", .name = "binary_accuracy"};
   float threshold = 0.5F;  ///< p > threshold, strictly
 };
 struct TopKCategoricalAccuracy {
+  static constexpr Kind kKind = {.class_name = "TopKCategoricalAccuracy", .name = "top_k_categorical_accuracy"};
   std::int64_t k = 5;
 };
 struct SparseTopKCategoricalAccuracy {
+  static constexpr Kind kKind = {.class_name = "SparseTopKCategoricalAccuracy", .name = "sparse_top_k_categorical_accuracy"};
   std::int64_t k = 5;
 };
-struct MeanSquaredErrorMetric {};
-struct MeanAbsoluteErrorMetric {};
+struct MeanSquaredErrorMetric {
+  static constexpr Kind kKind = {.class_name = "MeanSquaredError", .name = "mean_squared_error", .short_name = "mse"};
+};
+struct MeanAbsoluteErrorMetric {
+  static constexpr Kind kKind = {.class_name = "MeanAbsoluteError", .name = "mean_absolute_error", .short_name = "mae"};
+};
 /// sqrt of the mean squared error over all rows seen.
-struct RootMeanSquaredError {};
+struct RootMeanSquaredError {
+  static constexpr Kind kKind = {.class_name = "RootMeanSquaredError", .name = "root_mean_squared_error"};
+};
+
+using MetricKind = std::variant<Accuracy, SparseCategoricalAccuracy, CategoricalAccuracy, BinaryAccuracy, TopKCategoricalAccuracy,
+                                SparseTopKCategoricalAccuracy, MeanSquaredErrorMetric, MeanAbsoluteErrorMetric, RootMeanSquaredError>;
+
+template <Is<BinaryAccuracy> S, class Visit>
+void fields(S& metric, Visit&& visit) {
+  visit(Field{"threshold"}, metric.threshold);
+}
+template <class S, class Visit>
+requires Is<S, TopKCategoricalAccuracy> || Is<S, SparseTopKCategoricalAccuracy>
+void fields(S& metric, Visit&& visit) { visit(Field{"k", at_least(1)}, metric.k); }
 
 struct MetricSpec {
-  std::variant<Accuracy, SparseCategoricalAccuracy, CategoricalAccuracy, BinaryAccuracy, TopKCategoricalAccuracy,
-               SparseTopKCategoricalAccuracy, MeanSquaredErrorMetric, MeanAbsoluteErrorMetric, RootMeanSquaredError>
-      kind;
+  MetricKind kind;
   std::string name;  ///< key in logs; a metric given by its string has that string as name, as in Keras
 };
 

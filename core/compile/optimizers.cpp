@@ -27,50 +27,6 @@ float one_minus(float beta) {
   return static_cast<float>(1 - written);
 }
 
-// --- checks ---
-
-class Checker {
- public:
-  explicit Checker(const OptimizerSpec& spec) : name_(class_name(spec)) {}
-  void operator()(const Sgd& sgd) const {
-    check("learning_rate", sgd.learning_rate, sgd.learning_rate >= 0, "at least 0");
-    check("momentum", sgd.momentum, sgd.momentum >= 0 && sgd.momentum <= 1, "in [0, 1]");
-  }
-  void operator()(const Adam& adam) const { check_adam(adam); }
-  void operator()(const AdamW& adam) const { check_adam(adam); }
-  void operator()(const RMSprop& rmsprop) const {
-    check("learning_rate", rmsprop.learning_rate, rmsprop.learning_rate >= 0, "at least 0");
-    check("rho", rmsprop.rho, rmsprop.rho >= 0 && rmsprop.rho < 1, "in [0, 1)");
-    check("momentum", rmsprop.momentum, rmsprop.momentum >= 0 && rmsprop.momentum <= 1, "in [0, 1]");
-    check("epsilon", rmsprop.epsilon, rmsprop.epsilon > 0, "above 0");
-  }
-  void operator()(const OptimizerOptions& options) const {
-    check("weight_decay", options.weight_decay, options.weight_decay >= 0, "at least 0");
-    check("clipnorm", options.clipnorm, options.clipnorm >= 0, "at least 0");
-    check("clipvalue", options.clipvalue, options.clipvalue >= 0, "at least 0");
-    check("global_clipnorm", options.global_clipnorm, options.global_clipnorm >= 0, "at least 0");
-    if ((options.clipnorm > 0) + (options.clipvalue > 0) + (options.global_clipnorm > 0) > 1) {
-      throw Error(fmt::format("{}: only one of clipnorm ({}), clipvalue ({}) and global_clipnorm ({}) can be set", name_, options.clipnorm,
-                              options.clipvalue, options.global_clipnorm),
-                  kUsage);
-    }
-  }
-
- private:
-  void check(std::string_view key, float value, bool good, std::string_view expected) const {
-    if (good && std::isfinite(value)) return;
-    throw Error(fmt::format("{}: {} is {}, it must be {}", name_, key, value, expected), kUsage);
-  }
-  template <typename AnyAdam>
-  void check_adam(const AnyAdam& adam) const {
-    check("learning_rate", adam.learning_rate, adam.learning_rate >= 0, "at least 0");
-    check("beta_1", adam.beta_1, adam.beta_1 >= 0 && adam.beta_1 < 1, "in [0, 1)");
-    check("beta_2", adam.beta_2, adam.beta_2 >= 0 && adam.beta_2 < 1, "in [0, 1)");
-    check("epsilon", adam.epsilon, adam.epsilon > 0, "above 0");
-  }
-  std::string name_;
-};
-
 std::vector<std::string> slot_names(const Sgd& sgd) {
   return sgd.momentum != 0 ? std::vector<std::string>{"momentum"} : std::vector<std::string>{};
 }
@@ -147,16 +103,19 @@ OptimizerSpec optimizer_from_name(std::string_view name) {
   std::string lower(name);
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  if (lower == "sgd") return Sgd{};
-  if (lower == "adam") return Adam{};
-  if (lower == "adamw") return AdamW{};
-  if (lower == "rmsprop") return RMSprop{};
-  throw Error(fmt::format("unknown optimizer '{}'; known are sgd, adam, adamw, rmsprop", name), kUsage);
+  if (const auto found = alternative_called<OptimizerSpec>(lower)) return *found;
+  throw Error(fmt::format("unknown optimizer '{}'; known are {}", name, known_names<OptimizerSpec>()), kUsage);
 }
 
-std::string class_name(const OptimizerSpec& spec) {
-  constexpr std::string_view kNames[] = {"SGD", "Adam", "AdamW", "RMSprop"};
-  return std::string(kNames[spec.index()]);
+std::string class_name(const OptimizerSpec& spec) { return std::string(kind_of(spec).class_name); }
+
+void check(const OptimizerSpec& spec) {
+  std::visit([&](const auto& one) { fields(one, BoundsCheck(class_name(spec))); }, spec);
+  const OptimizerOptions& options = options_of(spec);
+  if ((options.clipnorm > 0) + (options.clipvalue > 0) + (options.global_clipnorm > 0) <= 1) return;
+  throw Error(fmt::format("{}: only one of clipnorm ({}), clipvalue ({}) and global_clipnorm ({}) can be set", class_name(spec),
+                          options.clipnorm, options.clipvalue, options.global_clipnorm),
+              kUsage);
 }
 
 float learning_rate(const OptimizerSpec& spec) {
@@ -165,8 +124,7 @@ float learning_rate(const OptimizerSpec& spec) {
 
 Optimizer::Optimizer(const OptimizerSpec& spec, std::int64_t parameters, std::vector<VariableRange> variables)
     : spec_(spec), variables_(std::move(variables)), factors_(variables_.size(), 1), learning_rate_(lockstep::learning_rate(spec)) {
-  std::visit(Checker(spec_), spec_);
-  Checker{spec_}(options_of(spec_));
+  check(spec_);
   for (const auto& [offset, count] : variables_) {
     if (offset < 0 || count < 0 || offset + count > parameters) {
       throw Error(

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cluster/buffer.h"
+#include "core/compile/kinds.h"
 
 namespace lockstep {
 
@@ -23,6 +24,7 @@ struct OptimizerOptions {
 
 /// w -= lr g; with momentum m = mu m - lr g, w += m, or with nesterov w += mu m - lr g.
 struct Sgd {
+  static constexpr Kind kKind = {.class_name = "SGD", .name = "sgd"};
   float learning_rate = 0.01F;
   float momentum = 0;
   bool nesterov = false;
@@ -30,6 +32,7 @@ struct Sgd {
 };
 /// m += (g - m)(1 - b1); v += (g^2 - v)(1 - b2); w -= lr sqrt(1 - b2^t)/(1 - b1^t) m / (sqrt(v) + epsilon); amsgrad: max of v.
 struct Adam {
+  static constexpr Kind kKind = {.class_name = "Adam", .name = "adam"};
   float learning_rate = 0.001F;
   float beta_1 = 0.9F;
   float beta_2 = 0.999F;
@@ -39,6 +42,7 @@ struct Adam {
 };
 /// Adam with decoupled weight decay of 0.004.
 struct AdamW {
+  static constexpr Kind kKind = {.class_name = "AdamW", .name = "adamw"};
   float learning_rate = 0.001F;
   float beta_1 = 0.9F;
   float beta_2 = 0.999F;
@@ -48,6 +52,7 @@ struct AdamW {
 };
 /// v = rho v + (1-rho) g^2; increment lr g / sqrt(v + epsilon), centered: v - mean(g)^2 + epsilon; momentum on the increment.
 struct RMSprop {
+  static constexpr Kind kKind = {.class_name = "RMSprop", .name = "rmsprop"};
   float learning_rate = 0.001F;
   float rho = 0.9F;
   float momentum = 0;
@@ -58,10 +63,51 @@ struct RMSprop {
 
 using OptimizerSpec = std::variant<Sgd, Adam, AdamW, RMSprop>;
 
+template <Is<OptimizerOptions> S, class Visit>
+void fields(S& options, Visit&& visit) {
+  visit(Field{.name = "clipnorm", .bounds = at_least(0), .null_if_zero = true}, options.clipnorm);
+  visit(Field{.name = "global_clipnorm", .bounds = at_least(0), .null_if_zero = true}, options.global_clipnorm);
+  visit(Field{.name = "clipvalue", .bounds = at_least(0), .null_if_zero = true}, options.clipvalue);
+}
+
+template <Is<Sgd> S, class Visit>
+void fields(S& sgd, Visit&& visit) {
+  visit(Field{"learning_rate", at_least(0)}, sgd.learning_rate);
+  visit(Field{"momentum", between(0, 1)}, sgd.momentum);
+  visit(Field{"nesterov"}, sgd.nesterov);
+  visit(Field{.name = "weight_decay", .bounds = at_least(0), .null_if_zero = true}, sgd.options.weight_decay);
+  fields(sgd.options, visit);
+}
+
+template <class S, class Visit>
+requires Is<S, Adam> || Is<S, AdamW>
+void fields(S& adam, Visit&& visit) {
+  visit(Field{"learning_rate", at_least(0)}, adam.learning_rate);
+  visit(Field{"beta_1", from_to_below(0, 1)}, adam.beta_1);
+  visit(Field{"beta_2", from_to_below(0, 1)}, adam.beta_2);
+  visit(Field{"epsilon", above(0)}, adam.epsilon);
+  visit(Field{"amsgrad"}, adam.amsgrad);
+  visit(Field{.name = "weight_decay", .bounds = at_least(0), .null_if_zero = Is<S, Adam>}, adam.options.weight_decay);
+  fields(adam.options, visit);
+}
+
+template <Is<RMSprop> S, class Visit>
+void fields(S& rmsprop, Visit&& visit) {
+  visit(Field{"learning_rate", at_least(0)}, rmsprop.learning_rate);
+  visit(Field{"rho", from_to_below(0, 1)}, rmsprop.rho);
+  visit(Field{"momentum", between(0, 1)}, rmsprop.momentum);
+  visit(Field{"epsilon", above(0)}, rmsprop.epsilon);
+  visit(Field{"centered"}, rmsprop.centered);
+  visit(Field{.name = "weight_decay", .bounds = at_least(0), .null_if_zero = true}, rmsprop.options.weight_decay);
+  fields(rmsprop.options, visit);
+}
+
 /// "sgd", "adam", "adamw", "rmsprop" (any case) with Keras' defaults; unknown: Error (kUsage) listing these.
 OptimizerSpec optimizer_from_name(std::string_view name);
-std::string class_name(const OptimizerSpec& spec);
 float learning_rate(const OptimizerSpec& spec);
+std::string class_name(const OptimizerSpec& spec);
+/// An Error (kUsage) about a setting that the optimizer cannot work with, or about two clips.
+void check(const OptimizerSpec& spec);
 
 /// One slot of an optimizer over all parameters: "momentum", "velocity", ... in the layout of the flat parameter buffer.
 struct OptimizerSlot {

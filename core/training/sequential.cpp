@@ -104,8 +104,7 @@ void Sequential::add(LayerSpec layer) {
     throw Error("model '" + state_->name + "' has a layer named '" + name + "' already", kUsage);
   if (name.find('/') != std::string::npos) throw Error("layer name '" + name + "' must not contain '/'", kUsage);
   if (const auto at = not_utf8(name)) throw Error("layer name '" + name + "' is not UTF-8 (" + byte_text(name, *at) + ")", kUsage);
-  if (name.empty())
-    layer_name(layer) = automatic_name(state_->layers, std::holds_alternative<Input>(layer) ? "InputLayer" : class_name(layer));
+  if (name.empty()) layer_name(layer) = automatic_name(state_->layers, class_name(layer));
   state_->layers.push_back(std::move(layer));
 }
 

@@ -45,178 +45,113 @@ auto placed(const ConfigSection& section, const YAML::Node& node, const std::str
   }
 }
 
-ActivationFunction activation(ConfigSection& section, const std::string& key) {
-  const auto node = section.find(key);
-  return node ? placed(section, *node, key, activation_from_name) : linear;
-}
+/// Reads the settings of a kind, one for each of its fields.
+class SettingReader {
+ public:
+  explicit SettingReader(ConfigSection& section) : section_(section) {}
 
-Initializer initializer(ConfigSection& section, const std::string& key, Initializer otherwise) {
-  const auto node = section.find(key);
-  return node ? placed(section, *node, key, initializer_from_name) : otherwise;
-}
+  template <class Value>
+  void operator()(const Field& field, Value& value) const {
+    const auto node = field.required ? section_.need(field.name) : section_.find(field.name);
+    if (node) read(*node, field, value);
+  }
+  void operator()(const Fixed&) const {}
 
-Regularizer regularizer(ConfigSection& section, const std::string& key) {
-  const auto node = section.find(key);
-  if (!node) return {};
-  if (node->IsScalar()) {  // Keras' strings, factor 0.01
-    const std::string name = node->Scalar();
+ private:
+  void read(const YAML::Node& node, const Field& field, float& value) const {
+    value = section_.as_single(node, field.name);
+    check(node, field, static_cast<double>(value));
+  }
+  void read(const YAML::Node& node, const Field& field, std::int64_t& value) const {
+    value = section_.as_integer(node, field.name);
+    check(node, field, static_cast<double>(value));
+  }
+  void read(const YAML::Node& node, const Field& field, bool& value) const { value = section_.as_flag(node, field.name); }
+  void read(const YAML::Node& node, const Field& field, std::optional<std::uint64_t>& seed) const {
+    seed = static_cast<std::uint64_t>(section_.as_integer(node, field.name));
+  }
+  void read(const YAML::Node& node, const Field& field, ActivationFunction& function) const {
+    function = placed(section_, node, field.name, activation_from_name);
+  }
+  void read(const YAML::Node& node, const Field& field, Initializer& initializer) const {
+    initializer = placed(section_, node, field.name, initializer_from_name);
+  }
+  void read(const YAML::Node& node, const Field& field, Regularizer& regularizer) const;
+  /// One value, or a list.
+  template <class Value>
+  void read(const YAML::Node& node, const Field& field, std::vector<Value>& values) const {
+    values.clear();
+    if (node.IsScalar()) read(node, field, values.emplace_back());
+    for (const YAML::Node& one : node) read(one, field, values.emplace_back());
+  }
+  void check(const YAML::Node& node, const Field& field, double value) const {
+    if (!field.bounds.hold(value)) section_.fail(node, field.name, "must be " + field.bounds.text() + ", found " + node.Scalar());
+  }
+
+  ConfigSection& section_;
+};
+
+void SettingReader::read(const YAML::Node& node, const Field& field, Regularizer& regularizer) const {
+  if (node.IsScalar()) {  // Keras' strings, factor 0.01
+    const std::string name = node.Scalar();
     if (name != "l1" && name != "l2" && name != "l1l2")
-      section.fail(*node, key, "must be l1, l2, l1l2 or {l1: 0.01, l2: 0.01}, found '" + name + "'");
-    return {name == "l2" ? 0.F : 0.01F, name == "l1" ? 0.F : 0.01F};
+      section_.fail(node, field.name, "must be l1, l2, l1l2 or {l1: 0.01, l2: 0.01}, found '" + name + "'");
+    regularizer = {name == "l2" ? 0.F : 0.01F, name == "l1" ? 0.F : 0.01F};
+    return;
   }
-  ConfigSection factors(*node, section.file(), section.path_of(key));
-  const Regularizer result{factors.single("l1", 0), factors.single("l2", 0)};
+  ConfigSection factors(node, section_.file(), section_.path_of(field.name));
+  regularizer = {factors.single("l1", 0), factors.single("l2", 0)};
   factors.finish();
-  if (result.l1 < 0 || result.l2 < 0) section.fail(*node, key, "must not have a negative factor");
-  return result;
+  if (regularizer.l1 < 0 || regularizer.l2 < 0) section_.fail(node, field.name, "must not have a negative factor");
 }
 
-Shape shape(ConfigSection& section) {
+/// The layer names that a configuration may have.
+std::vector<std::string> layer_names() {
+  std::vector<std::string> names;
+  for_each_alternative<LayerSpec>(
+      [&]<class Layer>(const Layer&) { names.emplace_back(Layer::kKind.name.empty() ? Layer::kKind.class_name : Layer::kKind.name); });
+  return names;
+}
+
+void check_input(ConfigSection& section, const Shape& shape) {
   const YAML::Node node = section.need("shape");
-  if (!node.IsSequence() || node.size() == 0) section.fail(node, "shape", "must be a list of axes such as [28, 28]");
-  Shape axes;
-  for (const YAML::Node& axis : node) {
-    axes.push_back(section.as_integer(axis, "shape"));
-    if (axes.back() < 1) section.fail(axis, "shape", "must have axes of at least 1");
-  }
-  if (!row_fits(axes))
-    section.fail(node, "shape", "must have at most " + std::to_string(kMostElements) + " numbers in all, found " + to_string(axes));
-  return axes;
-}
-
-std::vector<float> numbers(ConfigSection& section, const std::string& key) {
-  const auto node = section.find(key);
-  std::vector<float> values;
-  if (node && node->IsScalar()) return {section.as_single(*node, key)};
-  for (const YAML::Node& value : node.value_or(YAML::Node(YAML::NodeType::Sequence))) values.push_back(section.as_single(value, key));
-  return values;
-}
-
-Dense dense(ConfigSection& s) {
-  s.need("units");
-  Dense layer{s.integer("units", 0, 1, kMostElements)};
-  layer.activation = activation(s, "activation");
-  layer.use_bias = s.flag("use_bias", true);
-  layer.kernel_initializer = initializer(s, "kernel_initializer", layer.kernel_initializer);
-  layer.bias_initializer = initializer(s, "bias_initializer", layer.bias_initializer);
-  layer.kernel_regularizer = regularizer(s, "kernel_regularizer");
-  layer.bias_regularizer = regularizer(s, "bias_regularizer");
-  return layer;
-}
-
-Dropout dropout(ConfigSection& s) {
-  const YAML::Node rate = s.need("rate");
-  Dropout layer{s.as_single(rate, "rate")};
-  if (!(layer.rate >= 0 && layer.rate <= 1)) s.fail(rate, "rate", "must lie in [0, 1], found " + rate.Scalar());
-  if (const auto seed = s.find("seed")) layer.seed = static_cast<std::uint64_t>(s.as_integer(*seed, "seed"));
-  return layer;
-}
-
-Normalization normalization(ConfigSection& s) {
-  Normalization layer;
-  if (const auto axis = s.find("axis")) {
-    layer.axis.clear();
-    if (axis->IsScalar()) layer.axis.push_back(s.as_integer(*axis, "axis"));
-    for (const YAML::Node& one : *axis) layer.axis.push_back(s.as_integer(one, "axis"));
-  }
-  layer.mean = numbers(s, "mean");
-  layer.variance = numbers(s, "variance");
-  for (const float value : layer.variance) {
-    if (value < 0) s.fail(*s.find("variance"), "variance", "must not be negative, found " + std::to_string(value));
-  }
-  layer.invert = s.flag("invert", false);
-  return layer;
+  if (!node.IsSequence() || shape.empty()) section.fail(node, "shape", "must be a list of axes such as [28, 28]");
+  if (!row_fits(shape))
+    section.fail(node, "shape", "must have at most " + std::to_string(kMostElements) + " numbers in all, found " + to_string(shape));
 }
 
 LayerSpec read_layer(Named& named, const YAML::Node& node, bool& adapt) {
   ConfigSection& s = named.arguments;
-  LayerSpec layer;
-  if (named.name == "Input" || named.name == "InputLayer") {
-    layer = Input{shape(s)};
-  } else if (named.name == "Rescaling") {
-    s.need("scale");
-    const auto scale = s.single("scale", 1);
-    layer = Rescaling{scale, s.single("offset", 0)};
-  } else if (named.name == "Flatten") {
-    layer = Flatten{};
-  } else if (named.name == "Dense") {
-    layer = dense(s);
-  } else if (named.name == "Activation") {
-    s.need("activation");
-    layer = Activation{activation(s, "activation")};
-  } else if (named.name == "Dropout") {
-    layer = dropout(s);
-  } else if (named.name == "Normalization") {
-    layer = normalization(s);
-    adapt = s.flag("adapt", std::get<Normalization>(layer).mean.empty());
-  } else {
-    const std::vector<std::string> known{"Input", "Rescaling", "Flatten", "Dense", "Activation", "Dropout", "Normalization"};
-    const std::string near = nearest(named.name, known);
+  std::optional<LayerSpec> layer = alternative_called<LayerSpec>(named.name);
+  if (!layer) {
+    const std::string near = nearest(named.name, layer_names());
     throw Error(config_place(s.file(), node) + "unknown layer '" + named.name + "'" +
-                    (near.empty() ? "; there are: Input, Rescaling, Flatten, Dense, Activation, Dropout, Normalization"
-                                  : "; did you mean '" + near + "'?"),
+                    (near.empty() ? "; there are: " + known_names<LayerSpec>() : "; did you mean '" + near + "'?"),
                 kUsage);
   }
-  layer_name(layer) = s.text("name", "");
+  std::visit([&](auto& one) { fields(one, SettingReader(s)); }, *layer);
+  if (const auto* input = std::get_if<Input>(&*layer)) check_input(s, input->shape);
+  if (const auto* normalization = std::get_if<Normalization>(&*layer)) adapt = s.flag("adapt", normalization->mean.empty());
+  layer_name(*layer) = s.text("name", "");
   s.finish();
-  return layer;
+  return *layer;
 }
 
 /// A loss, an optimizer or a metric with arguments, e.g. {Huber: {delta: 2}}.
-LossSpec read_loss(Named& named, const YAML::Node& node) {
-  ConfigSection& s = named.arguments;
+LossSpec read_loss(Named& named) {
   LossSpec loss = by_name(named, loss_from_name);
-  if (auto* sparse = std::get_if<SparseCategoricalCrossentropy>(&loss)) sparse->from_logits = s.flag("from_logits", false);
-  const auto smooth = [&](auto& entropy) {
-    entropy.from_logits = s.flag("from_logits", false);
-    entropy.label_smoothing = s.single("label_smoothing", 0);
-    if (!(entropy.label_smoothing >= 0 && entropy.label_smoothing <= 1)) s.fail(node, "label_smoothing", "must lie in [0, 1]");
-  };
-  if (auto* categorical = std::get_if<CategoricalCrossentropy>(&loss)) smooth(*categorical);
-  if (auto* binary = std::get_if<BinaryCrossentropy>(&loss)) smooth(*binary);
-  if (auto* huber = std::get_if<Huber>(&loss)) huber->delta = s.single("delta", 1);
-  s.finish();
+  std::visit([&](auto& one) { fields(one, SettingReader(named.arguments)); }, loss);
+  named.arguments.finish();
   return loss;
-}
-
-void read_common(ConfigSection& s, OptimizerOptions& options) {
-  options.weight_decay = s.single("weight_decay", options.weight_decay);
-  options.clipnorm = s.single("clipnorm", 0);
-  options.clipvalue = s.single("clipvalue", 0);
-  options.global_clipnorm = s.single("global_clipnorm", 0);
 }
 
 OptimizerSpec read_optimizer(Named& named, const YAML::Node& node) {
   ConfigSection& s = named.arguments;
   OptimizerSpec spec = by_name(named, optimizer_from_name);
-  const auto number = [&](const char* key, float& value) { value = s.single(key, value); };
-  if (auto* sgd = std::get_if<Sgd>(&spec)) {
-    number("momentum", sgd->momentum);
-    sgd->nesterov = s.flag("nesterov", false);
-  } else if (auto* rmsprop = std::get_if<RMSprop>(&spec)) {
-    number("rho", rmsprop->rho);
-    number("momentum", rmsprop->momentum);
-    number("epsilon", rmsprop->epsilon);
-    rmsprop->centered = s.flag("centered", false);
-  } else {
-    const auto read_adam = [&](auto& adam) {
-      number("beta_1", adam.beta_1);
-      number("beta_2", adam.beta_2);
-      number("epsilon", adam.epsilon);
-      adam.amsgrad = s.flag("amsgrad", false);
-    };
-    if (auto* adam = std::get_if<Adam>(&spec)) read_adam(*adam);
-    if (auto* adamw = std::get_if<AdamW>(&spec)) read_adam(*adamw);
-  }
-  std::visit(
-      [&](auto& any) {
-        number("learning_rate", any.learning_rate);
-        read_common(s, any.options);
-      },
-      spec);
+  std::visit([&](auto& one) { fields(one, SettingReader(s)); }, spec);
   s.finish();
   try {
-    const Optimizer checked(spec, 0, {});
+    check(spec);
   } catch (const Error& error) {
     throw Error(config_place(s.file(), node) + error.what(), kUsage);
   }
@@ -226,9 +161,7 @@ OptimizerSpec read_optimizer(Named& named, const YAML::Node& node) {
 MetricSpec read_metric(Named& named) {
   ConfigSection& s = named.arguments;
   MetricSpec metric = by_name(named, metric_from_name);
-  if (auto* top = std::get_if<TopKCategoricalAccuracy>(&metric.kind)) top->k = s.integer("k", top->k, 1);
-  if (auto* top = std::get_if<SparseTopKCategoricalAccuracy>(&metric.kind)) top->k = s.integer("k", top->k, 1);
-  if (auto* binary = std::get_if<BinaryAccuracy>(&metric.kind)) binary->threshold = s.single("threshold", 0.5);
+  std::visit([&](auto& one) { fields(one, SettingReader(s)); }, metric.kind);
   if (const auto name = s.find("name")) {
     metric.name = s.as_text(*name, "name");
     try {
@@ -262,7 +195,7 @@ CompileOptions read_compile(ConfigSection& training) {
   };
   const YAML::Node loss = training.need("loss");
   Named named_loss = named(loss, "loss");
-  options.loss = read_loss(named_loss, loss);
+  options.loss = read_loss(named_loss);
   if (const auto optimizer = training.find("optimizer")) {
     Named named_optimizer = named(*optimizer, "optimizer");
     options.optimizer = read_optimizer(named_optimizer, *optimizer);

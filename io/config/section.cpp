@@ -141,13 +141,15 @@ std::string ConfigSection::text(const std::string& key, const std::string& other
   return value ? as_text(*value, key) : otherwise;
 }
 
+bool ConfigSection::as_flag(const YAML::Node& node, const std::string& key) const {
+  bool result = false;
+  if (!node.IsScalar() || !YAML::convert<bool>::decode(node, result)) fail(node, key, "must be true or false, found " + kind_of(node));
+  return result;
+}
+
 bool ConfigSection::flag(const std::string& key, bool otherwise) {
   const auto value = find(key);
-  if (!value) return otherwise;
-  bool result = false;
-  if (!value->IsScalar() || !YAML::convert<bool>::decode(*value, result))
-    fail(*value, key, "must be true or false, found " + kind_of(*value));
-  return result;
+  return value ? as_flag(*value, key) : otherwise;
 }
 
 std::int64_t ConfigSection::integer(const std::string& key, std::int64_t otherwise, std::int64_t least, std::int64_t most) {

@@ -33,6 +33,7 @@ class ConfigSection {
   float single(const std::string& key, float otherwise);
 
   std::string as_text(const YAML::Node& node, const std::string& key) const;
+  bool as_flag(const YAML::Node& node, const std::string& key) const;
   std::int64_t as_integer(const YAML::Node& node, const std::string& key) const;
   double as_number(const YAML::Node& node, const std::string& key) const;
   float as_single(const YAML::Node& node, const std::string& key) const;

@@ -1,50 +1,17 @@
 // Reading "compile_config": optimizer, loss and metrics in all the ways Keras 3 writes them.
 #include "io/keras/arguments.h"
+#include "io/keras/settings.h"
 
 namespace lockstep {
 namespace {
 
 using Json = nlohmann::json;
 
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-
-void take_settings(KerasArguments& a, Sgd& s) {
-  s.momentum = a.take_float("momentum", s.momentum);
-  s.nesterov = a.take_bool("nesterov", s.nesterov);
-}
-
-void take_settings(KerasArguments& a, RMSprop& s) {
-  s.rho = a.take_float("rho", s.rho);
-  s.momentum = a.take_float("momentum", s.momentum);
-  s.epsilon = a.take_float("epsilon", s.epsilon);
-  s.centered = a.take_bool("centered", s.centered);
-}
-
-template <class AnyAdam>
-void take_settings(KerasArguments& a, AnyAdam& s) {
-  s.beta_1 = a.take_float("beta_1", s.beta_1);
-  s.beta_2 = a.take_float("beta_2", s.beta_2);
-  s.epsilon = a.take_float("epsilon", s.epsilon);
-  s.amsgrad = a.take_bool("amsgrad", s.amsgrad);
-}
-
 OptimizerSpec read_optimizer(const KerasArguments& owner, const Json& value) {
   const KerasObject object = keras_object(owner, "optimizer", value);
   OptimizerSpec spec = keras_look_up(owner, "optimizer", [&] { return optimizer_from_name(object.name); });
   KerasArguments arguments(owner.place() + ": optimizer " + object.name, object.config);
-  std::visit(
-      [&](auto& s) {
-        s.learning_rate = arguments.take_float("learning_rate", s.learning_rate);
-        take_settings(arguments, s);
-        s.options.weight_decay = arguments.take_float("weight_decay", s.options.weight_decay);
-        s.options.clipnorm = arguments.take_float("clipnorm", 0);
-        s.options.clipvalue = arguments.take_float("clipvalue", 0);
-        s.options.global_clipnorm = arguments.take_float("global_clipnorm", 0);
-      },
-      spec);
+  std::visit([&](auto& one) { fields(one, KerasSettingReader(arguments)); }, spec);
   for (const char* unused : {"name", "ema_momentum", "is_legacy_optimizer", "jit_compile"})
     arguments.take(unused);  // say nothing while use_ema is off
   arguments.finish();
@@ -59,13 +26,7 @@ LossSpec read_loss(const KerasArguments& owner, const Json& value) {
   arguments.accept_float32();
   arguments.accept("reduction", "sum_over_batch_size");
   arguments.accept("axis", -1);
-  std::visit(Overloaded{[&](SparseCategoricalCrossentropy& l) { l.from_logits = arguments.take_bool("from_logits", false); },
-                        [](MeanSquaredError&) {}, [](MeanAbsoluteError&) {}, [&](Huber& l) { l.delta = arguments.take_float("delta", 1); },
-                        [&](auto& l) {
-                          l.from_logits = arguments.take_bool("from_logits", false);
-                          l.label_smoothing = arguments.take_float("label_smoothing", 0);
-                        }},
-             loss);
+  std::visit([&](auto& one) { fields(one, KerasSettingReader(arguments)); }, loss);
   arguments.finish();
   return loss;
 }
@@ -81,10 +42,7 @@ MetricSpec read_metric(const KerasArguments& owner, const Json& value) {
   const std::string name = arguments.take_string("name");
   metric.name = name.empty() ? default_name(metric) : name;
   arguments.accept_float32();
-  std::visit(Overloaded{[&](BinaryAccuracy& m) { m.threshold = arguments.take_float("threshold", m.threshold); },
-                        [&](TopKCategoricalAccuracy& m) { m.k = arguments.take_int("k", m.k); },
-                        [&](SparseTopKCategoricalAccuracy& m) { m.k = arguments.take_int("k", m.k); }, [](auto&) {}},
-             metric.kind);
+  std::visit([&](auto& one) { fields(one, KerasSettingReader(arguments)); }, metric.kind);
   arguments.finish();
   return metric;
 }

@@ -1,0 +1,124 @@
+#pragma once
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+namespace lockstep {
+
+// One description per kind. A layer, a loss, a metric or an optimizer is a struct with `static constexpr Kind kKind` and a function
+// fields(S& kind, Visit&& visit), which calls visit(Field, value) once for every setting, in the order in which Keras writes them. Whoever
+// reads, writes or checks settings by name is a visitor. A kind joins its list by being an alternative of its variant.
+
+/// What a kind is called.
+struct Kind {
+  std::string_view class_name;       ///< Keras' class: "BinaryCrossentropy"
+  std::string_view name = {};        ///< Keras' string, or another name: "binary_crossentropy"
+  std::string_view short_name = {};  ///< Keras' short string, which may also be written in capitals: "bce"
+  bool has_products = false;         ///< of layers: computes products, in the type of the DtypePolicy
+};
+
+/// The values that a number may have.
+struct Bounds {
+  double least = -std::numeric_limits<double>::infinity(), most = std::numeric_limits<double>::infinity();
+  bool above = false, below = false;  ///< `least`, `most` themselves are not allowed
+
+  bool hold(double value) const {
+    return (above ? value > least : value >= least) && (below ? value < most : value <= most) &&
+           value < std::numeric_limits<double>::infinity();
+  }
+  /// "at least 0", "in [0, 1)"
+  std::string text() const;
+};
+constexpr Bounds at_least(double least) { return {.least = least}; }
+constexpr Bounds above(double least) { return {.least = least, .above = true}; }
+constexpr Bounds between(double least, double most) { return {.least = least, .most = most}; }
+constexpr Bounds from_to_below(double least, double most) { return {.least = least, .most = most, .below = true}; }
+
+/// A setting.
+struct Field {
+  const char* name;           ///< Keras' argument and the key of a YAML configuration
+  Bounds bounds = {};         ///< of a number, or of each number of a list
+  bool required = false;      ///< has no default in a YAML configuration
+  bool null_if_zero = false;  ///< Keras' way to write that it is off
+};
+
+/// An argument that Keras writes and that can have this value only; null: none.
+struct Fixed {
+  const char* name;
+  const char* value = nullptr;
+};
+
+template <class S, class T>
+concept Is = std::same_as<std::remove_const_t<S>, T>;
+
+/// Of kinds without settings.
+template <class S, class Visit>
+requires std::is_empty_v<S>
+void fields(S&, Visit&&) {}
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+/// Calls visit(Alternative{}) for every alternative of a variant, in order.
+template <class Variant, class Visit>
+void for_each_alternative(const Visit& visit) {
+  [&]<std::size_t... I>(std::index_sequence<I...>) { (visit(std::variant_alternative_t<I, Variant>{}), ...); }
+  (std::make_index_sequence<std::variant_size_v<Variant>>{});
+}
+
+/// What the alternative of a variant is called.
+template <class Variant>
+const Kind& kind_of(const Variant& variant) {
+  return std::visit([](const auto& one) -> const Kind& { return std::remove_cvref_t<decltype(one)>::kKind; }, variant);
+}
+
+/// Whether Keras knows a kind by this name: its class, its string, or the short one in small or capital letters.
+bool is_called(const Kind& kind, std::string_view name);
+
+/// The alternative, with its defaults, that is called so; nothing if none is.
+template <class Variant>
+std::optional<Variant> alternative_called(std::string_view name) {
+  std::optional<Variant> found;
+  for_each_alternative<Variant>([&]<class Alternative>(Alternative alternative) {
+    if (!found && is_called(Alternative::kKind, name)) found = std::move(alternative);
+  });
+  return found;
+}
+
+/// "mean_squared_error (mse), huber": Keras' strings of all alternatives.
+template <class Variant>
+std::string known_names() {
+  std::string known;
+  for_each_alternative<Variant>([&]<class Alternative>(const Alternative&) {
+    const Kind& kind = Alternative::kKind;
+    known += (known.empty() ? "" : ", ") + std::string(kind.name.empty() ? kind.class_name : kind.name);
+    if (!kind.short_name.empty()) known += " (" + std::string(kind.short_name) + ")";
+  });
+  return known;
+}
+
+/// For visitors of a const kind: an Error (kUsage) "WHAT: momentum is 2, it must be in [0, 1]" about a number beyond its bounds.
+class BoundsCheck {
+ public:
+  explicit BoundsCheck(std::string_view what) : what_(what) {}
+  void operator()(const Field& field, float value) const { check(field, value); }
+  void operator()(const Field& field, std::int64_t value) const { check(field, static_cast<double>(value)); }
+  template <class Other>
+  void operator()(const Field&, const Other&) const {}
+  void operator()(const Fixed&) const {}
+
+ private:
+  void check(const Field& field, double value) const;
+  std::string what_;
+};
+
+}  // namespace lockstep

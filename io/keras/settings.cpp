@@ -1,0 +1,164 @@
+#include "io/keras/settings.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <string>
+
+namespace lockstep {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// The shortest decimal of the float, as a double: 0.2F is written 0.2. Always with a point or exponent, since Keras takes no integer for a
+/// float.
+Json number(float value) {
+  if (!std::isfinite(value)) throw Error("a setting of the model is " + std::to_string(value) + ", which a config file cannot hold");
+  std::array<char, 64> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  double wide = 0;
+  std::from_chars(text.data(), end, wide);
+  return wide;
+}
+
+/// "glorot_uniform" -> "GlorotUniform"
+std::string camel_case(std::string_view snake) {
+  std::string camel;
+  bool upper = true;
+  for (const char c : snake) {
+    if (c != '_') camel += upper ? static_cast<char>(c - 'a' + 'A') : c;
+    upper = c == '_';
+  }
+  return camel;
+}
+
+/// Appends a number, or the numbers of a list of any depth: Keras writes (), (n) or (1, n).
+void append(const KerasArguments& arguments, const char* key, const nlohmann::json& value, std::vector<float>& numbers) {
+  if (value.is_array()) {
+    for (const nlohmann::json& element : value) append(arguments, key, element, numbers);
+  } else if (value.is_number()) {
+    numbers.push_back(value.get<float>());
+  } else {
+    arguments.fail(key, "numbers", value);
+  }
+}
+
+}  // namespace
+
+// --- reading ---
+
+void KerasSettingReader::operator()(const Fixed& fixed) const {
+  arguments_.accept(fixed.name, fixed.value == nullptr ? nlohmann::json() : nlohmann::json(fixed.value));
+}
+
+void KerasSettingReader::operator()(const Field& field, float& value) const {
+  value = arguments_.take_float(field.name, value);
+  if (!field.bounds.hold(value)) arguments_.fail(field.name, "a number " + field.bounds.text(), value);
+}
+
+void KerasSettingReader::operator()(const Field& field, std::int64_t& value) const {
+  value = arguments_.take_int(field.name, value);
+  if (!field.bounds.hold(static_cast<double>(value))) arguments_.fail(field.name, "a whole number " + field.bounds.text(), value);
+}
+
+void KerasSettingReader::operator()(const Field& field, bool& value) const { value = arguments_.take_bool(field.name, value); }
+
+void KerasSettingReader::operator()(const Field& field, std::optional<std::uint64_t>& seed) const {
+  if (const std::int64_t given = arguments_.take_int(field.name, -1); given >= 0) seed = static_cast<std::uint64_t>(given);
+}
+
+void KerasSettingReader::operator()(const Field& field, ActivationFunction& function) const {
+  const nlohmann::json value = arguments_.take(field.name);
+  if (value.is_null()) return;
+  const auto look_up = [&] { return activation_from_name(keras_object(arguments_, field.name, value).name); };
+  function = keras_look_up(arguments_, field.name, look_up);
+}
+
+void KerasSettingReader::operator()(const Field& field, Initializer& initializer) const {
+  const nlohmann::json value = arguments_.take(field.name);
+  if (value.is_null()) return;
+  const auto look_up = [&] { return initializer_from_name(keras_snake_case(keras_object(arguments_, field.name, value).name)); };
+  initializer = keras_look_up(arguments_, field.name, look_up);
+}
+
+void KerasSettingReader::operator()(const Field& field, Regularizer& regularizer) const {
+  const nlohmann::json value = arguments_.take(field.name);
+  if (value.is_null()) return;
+  const KerasObject object = keras_object(arguments_, field.name, value);
+  const std::string name = keras_snake_case(object.name);  // l1, l2, l1_l2 and L1L2 -> l1_l2
+  if (name != "l1" && name != "l2" && name != "l1_l2") arguments_.fail(field.name, "L1, L2 or L1L2", value);
+  KerasArguments inner(arguments_.place() + ", " + field.name, object.config);
+  regularizer = {inner.take_float("l1", name == "l1" && value.is_string() ? 0.01F : 0.F),
+                 inner.take_float("l2", name == "l2" && value.is_string() ? 0.01F : 0.F)};
+  inner.finish();
+}
+
+void KerasSettingReader::operator()(const Field& field, std::vector<std::int64_t>& values) const {
+  const nlohmann::json value = arguments_.take(field.name);
+  values.clear();
+  if (!value.is_null() && !value.is_array() && !value.is_number_integer())
+    arguments_.fail(field.name, "a whole number or a list of them", value);
+  for (const nlohmann::json& one : value) {
+    if (!one.is_number_integer()) arguments_.fail(field.name, "whole numbers", value);
+    values.push_back(one.get<std::int64_t>());
+  }
+}
+
+void KerasSettingReader::operator()(const Field& field, std::vector<float>& values) const {
+  const nlohmann::json value = arguments_.take(field.name);
+  values.clear();
+  if (!value.is_null()) append(arguments_, field.name, value, values);
+  for (const float one : values) {
+    if (!field.bounds.hold(one)) arguments_.fail(field.name, "numbers " + field.bounds.text(), value);
+  }
+}
+
+// --- writing ---
+
+void KerasSettingWriter::operator()(const Fixed& fixed) const {
+  config_[fixed.name] = fixed.value == nullptr ? Json(nullptr) : Json(fixed.value);
+}
+
+void KerasSettingWriter::operator()(const Field& field, float value) const {
+  config_[field.name] = field.null_if_zero && value == 0 ? Json(nullptr) : number(value);
+}
+
+void KerasSettingWriter::operator()(const Field& field, std::int64_t value) const { config_[field.name] = value; }
+
+void KerasSettingWriter::operator()(const Field& field, bool value) const { config_[field.name] = value; }
+
+void KerasSettingWriter::operator()(const Field& field, const std::optional<std::uint64_t>& seed) const {
+  config_[field.name] = seed ? Json(*seed) : Json(nullptr);
+}
+
+void KerasSettingWriter::operator()(const Field& field, ActivationFunction function) const {
+  config_[field.name] = std::string(name_of(function));
+}
+
+void KerasSettingWriter::operator()(const Field& field, Initializer initializer) const {
+  const bool constant = initializer == Initializer::zeros || initializer == Initializer::ones;
+  config_[field.name] =
+      keras_envelope("keras.initializers", camel_case(name_of(initializer)), constant ? Json::object() : Json{{"seed", nullptr}});
+}
+
+void KerasSettingWriter::operator()(const Field& field, const Regularizer& regularizer) const {
+  Json config = Json::object();
+  if (regularizer.l1 != 0) config["l1"] = number(regularizer.l1);
+  if (regularizer.l2 != 0) config["l2"] = number(regularizer.l2);
+  const char* const class_name = regularizer.l2 == 0 ? "L1" : regularizer.l1 == 0 ? "L2" : "L1L2";
+  config_[field.name] = config.empty() ? Json(nullptr) : keras_envelope("keras.regularizers", class_name, config);
+}
+
+void KerasSettingWriter::operator()(const Field& field, const std::vector<std::int64_t>& values) const { config_[field.name] = values; }
+
+void KerasSettingWriter::operator()(const Field& field, const std::vector<float>& values) const {
+  Json list = Json::array();
+  for (const float value : values) list.push_back(number(value));
+  config_[field.name] = values.empty() ? Json(nullptr) : list;
+}
+
+Json keras_envelope(const char* module, std::string_view class_name, Json config) {
+  return {{"module", module}, {"class_name", class_name}, {"config", std::move(config)}, {"registered_name", nullptr}};
+}
+
+}  // namespace lockstep

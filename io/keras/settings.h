@@ -1,0 +1,56 @@
+#pragma once
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
+
+#include "core/compile/kinds.h"
+#include "core/layers/layers.h"
+#include "io/keras/arguments.h"
+
+// The settings of a kind in config.json: visitors of its fields (core/compile/kinds.h). Not a public header: it shows the JSON library.
+namespace lockstep {
+
+/// Reads every setting. What is missing or null stays at its default, a list is empty then. A value of another type or beyond its bounds is
+/// an Error (kUsage).
+class KerasSettingReader {
+ public:
+  explicit KerasSettingReader(KerasArguments& arguments) : arguments_(arguments) {}
+  void operator()(const Fixed& fixed) const;
+  void operator()(const Field& field, float& value) const;
+  void operator()(const Field& field, std::int64_t& value) const;
+  void operator()(const Field& field, bool& value) const;
+  void operator()(const Field& field, std::optional<std::uint64_t>& seed) const;
+  void operator()(const Field& field, ActivationFunction& function) const;
+  void operator()(const Field& field, Initializer& initializer) const;
+  void operator()(const Field& field, Regularizer& regularizer) const;
+  void operator()(const Field& field, std::vector<std::int64_t>& values) const;
+  void operator()(const Field& field, std::vector<float>& values) const;
+
+ private:
+  KerasArguments& arguments_;
+};
+
+/// Writes every setting as Keras does, in the order of the fields. A number that is not finite is an Error.
+class KerasSettingWriter {
+ public:
+  explicit KerasSettingWriter(nlohmann::ordered_json& config) : config_(config) {}
+  void operator()(const Fixed& fixed) const;
+  void operator()(const Field& field, float value) const;
+  void operator()(const Field& field, std::int64_t value) const;
+  void operator()(const Field& field, bool value) const;
+  void operator()(const Field& field, const std::optional<std::uint64_t>& seed) const;
+  void operator()(const Field& field, ActivationFunction function) const;
+  void operator()(const Field& field, Initializer initializer) const;
+  void operator()(const Field& field, const Regularizer& regularizer) const;
+  void operator()(const Field& field, const std::vector<std::int64_t>& values) const;
+  void operator()(const Field& field, const std::vector<float>& values) const;
+
+ private:
+  nlohmann::ordered_json& config_;
+};
+
+/// An object as Keras 3 writes it: {"module", "class_name", "config", "registered_name"}.
+nlohmann::ordered_json keras_envelope(const char* module, std::string_view class_name, nlohmann::ordered_json config);
+
+}  // namespace lockstep
