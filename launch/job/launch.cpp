@@ -64,6 +64,7 @@ class Supervisor {
   bool may_run_again(int code);
   bool drop_dead_hosts();
   std::uintmax_t logged() const;
+  bool finished() const;
   bool can_start() const;
 
   const LaunchOptions& options_;
@@ -121,6 +122,16 @@ std::uintmax_t Supervisor::logged() const {
   return bytes;
 }
 
+/// Whether result.json says that training came to its end.
+bool Supervisor::finished() const try {
+  const std::string path = (fs::path(job_.run_dir()) / "result.json").string();
+  expect_regular_file(path);
+  std::ifstream file(path);
+  return !nlohmann::json::parse(file).at("ended").get<std::string>().starts_with("interrupted");
+} catch (const std::exception&) {
+  return false;
+}
+
 int Supervisor::run_once() {
   std::error_code none;
   fs::remove(fault_file(), none);
@@ -129,8 +140,11 @@ int Supervisor::run_once() {
   std::optional<Clock::time_point> told;
   for (;;) {
     if (const std::optional<int> code = child.exit_code()) {
-      started_ = started_ || logged() > before;
-      return *code;
+      const bool trained = logged() > before;
+      started_ = started_ || trained;
+      if (*code != kOk || !trained || finished()) return *code;
+      say("{} has ended with exit code 0, but training has not come to its end", options_.words.at(0));  // Open MPI 5, when a host is lost
+      return kFailed;
     }
     if (pass_on_signals(child)) return 128 + SIGKILL;
     if (!told && fs::exists(fault_file(), none)) told = Clock::now();

@@ -42,6 +42,9 @@ kill -USR1 "$(supervisor)"
 ends 75
 says 'interrupted by SIGUSR1'
 ip -n "${hosts_prefix}hub" link set port2 up
+until { on_host 2 bash -c 'exec 9<> /dev/tcp/10.77.0.1/9' 2>&1 || true; } | grep -q refused; do   # an answer: h1 is reached again
+  [ $SECONDS -lt 300 ] || fail 'h2 does not reach h1 again'
+done
 
 # --- a failure at the same step, twice: no third time ---
 awk 'BEGIN { print "a,y"; for (i = 0; i < 300; ++i) print (i == 200 ? "1e30" : i / 300) "," i / 600 }' > rows.csv
@@ -54,21 +57,26 @@ says 'it has failed at step [0-9]+ twice: running it again would not help'
 ! says_quietly 'restart 2 of 3' || fail 'it was run a third time'
 # --- its mpirun is killed: the next start finds nothing of it, and what others have left stays ---
 name=lost hosts=1
-mkdir -p "$hosts_directory/h1/ompi.h1.0/pid.1"
-on_host 1 touch /dev/shm/vader_segment.h1.0.10001.0
+# session PID, segment: what Open MPI calls the folder of an mpirun, and shared memory of its ranks
+case $open_mpi in
+  4) segment=vader_segment.h1.0; session() { echo "$hosts_directory/h1/ompi.h1.0/pid.$1"; } ;;
+  5) segment=sm_segment.h1.0; session() { echo "$hosts_directory/h1/prterun.h1.$1.0"; } ;;
+esac
+mkdir -p "$(session 1)"
+on_host 1 touch "/dev/shm/$segment.10001.0"
 with_mpi_on_hosts timeout -k 5 200 "$lockstep" launch --max-restarts 1 -- mpirun --host h1:2 -np 2 -x OMP_NUM_THREADS=1 \
   "$lockstep" train small.yaml --epochs 1000000 --run-dir runs/lost --timeout 3 > lost.txt 2>&1 &
 launched=$!
 until_trained 1 1
 lost=$(parent_of "$(pid_of 0)")
-[ -e "$hosts_directory/h1/ompi.h1.0/pid.$lost" ] || fail 'no session folder where this test looks for it'
-[ "$(on_host 1 ls /dev/shm | grep -c '^vader_segment')" = 3 ] || fail 'no shared memory where this test looks for it'
+[ -e "$(session "$lost")" ] || fail 'no session folder where this test looks for it'
+[ "$(on_host 1 ls /dev/shm | grep -c "^$segment")" = 3 ] || fail 'no shared memory where this test looks for it'
 kill -KILL "$lost"
 until_trained 1 2
-[ ! -e "$hosts_directory/h1/ompi.h1.0/pid.$lost" ] || fail 'the session folder of the lost mpirun is left'
-[ -e "$hosts_directory/h1/ompi.h1.0/pid.1" ] || fail 'the session folder of another mpirun is gone'
-[ "$(on_host 1 ls /dev/shm | grep -c '^vader_segment')" = 3 ] || fail "not two ranks' and another's: $(on_host 1 ls /dev/shm)"
-on_host 1 test -e /dev/shm/vader_segment.h1.0.10001.0 || fail "another mpirun's shared memory is gone"
+[ ! -e "$(session "$lost")" ] || fail 'the session folder of the lost mpirun is left'
+[ -e "$(session 1)" ] || fail 'the session folder of another mpirun is gone'
+[ "$(on_host 1 ls /dev/shm | grep -c "^$segment")" = 3 ] || fail "not two ranks' and another's: $(on_host 1 ls /dev/shm)"
+on_host 1 test -e "/dev/shm/$segment.10001.0" || fail "another mpirun's shared memory is gone"
 kill -USR1 "$(supervisor)"
 ends 75
 echo 'launch: all passed'
