@@ -92,6 +92,7 @@ Session::Session(int& argc, char**& argv) {
   if (!embedded && started_by_launcher()) {
     int provided = 0;
     const Deadline deadline = init_deadline();
+    setenv("OMPI_MCA_mpi_ft_enable", "1", 0);  // Open MPI 5 would abort at once when a rank is gone, and not say which
     std::optional<MpiSettings> settings;
     if (all_ranks_here()) leave_out_network(settings.emplace());
     mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");

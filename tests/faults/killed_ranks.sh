@@ -10,8 +10,7 @@ for victim in 0 1 2; do
   kill -KILL "$pid"
   all_gone 60
   [ $code != 0 ] || fail 'exit code 0'
-  says_once "^\[rank $victim on h$((victim + 1))\] rank $victim on h$((victim + 1)) \(pid $pid\) has (died: killed by signal 9|not been heard)"
-  says '(Its last step was|The last step that was heard of was) [0-9]+'
+  says_killed $victim "h$((victim + 1))" "$pid"
 done
 
 # --- two ranks of one host: the other one sees it at once, in the memory that they share ---

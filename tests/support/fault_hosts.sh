@@ -5,6 +5,8 @@
 #   pid_of RANK                     as the rank itself has written it to its log
 #   happened                        the fault has: the clock starts
 #   all_gone SECONDS                every process of the job ends within; prints after how many seconds it had
+#   says_killed RANK HOST PID       one message of ours names the rank, or that of mpirun: Open MPI 5 gives ranks a quarter of a second for theirs
+#   fails                           the job's exit code: not 0; Open MPI 5 ends with 0 where it has lost an orted, and says that
 #   says TEXT                       the job's output holds it; says_once: in exactly one line of ours
 . "$LOCKSTEP_SOURCE/tests/support/virtual_hosts.sh"
 [ "$(id -u)" = 0 ] || { echo 'SKIPPED: network namespaces need root; nothing was tested'; exit 77; }
@@ -53,6 +55,15 @@ all_gone() {
   wait $launched || code=$?
   printf '%-34s exit code %3d, all processes gone after %5.2f s\n' "$name" $code "$(since)"
 }
+says_killed() {
+  if [ $open_mpi = 5 ] && ! grep -qE '^\[rank [0-9]+ on ' "$name.txt"; then
+    tr '\n' ' ' < "$name.txt" | grep -qF "process rank $1 with PID $3 on node $2 exited on signal 9 (Killed)" || fail 'nobody names the rank'
+  else
+    says_once "^\[rank $1 on $2\] rank $1 on $2 \(pid $3\) has (died: killed by signal 9|not been heard)"
+    says '(Its last step was|The last step that was heard of was) [0-9]+'
+  fi
+}
+fails() { [ $code != 0 ] || { [ $open_mpi = 5 ] && says 'PRTE has lost communication with a remote daemon'; } || fail 'exit code 0'; }
 says_quietly() { grep -qE -- "$1" "$name.txt"; }
 says() { grep -qE -- "$1" "$name.txt" || fail "no '$1' in the output"; }
 says_once() { [ "$(grep -cE '^\[rank [0-9]+ on ' "$name.txt")" = 1 ] || fail 'not exactly one message'; says "$1"; }
