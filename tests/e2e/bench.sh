@@ -66,7 +66,7 @@ on 2 bench input --config small.yaml --epochs 1 > input.txt
 for what in '^memory ' '^streamed ' '^memcpy '; do grep -q "$what" input.txt || { cat input.txt; fail "no $what"; }; done
 
 # --- startup ---
-export OMPI_MCA_rmaps_base_oversubscribe=1
+export OMPI_MCA_rmaps_base_oversubscribe=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
 lockstep bench startup --rounds 1 --json > start.json
 holds "$setting" start.json
 holds '.bench == "startup" and .setting.ranks == 2 and (.data | test("drawn")) and (.parts | keys | sort) == (["launch", "mpi_init", "set_up", "coordinator", "fit", "first_step"] | sort)' start.json

@@ -2,17 +2,13 @@
 # launch/quickstart where there is one core, and where the kernel denies cross-memory attach: two ranks train all the same, and nothing is printed
 # that a user could take for an error.
 set -euo pipefail
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. "$LOCKSTEP_SOURCE/tests/support/command.sh"
 
-fail() { echo "FAILED: $*" >&2; exit 1; }
-
-mkdir -p "$work/build" "$work/data"
-cd "$work"
+mkdir build data
 cp -r "$LOCKSTEP_SOURCE/launch" "$LOCKSTEP_SOURCE/configs" .
 ln -s "$(dirname "$LOCKSTEP_BIN")" build/release
 "$LOCKSTEP_BIN/lockstep" data make garments data/garments.h5 --train 1203 --test 211 > made.txt
-unset OMPI_MCA_mpi_yield_when_idle OMPI_MCA_hwloc_base_binding_policy  # quickstart has to know them by itself
+unset {OMPI,PRTE}_MCA_hwloc_{base,default}_binding_policy OMPI_MCA_mpi_yield_when_idle  # quickstart has to know them by itself
 
 # quickstart NAME COMMAND...: the script under COMMAND, on a small data set
 quickstart() {
@@ -50,8 +46,8 @@ else
   echo 'NOT COMPLETE: no cgroup with a CPU quota can be made here (version 1); tests/unit/cluster/host/cgroup_test.cpp reads files of both versions'
 fi
 
-# The denial is real: Open MPI told to use it complains.
+# The denial is real: Open MPI 4 told to use it complains. Open MPI 5 does without, and says nothing.
 OMPI_MCA_btl_vader_single_copy_mechanism=cma timeout 100 "$LOCKSTEP_BIN/deny_cma" launch/quickstart --epochs 1 --run-dir runs/forced --allreduce ring \
   --set 'data.train.rows=[0, 1100]' --set 'data.validation.rows=[1100, 1203]' < /dev/null > forced.txt 2>&1 || { cat forced.txt; fail 'quickstart with CMA forced'; }
-grep -q 'Read -1' forced.txt || fail 'cross-memory attach was not denied'
+[ $open_mpi = 5 ] || grep -q 'Read -1' forced.txt || fail 'cross-memory attach was not denied'
 echo 'poor machine: quickstart trains on one core, and without cross-memory attach'

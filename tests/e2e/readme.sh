@@ -38,7 +38,7 @@ mkdir -p "$work/checkout/build"
 cd "$work/checkout"
 cp -r "$LOCKSTEP_SOURCE/launch" "$LOCKSTEP_SOURCE/configs" .
 ln -s "$(dirname "$LOCKSTEP_BIN")" build/release
-export OMPI_MCA_rmaps_base_oversubscribe=1 LOCKSTEP_YES=0
+export OMPI_MCA_rmaps_base_oversubscribe=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe LOCKSTEP_YES=0
 
 # --- Start ---
 runs ./launch/quickstart '--epochs 1 --run-dir runs/quick < /dev/null'

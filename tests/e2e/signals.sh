@@ -44,7 +44,8 @@ ends 75
 # --- before the first step: as soon as the process takes signals ---
 name=early
 "$lockstep" "${forever[@]}" --run-dir runs/early > early.txt 2>&1 & job=$!
-held() { [ $((0x$(awk '/^SigBlk/ { print $2 }' /proc/$job/status) & 0x200)) != 0 ]; }
+# A shell blocks signals before it becomes the program.
+held() { [ "$(readlink /proc/$job/exe)" = "$(readlink -f "$lockstep")" ] && [ $((0x$(awk '/^SigBlk/ { print $2 }' /proc/$job/status) & 0x200)) != 0 ]; }
 until held; do kill -0 $job || fail 'early: it ended'; done
 kill -USR1 $job
 ends 75

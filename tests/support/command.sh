@@ -4,10 +4,12 @@
 #   fail TEXT                       ends the test
 #   on RANKS ARGUMENTS...           the command on so many ranks
 #   refuse CODE TEXT COMMAND...     the command ends with this exit code and says this, and nothing of HDF5's own
+#   $open_mpi                       the version of Open MPI: 4 or 5
 #   holds FILTER FILE...            the jq filter is true of all the files' documents, as an array
 #   garments TRAIN VALIDATION TEST  data/garments.h5 with so many rows, and small.yaml, which is configs/quickstart.yaml on them
 set -euo pipefail
 lockstep=$LOCKSTEP_BIN/lockstep
+open_mpi=$(mpirun --version | sed -nE '1s/.*Open MPI\) ([0-9]+)\..*/\1/p')
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"

@@ -67,8 +67,8 @@ CONF
 }
 
 on_cluster() {
-  on_host 1 env SLURM_CONF="$hosts_directory/slurm/slurm.conf" OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_btl=tcp,self,vader \
-    OMPI_MCA_pml=ob1 OMPI_MCA_btl_tcp_if_include=10.77.0.0/24 OMPI_MCA_oob_tcp_if_include=10.77.0.0/24 OMPI_MCA_mpi_yield_when_idle=1 "$@"
+  # shellcheck disable=SC2086
+  on_host 1 env SLURM_CONF="$hosts_directory/slurm/slurm.conf" $hosts_mpi "$@"
 }
 
 # Pids that the daemons wrote, of those that still run with this cluster's configuration.

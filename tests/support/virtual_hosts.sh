@@ -90,10 +90,15 @@ on_host() {
   nsenter -t "$pid" -n -u -m -i env -C "$PWD" TMPDIR="$hosts_directory/h$1" "${@:2}"
 }
 
+# What Open MPI needs on the hosts. Open MPI 5 has its launcher's settings from PRRTE, which reads PRTE_MCA_... and calls rsh ssh.
+export hosts_mpi="OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_btl=tcp,self,vader OMPI_MCA_pml=ob1
+  OMPI_MCA_btl_tcp_if_include=10.77.0.0/24 OMPI_MCA_oob_tcp_if_include=10.77.0.0/24 PRTE_MCA_prte_if_include=10.77.0.0/24
+  OMPI_MCA_mpi_yield_when_idle=1"
+
 with_mpi_on_hosts() {
-  on_host 1 env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_plm=rsh OMPI_MCA_plm_rsh_agent="$hosts_directory/agent" \
-    OMPI_MCA_btl=tcp,self,vader OMPI_MCA_pml=ob1 OMPI_MCA_btl_tcp_if_include=10.77.0.0/24 OMPI_MCA_oob_tcp_if_include=10.77.0.0/24 \
-    OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_mpi_yield_when_idle=1 "$@"
+  # shellcheck disable=SC2086
+  on_host 1 env $hosts_mpi OMPI_MCA_plm=rsh PRTE_MCA_plm=ssh OMPI_MCA_plm_rsh_agent="$hosts_directory/agent" \
+    PRTE_MCA_plm_ssh_agent="$hosts_directory/agent" OMPI_MCA_hwloc_base_binding_policy=none PRTE_MCA_hwloc_default_binding_policy=none "$@"
 }
 
 mpirun_hosts() { with_mpi_on_hosts timeout -k 5 200 mpirun "$@"; }
