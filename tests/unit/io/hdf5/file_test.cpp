@@ -341,16 +341,16 @@ TEST(Hdf5File, AShapeBeyondTheFileIsAnError) {
   std::string bytes{std::istreambuf_iterator<char>(in), {}};
   const std::size_t axis = bytes.find("M\0\0\0\0\0\0\0"s);  // 77
   ASSERT_NE(axis, std::string::npos);
-  const std::size_t most = bytes.find("M\0\0\0\0\0\0\0"s, axis + 1);  // to which the axis may grow
-  ASSERT_NE(most, std::string::npos);
   const auto refused = [&](std::size_t byte, const std::string& part) {
     std::string damaged = bytes;
     damaged[axis + byte] = 'M';
-    write_file(path, damaged);  // HDF5 1.14 finds it out by itself
-    expect_error([&] { Hdf5File::open(path).info("/x"); }, {"damaged.h5: ", "'/x'", "damaged"});
-    damaged[most + byte] = 'M';
     write_file(path, damaged);
-    expect_error([&] { Hdf5File::open(path).info("/x"); }, {"damaged.h5: data set '/x': shape (3, ", part});
+    if (H5_VERSION_GE(1, 14, 0)) {  // it finds that out by itself
+      expect_error([&] { Hdf5File::open(path).info("/x"); },
+                   {"damaged.h5: cannot open '/x'; the file may be damaged: copy it again (HDF5: "});
+    } else {
+      expect_error([&] { Hdf5File::open(path).info("/x"); }, {"damaged.h5: data set '/x': shape (3, ", part});
+    }
   };
   refused(4, "the file has ");
   refused(7, "is beyond any memory");
