@@ -1,6 +1,14 @@
 #include "cluster/collectives/communication_thread.h"
 
+#include <mpi.h>
+
 namespace lockstep {
+
+bool CommunicationThread::allowed() {
+  int level = MPI_THREAD_SINGLE;
+  MPI_Query_thread(&level);
+  return level == MPI_THREAD_MULTIPLE;
+}
 
 CommunicationThread::CommunicationThread(Work work) : work_(std::move(work)), thread_([this] { run(); }) {}
 

@@ -12,6 +12,8 @@ namespace lockstep {
 /// hand_over() and wait() neither lock nor allocate.
 class CommunicationThread {
  public:
+  /// Whether MPI lets two threads communicate at a time (MPI_THREAD_MULTIPLE).
+  static bool allowed();
   /// work(n, stop) does piece n = 0, 1, 2, ...; it returns early when `stop` becomes true.
   using Work = std::function<void(std::uint64_t, const std::atomic<bool>&)>;
   explicit CommunicationThread(Work work);

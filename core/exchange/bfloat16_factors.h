@@ -3,7 +3,7 @@
 #include <span>
 #include <vector>
 
-#include "cluster/collectives/exchange.h"
+#include "core/exchange/exchange.h"
 #include "core/layers/pass.h"
 #include "core/math/bfloat16.h"
 

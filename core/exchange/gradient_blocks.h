@@ -4,22 +4,16 @@
 #include <vector>
 
 #include "cluster/collectives/allreduce.h"
-#include "cluster/collectives/exchange.h"
 #include "cluster/world.h"
 #include "core/data/sampler.h"
+#include "core/exchange/exchange.h"
+#include "core/exchange/options.h"
 #include "core/layers/network.h"
 
 namespace lockstep {
 
 // What of a step's gradient is exchanged, and into which pieces it is cut. The pieces are a function of the model and the optimizer alone,
 // never of the number of ranks.
-
-/// What a user asks of the exchange, as in FitOptions.
-struct ExchangeOptions {
-  ExchangeKind exchange = ExchangeKind::automatic;
-  AllreduceAlgorithm allreduce = AllreduceAlgorithm::automatic;
-  bool reproducible = false;
-};
 
 /// Indices of the ops with trainable weights, last first: the order in which backward finishes them, and that of the exchange.
 std::vector<std::size_t> trainable_ops(const Network& network);

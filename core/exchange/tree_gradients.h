@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "cluster/buffer.h"
-#include "cluster/collectives/exchange.h"
 #include "core/compile/optimizers.h"
+#include "core/exchange/exchange.h"
 #include "core/math/grain_tree.h"
 
 namespace lockstep {

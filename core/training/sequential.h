@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "cluster/collectives/allreduce_table.h"
-#include "cluster/collectives/exchange.h"
 #include "cluster/trace/trace.h"
 #include "cluster/world.h"
 #include "core/compile/losses.h"
 #include "core/compile/metrics.h"
 #include "core/compile/optimizers.h"
 #include "core/data/dataset.h"
+#include "core/exchange/options.h"
 #include "core/layers/dtype_policy.h"
 #include "core/layers/layers.h"
 #include "core/training/callbacks.h"

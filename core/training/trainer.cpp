@@ -95,7 +95,6 @@ Trainer::~Trainer() {
 }
 
 std::unique_ptr<Exchange> Trainer::make_exchange(int threads) {
-  const Exchange::Form form = [this](std::span<const GradientBlock> blocks) { this->form(blocks); };
   const bool columns = cuts_columns(*model_.network, trainable_, in_place_) && !sums_in_tree(trainable_.size() - 1);
   // Several threads share the blocks; a gradient that is written and then read again had better stay in the cache in between.
   blocks_ = cut_blocks(*model_.network, trainable_, columns, in_place_ && threads == 1);
@@ -104,10 +103,10 @@ std::unique_ptr<Exchange> Trainer::make_exchange(int threads) {
     block.joins = block.joins && !sums_in_tree(block.layer);  // whose sums are kept block by block
     if (block.columns > 0) columns_.push_back({block.column, block.columns});
   }
-  if (exchanges_factors(exchange_options(options_), *model_.network, grains_, world_)) return make_factor_exchange(world_, blocks_, form);
+  if (exchanges_factors(exchange_options(options_), *model_.network, grains_, world_)) return make_factor_exchange(world_, blocks_);
   const bool measured = options_.allreduce == AllreduceAlgorithm::automatic && !options_.allreduce_table.empty();
   allreduce_ = measured ? make_allreduce(world_, options_.allreduce_table) : make_allreduce(world_, options_.allreduce);
-  return make_allreduce_exchange(*allreduce_, blocks_, form, choose_progress(world_, options_.progress, threads));
+  return make_allreduce_exchange(*allreduce_, blocks_, choose_progress(world_, options_.progress, threads));
 }
 
 /// What the first layer reads is copied to every rank where each computes columns of its output for the whole batch.
@@ -224,15 +223,10 @@ void Trainer::diverge() {
                     kFailed, rank, *first);
 }
 
-/// What it waits for comes before what it computes.
 void Trainer::finish() {
-  if (options_.trace == nullptr) return exchange_->finish();
-  const std::int64_t start = Trace::now();
-  const double communication = exchange_->seconds();
-  exchange_->finish();
-  const std::int64_t end = Trace::now(), waited = start + static_cast<std::int64_t>((exchange_->seconds() - communication) * 1e9);
-  options_.trace->add(SpanKind::exchange, start, std::min(waited, end));
-  if (exchange_->shared()) options_.trace->add(SpanKind::gradient, std::min(waited, end), end);
+  in_exchange([this] { exchange_->finish(); });
+  const TraceSpan span(exchange_->shared() ? options_.trace : nullptr, SpanKind::gradient);
+  form_due();
 }
 
 void Trainer::read() {
@@ -268,6 +262,7 @@ void Trainer::compute() {
     const TraceSpan gradient(exchange_->shared() && !trees_.has(ready) ? nullptr : options_.trace, SpanKind::gradient);
     if (trees_.has(ready)) trees_.sum(ready);
     exchange_->ready(ready++);
+    form_due();
   });
 }
 

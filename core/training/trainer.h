@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "cluster/collectives/exchange.h"
 #include "cluster/world.h"
 #include "core/compile/scorer.h"
 #include "core/data/dataset.h"
 #include "core/data/sampler.h"
 #include "core/exchange/bfloat16_factors.h"
+#include "core/exchange/exchange.h"
 #include "core/exchange/gradient_blocks.h"
 #include "core/exchange/tree_gradients.h"
 #include "core/layers/pass.h"
@@ -70,6 +70,7 @@ class Trainer {
   std::unique_ptr<Exchange> make_exchange(int threads);
   std::span<float> allocate_values(std::size_t i, std::int64_t count);
   void share_state();
+  void form_due();
   void form(std::span<const GradientBlock> blocks);
   void form(const GradientBlock& block);
   void form_leaf(const GradientBlock& block, std::int64_t grain, float* to);

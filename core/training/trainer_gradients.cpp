@@ -20,6 +20,13 @@ void Trainer::add_tree_layer(std::size_t index) {
   exchange_->watch({}, trees_.own(index));
 }
 
+void Trainer::form_due() {
+  for (std::span<const GradientBlock> blocks = exchange_->due(); !blocks.empty(); blocks = exchange_->due()) {
+    form(blocks);
+    exchange_->formed(blocks);
+  }
+}
+
 void Trainer::form(std::span<const GradientBlock> blocks) {
   if (bfloat16_) bfloat16_->take(blocks);
   for_each_grain(pass_.threads(), static_cast<std::int64_t>(blocks.size()), [&](std::int64_t b) {

@@ -35,7 +35,7 @@ TEST(GradientBlocks, EveryBlockHasOneOwnerAndColumnsThatStayAreSharedEvenly) {
     let_columns_stay(blocks, cut_grains(256, world().rank(), ranks), ranks, [] { return false; });
     const bool some_travel =
         std::any_of(blocks.begin(), blocks.end(), [](const GradientBlock& block) { return block.columns > 0 && !block.stays; });
-    const auto exchange = make_factor_exchange(world(), blocks, [](std::span<const GradientBlock>) {});
+    const auto exchange = make_factor_exchange(world(), blocks);
     float staying = 0;
     std::vector<double> elements{0};
     for (const GradientBlock& block : exchange->own()) {

@@ -9,10 +9,10 @@
 #include <sstream>
 #include <tuple>
 
-#include "cluster/collectives/exchange.h"
 #include "cluster/collectives/host_messages.h"
 #include "cluster/host/core_round_trip.h"
 #include "cluster/host/shared_memory.h"
+#include "core/exchange/exchange.h"
 
 namespace lockstep {
 namespace {
@@ -91,12 +91,11 @@ void copy_block(const GradientBlock& block, const float* from, float* to) {
 
 class FactorExchange final : public Exchange {
  public:
-  FactorExchange(const World& world, const std::vector<GradientBlock>& blocks, Form form)
+  FactorExchange(const World& world, const std::vector<GradientBlock>& blocks)
       : world_(world),
         columns_stay_(std::any_of(blocks.begin(), blocks.end(), [](const GradientBlock& block) { return block.stays; })),
         in_place_(!columns_stay_ && !ranks_are_far(world)),
         shares_(shares_of(blocks, world.local_size())),
-        form_(std::move(form)),
         barrier_(world),
         messages_(world) {
     std::int64_t end = 0;
@@ -140,6 +139,10 @@ class FactorExchange final : public Exchange {
   }
   void ready(std::size_t index) override { messages_.start(deltas_[index]); }
 
+  // Blocks are formed from all rows, which are there after finish().
+  std::span<const GradientBlock> due() override { return due_; }
+  void formed(std::span<const GradientBlock> /*blocks*/) override { due_ = {}; }
+
   void finish() override {
     // Two sets in turns: a rank may write those of its next step while another still reads these.
     turn_ ^= 1U;
@@ -152,7 +155,7 @@ class FactorExchange final : public Exchange {
     seconds_ += now() - start;
     std::fill(sums_.begin(), sums_.end(), 0.F);
     for (std::size_t i = 0; i < flags.size(); ++i) sums_[i % kFlags] += flags[i];
-    form_(own());
+    due_ = own();
   }
 
   void synchronize() override { wait(); }
@@ -220,7 +223,6 @@ class FactorExchange final : public Exchange {
   const World& world_;
   bool columns_stay_, in_place_;
   std::vector<std::vector<GradientBlock>> shares_;  // per rank of this host
-  Form form_;
   SpinBarrier barrier_;
   HostMessages messages_;  // arrays 0 and 1 are the flags
   std::vector<std::size_t> activations_, deltas_;
@@ -232,13 +234,14 @@ class FactorExchange final : public Exchange {
   std::array<std::span<float>, 2> flags_;  // (ranks of the job, kFlags)
   std::array<float, kFlags> sums_{};
   std::size_t turn_ = 0;
+  std::span<const GradientBlock> due_;
   double seconds_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Exchange> make_factor_exchange(const World& world, std::vector<GradientBlock> blocks, Exchange::Form form) {
-  return std::make_unique<FactorExchange>(world, blocks, std::move(form));
+std::unique_ptr<Exchange> make_factor_exchange(const World& world, std::vector<GradientBlock> blocks) {
+  return std::make_unique<FactorExchange>(world, blocks);
 }
 
 }  // namespace lockstep

@@ -1,7 +1,5 @@
 // Gradients are summed in buckets: consecutive blocks of the flat buffer, which lies in the order in which backward finishes it. A bucket
 // is summed as soon as its blocks are formed, while the blocks after it are. The last bucket carries the flags and starts in finish().
-#include <mpi.h>
-
 #include <algorithm>
 #include <chrono>
 #include <optional>
@@ -9,8 +7,8 @@
 
 #include "cluster/buffer.h"
 #include "cluster/collectives/communication_thread.h"
-#include "cluster/collectives/exchange.h"
 #include "cluster/host/placement.h"
+#include "core/exchange/exchange.h"
 
 namespace lockstep {
 namespace {
@@ -54,12 +52,11 @@ class Clock {
 /// Every rank forms its own gradient of each layer; an allreduce adds them up, flags included.
 class AllreduceExchange final : public Exchange {
  public:
-  AllreduceExchange(Allreduce& allreduce, std::vector<GradientBlock> blocks, Form form, ExchangeProgress progress)
+  AllreduceExchange(Allreduce& allreduce, std::vector<GradientBlock> blocks, ExchangeProgress progress)
       : allreduce_(allreduce),
         progress_(allreduce.advances() ? progress : ExchangeProgress::none),
         blocks_(std::move(blocks)),
-        buckets_(cut_buckets(blocks_, progress_ != ExchangeProgress::none)),
-        form_(std::move(form)) {
+        buckets_(cut_buckets(blocks_, progress_ != ExchangeProgress::none)) {
     const Bucket& last = buckets_.back();
     buffer_ = allreduce_.allocate(last.offset + last.count + kFlags);
     if (progress_ == ExchangeProgress::thread) {
@@ -80,18 +77,21 @@ class AllreduceExchange final : public Exchange {
   std::span<float> flags() override { return buffer_.last(kFlags); }
   std::span<const GradientBlock> own() const override { return blocks_; }
 
-  void ready(std::size_t index) override {
-    while (formed_ < blocks_.size() && blocks_[formed_].layer <= index) {
-      std::size_t last = formed_;
-      while (last < buckets_[bucket_].last && blocks_[last].layer <= index) ++last;
-      form_(std::span<const GradientBlock>(blocks_).subspan(formed_, last - formed_));
-      formed_ = last;
-      if (formed_ == buckets_[bucket_].last && bucket_ + 1 < buckets_.size()) {
-        ++bucket_;
-        if (thread_) thread_->hand_over();
-      }
-      if (progress_ == ExchangeProgress::poll) poll();
+  void ready(std::size_t index) override { ready_ = index + 1; }
+
+  std::span<const GradientBlock> due() override {
+    std::size_t last = formed_;
+    while (last < buckets_[bucket_].last && blocks_[last].layer < ready_) ++last;
+    return std::span<const GradientBlock>(blocks_).subspan(formed_, last - formed_);
+  }
+
+  void formed(std::span<const GradientBlock> blocks) override {
+    formed_ += blocks.size();
+    if (formed_ == buckets_[bucket_].last && bucket_ + 1 < buckets_.size()) {
+      ++bucket_;
+      if (thread_) thread_->hand_over();
     }
+    if (progress_ == ExchangeProgress::poll) poll();
   }
 
   void finish() override {
@@ -106,7 +106,7 @@ class AllreduceExchange final : public Exchange {
         running_ = false;
       }
     }
-    formed_ = bucket_ = summed_ = 0;
+    ready_ = formed_ = bucket_ = summed_ = 0;
   }
 
   void synchronize() override {}
@@ -133,9 +133,9 @@ class AllreduceExchange final : public Exchange {
   ExchangeProgress progress_;
   std::vector<GradientBlock> blocks_;
   std::vector<Bucket> buckets_;
-  Form form_;
   std::vector<Buffer> own_memory_;
   std::span<float> buffer_;  // (gradients, flags)
+  std::size_t ready_ = 0;    // layers
   std::size_t formed_ = 0;   // blocks of this step
   std::size_t bucket_ = 0;   // that is being formed
   std::size_t summed_ = 0;   // buckets, by poll() and finish()
@@ -146,37 +146,20 @@ class AllreduceExchange final : public Exchange {
 
 }  // namespace
 
-ExchangeKind exchange_from_name(std::string_view name) {
-  if (name == "auto") return ExchangeKind::automatic;
-  if (name == "factors") return ExchangeKind::factors;
-  if (name == "gradients") return ExchangeKind::gradients;
-  throw Error("unknown exchange '" + std::string(name) + "'; there are: auto, factors, gradients", kUsage);
-}
-
-ExchangeProgress progress_from_name(std::string_view name) {
-  if (name == "auto") return ExchangeProgress::automatic;
-  if (name == "thread") return ExchangeProgress::thread;
-  if (name == "poll") return ExchangeProgress::poll;
-  if (name == "none") return ExchangeProgress::none;
-  throw Error("unknown progress '" + std::string(name) + "'; there are: auto, thread, poll, none", kUsage);
-}
-
 ExchangeProgress choose_progress(const World& world, ExchangeProgress wanted, int threads) {
   const bool spare = has_spare_core(world, threads);
   if (world.communicator() == nullptr || world.size() == 1) return ExchangeProgress::none;
-  int level = MPI_THREAD_SINGLE;
-  MPI_Query_thread(&level);
-  if (wanted == ExchangeProgress::thread && level < MPI_THREAD_MULTIPLE) {
+  const bool allowed = CommunicationThread::allowed();
+  if (wanted == ExchangeProgress::thread && !allowed) {
     throw Error("progress 'thread' needs MPI_THREAD_MULTIPLE, which the program did not ask MPI_Init_thread for; use poll or none", kUsage);
   }
   if (wanted != ExchangeProgress::automatic) return wanted;
   if (world.hosts() == 1) return ExchangeProgress::none;
-  return spare && level == MPI_THREAD_MULTIPLE ? ExchangeProgress::thread : ExchangeProgress::poll;
+  return spare && allowed ? ExchangeProgress::thread : ExchangeProgress::poll;
 }
 
-std::unique_ptr<Exchange> make_allreduce_exchange(Allreduce& allreduce, std::vector<GradientBlock> blocks, Exchange::Form form,
-                                                  ExchangeProgress progress) {
-  return std::make_unique<AllreduceExchange>(allreduce, std::move(blocks), std::move(form), progress);
+std::unique_ptr<Exchange> make_allreduce_exchange(Allreduce& allreduce, std::vector<GradientBlock> blocks, ExchangeProgress progress) {
+  return std::make_unique<AllreduceExchange>(allreduce, std::move(blocks), progress);
 }
 
 }  // namespace lockstep

@@ -1,31 +1,14 @@
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include "cluster/collectives/allreduce.h"
+#include "core/exchange/options.h"
 
 namespace lockstep {
-
-/// How the gradient of the global batch comes about. `automatic`: factors on one host and, between hosts, where they are the smaller
-/// message; else gradients. An allreduce that is forced implies gradients.
-enum class ExchangeKind { automatic, factors, gradients };
-
-/// From "auto", "factors", "gradients"; anything else is an Error (kUsage) that lists these.
-ExchangeKind exchange_from_name(std::string_view name);
-
-/// What goes on with the sums of the first buckets of gradients while the others are formed: a thread of their own, where a core is spare;
-/// a look in between buckets; or nothing: then all is summed at the end, at once. Only sums by messages (ring, halving-doubling,
-/// recursive-doubling) can go on in between. `automatic`: between hosts `thread` where a core is spare, else `poll`; on one host `none`.
-/// thread and poll give the same bits; none cuts the sums otherwise, which a ring shows in the last bits.
-enum class ExchangeProgress { automatic, thread, poll, none };
-
-/// From "auto", "thread", "poll", "none"; anything else is an Error (kUsage) that lists these.
-ExchangeProgress progress_from_name(std::string_view name);
 
 /// What `wanted` means for a rank of `threads` threads: not `automatic`. `thread` without MPI_THREAD_MULTIPLE is an Error (kUsage).
 /// Collective.
@@ -54,16 +37,15 @@ struct Factor {
   std::int64_t offset = 0, count = 0;
 };
 
-/// What stands between backward and optimizer. A Dense layer's gradient is X^T D over the rows of the global batch: X (rows, in) its
+/// What stands between backward and optimizer. A product's gradient is X^T D over the rows of the global batch: X (rows, in) its
 /// activations, D (rows, out) its deltas. Whether every rank forms it from its own rows and the results are summed, or the factors X and D
 /// are seen by all ranks and each forms a slice of the gradient over all rows, is the exchange's own business.
 ///
-/// A step: forwarded() after forward, ready() for each layer as backward finishes it, finish(), the optimizer on own(), publish().
+/// A step: forwarded() after forward; ready() for each layer as backward finishes it; finish(); the optimizer on own(); publish(). After
+/// each ready() and after finish() the caller forms the blocks that are due(), in gradients(), from the rows in this rank's sight: its own,
+/// or with shared() the whole batch.
 class Exchange {
  public:
-  /// Forms the gradients of these blocks in gradients(), from the rows in this rank's sight: its own, or with shared() the whole batch.
-  using Form = std::function<void(std::span<const GradientBlock>)>;
-
   virtual ~Exchange() = default;
   virtual std::string_view name() const = 0;
   /// Whether allocate() gives memory that all ranks of this host see. Then activations and deltas of the whole batch, the weights and the
@@ -83,7 +65,11 @@ class Exchange {
   virtual void forwarded() {}
   /// Layer `index` is complete on this rank. All ranks call it for the same layers in the same order, last layer first.
   virtual void ready(std::size_t index) = 0;
-  /// Collective. On return own() of gradients() is that of the global batch, and every flag is the sum of all ranks' flags.
+  /// Blocks to form now; empty: none until the next ready() or finish(). Once they are, formed() hands them over, and others may be due.
+  virtual std::span<const GradientBlock> due() = 0;
+  virtual void formed(std::span<const GradientBlock> blocks) = 0;
+  /// Collective. Every flag is then the sum of all ranks' flags and, once all that is due has been formed, own() of gradients() is that of
+  /// the global batch.
   virtual void finish() = 0;
   /// The blocks that this rank has to update.
   virtual std::span<const GradientBlock> own() const = 0;
@@ -111,12 +97,11 @@ class Exchange {
 
 /// Local gradients, summed by an allreduce, which must outlive it; own() is everything. `blocks`: of all layers, last layer first, in the
 /// order of their offsets and without gaps. `progress`: from choose_progress(). Collective.
-std::unique_ptr<Exchange> make_allreduce_exchange(Allreduce& allreduce, std::vector<GradientBlock> blocks, Exchange::Form form,
-                                                  ExchangeProgress progress);
+std::unique_ptr<Exchange> make_allreduce_exchange(Allreduce& allreduce, std::vector<GradientBlock> blocks, ExchangeProgress progress);
 
 /// Factors (Xie et al. 2015, arXiv 1511.08486): no local gradient ever exists, nothing is summed over ranks, and no order of additions
 /// depends on their number. The ranks of a host share them in memory, so that nothing is sent, and divide the gradient among themselves;
 /// every host gets the other hosts' rows by messages and forms the whole gradient. Two barriers a step. Collective.
-std::unique_ptr<Exchange> make_factor_exchange(const World& world, std::vector<GradientBlock> blocks, Exchange::Form form);
+std::unique_ptr<Exchange> make_factor_exchange(const World& world, std::vector<GradientBlock> blocks);
 
 }  // namespace lockstep
