@@ -2,7 +2,6 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,11 +9,7 @@
 #include "core/compile/scorer.h"
 #include "core/data/dataset.h"
 #include "core/data/sampler.h"
-#include "core/exchange/bfloat16_factors.h"
-#include "core/exchange/exchange.h"
-#include "core/exchange/gradient_blocks.h"
-#include "core/exchange/tree_gradients.h"
-#include "core/layers/pass.h"
+#include "core/exchange/gradients.h"
 #include "core/training/callbacks.h"
 #include "core/training/model_state.h"
 
@@ -26,7 +21,6 @@ class Trainer {
  public:
   /// Collective (opens this rank's rows; an unreadable file is an AgreedError).
   Trainer(ModelState& model, const Dataset& data, const FitOptions& options, const World& world, int threads);
-  ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
@@ -39,7 +33,7 @@ class Trainer {
   Request step(Request own);
 
   /// Brings all weights to every rank, or to rank 0; before anybody looks at them. Collective.
-  void complete(Exchange::Whole whole = Exchange::Whole::everywhere) { exchange_->complete(whole); }
+  void complete(Exchange::Whole whole = Exchange::Whole::everywhere) { gradients_.complete(whole); }
 
   const Sampler& sampler() const { return sampler_; }
   const Grains& grains() const { return grains_; }
@@ -57,51 +51,17 @@ class Trainer {
   [[noreturn]] void disagree() const;
   [[noreturn]] void diverge();
   void read();
-  void finish();
-  template <class Work>
-  void in_exchange(const Work& work) {
-    const TraceSpan span(options_.trace, SpanKind::exchange);
-    work();
-  }
   void compute();
-  void forward(const Block& block);
   void score(std::int64_t grain, float scale);
   void weigh_classes();
-  std::unique_ptr<Exchange> make_exchange(int threads);
-  std::span<float> allocate_values(std::size_t i, std::int64_t count);
-  void share_state();
-  void form_due();
-  void form(std::span<const GradientBlock> blocks);
-  void form(const GradientBlock& block);
-  void form_leaf(const GradientBlock& block, std::int64_t grain, float* to);
-  void add_tree_layer(std::size_t index);
-  bool sums_in_tree(std::size_t index) const;
-  void form_in_place(const GradientBlock& block);
-  void form_bfloat16(const GradientBlock& block);
-  const Op& op_of(const GradientBlock& block) const { return *model_.network->ops()[trainable_[block.layer]]; }
-  bool in_place(const GradientBlock& block) const { return in_place_ && !trees_.has(block.layer); }
-  void penalize(const GradientBlock& block);
-  void update();
-  void update(const GradientBlock& block);
 
   ModelState& model_;
   const Dataset& data_;
   const World& world_;
   FitOptions options_;
-  bool regularized_ = false;
   Sampler sampler_;
   Grains grains_;
-  std::vector<std::size_t> trainable_;  // ops with trainable weights, last first: the order of the exchange
-  bool in_place_ = false;               // the kernel's gradient goes straight into the kernel, but in trees_
-  TreeGradients trees_;
-  std::vector<GradientBlock> blocks_;          // of all layers
-  std::vector<Pass::Columns> columns_;         // of the first layer's output that this rank computes; empty: all at once
-  std::vector<Pass::Columns> columns_of_all_;  // those that every rank computes for its own rows, where others stay
-  std::unique_ptr<Allreduce> allreduce_;
-  std::unique_ptr<Exchange> exchange_;
-  bool at_once_ = false;  // a block is updated as soon as its gradient is formed
-  Pass pass_;
-  std::optional<Bfloat16Factors> bfloat16_;  // where gradients are formed in bfloat16
+  Gradients gradients_;
   Scorer scorer_;
   std::unique_ptr<RowReader> reader_;
   std::exception_ptr unread_;  // why this rank could not read its rows of the step

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "core/math/bfloat16.h"
 #include "core/math/onednn.h"
 #include "core/training/trainer.h"
 #include "support/mpi_world.h"
@@ -96,6 +97,25 @@ TEST(OwnOp, TrainsBySumsOfGradients) {
     const Trained alone = train(stack, Sgd{.learning_rate = 0.02F}, factors, 1, World());
     ASSERT_EQ(all.weights.size(), alone.weights.size());
     for (std::size_t i = 0; i < all.weights.size(); ++i) ASSERT_NEAR(all.weights[i], alone.weights[i], 1e-4) << i;
+  }
+}
+
+TEST(OwnOp, TrainsBesideProductsInBfloat16) {
+  if (!has_bfloat16()) GTEST_SKIP() << "this CPU has no bfloat16";
+  const ArrayDataset data = target_rows(203, kFeatures, kOutputs);
+  const auto trained = [&](const Stack& stack, const OptimizerSpec& optimizer, ExchangeKind exchange, const World& on) {
+    ModelState state = model_of(stack, optimizer);
+    state.network->set_bfloat16(true);
+    return train(state, data, {.epochs = 2, .batch_size = 32, .exchange = exchange}, 1, on);
+  };
+  for (const Stack& stack : kStacks) {
+    for (const OptimizerSpec& optimizer : {OptimizerSpec(Sgd{.learning_rate = 0.05F}), OptimizerSpec(Sgd{.momentum = 0.5F})}) {
+      const Trained alone = trained(stack, optimizer, ExchangeKind::automatic, World());
+      EXPECT_LT(alone.losses[1], alone.losses[0]);
+      EXPECT_EQ(trained(stack, optimizer, ExchangeKind::automatic, world()).weights, alone.weights);
+      const Trained summed = trained(stack, optimizer, ExchangeKind::gradients, world());
+      for (std::size_t i = 0; i < alone.weights.size(); ++i) ASSERT_NEAR(summed.weights[i], alone.weights[i], 5e-3) << i;
+    }
   }
 }
 

@@ -1,0 +1,235 @@
+#include "core/exchange/gradients.h"
+
+#include <algorithm>
+
+#include "cluster/host/core_round_trip.h"
+#include "core/layers/regularizers.h"
+
+namespace lockstep {
+namespace {
+
+bool has_regularizer(const Network& network) {
+  return std::any_of(network.variables().begin(), network.variables().end(),
+                     [](const Variable& variable) { return variable.regularizer.l1 != 0 || variable.regularizer.l2 != 0; });
+}
+
+}  // namespace
+
+Gradients::Gradients(Network& network, Optimizer& optimizer, const Grains& grains, const World& world, const Options& options)
+    : network_(network),
+      optimizer_(optimizer),
+      grains_(grains),
+      world_(world),
+      options_(options),
+      regularized_(has_regularizer(network)),
+      trainable_(trainable_ops(network)),
+      factors_(exchanges_factors(options.exchange, network, grains, world)),
+      in_place_(factors_ && optimizer.plain() && !regularized_),
+      trees_(grains.count, world.size(), world.rank(), options.threads,
+             [this](const GradientBlock& block, std::int64_t grain, float* to) { form_leaf(block, grain, to); }),
+      exchange_(make_exchange()),
+      at_once_(exchange_->shared() && !optimizer.clips_by_norm()),
+      pass_(network, pass_options()) {
+  if (network.bfloat16()) bfloat16_.emplace(pass_, network, trainable_);
+  if (exchange_->shared()) share_state();
+  choose_columns();
+  for (std::size_t layer = 0; layer < trainable_.size(); ++layer) forms_.push_back(choose_form(layer));
+}
+
+Gradients::~Gradients() {
+  if (!exchange_->shared()) return;
+  const auto own = [](std::int64_t count) { return Buffer(count); };
+  network_.place(own(static_cast<std::int64_t>(network_.parameters().size())), false);
+  optimizer_.place(own, false);
+}
+
+std::unique_ptr<Exchange> Gradients::make_exchange() {
+  cut();
+  if (factors_) return make_factor_exchange(world_, blocks_);
+  const AllreduceAlgorithm algorithm = options_.exchange.allreduce;
+  const bool measured = algorithm == AllreduceAlgorithm::automatic && !options_.table.empty();
+  allreduce_ = measured ? make_allreduce(world_, options_.table) : make_allreduce(world_, algorithm);
+  return make_allreduce_exchange(*allreduce_, blocks_, choose_progress(world_, options_.progress, options_.threads));
+}
+
+void Gradients::cut() {
+  const bool columns = cuts_columns(network_, trainable_, in_place_) && !in_tree(trainable_.size() - 1);
+  // Several threads share the blocks; a gradient that is written and then read again had better stay in the cache in between.
+  blocks_ = cut_blocks(network_, trainable_, columns, in_place_ && options_.threads == 1);
+  if (columns && world_.hosts() == 1) let_columns_stay(blocks_, grains_, world_.size(), [&] { return ranks_are_far(world_); });
+  for (GradientBlock& block : blocks_) block.joins = block.joins && !in_tree(block.layer);  // whose sums are kept block by block
+}
+
+Pass::Options Gradients::pass_options() {
+  return {.rows = grains_.rows,
+          .grains = grains_.own(),
+          .threads = options_.threads,
+          .backward = true,
+          .memory = [this](std::int64_t count) { return Buffer::over(exchange_->allocate(count)); },
+          .values = [this](std::size_t i, std::int64_t count) { return Buffer::over(allocate_values(i, count)); },
+          .of = exchange_->shared() ? grains_.count : 0,
+          .first = grains_.first,
+          .trace = options_.trace};
+}
+
+/// What the first layer reads is copied to every rank where each computes columns of its output for the whole batch.
+std::span<float> Gradients::allocate_values(std::size_t i, std::int64_t count) {
+  if (!exchange_->columns_stay() || i != trainable_.back()) return exchange_->allocate(count);
+  const std::int64_t width = network_.ops()[i]->in;
+  return exchange_->allocate_copies(count, grains_.first_slot() * width, grains_.own_slots() * width);
+}
+
+/// Weights, slots and factors move to memory of the exchange. What all ranks of a host see has one copy: the first one's, which is equal to
+/// the others' when training starts.
+void Gradients::share_state() {
+  const bool keep = world_.local_rank() != 0;
+  const auto parameters = static_cast<std::int64_t>(network_.parameters().size());
+  network_.place(Buffer::over(exchange_->allocate_weights(parameters)), keep && !exchange_->replicates());
+  optimizer_.place([this](std::int64_t count) { return Buffer::over(exchange_->allocate(count)); }, keep);
+  const auto factor = [this](std::span<float> rows, std::int64_t width) {
+    return Factor{rows, grains_.first_slot() * width, grains_.own_slots() * width};
+  };
+  for (std::size_t layer = 0; layer < trainable_.size(); ++layer) {
+    const std::size_t op = trainable_[layer];
+    if (in_tree(layer)) {
+      add_tree_layer(layer);
+      continue;
+    }
+    exchange_->watch(factor(pass_.visible_values(op), op_of(layer).in), factor(pass_.visible_deltas(op + 1), op_of(layer).out));
+  }
+  exchange_->synchronize();
+}
+
+void Gradients::add_tree_layer(std::size_t layer) {
+  const VariableRange slice = op_of(layer).slice();
+  std::vector<GradientBlock> blocks;
+  std::copy_if(blocks_.begin(), blocks_.end(), std::back_inserter(blocks),
+               [&](const GradientBlock& block) { return block.layer == layer; });
+  trees_.add(slice, std::move(blocks), exchange_->allocate(trees_.part_count(slice)));
+  exchange_->watch({}, trees_.own(layer));
+}
+
+/// Columns of the first layer that are computed apart: where they stay with their ranks, or where rows are computed grain by grain anyway.
+void Gradients::choose_columns() {
+  if (!exchange_->columns_stay()) {
+    if (trainable_.empty() || op_of(trainable_.size() - 1).any_rows()) return;
+    for (const GradientBlock& block : blocks_) {
+      if (block.columns > 0) columns_.push_back({block.column, block.columns});
+    }
+    return;
+  }
+  for (const GradientBlock& block : exchange_->own()) {
+    if (block.stays) columns_.push_back({block.column, block.columns});
+  }
+  for (const GradientBlock& block : blocks_) {
+    if (block.columns > 0 && !block.stays) columns_of_all_.push_back({block.column, block.columns});
+  }
+}
+
+std::unique_ptr<BlockForm> Gradients::choose_form(std::size_t layer) {
+  const std::size_t op = trainable_[layer];
+  const BlockSource source{network_.ops()[op], pass_.visible_values(op).data(), pass_.visible_deltas(op + 1).data(), pass_.visible_rows(),
+                           exchange_->gradients().data()};
+  const Bfloat16Factors* const bfloat16 = bfloat16_ && bfloat16_->has(layer) ? &*bfloat16_ : nullptr;
+  if (trees_.has(layer)) return make_tree_form(source, trees_);
+  if (in_place_) return make_in_place_form(source, bfloat16, optimizer_, network_.parameters().data());
+  return bfloat16 != nullptr ? make_bfloat16_form(source, *bfloat16) : make_written_form(source);
+}
+
+void Gradients::forward(const Block& block) {
+  const TraceSpan span(options_.trace, SpanKind::forward);
+  if (columns_.empty() && !exchange_->columns_stay()) {
+    pass_.forward(block, grains_.own());
+  } else {
+    const std::size_t first = trainable_.back();
+    pass_.forward(block, grains_.own(), 0, first);
+    multiply_columns();
+    pass_.finish(first, block);
+    pass_.forward(block, grains_.own(), first + 1, network_.ops().size());
+  }
+  exchange_->forwarded();
+}
+
+/// The first layer's product, for whose input all ranks wait where columns stay with them.
+void Gradients::multiply_columns() {
+  const std::size_t first = trainable_.back();
+  if (!exchange_->columns_stay()) return pass_.multiply(first, grains_.first, grains_.last, columns_);
+  if (!columns_of_all_.empty()) pass_.multiply(first, grains_.first, grains_.last, columns_of_all_);
+  in_exchange([this] { exchange_->collect(); });
+  pass_.multiply(first, 0, grains_.count, columns_);
+  in_exchange([this] { exchange_->synchronize(); });
+}
+
+void Gradients::backward(const Block& block) {
+  std::size_t ready = 0;
+  pass_.backward(block, [&](std::size_t op) {
+    if (ready == trainable_.size() || trainable_[ready] != op) return;
+    const TraceSpan gradient(exchange_->shared() && !trees_.has(ready) ? nullptr : options_.trace, SpanKind::gradient);
+    if (trees_.has(ready)) trees_.sum(ready);
+    exchange_->ready(ready++);
+    form_due();
+  });
+}
+
+void Gradients::finish() {
+  in_exchange([this] { exchange_->finish(); });
+  const TraceSpan span(exchange_->shared() ? options_.trace : nullptr, SpanKind::gradient);
+  form_due();
+}
+
+void Gradients::form_due() {
+  for (std::span<const GradientBlock> blocks = exchange_->due(); !blocks.empty(); blocks = exchange_->due()) {
+    form(blocks);
+    exchange_->formed(blocks);
+  }
+}
+
+void Gradients::form(std::span<const GradientBlock> blocks) {
+  if (bfloat16_) bfloat16_->take(blocks);
+  for_each_grain(pass_.threads(), static_cast<std::int64_t>(blocks.size()), [&](std::int64_t b) {
+    const GradientBlock& block = blocks[static_cast<std::size_t>(b)];
+    forms_[block.layer]->form(block, pass_.threads() > 1 ? grain_thread() : 0);
+    if (!at_once_) return;
+    if (regularized_) penalize(block);
+    update(block);
+  });
+}
+
+void Gradients::form_leaf(const GradientBlock& block, std::int64_t grain, float* to) {
+  const Op& op = op_of(block.layer);
+  const std::size_t i = trainable_[block.layer];
+  const float *x = pass_.visible_values(i).data() + grain * grains_.rows * op.in,
+              *d = pass_.visible_deltas(i + 1).data() + grain * grains_.rows * op.out;
+  op.gradient(x, d, grains_.rows, {block.offset, block.count}, to);
+  const bool last = block.offset + block.count == op.slice().offset + op.slice().count;
+  if (last) std::fill_n(to + block.count - op.padding(), op.padding(), 0.F);
+}
+
+void Gradients::update() {
+  const TraceSpan span(options_.trace, SpanKind::update);
+  if (!at_once_) {
+    const std::span<const GradientBlock> blocks = exchange_->own();
+    if (regularized_) {
+      for (const GradientBlock& block : blocks) penalize(block);
+    }
+    if (optimizer_.clips_by_norm()) {
+      exchange_->synchronize();
+      optimizer_.measure(exchange_->gradients());
+      exchange_->synchronize();
+    }
+    for_each_grain(pass_.threads(), static_cast<std::int64_t>(blocks.size()),
+                   [&](std::int64_t b) { update(blocks[static_cast<std::size_t>(b)]); });
+  }
+  optimizer_.count_step();
+  in_exchange([this] { exchange_->publish(); });
+}
+
+void Gradients::penalize(const GradientBlock& block) {
+  add_penalty_gradient(network_, exchange_->gradients(), {block.offset, block.count});
+}
+
+void Gradients::update(const GradientBlock& block) {
+  optimizer_.update(network_.parameters(), exchange_->gradients(), forms_[block.layer]->left(block));
+}
+
+}  // namespace lockstep
