@@ -9,8 +9,34 @@
 namespace lockstep {
 namespace {
 
+std::unique_ptr<Allreduce> make_measured(const World& world) { return make_allreduce(world, measure_allreduce(world)); }
+
+struct Row {
+  AllreduceAlgorithm algorithm;
+  std::string_view name;
+  std::unique_ptr<Allreduce> (*make)(const World&);
+};
+
 // In the order of AllreduceAlgorithm.
-constexpr std::array<std::string_view, 6> kNames = {"auto", "shared", "ring", "halving-doubling", "recursive-doubling", "mpi"};
+constexpr std::array kAlgorithms = {
+    Row{AllreduceAlgorithm::automatic, "auto", make_measured},
+    Row{AllreduceAlgorithm::shared, "shared", make_shared_allreduce},
+    Row{AllreduceAlgorithm::ring, "ring", make_ring_allreduce},
+    Row{AllreduceAlgorithm::halving_doubling, "halving-doubling", make_halving_doubling_allreduce},
+    Row{AllreduceAlgorithm::recursive_doubling, "recursive-doubling", make_recursive_doubling_allreduce},
+    Row{AllreduceAlgorithm::mpi, "mpi", make_mpi_allreduce},
+};
+static_assert([] {
+  for (std::size_t i = 0; i < kAlgorithms.size(); ++i) {
+    if (kAlgorithms[i].algorithm != static_cast<AllreduceAlgorithm>(i)) return false;
+  }
+  return kAlgorithms.back().algorithm == kLastAllreduceAlgorithm;
+}());
+constexpr auto kNames = [] {
+  std::array<std::string_view, kAlgorithms.size()> names;
+  for (std::size_t i = 0; i < names.size(); ++i) names[i] = kAlgorithms[i].name;
+  return names;
+}();
 
 void check_one_host(const World& world) {
   if (world.hosts() == 1) return;
@@ -43,14 +69,7 @@ std::string_view allreduce_name(AllreduceAlgorithm algorithm) { return kNames[st
 std::unique_ptr<Allreduce> make_allreduce(const World& world, AllreduceAlgorithm algorithm) {
   if (algorithm == AllreduceAlgorithm::shared) check_one_host(world);
   if (world.communicator() == nullptr) return make_shared_allreduce(world);
-  switch (algorithm) {
-    case AllreduceAlgorithm::automatic: return make_allreduce(world, measure_allreduce(world));
-    case AllreduceAlgorithm::shared: return make_shared_allreduce(world);
-    case AllreduceAlgorithm::halving_doubling: return make_halving_doubling_allreduce(world);
-    case AllreduceAlgorithm::recursive_doubling: return make_recursive_doubling_allreduce(world);
-    case AllreduceAlgorithm::mpi: return make_mpi_allreduce(world);
-    default: return make_ring_allreduce(world);
-  }
+  return kAlgorithms[static_cast<std::size_t>(algorithm)].make(world);
 }
 
 }  // namespace lockstep

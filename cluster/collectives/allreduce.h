@@ -20,6 +20,7 @@ class AllreduceTable;
 /// `automatic` takes `shared` when all ranks are on one host; else what a measurement at the start found to be the fastest for a buffer's
 /// size.
 enum class AllreduceAlgorithm { automatic, shared, ring, halving_doubling, recursive_doubling, mpi };
+inline constexpr auto kLastAllreduceAlgorithm = AllreduceAlgorithm::mpi;
 
 /// From "auto", "shared", "ring", "halving-doubling", "recursive-doubling", "mpi"; anything else is an Error (kUsage) that lists these.
 AllreduceAlgorithm allreduce_from_name(std::string_view name);
