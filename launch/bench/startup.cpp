@@ -85,9 +85,10 @@ void job(const StartupArguments& arguments, const World& world, StopSignals& sig
   train.sets = arguments.sets;
   train.run_dir = arguments.run_dir;
   train.verbose = 0;
-  train.directory_made = train.coordinator_up = [&] { moments.push_back(seconds_now()); };
-  train.callbacks = {&first};
-  TrainingRun(train, world, signals)();
+  TrainingObserver observer;
+  observer.directory_made = observer.coordinator_up = [&] { moments.push_back(seconds_now()); };
+  observer.callbacks = {&first};
+  run_training(train, world, signals, observer);
 }
 
 /// A directory for the jobs' files, removed at the end.

@@ -1,4 +1,6 @@
-// The part of a training run that looks at what there is in its directory: --resume and --continue.
+// --resume and --continue: what there is to go on from, and going on from it.
+#include "launch/train/resume.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,10 +13,20 @@
 #include "io/files/durable_file.h"
 #include "io/files/file_bytes.h"
 #include "io/run/versions.h"
-#include "launch/train/training_run.h"
 
 namespace lockstep {
 namespace {
+
+/// What --resume names, and whether --run-dir branches off from it. Reads files: only for rank 0.
+struct ResumeSource {
+  explicit ResumeSource(const TrainArguments& arguments);
+  /// The configuration to go on with: the run's, or a named checkpoint's own where the run branches off.
+  std::filesystem::path config() const;
+
+  std::string run_dir;     ///< empty: a checkpoint outside any run directory
+  std::string checkpoint;  ///< empty: the newest one
+  bool branches = false;   ///< the new run writes to --run-dir; what --resume names is only read
+};
 
 /// Of --continue: what is in the directory must be an attempt at this very run, or one at any that never came to train.
 void check_same_run(const RunDirectory& run, const std::string& yaml) {
@@ -76,15 +88,22 @@ void expect_never_saved(const std::string& run_dir, std::int64_t every_epochs) {
                   run_dir, evidence));
 }
 
-template <class Value>
-void expect_same(const char* key, const Value& before, const Value& now, const char* remedy) {
-  if (before == now) return;
-  throw Error(fmt::format("the checkpoint was made with {} {}, but now it is {}; {}", key, before, now, remedy), kUsage);
+/// Whether all epochs are done and all of their result is on disk: result.json comes last, and once more with the scores of the test data.
+bool result_is_kept(const RunConfig& config, const std::filesystem::path& run_dir) {
+  if (!std::filesystem::exists(run_dir / "result.json") || !std::filesystem::exists(run_dir / "model.keras")) return false;
+  const auto json = nlohmann::json::parse(read_config_file(run_dir / "result.json"), nullptr, false);
+  if (!json.is_object() || !json.contains("ended") || json["ended"] != all_epochs_done(config.fit.epochs)) return false;
+  return !config.test || (json.contains("final") && json["final"].contains("test"));
 }
 
-std::string list_of(const std::vector<std::string>& names) { return fmt::format("'{}'", fmt::join(names, ", ")); }
-
-}  // namespace
+/// Takes a directory to go on in.
+RunDirectory enter(const TrainArguments& arguments, const RunConfig& config, const std::string& directory) {
+  RunDirectory run = arguments.goes_on ? RunDirectory::enter(directory) : RunDirectory::open(directory);
+  if (arguments.goes_on) check_same_run(run, config.yaml);
+  run.lock();  // nobody changes what is looked at from here on
+  if (arguments.goes_on) check_same_run(run, config.yaml);
+  return run;
+}
 
 ResumeSource::ResumeSource(const TrainArguments& arguments) : run_dir(run_dir_of(arguments.resume)) {
   if (!run_dir.empty()) {
@@ -109,178 +128,67 @@ std::filesystem::path ResumeSource::config() const {
   return RunDirectory::open(run_dir).config();
 }
 
-std::filesystem::path resumed_config(const TrainArguments& arguments) {
-  if (arguments.goes_on && path_exists(arguments.run_dir + "/config.yaml")) {
-    const RunDirectory run = RunDirectory::open(arguments.run_dir);
-    if (!run.untrained()) return run.config();
-  }
-  return ResumeSource(arguments).config();
-}
-
-std::string all_epochs_done(std::int64_t epochs) { return fmt::format("all {} epochs done", epochs); }
-
-/// Whether all epochs are done and all of their result is on disk: result.json comes last, and once more with the scores of the test data.
-bool TrainingRun::result_is_kept(const std::filesystem::path& run_dir) const {
-  if (!std::filesystem::exists(run_dir / "result.json") || !std::filesystem::exists(run_dir / "model.keras")) return false;
-  const auto json = nlohmann::json::parse(read_config_file(run_dir / "result.json"), nullptr, false);
-  if (!json.is_object() || !json.contains("ended") || json["ended"] != all_epochs_done(config_.fit.epochs)) return false;
-  return !config_.test || (json.contains("final") && json["final"].contains("test"));
-}
-
-/// Takes a directory to go on in.
-void TrainingRun::enter(const std::string& directory) {
-  directory_.emplace(arguments_.goes_on ? RunDirectory::enter(directory) : RunDirectory::open(directory));
-  if (arguments_.goes_on) check_same_run(*directory_, config_.yaml);
-  directory_->lock();  // nobody changes what is looked at from here on
-  if (arguments_.goes_on) check_same_run(*directory_, config_.yaml);
-}
-
 /// The newest one of a run that is whole; a warning for each that is passed over. None if there is none and none is needed.
-std::optional<CheckpointInfo> TrainingRun::own_checkpoint(const std::string& directory, bool needed) const {
+std::optional<CheckpointInfo> own_checkpoint(const RunConfig& config, const std::string& directory, bool needed) {
   const NewestCheckpoint newest = newest_checkpoint(directory);
   for (const std::string& why : newest.skipped) fmt::print(stderr, "warning: skipped a checkpoint: {}\n", why);
   if (!newest.found && !newest.skipped.empty()) {
     throw Error(directory + ": every checkpoint is damaged (see the warnings above); start again in another directory");
   }
-  if (!newest.found && !result_is_kept(directory)) expect_never_saved(directory, config_.checkpoint.every_epochs);
+  if (!newest.found && !result_is_kept(config, directory)) expect_never_saved(directory, config.checkpoint.every_epochs);
   if (!newest.found && needed) throw Error("no checkpoint in " + directory + " to resume from; start it again without --resume", kUsage);
   return newest.found;
 }
 
 /// What --resume names: in the run's own directory, or to branch off from, which may be any.
-CheckpointInfo TrainingRun::source_checkpoint(const ResumeSource& source) {
-  if (source.checkpoint.empty()) return *own_checkpoint(source.run_dir, true);
+CheckpointInfo source_checkpoint(const RunConfig& config, const ResumeSource& source) {
+  if (source.checkpoint.empty()) return *own_checkpoint(config, source.run_dir, true);
   if (!source.branches) return named_checkpoint(source.checkpoint, source.run_dir, newest_checkpoint(source.run_dir));
   if (!is_checkpoint(source.checkpoint)) throw Error("there is no checkpoint " + source.checkpoint, kUsage);
   const CheckpointState state = verify_checkpoint(source.checkpoint);
   return {source.checkpoint, state.epoch + 1, state.global_step, state.time, 0};
 }
 
-/// Rank 0 looks for the checkpoint to go on from. With --continue there may be none. Collective.
-void TrainingRun::find_checkpoint() {
-  if (arguments_.resume.empty() && !arguments_.goes_on) return;
-  world_.agree([&] {
-    if (!leads()) return;
-    if (arguments_.goes_on && path_exists(arguments_.run_dir)) {
-      enter(arguments_.run_dir);
-      from_ = own_checkpoint(arguments_.run_dir, false);
-    }
-    if (!from_ && !arguments_.resume.empty()) {
-      const ResumeSource source(arguments_);
-      if (!source.branches && !directory_) enter(source.run_dir);
-      from_ = source_checkpoint(source);
-      expect_epochs_left(source.branches);
-    } else if (from_) {
-      expect_epochs_left(false);
-    }
-  });
-  resumes_ = world_.broadcast(from_ ? "resumes" : "") == "resumes";
-}
-
 /// A run that has done what is asked for, or more, is left as it is; one that has lost the result of its last epoch does its end once more.
-void TrainingRun::expect_epochs_left(bool branches) const {
-  const CheckpointState state = read_checkpoint_state(from_->path);
-  const std::int64_t asked = config_.fit.epochs;
+void expect_epochs_left(const TrainArguments& arguments, const RunConfig& config, const ResumePoint& point, bool branches) {
+  const CheckpointState state = read_checkpoint_state(point.checkpoint->path);
+  const std::int64_t asked = config.fit.epochs;
   if (state.epoch < asked) return;
   if (state.epoch > asked || state.step_in_epoch > 0) {
     throw Error(fmt::format("{} is beyond the {} epochs that are asked for: it has done {}{}; ask for more by --epochs, or start a run of "
                             "{} in another directory",
-                            from_->path, asked, state.epoch,
+                            point.checkpoint->path, asked, state.epoch,
                             state.step_in_epoch > 0 ? fmt::format(" and {} steps of the next", state.step_in_epoch) : "", asked),
                 kUsage);
   }
-  if (!branches && (arguments_.goes_on || !result_is_kept(directory_->path()))) return;
-  const std::string run = run_dir_of(from_->path);
-  throw Error(fmt::format("all {} epochs of {} are done; ask for more by --epochs", asked, run.empty() ? from_->path : run), kUsage);
+  if (!branches && (arguments.goes_on || !result_is_kept(config, point.directory->path()))) return;
+  const std::string run = run_dir_of(point.checkpoint->path);
+  throw Error(fmt::format("all {} epochs of {} are done; ask for more by --epochs", asked, run.empty() ? point.checkpoint->path : run),
+              kUsage);
 }
 
-/// Of --continue: whether all epochs were done before and everything of them is on disk. Collective.
-bool TrainingRun::done_before() {
-  const bool done = leads() && arguments_.goes_on && result_is_kept(arguments_.run_dir);
-  if (done)
-    fmt::print("{} before; see {}\n", all_epochs_done(config_.fit.epochs),
-               (std::filesystem::path(arguments_.run_dir) / "result.json").string());
-  return world_.broadcast(done ? "done" : "") == "done";
+template <class Value>
+void expect_same(const char* key, const Value& before, const Value& now, const char* remedy) {
+  if (before == now) return;
+  throw Error(fmt::format("the checkpoint was made with {} {}, but now it is {}; {}", key, before, now, remedy), kUsage);
 }
 
-/// Rank 0 reads the checkpoint; fit() hands its weights to all ranks. Collective.
-void TrainingRun::resume() {
-  if (!resumes_) return;
-  std::error_code neither_is_there;
-  const bool same_run = leads() && arguments_.goes_on && std::filesystem::equivalent(run_dir_of(from_->path), path_, neither_is_there);
-  const bool continues = world_.broadcast(same_run ? "same" : "") == "same";
-  const auto before = [&](const CheckpointState& state) {
-    return DataIdentity::Before{state.data, state.step_in_epoch > 0, continues, path_.string()};
-  };
-  std::string text;
-  world_.agree([&] {
-    if (!leads()) return;
-    const CheckpointState state = load_checkpoint(from_->path, *model_);
-    check_same_batches(state);
-    if (state.step_in_epoch > 0) check_same_epoch(state);
-    identity_->expect(before(state));
-    if (!state.healthy)
-      fmt::print(stderr, "warning: its loss or weights are not finite numbers; what is trained from here on will not be either\n");
-    check_same_bits(state);
-    fmt::print("resuming from {} (epoch {}, step {})\n", from_->path, state.epoch + 1, state.step_in_epoch);
-    choose_learning_rate(state);
-    text = checkpoint_state_json(state);
-  });
-  const CheckpointState state = checkpoint_state_from_json("state.json", world_.broadcast(text));
-  if (!leads()) identity_->expect(before(state));
-  before_ = state.history;
-  samples_before_ = state.samples;
-  seconds_before_ = state.seconds;
-  config_.fit.initial_epoch = state.epoch;
-  config_.fit.initial_step = state.step_in_epoch;
-  sums_ = state.sums;
-  config_.fit.initial_sums = &sums_;
-  config_.fit.callback_states = state.callbacks;
-}
-
-/// What decides about the last bits of the weights besides the configuration.
-std::map<std::string, std::string> TrainingRun::bit_facts() const {
-  std::map<std::string, std::string> versions = all_versions();
-  const std::string carrier = allreduce_name();
-  return {{"ISA", versions["ISA"]},
-          {"oneDNN", versions["oneDNN"]},
-          {"lockstep", versions["lockstep"]},
-          {"grain rows", std::to_string(cut_grains(sampler()->slots(), 0, 1).rows)},
-          {"threads per grain", "1"},
-          {"dtype policy", std::string(name_of(model_->dtype_policy()))},
-          {"exchange", carrier == "factors" ? exchange_text() : fmt::format("gradients by {} on {} ranks", carrier, world_.size())}};
-}
-
-/// What every checkpoint of this run says alike.
-CheckpointState TrainingRun::constant_state() const {
-  CheckpointState state{
-      .batch_size = config_.fit.batch_size, .shards = config_.fit.shards, .seed = config_.seed, .shuffle = config_.fit.shuffle};
-  state.samples = samples_before_;
-  state.seconds = seconds_before_;
-  state.rows = training_rows();
-  state.loss = name_of(config_.compile.loss);
-  state.learning_rate = lockstep::learning_rate(config_.compile.optimizer);
-  state.facts = bit_facts();
-  state.run_config = config_.yaml;
-  state.versions = all_versions();
-  return state;
-}
+std::string list_of(const std::vector<std::string>& names) { return fmt::format("'{}'", fmt::join(names, ", ")); }
 
 /// The configured rate replaces the checkpoint's only if another one was configured then: a callback may have changed it since.
-void TrainingRun::choose_learning_rate(const CheckpointState& state) {
-  const float configured = lockstep::learning_rate(config_.compile.optimizer), kept = model_->optimizer()->learning_rate();
+void choose_learning_rate(const CheckpointState& state, const RunConfig& config, Sequential& model) {
+  const float configured = lockstep::learning_rate(config.compile.optimizer), kept = model.optimizer()->learning_rate();
   if (configured == state.learning_rate.value_or(kept)) return;
-  model_->optimizer()->set_learning_rate(configured);
+  model.optimizer()->set_learning_rate(configured);
   fmt::print("learning rate  {} as it is configured now, instead of the checkpoint's {}\n", configured, kept);
 }
 
 /// A difference is an error in reproducible mode and a warning otherwise.
-void TrainingRun::check_same_bits(const CheckpointState& state) const {
-  const std::map<std::string, std::string> now = bit_facts();
+void check_same_bits(const CheckpointState& state, const RunConfig& config, const TrainingPlan& plan) {
   for (const auto& [fact, before] : state.facts) {
-    const auto found = now.find(fact);
-    if (found == now.end() || found->second == before) continue;
-    if (config_.fit.reproducible) {
+    const auto found = plan.bits.find(fact);
+    if (found == plan.bits.end() || found->second == before) continue;
+    if (config.fit.reproducible) {
       throw Error(fmt::format("{} was '{}' when the checkpoint was made and is '{}' now, so the weights would not be those of the run "
                               "without a break, as 'reproducible: "
                               "true' promises; resume where it is '{}', or with --set reproducible=false",
@@ -295,24 +203,106 @@ void TrainingRun::check_same_bits(const CheckpointState& state) const {
 }
 
 /// The batches that come next are those of the checkpoint only if these have stayed.
-void TrainingRun::check_same_batches(const CheckpointState& state) const {
+void check_same_batches(const CheckpointState& state, const RunConfig& config) {
   const char* const remedy = "resume with the same, or start a new run";
-  expect_same("training.batch_size", state.batch_size, config_.fit.batch_size, remedy);
-  expect_same("training.shards", state.shards, config_.fit.shards, remedy);
-  expect_same("seed", state.seed, config_.seed, remedy);
-  expect_same("training.shuffle", state.shuffle, config_.fit.shuffle, remedy);
+  expect_same("training.batch_size", state.batch_size, config.fit.batch_size, remedy);
+  expect_same("training.shards", state.shards, config.fit.shards, remedy);
+  expect_same("seed", state.seed, config.seed, remedy);
+  expect_same("training.shuffle", state.shuffle, config.fit.shuffle, remedy);
 }
 
 /// In the middle of an epoch its other steps must be of the same rows, and their loss and metrics are added to those of the steps before.
-void TrainingRun::check_same_epoch(const CheckpointState& state) const {
+void check_same_epoch(const CheckpointState& state, const RunConfig& config, const TrainingPlan& plan, const Sequential& model) {
   const char* const remedy = "it stands in the middle of an epoch, so resume with the same; between epochs this may change";
-  const CheckpointState now = constant_state();
   std::vector<std::string> metrics = {"loss"};
-  for (const MetricSpec& metric : model_->compile_options().metrics) metrics.push_back(metric.name);
+  for (const MetricSpec& metric : model.compile_options().metrics) metrics.push_back(metric.name);
   expect_same("training.metrics", list_of(state.metric_names), list_of(metrics), remedy);
-  if (!state.loss.empty()) expect_same("training.loss", state.loss, now.loss, remedy);
-  expect_same("steps per epoch", state.steps_per_epoch, sampler()->steps(), remedy);
-  if (state.rows > 0) expect_same("training rows", state.rows, now.rows, remedy);
+  if (!state.loss.empty()) expect_same("training.loss", state.loss, name_of(config.compile.loss), remedy);
+  expect_same("steps per epoch", state.steps_per_epoch, plan.steps_per_epoch(), remedy);
+  if (state.rows > 0) expect_same("training rows", state.rows, plan.rows, remedy);
+}
+
+}  // namespace
+
+std::filesystem::path resumed_config(const TrainArguments& arguments) {
+  if (arguments.goes_on && path_exists(arguments.run_dir + "/config.yaml")) {
+    const RunDirectory run = RunDirectory::open(arguments.run_dir);
+    if (!run.untrained()) return run.config();
+  }
+  return ResumeSource(arguments).config();
+}
+
+std::string all_epochs_done(std::int64_t epochs) { return fmt::format("all {} epochs done", epochs); }
+
+ResumePoint find_resume_point(const TrainArguments& arguments, const RunConfig& config, const World& world) {
+  ResumePoint point;
+  if (arguments.resume.empty() && !arguments.goes_on) return point;
+  world.agree([&] {
+    if (world.rank() != 0) return;
+    if (arguments.goes_on && path_exists(arguments.run_dir)) {
+      point.directory.emplace(enter(arguments, config, arguments.run_dir));
+      point.checkpoint = own_checkpoint(config, arguments.run_dir, false);
+    }
+    if (!point.checkpoint && !arguments.resume.empty()) {
+      const ResumeSource source(arguments);
+      if (!source.branches && !point.directory) point.directory.emplace(enter(arguments, config, source.run_dir));
+      point.checkpoint = source_checkpoint(config, source);
+      expect_epochs_left(arguments, config, point, source.branches);
+    } else if (point.checkpoint) {
+      expect_epochs_left(arguments, config, point, false);
+    }
+    point.done = arguments.goes_on && result_is_kept(config, arguments.run_dir);
+  });
+  const std::string found = world.broadcast(point.checkpoint ? "found" : "");
+  point.found = !found.empty();
+  point.done = !world.broadcast(point.done ? "done" : "").empty();
+  return point;
+}
+
+CheckpointState constant_state(const RunConfig& config, const TrainingPlan& plan, const EarlierStarts& before) {
+  CheckpointState state{
+      .batch_size = config.fit.batch_size, .shards = config.fit.shards, .seed = config.seed, .shuffle = config.fit.shuffle};
+  state.samples = before.samples;
+  state.seconds = before.seconds;
+  state.rows = plan.rows;
+  state.loss = name_of(config.compile.loss);
+  state.learning_rate = learning_rate(config.compile.optimizer);
+  state.facts = plan.bits;
+  state.run_config = config.yaml;
+  state.versions = all_versions();
+  return state;
+}
+
+EarlierStarts load_resume_point(const ResumePoint& point, const TrainArguments& arguments, RunConfig& config, const TrainingPlan& plan,
+                                Sequential& model, DataIdentity& data, const std::filesystem::path& path, const World& world) {
+  const bool leads = world.rank() == 0;
+  std::error_code neither_is_there;
+  const bool same_run =
+      leads && arguments.goes_on && std::filesystem::equivalent(run_dir_of(point.checkpoint->path), path, neither_is_there);
+  const bool continues = world.broadcast(same_run ? "same" : "") == "same";
+  const auto before = [&](const CheckpointState& state) {
+    return DataIdentity::Before{state.data, state.step_in_epoch > 0, continues, path.string()};
+  };
+  std::string text;
+  world.agree([&] {
+    if (!leads) return;
+    const CheckpointState state = load_checkpoint(point.checkpoint->path, model);
+    check_same_batches(state, config);
+    if (state.step_in_epoch > 0) check_same_epoch(state, config, plan, model);
+    data.expect(before(state));
+    if (!state.healthy)
+      fmt::print(stderr, "warning: its loss or weights are not finite numbers; what is trained from here on will not be either\n");
+    check_same_bits(state, config, plan);
+    fmt::print("resuming from {} (epoch {}, step {})\n", point.checkpoint->path, state.epoch + 1, state.step_in_epoch);
+    choose_learning_rate(state, config, model);
+    text = checkpoint_state_json(state);
+  });
+  const CheckpointState state = checkpoint_state_from_json("state.json", world.broadcast(text));
+  if (!leads) data.expect(before(state));
+  config.fit.initial_epoch = state.epoch;
+  config.fit.initial_step = state.step_in_epoch;
+  config.fit.callback_states = state.callbacks;
+  return {state.history, state.sums, state.samples, state.seconds};
 }
 
 }  // namespace lockstep

@@ -59,7 +59,7 @@ void add_train(Command& app) {
     if (arguments->goes_on && arguments->run_dir.empty()) throw Error("train: --continue needs --run-dir DIR", kUsage);
     StopSignals signals;  // before MPI: a signal that comes early is not lost
     const Output output;
-    run_on_ranks([&](World& world) { TrainingRun(*arguments, world, signals)(); });
+    run_on_ranks([&](World& world) { run_training(*arguments, world, signals); });
   });
 }
 

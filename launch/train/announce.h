@@ -1,0 +1,22 @@
+#pragma once
+#include <filesystem>
+
+#include "cluster/status/status.h"
+#include "cluster/world.h"
+#include "core/training/sequential.h"
+#include "io/config/config.h"
+#include "io/run/run_directory.h"
+#include "launch/train/data_sets.h"
+#include "launch/train/plan.h"
+
+namespace lockstep {
+
+/// Prints what a training is going to do, before its first step; more threads than cores are a warning, which the run's log keeps. For rank
+/// 0.
+void announce(const RunConfig& config, const TrainingPlan& plan, Sequential& model, const DataSets& data, const RunDirectory& directory);
+
+/// What the coordinator tells of it.
+RunInfo run_info(const RunConfig& config, const TrainingPlan& plan, Sequential& model, const std::filesystem::path& run_dir,
+                 const World& world);
+
+}  // namespace lockstep

@@ -1,0 +1,67 @@
+#include "launch/train/data_sets.h"
+
+#include <string>
+
+#include "launch/train/plan.h"
+
+namespace lockstep {
+namespace {
+
+Hdf5Dataset open_data(const DataConfig& data) { return {data.file, data.group, data.options}; }
+
+std::optional<Hdf5Dataset> open_data(const std::optional<DataConfig>& data) {
+  if (!data) return {};
+  return open_data(*data);
+}
+
+/// Collective.
+void check_rows(const RunConfig& config, const DataSets& data, Sequential& model, const World& world) {
+  const At here(world.activity(), Place::opening_data);
+  const std::int64_t rows = data.train.rows(), trains = training_rows(config, data.train);
+  if (trains == rows) {
+    model.check_rows(data.train, world, config.fit.class_weight);
+  } else {
+    if (trains > 0) model.check_rows(RowSlice(data.train, {0, trains}), world, config.fit.class_weight);
+    model.check_rows(RowSlice(data.train, {trains, rows}), world);
+  }
+  if (data.validation) model.check_rows(*data.validation, world);
+  if (data.test) model.check_rows(*data.test, world);
+}
+
+/// Statistics of Normalization layers from the training rows. Collective.
+void adapt(const RunConfig& config, const DataSets& data, const Sequential& model, const World& world) {
+  const RowSlice rows(data.train, {0, training_rows(config, data.train)});
+  for (const std::size_t layer : config.model.adapt) {
+    if (layer > 1 || (layer == 1 && !std::holds_alternative<Input>(config.model.layers[0]))) {
+      throw AgreedError("'model." + std::to_string(layer) +
+                            "' (Normalization): adapt works on the rows of the data set, so the layer must come first, after Input",
+                        kUsage, 0, world.hostname());
+    }
+    Normalization normalization = std::get<Normalization>(model.layers()[layer]);  // a copy shares its statistics
+    normalization.adapt(rows, world);
+  }
+}
+
+}  // namespace
+
+DataSets::DataSets(const RunConfig& config)
+    : train(open_data(config.train)), validation(open_data(config.validation)), test(open_data(config.test)) {}
+
+Sequential make_model(RunConfig& config, const DataSets& data, bool resumes, const World& world) {
+  std::optional<Sequential> made;
+  world.agree([&] {
+    made.emplace(config.make_model());
+    made->compile(config.compile);
+    made->check(data.train);  // before a run directory is made
+    if (data.validation) made->check(*data.validation);
+    if (data.test) made->check(*data.test);
+  });
+  Sequential model = std::move(*made);
+  check_rows(config, data, model, world);
+  config.fit.rows_checked = true;
+  model.decide_dtype(config.fit, world);
+  if (!resumes) adapt(config, data, model, world);
+  return model;
+}
+
+}  // namespace lockstep

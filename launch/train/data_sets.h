@@ -1,0 +1,25 @@
+#pragma once
+#include <optional>
+
+#include "cluster/world.h"
+#include "core/training/sequential.h"
+#include "io/config/config.h"
+#include "io/hdf5/dataset.h"
+
+namespace lockstep {
+
+/// The data sets of a training.
+struct DataSets {
+  /// Opens them. A file that a rank cannot open is its Error: call it within World::agree.
+  explicit DataSets(const RunConfig& config);
+
+  Hdf5Dataset train;
+  std::optional<Hdf5Dataset> validation, test;
+};
+
+/// The compiled model of a configuration, checked against shapes and rows of its data sets, all truth and weights included: nothing about
+/// them must be told at the end of a long run. Decides the dtype policy, and adapts Normalization layers unless a checkpoint has their
+/// statistics (`resumes`). Sets config.fit.rows_checked. Collective.
+Sequential make_model(RunConfig& config, const DataSets& data, bool resumes, const World& world);
+
+}  // namespace lockstep
