@@ -37,32 +37,49 @@ struct Factor {
   std::int64_t offset = 0, count = 0;
 };
 
+/// Whose weights SharedFactors::complete() makes whole.
+enum class WeightScope { every_rank, rank_0 };
+
+/// What an exchange of factors offers beside Exchange. The activations and deltas of the whole batch, the weights and the optimizer's slots
+/// lie in memory that all ranks of this host see.
+class SharedFactors {
+ public:
+  virtual ~SharedFactors() = default;
+  /// Zeroed floats for the weights. With replicates() they are this rank's own copy, which publish() keeps equal to the others'.
+  /// Collective.
+  virtual std::span<float> allocate_weights(std::int64_t count) = 0;
+  virtual bool replicates() const = 0;
+  /// Tells where the factors of the next layer lie, in the order of ready(). Collective.
+  virtual void watch(const Factor& activations, const Factor& deltas) = 0;
+  /// This rank's activations of all layers are complete.
+  virtual void forwarded() = 0;
+  /// Whether there are blocks of columns that stay with their ranks.
+  virtual bool columns_stay() const = 0;
+  /// Zeroed floats of which every rank has a copy of its own and fills a part, [offset, offset + own), once. Only with columns_stay().
+  /// Collective, and so is collect(), which brings every rank's part into all copies.
+  virtual std::span<float> allocate_copies(std::int64_t count, std::int64_t offset, std::int64_t own) = 0;
+  virtual void collect() = 0;
+  /// Collective, between steps. For rank 0 alone, what a checkpoint needs, the other ranks do not wait until it has them.
+  virtual void complete(WeightScope scope) = 0;
+};
+
 /// What stands between backward and optimizer. A product's gradient is X^T D over the rows of the global batch: X (rows, in) its
 /// activations, D (rows, out) its deltas. Whether every rank forms it from its own rows and the results are summed, or the factors X and D
 /// are seen by all ranks and each forms a slice of the gradient over all rows, is the exchange's own business.
 ///
-/// A step: forwarded() after forward; ready() for each layer as backward finishes it; finish(); the optimizer on own(); publish(). After
-/// each ready() and after finish() the caller forms the blocks that are due(), in gradients(), from the rows in this rank's sight: its own,
-/// or with shared() the whole batch.
+/// A step: ready() for each layer as backward finishes it; finish(); the optimizer on own(); publish(). After each ready() and after
+/// finish() the caller forms the blocks that are due(), in gradients(), from the rows in this rank's sight: its own, or with factors() the
+/// whole batch.
 class Exchange {
  public:
   virtual ~Exchange() = default;
   virtual std::string_view name() const = 0;
-  /// Whether allocate() gives memory that all ranks of this host see. Then activations and deltas of the whole batch, the weights and the
-  /// optimizer's slots must lie there.
-  virtual bool shared() const = 0;
-  /// Zeroed floats on a 64-byte boundary, owned by this object. Collective.
+  /// Null: gradients are summed.
+  virtual SharedFactors* factors() { return nullptr; }
+  /// Zeroed floats on a 64-byte boundary, owned by this object; seen by all ranks of this host with factors(). Collective.
   virtual std::span<float> allocate(std::int64_t count) = 0;
-  /// The same for the weights. With replicates() it is a copy of this rank's own, which publish() keeps equal to the others'. Collective.
-  virtual std::span<float> allocate_weights(std::int64_t count) { return allocate(count); }
-  virtual bool replicates() const { return !shared(); }
-  /// Tells where the factors of layer `index` lie; in the order of ready(), once. Only with shared(). Collective.
-  virtual void watch(const Factor& /*activations*/, const Factor& /*deltas*/) {}
-
   /// The flat gradient buffer.
   virtual std::span<float> gradients() = 0;
-  /// This rank's activations of all layers are complete.
-  virtual void forwarded() {}
   /// Layer `index` is complete on this rank. All ranks call it for the same layers in the same order, last layer first.
   virtual void ready(std::size_t index) = 0;
   /// Blocks to form now; empty: none until the next ready() or finish(). Once they are, formed() hands them over, and others may be due.
@@ -77,16 +94,6 @@ class Exchange {
   virtual void synchronize() = 0;
   /// Collective: the update is done. On return every rank's weights are those of all blocks, save those that stay.
   virtual void publish() = 0;
-  /// Whether there are blocks of columns that stay with their ranks.
-  virtual bool columns_stay() const { return false; }
-  /// Zeroed floats of which every rank has a copy of its own and fills a part, [offset, offset + own), once. Only with columns_stay().
-  /// Collective, and so is collect(), which brings every rank's part into all copies.
-  virtual std::span<float> allocate_copies(std::int64_t /*count*/, std::int64_t /*offset*/, std::int64_t /*own*/) { return {}; }
-  virtual void collect() {}
-  /// Whose weights complete() makes whole.
-  enum class Whole { everywhere, on_rank_0 };
-  /// Collective, between steps. For rank 0 alone, what a checkpoint needs, the other ranks do not wait until it has them.
-  virtual void complete(Whole /*whole*/) {}
   /// Small numbers that travel with the gradients (requests to stop or to save): set before finish(), read after it. 16 of them.
   virtual std::span<float> flags() = 0;
   /// Seconds spent in communication so far: what the step waited for.

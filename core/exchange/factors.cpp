@@ -89,7 +89,7 @@ void copy_block(const GradientBlock& block, const float* from, float* to) {
   }
 }
 
-class FactorExchange final : public Exchange {
+class FactorExchange final : public Exchange, public SharedFactors {
  public:
   FactorExchange(const World& world, const std::vector<GradientBlock>& blocks)
       : world_(world),
@@ -109,7 +109,7 @@ class FactorExchange final : public Exchange {
   }
 
   std::string_view name() const override { return "factors"; }
-  bool shared() const override { return true; }
+  SharedFactors* factors() override { return this; }
   bool replicates() const override { return !in_place_; }
   std::span<float> gradients() override { return gradients_; }
   std::span<float> flags() override { return sums_; }
@@ -191,11 +191,12 @@ class FactorExchange final : public Exchange {
     seconds_ += now() - start;
   }
 
-  void complete(Whole whole) override {
+  void complete(WeightScope scope) override {
     if (!columns_stay_ || !replicas_) return;
     wait();
-    if (whole == Whole::everywhere || world_.rank() == 0) copy_others([](const GradientBlock& block) { return block.stays; });
-    if (whole == Whole::everywhere) wait();  // else nobody changes a column before rank 0 has come to the barrier of the next finish()
+    if (scope == WeightScope::every_rank || world_.rank() == 0) copy_others([](const GradientBlock& block) { return block.stays; });
+    if (scope == WeightScope::every_rank)
+      wait();  // else nobody changes a column before rank 0 has come to the barrier of the next finish()
   }
 
   double seconds() const override { return seconds_; }

@@ -28,16 +28,18 @@ Gradients::Gradients(Network& network, Optimizer& optimizer, const Grains& grain
       trees_(grains.count, world.size(), world.rank(), options.threads,
              [this](const GradientBlock& block, std::int64_t grain, float* to) { form_leaf(block, grain, to); }),
       exchange_(make_exchange()),
-      at_once_(exchange_->shared() && !optimizer.clips_by_norm()),
+      shared_(exchange_->factors()),
+      columns_stay_(shared_ != nullptr && shared_->columns_stay()),
+      at_once_(shared_ != nullptr && !optimizer.clips_by_norm()),
       pass_(network, pass_options()) {
   if (network.bfloat16()) bfloat16_.emplace(pass_, network, trainable_);
-  if (exchange_->shared()) share_state();
+  if (shared_ != nullptr) share_state();
   choose_columns();
   for (std::size_t layer = 0; layer < trainable_.size(); ++layer) forms_.push_back(choose_form(layer));
 }
 
 Gradients::~Gradients() {
-  if (!exchange_->shared()) return;
+  if (shared_ == nullptr) return;
   const auto own = [](std::int64_t count) { return Buffer(count); };
   network_.place(own(static_cast<std::int64_t>(network_.parameters().size())), false);
   optimizer_.place(own, false);
@@ -67,16 +69,16 @@ Pass::Options Gradients::pass_options() {
           .backward = true,
           .memory = [this](std::int64_t count) { return Buffer::over(exchange_->allocate(count)); },
           .values = [this](std::size_t i, std::int64_t count) { return Buffer::over(allocate_values(i, count)); },
-          .of = exchange_->shared() ? grains_.count : 0,
+          .of = shared_ != nullptr ? grains_.count : 0,
           .first = grains_.first,
           .trace = options_.trace};
 }
 
 /// What the first layer reads is copied to every rank where each computes columns of its output for the whole batch.
 std::span<float> Gradients::allocate_values(std::size_t i, std::int64_t count) {
-  if (!exchange_->columns_stay() || i != trainable_.back()) return exchange_->allocate(count);
+  if (!columns_stay_ || i != trainable_.back()) return exchange_->allocate(count);
   const std::int64_t width = network_.ops()[i]->in;
-  return exchange_->allocate_copies(count, grains_.first_slot() * width, grains_.own_slots() * width);
+  return shared_->allocate_copies(count, grains_.first_slot() * width, grains_.own_slots() * width);
 }
 
 /// Weights, slots and factors move to memory of the exchange. What all ranks of a host see has one copy: the first one's, which is equal to
@@ -84,7 +86,7 @@ std::span<float> Gradients::allocate_values(std::size_t i, std::int64_t count) {
 void Gradients::share_state() {
   const bool keep = world_.local_rank() != 0;
   const auto parameters = static_cast<std::int64_t>(network_.parameters().size());
-  network_.place(Buffer::over(exchange_->allocate_weights(parameters)), keep && !exchange_->replicates());
+  network_.place(Buffer::over(shared_->allocate_weights(parameters)), keep && !shared_->replicates());
   optimizer_.place([this](std::int64_t count) { return Buffer::over(exchange_->allocate(count)); }, keep);
   const auto factor = [this](std::span<float> rows, std::int64_t width) {
     return Factor{rows, grains_.first_slot() * width, grains_.own_slots() * width};
@@ -95,7 +97,7 @@ void Gradients::share_state() {
       add_tree_layer(layer);
       continue;
     }
-    exchange_->watch(factor(pass_.visible_values(op), op_of(layer).in), factor(pass_.visible_deltas(op + 1), op_of(layer).out));
+    shared_->watch(factor(pass_.visible_values(op), op_of(layer).in), factor(pass_.visible_deltas(op + 1), op_of(layer).out));
   }
   exchange_->synchronize();
 }
@@ -106,12 +108,12 @@ void Gradients::add_tree_layer(std::size_t layer) {
   std::copy_if(blocks_.begin(), blocks_.end(), std::back_inserter(blocks),
                [&](const GradientBlock& block) { return block.layer == layer; });
   trees_.add(slice, std::move(blocks), exchange_->allocate(trees_.part_count(slice)));
-  exchange_->watch({}, trees_.own(layer));
+  shared_->watch({}, trees_.own(layer));
 }
 
 /// Columns of the first layer that are computed apart: where they stay with their ranks, or where rows are computed grain by grain anyway.
 void Gradients::choose_columns() {
-  if (!exchange_->columns_stay()) {
+  if (!columns_stay_) {
     if (trainable_.empty() || op_of(trainable_.size() - 1).any_rows()) return;
     for (const GradientBlock& block : blocks_) {
       if (block.columns > 0) columns_.push_back({block.column, block.columns});
@@ -138,7 +140,7 @@ std::unique_ptr<BlockForm> Gradients::choose_form(std::size_t layer) {
 
 void Gradients::forward(const Block& block) {
   const TraceSpan span(options_.trace, SpanKind::forward);
-  if (columns_.empty() && !exchange_->columns_stay()) {
+  if (columns_.empty() && !columns_stay_) {
     pass_.forward(block, grains_.own());
   } else {
     const std::size_t first = trainable_.back();
@@ -147,15 +149,15 @@ void Gradients::forward(const Block& block) {
     pass_.finish(first, block);
     pass_.forward(block, grains_.own(), first + 1, network_.ops().size());
   }
-  exchange_->forwarded();
+  if (shared_ != nullptr) shared_->forwarded();
 }
 
 /// The first layer's product, for whose input all ranks wait where columns stay with them.
 void Gradients::multiply_columns() {
   const std::size_t first = trainable_.back();
-  if (!exchange_->columns_stay()) return pass_.multiply(first, grains_.first, grains_.last, columns_);
+  if (!columns_stay_) return pass_.multiply(first, grains_.first, grains_.last, columns_);
   if (!columns_of_all_.empty()) pass_.multiply(first, grains_.first, grains_.last, columns_of_all_);
-  in_exchange([this] { exchange_->collect(); });
+  in_exchange([this] { shared_->collect(); });
   pass_.multiply(first, 0, grains_.count, columns_);
   in_exchange([this] { exchange_->synchronize(); });
 }
@@ -164,7 +166,7 @@ void Gradients::backward(const Block& block) {
   std::size_t ready = 0;
   pass_.backward(block, [&](std::size_t op) {
     if (ready == trainable_.size() || trainable_[ready] != op) return;
-    const TraceSpan gradient(exchange_->shared() && !trees_.has(ready) ? nullptr : options_.trace, SpanKind::gradient);
+    const TraceSpan gradient(shared_ != nullptr && !trees_.has(ready) ? nullptr : options_.trace, SpanKind::gradient);
     if (trees_.has(ready)) trees_.sum(ready);
     exchange_->ready(ready++);
     form_due();
@@ -173,7 +175,7 @@ void Gradients::backward(const Block& block) {
 
 void Gradients::finish() {
   in_exchange([this] { exchange_->finish(); });
-  const TraceSpan span(exchange_->shared() ? options_.trace : nullptr, SpanKind::gradient);
+  const TraceSpan span(shared_ != nullptr ? options_.trace : nullptr, SpanKind::gradient);
   form_due();
 }
 

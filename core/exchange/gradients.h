@@ -48,13 +48,15 @@ class Gradients {
   /// The optimizer's step. Collective.
   void update();
   /// Brings all weights to every rank, or to rank 0; before anybody looks at them. Collective.
-  void complete(Exchange::Whole whole) { exchange_->complete(whole); }
+  void complete(WeightScope scope) {
+    if (shared_ != nullptr) shared_->complete(scope);
+  }
 
   std::span<float> flags() { return exchange_->flags(); }
   /// Spent in communication so far.
   double seconds() const { return exchange_->seconds(); }
   /// Whether factors are exchanged: then gradients are formed by finish().
-  bool shares_factors() const { return exchange_->shared(); }
+  bool shares_factors() const { return shared_ != nullptr; }
   bool regularized() const { return regularized_; }
   /// Layers with trainable weights.
   std::size_t layers() const { return trainable_.size(); }
@@ -89,14 +91,16 @@ class Gradients {
   Options options_;
   bool regularized_;
   std::vector<std::size_t> trainable_;  // ops with trainable weights, last first: the order of the exchange
-  bool factors_;
-  bool in_place_;  // a kernel's gradient goes straight into the kernel, but in trees_
+  bool factors_;                        // are exchanged
+  bool in_place_;                       // a kernel's gradient goes straight into the kernel, but in trees_
   TreeGradients trees_;
   std::vector<GradientBlock> blocks_;          // of all layers
   std::vector<Pass::Columns> columns_;         // of the first layer's output that this rank computes; empty: all at once
   std::vector<Pass::Columns> columns_of_all_;  // those that every rank computes for its own rows, where others stay
   std::unique_ptr<Allreduce> allreduce_;
   std::unique_ptr<Exchange> exchange_;
+  SharedFactors* shared_;  // exchange_'s; null: gradients are summed
+  bool columns_stay_;
   bool at_once_;  // a block is updated as soon as its gradient is formed
   Pass pass_;
   std::optional<Bfloat16Factors> bfloat16_;        // where products are in bfloat16

@@ -68,7 +68,6 @@ class AllreduceExchange final : public Exchange {
   }
 
   std::string_view name() const override { return allreduce_.name(); }
-  bool shared() const override { return false; }
   std::span<float> allocate(std::int64_t count) override {
     own_memory_.emplace_back(count);
     return own_memory_.back().span();

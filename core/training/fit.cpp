@@ -273,7 +273,7 @@ bool Fit::stops_after_epoch() {
 
 void Fit::serve(const Trainer::Request& request) {
   const auto start = Clock::now();
-  trainer_.complete(request.stop ? Exchange::Whole::everywhere : Exchange::Whole::on_rank_0);
+  trainer_.complete(request.stop ? WeightScope::every_rank : WeightScope::rank_0);
   const EpochSums sums = trainer_.sums();
   now_.sums = &sums;
   now_.gathering = seconds_since(start);

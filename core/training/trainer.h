@@ -33,7 +33,7 @@ class Trainer {
   Request step(Request own);
 
   /// Brings all weights to every rank, or to rank 0; before anybody looks at them. Collective.
-  void complete(Exchange::Whole whole = Exchange::Whole::everywhere) { gradients_.complete(whole); }
+  void complete(WeightScope scope = WeightScope::every_rank) { gradients_.complete(scope); }
 
   const Sampler& sampler() const { return sampler_; }
   const Grains& grains() const { return grains_; }
