@@ -29,6 +29,11 @@ told 'a model of [0-9]+ parameters and batch 32 needs about .* ulimit -v allows 
 (ulimit -v 600000; rm -rf run; $train --set coordinator.enabled=false > small.txt 2>&1) ||
   { cat small.txt; fail 'the option does not help'; }
 
+# a model file of 200 kB that unpacks to 200 MB
+python3 -c 'import zipfile; zipfile.ZipFile("bomb.keras", "w", zipfile.ZIP_DEFLATED).writestr("config.json", b" " * 200_000_000)'
+told 'bomb.keras: member config.json, [0-9]+ bytes in the file and 200000000 when it is unpacked, needs about 0.6 GiB.*Is it a Keras model file' \
+  "ulimit -v 500000; $lockstep summary bomb.keras"
+
 # --- files ---
 told 'File too large.*; ulimit -f allows files of 0.1 MiB: ulimit -f unlimited' \
   "ulimit -f 100; $lockstep data make garments new.h5 --train 1000 --test 10"
