@@ -16,6 +16,7 @@
 #include "io/data/data_file.h"
 #include "launch/command_line.h"
 #include "launch/commands.h"
+#include "launch/hangup.h"
 
 namespace lockstep {
 
@@ -52,6 +53,7 @@ bool tells_errors(const std::string& command) {
 
 int main(int argc, char** argv) {
   using lockstep::ended;
+  lockstep::keep_hangup_ignored();
   lockstep::occupy_standard_descriptors();
   lockstep::leave_files_at_exit();
   lockstep::survive_file_size_limit();
