@@ -61,8 +61,8 @@ finds fewer launch warning '[]' '1 of the 4 tasks'
 examined isa 1 one_of_two ONEDNN_MAX_CPU_ISA=SSE41
 finds isa version problem '[]' 'ISA differs: .*rank 1'
 examined mpi 1 one_of_two "$(faulty mpi)"
-finds mpi version problem '[]' 'MPI differs: Open MPI v[45].* on rank 0 .*; Open MPI v5.0.3 on rank 1'
-finds mpi version problem '[1]' 'built with Open MPI v[45].*runs with Open MPI v5.0.3'
+finds mpi version problem '[]' 'MPI differs: Open MPI v[45].* on rank 0 .*; Open MPI v6.0.3 on rank 1'
+finds mpi version problem '[1]' 'built with Open MPI v[45].*runs with Open MPI v6.0.3'
 examined hdf5 1 one_of_two "$(faulty hdf5)"
 finds hdf5 version problem '[]' 'HDF5 differs: .*1.14.3 on rank 1'
 cp "$lockstep" other

@@ -25,7 +25,7 @@ static void* next(const char* name) { return dlsym(RTLD_NEXT, name); }
 
 int MPI_Get_library_version(char* text, int* length) {
   if (!fault("mpi")) return ((int (*)(char*, int*))next("MPI_Get_library_version"))(text, length);
-  strcpy(text, "Open MPI v5.0.3, package: another");
+  strcpy(text, "Open MPI v6.0.3, package: another");
   *length = (int)strlen(text);
   return 0;
 }
