@@ -28,7 +28,7 @@ launch killed -- small.yaml --epochs 1000000
 until_trained 1 1
 kill -KILL "$(pid_of 1)"
 until_trained 1 2
-says 'lockstep launch: the job has failed with exit code 137: \[rank 1 on h2\]'
+says "lockstep launch: the job has failed with exit code 137(: \[rank 1 on h2\]$([ $open_mpi = 4 ] || echo '| and left no diagnosis'))"   # says_killed tells why
 says 'lockstep launch: restart 1 of 3'
 says 'resuming from runs/killed/checkpoints/step-'
 
