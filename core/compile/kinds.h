@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -31,8 +32,7 @@ struct Bounds {
   bool above = false, below = false;  ///< `least`, `most` themselves are not allowed
 
   bool hold(double value) const {
-    return (above ? value > least : value >= least) && (below ? value < most : value <= most) &&
-           value < std::numeric_limits<double>::infinity();
+    return std::isfinite(value) && (above ? value > least : value >= least) && (below ? value < most : value <= most);
   }
   /// "at least 0", "in [0, 1)"
   std::string text() const;

@@ -101,7 +101,7 @@ struct Normalization {
 
 template <Is<Input> S, class Visit>
 void fields(S& layer, Visit&& visit) {
-  visit(Field{.name = "shape", .required = true}, layer.shape);
+  visit(Field{.name = "shape", .bounds = at_least(1), .required = true}, layer.shape);
 }
 template <Is<Rescaling> S, class Visit>
 void fields(S& layer, Visit&& visit) {

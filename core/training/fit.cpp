@@ -262,6 +262,7 @@ bool Fit::stops_after_epoch() {
   ++now_.epoch;
   now_.step = now_.samples = 0;
   now_.interrupted = asked[1] > 0;
+  now_.gathering = 0;
   now_.stopping = true;
   const EpochSums none;
   now_.sums = &none;

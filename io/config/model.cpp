@@ -81,6 +81,7 @@ class SettingReader {
   template <class Value>
   void read(const YAML::Node& node, const Field& field, std::vector<Value>& values) const {
     values.clear();
+    if (node.IsMap()) section_.fail(node, field.name, "must be a number, or a list of numbers such as [28, 28]");
     if (node.IsScalar()) read(node, field, values.emplace_back());
     for (const YAML::Node& one : node) read(one, field, values.emplace_back());
   }

@@ -53,6 +53,8 @@ TEST(Kinds, BoundsSayWhatTheyAllow) {
   EXPECT_FALSE(from_to_below(0, 1).hold(1));
   EXPECT_FALSE(at_least(0).hold(std::numeric_limits<double>::quiet_NaN()));
   EXPECT_FALSE(at_least(0).hold(std::numeric_limits<double>::infinity()));
+  EXPECT_FALSE(Bounds().hold(-std::numeric_limits<double>::infinity()));
+  EXPECT_EQ(Bounds().text(), "a finite number");
 }
 
 TEST(Kinds, ANumberBeyondItsBoundsIsAnError) {

@@ -27,9 +27,13 @@ void expect_refused(const std::string& set, const std::vector<std::string>& part
 TEST(Limits, AConfigurationNamesTheKeyThatIsTooLarge) {
   expect_refused("training.shards=9223372036854775807", {"'training.shards'", "at most 1048576"});
   expect_refused("training.shards=1000000000000", {"'training.shards'"});
-  expect_refused("model.1.Dense.units=9223372036854775807", {"'model.1.Dense.units'", "at most 2147483647"});
+  expect_refused("model.1.Dense.units=9223372036854775807", {"'model.1.Dense.units'", "in [1, 2147483647]"});
   expect_refused("model.1.Dense.units=4294967296", {"'model.1.Dense.units'"});
   expect_refused("model.0.Input.shape=[4294967296,4294967296]", {"'model.0.Input.shape'", "2147483647"});
+  for (const char* shape : {"[0]", "[28, 0]", "[-1, 28]", "[-2, -3]"})
+    expect_refused(std::string("model.0.Input.shape=") + shape, {"'model.0.Input.shape'", "at least 1"});
+  for (const char* shape : {"{a: 1}", "[]", "28"})
+    expect_refused(std::string("model.0.Input.shape=") + shape, {"'model.0.Input.shape'", "list"});
   expect_refused("model.0.Input.shape=[65536,65536]", {"'model.0.Input.shape'", "2147483647"});
   EXPECT_NO_THROW(parse_config(kConfig, "c.yaml", {"training.shards=1048576", "model.1.Dense.units=2147483647"}));
 }
