@@ -5,81 +5,32 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <numeric>
 #include <random>
 #include <thread>
 
-#include "cluster/world.h"
 #include "io/data/data_file.h"
-#include "io/data/digest.h"
+#include "support/rows_file.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"
 
 namespace lockstep {
 namespace {
 
+using testing::change_row;
 using testing::expect_error;
+using testing::kHeight;
+using testing::kPixels;
+using testing::kRows;
+using testing::kWidth;
+using testing::label;
+using testing::Layout;
+using testing::pixel;
 using testing::TempDir;
+using testing::weight;
+using testing::write_array;
 using testing::write_file;
-
-constexpr std::int64_t kRows = 101, kHeight = 3, kWidth = 5, kPixels = kHeight * kWidth;
-
-/// What element (row, pixel) is: exact in every type.
-float pixel(std::int64_t row, std::int64_t i) { return static_cast<float>((row * 31 + i * 7) % 120); }
-float label(std::int64_t row) { return static_cast<float>(row % 10); }
-float weight(std::int64_t row) { return static_cast<float>(row % 4) / 4; }
-
-struct Layout {
-  std::string name;
-  std::vector<hsize_t> chunk;  // of (rows, 3, 5); empty: contiguous
-  bool packed = false;
-  bool compact = false;
-  hsize_t user_block = 0;
-};
-
-void write_array(hid_t file, const std::string& name, hid_t stored, std::vector<hsize_t> dims, const std::vector<double>& values,
-                 const Layout& layout) {
-  const hid_t plist = H5Pcreate(H5P_DATASET_CREATE);
-  if (layout.compact) H5Pset_layout(plist, H5D_COMPACT);
-  if (!layout.chunk.empty()) H5Pset_chunk(plist, static_cast<int>(dims.size()), layout.chunk.data());
-  if (layout.packed) {
-    H5Pset_shuffle(plist);
-    H5Pset_deflate(plist, 4);
-  }
-  const hid_t links = H5Pcreate(H5P_LINK_CREATE);
-  H5Pset_create_intermediate_group(links, 1);
-  const hid_t space = H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr);
-  const hid_t set = H5Dcreate2(file, name.c_str(), stored, space, links, plist, H5P_DEFAULT);
-  ASSERT_GE(set, 0) << name;
-  ASSERT_GE(H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), 0);
-  H5Dclose(set);
-  H5Sclose(space);
-  H5Pclose(links);
-  H5Pclose(plist);
-}
-
-/// Rows [first, first + rows) of the formula above as /train/x, y, weight.
-void write_rows(const std::string& path, hid_t stored, const Layout& layout, std::int64_t first = 0, std::int64_t rows = kRows,
-                bool weights = true) {
-  std::vector<double> x, y, w;
-  for (std::int64_t r = first; r < first + rows; ++r) {
-    for (std::int64_t i = 0; i < kPixels; ++i) x.push_back(static_cast<double>(pixel(r, i)));
-    y.push_back(static_cast<double>(label(r)));
-    w.push_back(static_cast<double>(weight(r)));
-  }
-  const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
-  H5Pset_userblock(creation, layout.user_block);
-  const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation, H5P_DEFAULT);
-  Layout flat = layout;
-  flat.chunk.resize(std::min<std::size_t>(1, layout.chunk.size()));
-  const auto count = static_cast<hsize_t>(rows);
-  write_array(file, "train/x", stored, {count, kHeight, kWidth}, x, layout);
-  write_array(file, "train/y", H5T_STD_I64LE, {count}, y, flat);
-  if (weights) write_array(file, "train/weight", H5T_IEEE_F32BE, {count}, w, flat);
-  H5Fclose(file);
-  H5Pclose(creation);
-}
+using testing::write_rows;
 
 /// Reads the whole order in uneven calls and compares each row with the formula. `first`: row of the formula that is the data set's row 0.
 void check_rows(RowReader& reader, const std::vector<std::int64_t>& order, std::int64_t first = 0, bool weights = true) {
@@ -381,60 +332,6 @@ TEST(Hdf5Dataset, AFileThatWasCutShortIsAnError) {
   expect_error([&] { Hdf5Dataset(dir / "a.h5", "train"); }, {"a.h5"});
   std::filesystem::remove(dir / "a.h5");
   expect_error([&] { kept.open({{0, 1}}); }, {"a.h5", "No such file"});
-}
-
-/// Content of a data set as a process alone finds it.
-std::string content(const Hdf5Dataset& data) {
-  const World world;
-  DataDigest digest(world, "the data", data);
-  EXPECT_EQ(digest.copies(), 1);
-  digest.start(false);
-  digest.compare();
-  return digest.text();
-}
-
-TEST(Hdf5Dataset, TheDigestIsThatOfTheRowsWhateverTheFilesAreLike) {
-  TempDir dir;
-  write_rows(dir / "a.h5", H5T_STD_U8LE, {});
-  const std::string expected = content(Hdf5Dataset(dir / "a.h5", "train"));
-  EXPECT_EQ(expected.find("101 rows, x uint8 (3, 5) "), 0U) << expected;
-  write_rows(dir / "packed.h5", H5T_STD_U8BE, {"gzip", {7, 3, 2}, true});
-  write_rows(dir / "part-1.h5", H5T_STD_U8LE, {"chunked", {16, 3, 5}}, 0, 40);
-  write_rows(dir / "part-2.h5", H5T_STD_U8LE, {}, 40, kRows - 40);
-  for (const std::int64_t budget : {0, 1 << 20}) {
-    EXPECT_EQ(content(Hdf5Dataset(dir / "packed.h5", "train", {.memory_budget = budget})), expected);
-    EXPECT_EQ(content(Hdf5Dataset(dir / "part-*.h5", "train", {.memory_budget = budget})), expected);
-  }
-  const std::string some = content(Hdf5Dataset(dir / "a.h5", "train", {.rows = {40, kRows}}));
-  EXPECT_EQ(some, content(Hdf5Dataset(dir / "part-2.h5", "train")));
-  EXPECT_NE(some.substr(some.find(',')), expected.substr(expected.find(',')));
-  EXPECT_NE(content(Hdf5Dataset(dir / "a.h5", "train", {.rows = {0, kRows - 1}})),
-            content(Hdf5Dataset(dir / "a.h5", "train", {.rows = {1, kRows}})));
-  write_rows(dir / "wide.h5", H5T_STD_I16LE, {});
-  EXPECT_NE(content(Hdf5Dataset(dir / "wide.h5", "train")), expected);
-}
-
-/// Adds 1 to the last byte of a row of one array, in place.
-void change_row(const std::string& path, const std::string& array, std::int64_t row) {
-  const ArrayInfo info = Hdf5File::open(path).info(array);
-  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekg(info.file_offset + (row + 1) * info.row_bytes() - 1);
-  const int byte = file.get();
-  file.seekp(info.file_offset + (row + 1) * info.row_bytes() - 1);
-  file.put(static_cast<char>(byte + 1));
-}
-
-TEST(Hdf5Dataset, TheDigestChangesWithEveryArrayAndRow) {
-  TempDir dir;
-  write_rows(dir / "a.h5", H5T_STD_U8LE, {});
-  std::vector<std::string> found = {content(Hdf5Dataset(dir / "a.h5", "train"))};
-  for (const std::string array : {"/train/x", "/train/y", "/train/weight"}) {
-    for (const std::int64_t row : {std::int64_t{0}, kRows / 2, kRows - 1}) {
-      change_row(dir / "a.h5", array, row);
-      found.push_back(content(Hdf5Dataset(dir / "a.h5", "train")));
-      EXPECT_EQ(std::count(found.begin(), found.end(), found.back()), 1) << array << " row " << row;
-    }
-  }
 }
 
 TEST(Hdf5Dataset, AFileThatIsWrittenToWhileItStreamsIsAnError) {

@@ -155,16 +155,24 @@ TEST(KerasFile, TheArchiveIsStoredAndItsConfigIsKeras) {
 
 /// As Keras 3.10 writes it: policies, newer keys that are off, activations by name, functions by envelope.
 constexpr const char* kRecent = R"({"module": "keras", "class_name": "Sequential", "config": {"name": "recent", "trainable": true,
- "dtype": {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": null, "shared_object_id": 139}, "layers": [
- {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [null, 4], "dtype": "float32", "sparse": false, "ragged": false, "name": "in"}, "registered_name": null},
+ "dtype": {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": null,
+   "shared_object_id": 139}, "layers": [
+ {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [null, 4], "dtype": "float32", "sparse": false,
+   "ragged": false, "name": "in"}, "registered_name": null},
  {"module": "keras.layers", "class_name": "Dense", "config": {"name": "d", "trainable": true,
-  "dtype": {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": null}, "units": 3, "activation": "swish", "use_bias": true,
-  "kernel_initializer": {"module": "keras.initializers", "class_name": "HeNormal", "config": {"seed": null, "input_axes": null}, "registered_name": null},
-  "bias_initializer": "zeros", "kernel_regularizer": {"module": "keras.regularizers", "class_name": "L2", "config": {"l2": 0.5}, "registered_name": null},
-  "bias_regularizer": null, "kernel_constraint": null, "bias_constraint": null, "quantization_config": null}, "registered_name": null, "build_config": {"input_shape": [null, 4]}}],
+  "dtype": {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": null}, "units": 3,
+   "activation": "swish", "use_bias": true,
+  "kernel_initializer": {"module": "keras.initializers", "class_name": "HeNormal", "config": {"seed": null, "input_axes": null},
+   "registered_name": null},
+  "bias_initializer": "zeros", "kernel_regularizer": {"module": "keras.regularizers", "class_name": "L2", "config": {"l2": 0.5},
+   "registered_name": null},
+  "bias_regularizer": null, "kernel_constraint": null, "bias_constraint": null, "quantization_config": null}, "registered_name": null,
+   "build_config": {"input_shape": [null, 4]}}],
   "build_input_shape": [null, 4]}, "registered_name": null, "build_config": {"input_shape": [null, 4]},
- "compile_config": {"optimizer": "rmsprop", "loss": {"module": "builtins", "class_name": "function", "config": "mean_squared_error", "registered_name": "function"},
-  "loss_weights": null, "metrics": [["mae", {"module": "keras.metrics", "class_name": "RootMeanSquaredError", "config": {"name": "rmse", "dtype": null}, "registered_name": null}]],
+ "compile_config": {"optimizer": "rmsprop", "loss": {"module": "builtins", "class_name": "function", "config": "mean_squared_error",
+   "registered_name": "function"},
+  "loss_weights": null, "metrics": [["mae", {"module": "keras.metrics", "class_name": "RootMeanSquaredError",
+   "config": {"name": "rmse", "dtype": null}, "registered_name": null}]],
   "weighted_metrics": null, "run_eagerly": false, "steps_per_execution": 1, "jit_compile": true}})";
 
 std::string changed(std::string text, const std::string& from, const std::string& to) {
