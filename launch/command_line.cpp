@@ -31,6 +31,45 @@ CLI::Validator above_zero_validator(const std::string& what) {
   return {check, "", "above_zero"};
 }
 
+/// Commands that --help shows, in its order.
+std::vector<const CLI::App*> shown_commands(const CLI::App* app) {
+  return app->get_subcommands([](const CLI::App* command) { return !command->get_group().empty(); });
+}
+
+/// The values of Option::lists, or nothing.
+std::vector<std::string> listed_values(const std::string& type) {
+  if (!type.starts_with('{')) return {};
+  return CLI::detail::split(type.substr(1, type.find('}') - 1), ',');
+}
+
+OptionDescription describe(const CLI::Option* option) {
+  OptionDescription description;
+  description.positional = option->get_positional();
+  description.required = option->get_required();
+  description.several = option->get_items_expected_max() > 1;
+  description.default_value = option->get_default_str();
+  description.help = option->get_description();
+  if (description.positional) description.names.push_back(option->get_name(true));
+  for (const std::string& name : option->get_snames()) description.names.push_back("-" + name);
+  for (const std::string& name : option->get_lnames()) description.names.push_back("--" + name);
+  if (option->get_items_expected_max() == 0) return description;
+  description.values = listed_values(option->get_type_name());
+  if (description.values.empty()) description.type = option->get_type_name();
+  return description;
+}
+
+/// `above`: the names of the commands above it.
+CommandDescription describe(const CLI::App* app, const std::string& above) {
+  CommandDescription description;
+  description.name = above + app->get_name();
+  description.help = app->get_description();
+  description.footer = app->get_footer();
+  for (const CLI::Option* option : app->get_options([](const CLI::Option* one) { return !one->get_group().empty(); }))
+    description.options.push_back(describe(option));
+  for (const CLI::App* command : shown_commands(app)) description.commands.push_back(describe(command, description.name + " "));
+  return description;
+}
+
 /// What the command line's error means and where help is, in two lines.
 std::string usage_error(const CLI::App* app, const CLI::Error& error) {
   std::string command = app->get_name();
@@ -39,7 +78,7 @@ std::string usage_error(const CLI::App* app, const CLI::Error& error) {
     command += " " + app->get_name();
   }
   std::string what = error.what();
-  const auto known = app->get_subcommands([](const CLI::App*) { return true; });
+  const std::vector<const CLI::App*> known = shown_commands(app);
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) && !known.empty()) {
     const std::vector<std::string> given = app->remaining();
     what = given.empty() ? "which command?" : "there is no command '" + given.front() + "'.";
@@ -56,12 +95,17 @@ Option& Option::at_least(std::int64_t least) { return option_->check(at_least_va
 
 Option& Option::above_zero(const std::string& what) { return option_->check(above_zero_validator(what)), *this; }
 
-Option& Option::in_range(int least, int greatest) { return option_->check(CLI::Range(least, greatest)), *this; }
-
 Option& Option::in_range(double least, double greatest) { return option_->check(CLI::Range(least, greatest)), *this; }
 
-Option& Option::one_of(std::initializer_list<std::string> names) {
-  return option_->check(CLI::IsMember(std::vector<std::string>(names))), *this;
+Option& Option::one_of(const std::vector<std::string>& names) {
+  option_->check(CLI::IsMember(names).description(""));
+  return lists(names);
+}
+
+Option& Option::lists(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "{" : ",") + name;
+  return type_name(list + "}");
 }
 
 Option& Option::check(const std::function<std::string(const std::string&)>& error) { return option_->check(error), *this; }
@@ -101,6 +145,10 @@ Option Command::flag(const std::string& name, bool& value, const std::string& he
 void Command::footer(const std::string& text) { app_->footer(text); }
 
 void Command::require_command() { app_->require_subcommand(1); }
+
+void Command::hidden() { app_->group(""); }
+
+CommandDescription Command::description() const { return describe(app_, ""); }
 
 void Command::callback(const std::function<void()>& run) { app_->callback(run); }
 

@@ -1,9 +1,9 @@
 #pragma once
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -18,11 +18,11 @@ class Option {
   explicit Option(CLI::Option* option) : option_(option) {}
 
   Option& required();
-  Option& at_least(std::int64_t least);         ///< a whole number, not below `least`
-  Option& above_zero(const std::string& what);  ///< a finite number above 0, of `what` ("seconds")
-  Option& in_range(int least, int greatest);    ///< both ends included
-  Option& in_range(double least, double greatest);
-  Option& one_of(std::initializer_list<std::string> names);
+  Option& at_least(std::int64_t least);             ///< a whole number, not below `least`
+  Option& above_zero(const std::string& what);      ///< a finite number above 0, of `what` ("seconds")
+  Option& in_range(double least, double greatest);  ///< both ends included
+  Option& one_of(const std::vector<std::string>& names);
+  Option& lists(const std::vector<std::string>& names);  ///< the values that --help and completion show; the command checks them itself
   Option& check(const std::function<std::string(const std::string&)>& error);  ///< `error` of a value: what is wrong with it, or nothing
   Option& size_units();                                                        ///< KB, MB, ... of 1024 bytes may follow a number
   Option& delimiter(char delimiter);                                           ///< a value holds several, separated by it
@@ -34,6 +34,23 @@ class Option {
 
  private:
   CLI::Option* option_;
+};
+
+/// What --help says of an option or a positional argument.
+struct OptionDescription {
+  std::vector<std::string> names;  ///< "-h", "--help"; of a positional argument its name alone
+  bool positional = false, required = false, several = false;
+  std::string type;                 ///< of its value: "INT", "KEY=VALUE"; empty for a flag or where `values` lists all
+  std::vector<std::string> values;  ///< all that it may have, or nothing
+  std::string default_value, help;
+};
+
+/// What --help says of a command and its sub-commands. Hidden ones are left out.
+struct CommandDescription {
+  std::string name;  ///< with those above it: "lockstep data import"
+  std::string help, footer;
+  std::vector<OptionDescription> options;
+  std::vector<CommandDescription> commands;
 };
 
 /// A command or a sub-command: a handle to be copied, valid as long as its CommandLine. This is the only way to the CLI11 library, which is
@@ -49,7 +66,9 @@ class Command {
   Option flag(const std::string& name, bool& value, const std::string& help);
   void footer(const std::string& text);  ///< the end of --help
   void require_command();                ///< one of its sub-commands must be given
+  void hidden();                         ///< not in --help
   void callback(const std::function<void()>& run);
+  CommandDescription description() const;
 
  private:
   CLI::App* app_;

@@ -30,5 +30,7 @@ void add_submit(Command& app);
 void add_bench(Command& app);
 void add_doctor(Command& app);
 void add_launch(Command& app);
+void add_man(Command& app);
+void add_completion(Command& app);
 
 }  // namespace lockstep

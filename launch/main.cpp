@@ -74,6 +74,8 @@ int main(int argc, char** argv) {
   lockstep::add_launch(app);
   lockstep::add_data(app);
   lockstep::add_bench(app);
+  lockstep::add_man(app);
+  lockstep::add_completion(app);
   const bool tells = lockstep::tells_errors(argc > 1 ? argv[1] : "");
   try {
     return ended(command_line.run(argc, argv, tells));

@@ -233,8 +233,10 @@ void add_bench_allreduce(Command& bench) {
       .size_units()
       .at_least(4)
       .check(whole_floats);
+  const auto names = allreduce_names().subspan(1);  // without auto
   command.option("--algorithms", arguments->algorithms, "Only these, e.g. shared,ring; MPI_Allreduce always runs (default: all)")
-      .delimiter(',');
+      .delimiter(',')
+      .lists({names.begin(), names.end()});
   command.option("--seconds", arguments->seconds, "Time for each size, roughly").show_default().above_zero("seconds");
   command.flag("--private-memory", arguments->private_memory,
                "Of buffers that other ranks cannot see, instead of those that the algorithm allocates, as training does");

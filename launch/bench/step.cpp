@@ -267,7 +267,8 @@ void add_bench_step(Command& bench) {
       .type_name("KEY=VALUE")
       .take_all();
   command.option("--batch-size", arguments->batch_size, "Rows in a step, of all ranks together").at_least(1);
-  command.option("--optimizer", arguments->optimizer, "sgd, adam, adamw or rmsprop with Keras' defaults, instead of the configuration's");
+  command.option("--optimizer", arguments->optimizer, "With Keras' defaults, instead of the configuration's")
+      .lists({"sgd", "adam", "adamw", "rmsprop"});
   command.option("--rows", arguments->rows, "Train on the first ROWS rows (default: all, or fewer where an epoch would take long)")
       .at_least(1);
   command.option("--epochs", arguments->epochs, "Epochs to time, after one to warm up").show_default().at_least(1);

@@ -32,7 +32,7 @@ void fetch(const FetchOptions& options) {
 void add_data_fetch(Command& data) {
   auto options = std::make_shared<FetchOptions>();
   Command command = data.add_command("fetch", "Download a well-known data set, check it, make it a data file");
-  command.option("NAME", options->name, "fashion_mnist or california_housing").required().one_of({"fashion_mnist", "california_housing"});
+  command.option("NAME", options->name, "Which data set").required().one_of({"fashion_mnist", "california_housing"});
   command.option("OUT", options->out, "HDF5 file to write").required();
   command.option("--from", options->from, "Folder or base URL with the official files (default: the official address)");
   command.option("--seed", options->seed, "Of the split of california_housing into 11,610/3,870/5,160 rows").show_default().at_least(0);

@@ -76,6 +76,16 @@ trains two '^test loss ' timeout 100 mpirun --oversubscribe -np 2 out/program da
 cmp one.scores two.scores || fail "one rank: $(cat one.scores); two: $(cat two.scores)"
 "$prefix/bin/lockstep" evaluate fashion_mnist.keras --data data/fashion_mnist.h5 --group test > evaluate.txt || fail 'the saved model cannot be evaluated'
 trains housing '^RMSE: training [0-9.]+, test [0-9.]+$' timeout 100 mpirun --oversubscribe -np 2 out/housing small.h5
+
+# --- the same program without CMake, by pkg-config and the README's command, and it trains to the same scores ---
+export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+[ "$(pkg-config --modversion lockstep)" = "$version" ] || fail 'lockstep.pc does not know the version'
+build_command=$(grep '^g++ .*pkg-config' "$LOCKSTEP_SOURCE/README.md") || fail 'the README has no command with pkg-config'
+mkdir by_hand && cp program.cpp by_hand
+(cd by_hand && eval "${build_command/g++/g++ $flags}") || fail "the README's command does not build: $build_command"
+LD_LIBRARY_PATH=$prefix/lib trains by_hand '^test loss ' by_hand/program
+cmp one.scores by_hand.scores || fail "with pkg-config: $(cat by_hand.scores)"
+
 if out/program none.h5 > none.txt 2>&1; then fail 'a missing file was no error'; fi
 grep -q 'rank 0 on .*none.h5' none.txt || { cat none.txt; fail 'the missing file is not named'; }
 echo 'install: a project outside the tree builds, runs, and knows nothing but the prefix'

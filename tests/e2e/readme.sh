@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every command of every README.md and of CONTRIBUTING.md, run as it stands there on small data. A command that one of them gains and this test does
-# not know is an error, as is one that this test knows and all have lost. (install.sh runs the C++ and CMake blocks, grpc_clients.sh grpcurl.)
+# not know is an error, as is one that this test knows and all have lost. (install.sh runs the C++ and CMake blocks and g++, grpc_clients.sh grpcurl.)
 set -euo pipefail
 work=$(mktemp -d)
 job=
@@ -158,5 +158,8 @@ says 'no chart: there is no virtual environment none'
 
 # --- In C++ ---
 documented 'cmake --install build/release --prefix DIR'  # install.sh
+documented 'g++ -std=c++20 program.cpp $(pkg-config --cflags --libs lockstep) -o program'  # install.sh
+runs 'lockstep man'
+says '^\.TH LOCKSTEP 1 '
 [ ! -s "$work/commands" ] || fail "commands of documents that no test runs: $(cat "$work/commands")"
 echo 'readme: every command does what it says'
