@@ -154,13 +154,13 @@ World World::over(const void* communicator) { return World(std::make_unique<Impl
 
 void World::barrier() const {
   if (!impl_) return;
-  const At here(*activity_, Place::barrier);
+  const ScopedStage stage(*activity_, Stage::barrier);
   mpi(MPI_Barrier(impl_->comm), "MPI_Barrier");
 }
 
 void World::broadcast(std::span<std::byte> data, int root) const {
   if (!impl_) return;
-  const At here(*activity_, Place::collective);
+  const ScopedStage stage(*activity_, Stage::collective);
   in_pieces(data.size(),
             [&](std::size_t at, int count) { mpi(MPI_Bcast(data.data() + at, count, MPI_BYTE, root, impl_->comm), "MPI_Bcast"); });
 }
@@ -175,19 +175,19 @@ std::string World::broadcast(const std::string& text, int root) const {
 
 void World::sum(std::span<double> values) const {
   if (!impl_) return;
-  const At here(*activity_, Place::collective);
+  const ScopedStage stage(*activity_, Stage::collective);
   sum_in_order(values, MPI_DOUBLE, impl_->comm, size_);
 }
 
 void World::sum(std::span<std::int64_t> values) const {
   if (!impl_) return;
-  const At here(*activity_, Place::collective);
+  const ScopedStage stage(*activity_, Stage::collective);
   sum_in_order(values, MPI_INT64_T, impl_->comm, size_);
 }
 
 std::vector<std::string> World::all_gather(const std::string& text) const {
   if (!impl_) return {text};
-  const At here(*activity_, Place::collective);
+  const ScopedStage stage(*activity_, Stage::collective);
   const Layout layout = gather_layout(text.size(), impl_->comm, size_, 1);
   std::string all(layout.total, '\0');
   mpi(MPI_Allgatherv(text.data(), static_cast<int>(text.size()), MPI_CHAR, all.data(), layout.counts.data(), layout.starts.data(), MPI_CHAR,
@@ -202,7 +202,7 @@ std::vector<std::string> World::all_gather(const std::string& text) const {
 
 std::vector<float> World::all_gather(std::span<const float> values) const {
   if (!impl_) return {values.begin(), values.end()};
-  const At here(*activity_, Place::collective);
+  const ScopedStage stage(*activity_, Stage::collective);
   const Layout layout = gather_layout(values.size(), impl_->comm, size_, sizeof(float));
   std::vector<float> all(layout.total);
   mpi(MPI_Allgatherv(values.data(), static_cast<int>(values.size()), MPI_FLOAT, all.data(), layout.counts.data(), layout.starts.data(),
@@ -228,7 +228,7 @@ void World::agree(const std::function<void()>& work) const {
   }
   // The lowest rank that failed; size_ if none did. One small allreduce when all is well.
   int failed = code == kOk ? size_ : rank_;
-  const At here(*activity_, impl_ ? Place::agreement : activity_->place());
+  const ScopedStage stage(*activity_, impl_ ? Stage::agreement : activity_->stage());
   if (impl_) mpi(MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MIN, impl_->comm), "MPI_Allreduce");
   if (failed == size_) return;
   broadcast(std::as_writable_bytes(std::span(&code, 1)), failed);

@@ -110,7 +110,7 @@ void HostMessages::start(std::size_t array) {
 
 void HostMessages::finish() {
   if (impl_->pending == 0) return;
-  const At here(*impl_->activity, Place::messages);
+  const ScopedStage stage(*impl_->activity, Stage::messages);
   mpi(MPI_Waitall(static_cast<int>(impl_->pending), impl_->requests.data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
   impl_->pending = 0;
 }

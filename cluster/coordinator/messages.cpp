@@ -197,7 +197,7 @@ void set_standing(const Standing& standing, v1::Standing* message) {
   message->set_host(standing.host);
   message->set_pid(standing.pid);
   message->set_step(standing.step);
-  message->set_place(static_cast<std::uint32_t>(standing.place));
+  message->set_place(static_cast<std::uint32_t>(standing.stage));
   message->set_beats(standing.beats);
   message->set_state(static_cast<std::uint32_t>(standing.state));
   message->set_leaving(standing.leaving);
@@ -210,7 +210,7 @@ Standing standing_of(const v1::Standing& message) {
   standing.host = message.host();
   standing.pid = message.pid();
   standing.step = message.step();
-  standing.place = static_cast<Place>(message.place());
+  standing.stage = static_cast<Stage>(message.place());
   standing.beats = message.beats();
   standing.state = static_cast<char>(message.state());
   standing.leaving = message.leaving();

@@ -38,11 +38,11 @@ class SpinWait {
   explicit SpinWait(const World& world);
   template <class Done>
   void until(const Done& done) const {
-    std::optional<At> here;  // told only once it takes longer
+    std::optional<ScopedStage> stage;  // told only once it takes longer
     for (int spins = 0; !done();) {
       relax();
       if (++spins < patience_) continue;
-      if (!here) here.emplace(activity_, Place::host_flags);
+      if (!stage) stage.emplace(activity_, Stage::host_flags);
       yield();
       spins = 0;
     }

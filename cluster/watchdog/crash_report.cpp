@@ -105,7 +105,7 @@ void log_crash(int number, const Reading* reading) {
   line.add(" after step ");
   line.add(static_cast<std::uint64_t>(activity->cell().step.load()));
   line.add(", ");
-  line.add(place_name(activity->place()));
+  line.add(stage_name(activity->stage()));
   if (number == SIGBUS) line.add(" (no room for memory that ranks share, df /dev/shm; or a mapped file that became shorter)");
   if (reading != nullptr) {
     line.add(": ");

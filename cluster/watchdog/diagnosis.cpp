@@ -17,7 +17,7 @@ int sign(const Standing& rank, double unreachable) {
   if (has_ended(rank)) return 0;
   if (is_stopped(rank)) return 1;
   if (rank.unheard > unreachable) return 2;
-  return waits(rank.place) && rank.note.empty() ? 4 : 3;
+  return waits(rank.stage) && rank.note.empty() ? 4 : 3;
 }
 
 std::string disk_or_processor(const Standing& rank) {
@@ -27,12 +27,12 @@ std::string disk_or_processor(const Standing& rank) {
            "(lockstep doctor names those that are open)";
   }
   if (rank.state == 'D') return "its process waits for a disk or a network file system (state D)";
-  switch (rank.place) {
-    case Place::starting: return "has it come into main()? a slow file system or a module that is missing on its host";
-    case Place::opening_data:
-    case Place::reading: return "the disk or file system that holds the data does not answer";
-    case Place::callbacks:
-    case Place::finishing: return "the disk or file system of the run directory does not answer";
+  switch (rank.stage) {
+    case Stage::starting: return "has it come into main()? a slow file system or a module that is missing on its host";
+    case Stage::opening_data:
+    case Stage::reading: return "the disk or file system that holds the data does not answer";
+    case Stage::callbacks:
+    case Stage::finishing: return "the disk or file system of the run directory does not answer";
     default: return "its host is overloaded or swapping, or the program is in an endless loop";
   }
 }
@@ -59,7 +59,7 @@ std::string others(const std::vector<Standing>& ranks, int culprit) {
   for (const Standing& rank : ranks) {
     if (rank.rank == culprit) continue;
     if (++told > kMost) continue;
-    text += (text.empty() ? "" : ", ") + ("rank " + std::to_string(rank.rank)) + " on " + rank.host + " " + place_name(rank.place) +
+    text += (text.empty() ? "" : ", ") + ("rank " + std::to_string(rank.rank)) + " on " + rank.host + " " + stage_name(rank.stage) +
             " after step " + std::to_string(rank.step);
   }
   if (told > kMost) text += " and " + std::to_string(told - kMost) + " more";
@@ -80,7 +80,7 @@ Diagnosis diagnose(const std::vector<Standing>& ranks, double unreachable, const
   Diagnosis diagnosis{found.rank, found.host, furthest->step, ""};
   const char* const last = sign(found, unreachable) == 2 ? ". The last step that was heard of was " : ". Its last step was ";
   diagnosis.text = "rank " + std::to_string(found.rank) + " on " + found.host + " (pid " + std::to_string(found.pid) + ")" +
-                   cause(found, unreachable) + last + std::to_string(found.step) + ", where it was " + place_name(found.place) + ".";
+                   cause(found, unreachable) + last + std::to_string(found.step) + ", where it was " + stage_name(found.stage) + ".";
   if (!why.empty()) diagnosis.text += " " + why + ".";
   const std::string rest = others(ranks, found.rank);
   if (!rest.empty()) diagnosis.text += " The others: " + rest + ".";

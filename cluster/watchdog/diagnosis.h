@@ -13,7 +13,7 @@ struct Standing {
   std::string host;
   std::int64_t pid = 0;
   std::int64_t step = 0;  ///< global steps done
-  Place place = Place::starting;
+  Stage stage = Stage::starting;
   std::uint64_t beats = 0;
   double quiet = 0;    ///< seconds since it last got on
   double unheard = 0;  ///< seconds since its last heartbeat, or since it was seen on this host
@@ -35,7 +35,7 @@ struct Diagnosis {
 };
 
 /// Which rank it is, from the surest sign to the weakest: its process has ended; is stopped; it is unheard for `unreachable` seconds; it
-/// stands at a place of its own work while others wait; it is behind in steps; else nobody, and the ranks wait for each other. `why`: what
+/// is at a stage of its own work while others wait; it is behind in steps; else nobody, and the ranks wait for each other. `why`: what
 /// made somebody ask, e.g. "nothing has moved for 61 s". Ranks must not be empty.
 Diagnosis diagnose(const std::vector<Standing>& ranks, double unreachable, const std::string& why);
 

@@ -88,7 +88,7 @@ bool RankView::look(Clock::time_point now) {
     if (beats != standing.beats) entry.changed = now;
     standing.beats = beats;
     standing.step = entry.cell->activity.step.load(std::memory_order_relaxed);
-    standing.place = entry.cell->activity.place.load(std::memory_order_relaxed);
+    standing.stage = entry.cell->activity.stage.load(std::memory_order_relaxed);
     standing.leaving = entry.cell->activity.leaving.load() != 0;
     const char before = standing.state;
     if (before != 'X')
@@ -140,7 +140,7 @@ Standing RankView::own() const {
   Standing own = of(world_.rank());
   own.beats = cell_->beats.load(std::memory_order_relaxed);
   own.step = cell_->step.load(std::memory_order_relaxed);
-  own.place = cell_->place.load(std::memory_order_relaxed);
+  own.stage = cell_->stage.load(std::memory_order_relaxed);
   own.leaving = cell_->leaving.load() != 0;
   own.note = peer_of(*own_);
   return own;

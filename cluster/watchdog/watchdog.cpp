@@ -80,7 +80,7 @@ struct Watchdog::Impl {
   void look(Clock::time_point now) {
     if (view.look(now) && news) news();
     const Standing& own = view.of(world.rank());
-    slowest.look(own.step, own.place == Place::reading || own.place == Place::computing || own.place == Place::updating || waits(own.place),
+    slowest.look(own.step, own.stage == Stage::reading || own.stage == Stage::computing || own.stage == Stage::updating || waits(own.stage),
                  now);
     if (signals != nullptr && !signal_at && signals->received() != 0) {
       signal_at = now;
@@ -102,7 +102,7 @@ struct Watchdog::Impl {
   /// Seconds without any movement after which the job is taken to hang.
   double limit(const std::vector<Standing>& all) const {
     const bool patient = std::any_of(all.begin(), all.end(), [&](const Standing& s) {
-      return takes_long(s.place) && !has_ended(s) && !is_stopped(s) && s.unheard <= unreachable();
+      return takes_long(s.stage) && !has_ended(s) && !is_stopped(s) && s.unheard <= unreachable();
     });
     return (timeout + slowest.value()) * (patient ? kLong : 1);
   }
@@ -138,7 +138,7 @@ struct Watchdog::Impl {
       return false;
     if (!leads() && !view.speaks_for_zero()) return false;
     const Standing& own = *std::find_if(all.begin(), all.end(), [&](const Standing& s) { return s.rank == world.rank(); });
-    if (!waits(own.place) || own.quiet < 0.5) return false;
+    if (!waits(own.stage) || own.quiet < 0.5) return false;
     return std::any_of(all.begin(), all.end(), [&](const Standing& s) { return s.unheard > 1.25 * interval; });
   }
 

@@ -60,7 +60,7 @@ void Evaluator::each(bool logits, bool truth, const std::function<void(std::int6
   if (reader_) reader_->begin(order_);
   for (std::int64_t g = 0; g < grains_.own(); g += pass_.grains()) {
     const std::int64_t count = std::min(pass_.grains(), grains_.own() - g);
-    world_.activity().at(Place::validating);
+    world_.activity().enter(Stage::validating);
     reader_->read(count * kGrainRows, pass_.target(truth ? truth_.data() : nullptr, weight_.data()));
     pass_.forward({.logits = logits}, count);
     use(g, count);

@@ -120,7 +120,7 @@ class Fit {
   /// Not for the hooks of a step.
   template <class Hook>
   void each_at(const Hook& hook) {
-    const At here(world_.activity(), Place::callbacks);
+    const ScopedStage stage(world_.activity(), Stage::callbacks);
     each(hook);
   }
   template <class Hook>
@@ -296,7 +296,7 @@ Logs Fit::finish_epoch() {
     each([&](Callback& c) { c.on_test_begin(now_); });
     const TraceSpan inside(options_.trace, SpanKind::validation);
     const auto begin = Clock::now();
-    const At here(world_.activity(), Place::validating);
+    const ScopedStage stage(world_.activity(), Stage::validating);
     const std::vector<double> scores = validation_->score();
     trainer_.profile().validation += seconds_since(begin);
     for (std::size_t i = 0; i < scores.size(); ++i) logs["val_" + now_.metric_names[i]] = scores[i];

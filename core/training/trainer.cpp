@@ -48,7 +48,7 @@ Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& optio
   present_.resize(slots);
   value_.resize(slots);
   probabilities_ = Buffer(grains_.own_slots() * model.network->output_width());
-  const At here(world.activity(), Place::opening_data);
+  const ScopedStage stage(world.activity(), Stage::opening_data);
   world.agree([&] {
     reader_ = data.open(sampler_.ranges(grains_.first_slot(), grains_.first_slot() + grains_.own_slots()));
     if (options.stop_on_nan) reader_->expect_finite();
@@ -73,7 +73,7 @@ Trainer::Request Trainer::step(Request own) {
   const TraceSpan span(options_.trace, SpanKind::step, model_.optimizer->iterations());
   Lap lap;
   Activity& activity = world_.activity();
-  activity.at(Place::reading);
+  activity.enter(Stage::reading);
   try {
     read();
   } catch (
@@ -82,15 +82,15 @@ Trainer::Request Trainer::step(Request own) {
   }
   profile_.input += lap();
   const double communication = gradients_.seconds();
-  activity.at(Place::computing);
+  activity.enter(Stage::computing);
   compute();
   write_flags({own, !scorer_.finite(grains_.first, grains_.last), unread_ != nullptr, fingerprint()}, gradients_.flags());
-  if (!gradients_.shares_factors()) activity.at(Place::gradients);
+  if (!gradients_.shares_factors()) activity.enter(Stage::gradients);
   gradients_.finish();
   const double waited = gradients_.seconds() - communication;
   profile_.communication += waited;
   profile_.compute += lap() - waited;
-  activity.at(Place::updating);
+  activity.enter(Stage::updating);
   gradients_.update();
   activity.step(model_.optimizer->iterations());
   const double published = gradients_.seconds() - communication - waited;

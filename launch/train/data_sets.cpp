@@ -16,7 +16,7 @@ std::optional<Hdf5Dataset> open_data(const std::optional<DataConfig>& data) {
 
 /// Collective.
 void check_rows(const RunConfig& config, const DataSets& data, Sequential& model, const World& world) {
-  const At here(world.activity(), Place::opening_data);
+  const ScopedStage stage(world.activity(), Stage::opening_data);
   const std::int64_t rows = data.train.rows(), trains = training_rows(config, data.train);
   if (trains == rows) {
     model.check_rows(data.train, world, config.fit.class_weight);

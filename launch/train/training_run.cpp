@@ -139,7 +139,7 @@ void TrainingRun::run() {
   }
   directory_ = std::move(point_.directory);
   {
-    const At here(world_.activity(), Place::opening_data);
+    const ScopedStage stage(world_.activity(), Stage::opening_data);
     world_.agree([&] { data_.emplace(config_); });
   }
   compare_ranks();
@@ -320,7 +320,7 @@ RunResult TrainingRun::result() const {
 
 /// A training is saved before its test data are scored.
 void TrainingRun::finish() {
-  const At here(world_.activity(), Place::finishing);
+  const ScopedStage stage(world_.activity(), Stage::finishing);
   RunResult ended = result();
   ended.digest = fmt::format("{:016x}", model_->digest());
   std::optional<ResultWriter> writer;

@@ -5,13 +5,13 @@
 namespace lockstep {
 namespace {
 
-Standing standing(int rank, Place place, std::int64_t step = 10, double quiet = 60) {
+Standing standing(int rank, Stage stage, std::int64_t step = 10, double quiet = 60) {
   Standing result;
   result.rank = rank;
   result.host = "h" + std::to_string(rank);
   result.pid = 100 + rank;
   result.step = step;
-  result.place = place;
+  result.stage = stage;
   result.quiet = quiet;
   result.state = 'S';
   return result;
@@ -21,8 +21,8 @@ Diagnosis of(const std::vector<Standing>& ranks) { return diagnose(ranks, 5, "wh
 bool says(const Diagnosis& diagnosis, const std::string& text) { return diagnosis.text.find(text) != std::string::npos; }
 
 TEST(Diagnosis, DeadIsSurerThanStoppedThanUnheardThanIdleThanBehind) {
-  std::vector<Standing> ranks{standing(0, Place::messages), standing(1, Place::messages, 9), standing(2, Place::reading),
-                              standing(3, Place::messages), standing(4, Place::messages),    standing(5, Place::messages)};
+  std::vector<Standing> ranks{standing(0, Stage::messages), standing(1, Stage::messages, 9), standing(2, Stage::reading),
+                              standing(3, Stage::messages), standing(4, Stage::messages),    standing(5, Stage::messages)};
   ranks[3].unheard = 6;
   ranks[4].state = 'T';
   ranks[5].state = 'X';
@@ -39,7 +39,7 @@ TEST(Diagnosis, DeadIsSurerThanStoppedThanUnheardThanIdleThanBehind) {
 }
 
 TEST(Diagnosis, NamesRankHostPidStepPlaceAndTheOthers) {
-  std::vector<Standing> ranks{standing(0, Place::host_flags, 11), standing(1, Place::computing, 11), standing(2, Place::messages, 12)};
+  std::vector<Standing> ranks{standing(0, Stage::host_flags, 11), standing(1, Stage::computing, 11), standing(2, Stage::messages, 12)};
   ranks[1].state = 'X';
   const Diagnosis found = of(ranks);
   EXPECT_EQ(found.step, 12) << "that of the job, by which launch tells one failure from another";
@@ -52,7 +52,7 @@ TEST(Diagnosis, NamesRankHostPidStepPlaceAndTheOthers) {
 }
 
 TEST(Diagnosis, NamesTheConnectionThatARankWaitsForInsideMpi) {
-  std::vector<Standing> ranks{standing(0, Place::host_flags), standing(1, Place::collective)};
+  std::vector<Standing> ranks{standing(0, Stage::host_flags), standing(1, Stage::collective)};
   ranks[1].note = "10.0.0.5:4711, which has connected to its port 1024";
   const Diagnosis found = of(ranks);
   EXPECT_EQ(found.rank, 1) << "though all wait";
@@ -60,7 +60,7 @@ TEST(Diagnosis, NamesTheConnectionThatARankWaitsForInsideMpi) {
 }
 
 TEST(Diagnosis, SaysThatWhatIsKnownOfAnUnheardRankIsWhatWasHeardLast) {
-  std::vector<Standing> ranks{standing(0, Place::messages, 42), standing(1, Place::agreement, 0)};
+  std::vector<Standing> ranks{standing(0, Stage::messages, 42), standing(1, Stage::agreement, 0)};
   ranks[1].unheard = 6;
   const Diagnosis found = of(ranks);
   EXPECT_EQ(found.rank, 1);
@@ -69,7 +69,7 @@ TEST(Diagnosis, SaysThatWhatIsKnownOfAnUnheardRankIsWhatWasHeardLast) {
 }
 
 TEST(Diagnosis, SaysWhatIsKnownOfTheCause) {
-  std::vector<Standing> ranks{standing(0, Place::messages), standing(1, Place::reading)};
+  std::vector<Standing> ranks{standing(0, Stage::messages), standing(1, Stage::reading)};
   EXPECT_TRUE(says(of(ranks), "disk or file system that holds the data")) << of(ranks).text;
   ranks[1].state = 'D';
   EXPECT_TRUE(says(of(ranks), "(state D)"));
@@ -85,13 +85,13 @@ TEST(Diagnosis, SaysWhatIsKnownOfTheCause) {
 }
 
 TEST(Diagnosis, TellsWhenAllWait) {
-  const Diagnosis found = of({standing(0, Place::messages), standing(1, Place::agreement)});
+  const Diagnosis found = of({standing(0, Stage::messages), standing(1, Stage::agreement)});
   EXPECT_TRUE(says(found, "waits like all others")) << found.text;
 }
 
 TEST(Diagnosis, AThousandRanksAreStillOneLine) {
   std::vector<Standing> ranks;
-  for (int r = 0; r < 1000; ++r) ranks.push_back(standing(r, Place::messages));
+  for (int r = 0; r < 1000; ++r) ranks.push_back(standing(r, Stage::messages));
   ranks[7].state = 'T';
   const Diagnosis found = of(ranks);
   EXPECT_EQ(found.rank, 7);
