@@ -192,50 +192,50 @@ RankStatus from_heartbeat(const v1::HeartbeatRequest& message) { return rank_of(
 
 namespace {
 
-void set_standing(const Standing& standing, v1::Standing* message) {
-  message->set_rank(standing.rank);
-  message->set_host(standing.host);
-  message->set_pid(standing.pid);
-  message->set_step(standing.step);
-  message->set_place(static_cast<std::uint32_t>(standing.stage));
-  message->set_beats(standing.beats);
-  message->set_state(static_cast<std::uint32_t>(standing.state));
-  message->set_leaving(standing.leaving);
-  message->set_note(standing.note);
+void set_state(const RankState& state, v1::Standing* message) {
+  message->set_rank(state.rank);
+  message->set_host(state.host);
+  message->set_pid(state.pid);
+  message->set_step(state.step);
+  message->set_place(static_cast<std::uint32_t>(state.stage));
+  message->set_beats(state.beats);
+  message->set_state(static_cast<std::uint32_t>(state.process));
+  message->set_leaving(state.leaving);
+  message->set_note(state.note);
 }
 
-Standing standing_of(const v1::Standing& message) {
-  Standing standing;
-  standing.rank = message.rank();
-  standing.host = message.host();
-  standing.pid = message.pid();
-  standing.step = message.step();
-  standing.stage = static_cast<Stage>(message.place());
-  standing.beats = message.beats();
-  standing.state = static_cast<char>(message.state());
-  standing.leaving = message.leaving();
-  standing.note = message.note();
-  return standing;
+RankState state_of(const v1::Standing& message) {
+  RankState state;
+  state.rank = message.rank();
+  state.host = message.host();
+  state.pid = message.pid();
+  state.step = message.step();
+  state.stage = static_cast<Stage>(message.place());
+  state.beats = message.beats();
+  state.process = static_cast<char>(message.state());
+  state.leaving = message.leaving();
+  state.note = message.note();
+  return state;
 }
 
 }  // namespace
 
 void add_pulse(const Watchdog::Pulse& pulse, v1::HeartbeatRequest* message) {
-  set_standing(pulse.own, message->mutable_standing());
-  for (const Standing& standing : pulse.silent) set_standing(standing, message->add_silent());
+  set_state(pulse.own, message->mutable_standing());
+  for (const RankState& state : pulse.silent) set_state(state, message->add_silent());
 }
 
 Watchdog::Pulse pulse_of(const v1::HeartbeatRequest& message) {
-  Watchdog::Pulse pulse{standing_of(message.standing()), {}};
-  for (const v1::Standing& standing : message.silent()) pulse.silent.push_back(standing_of(standing));
+  Watchdog::Pulse pulse{state_of(message.standing()), {}};
+  for (const v1::Standing& state : message.silent()) pulse.silent.push_back(state_of(state));
   return pulse;
 }
 
 void set_answer(const Watchdog::Answer& answer, v1::HeartbeatReply* message) {
   message->set_verdict(answer.verdict);
-  set_standing(answer.zero, message->mutable_zero());
+  set_state(answer.zero, message->mutable_zero());
 }
 
-Watchdog::Answer answer_of(const v1::HeartbeatReply& message) { return {message.verdict(), standing_of(message.zero())}; }
+Watchdog::Answer answer_of(const v1::HeartbeatReply& message) { return {message.verdict(), state_of(message.zero())}; }
 
 }  // namespace lockstep

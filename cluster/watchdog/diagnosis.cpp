@@ -13,20 +13,20 @@ std::string seconds(double value) {
 }
 
 /// Smaller is surer.
-int sign(const Standing& rank, double unreachable) {
+int sign(const RankState& rank, double unreachable) {
   if (has_ended(rank)) return 0;
   if (is_stopped(rank)) return 1;
   if (rank.unheard > unreachable) return 2;
   return waits(rank.stage) && rank.note.empty() ? 4 : 3;
 }
 
-std::string disk_or_processor(const Standing& rank) {
+std::string disk_or_processor(const RankState& rank) {
   if (!rank.note.empty()) {
     return "its main thread is inside MPI and waits for bytes from " + rank.note +
            ". A rank sends its greeting at once: find out who that is, and close MPI's ports to others "
            "(lockstep doctor names those that are open)";
   }
-  if (rank.state == 'D') return "its process waits for a disk or a network file system (state D)";
+  if (rank.process == 'D') return "its process waits for a disk or a network file system (state D)";
   switch (rank.stage) {
     case Stage::starting: return "has it come into main()? a slow file system or a module that is missing on its host";
     case Stage::opening_data:
@@ -37,12 +37,12 @@ std::string disk_or_processor(const Standing& rank) {
   }
 }
 
-std::string cause(const Standing& rank, double unreachable) {
+std::string cause(const RankState& rank, double unreachable) {
   switch (sign(rank, unreachable)) {
     case 0: return " has died: " + (rank.note.empty() ? "killed by signal 9, most likely; it wrote nothing to its log" : rank.note);
     case 1:
-      return rank.state == 't' ? " is held by a debugger"
-                               : " is stopped (SIGSTOP, or Ctrl-Z): kill -CONT " + std::to_string(rank.pid) + " would let it go on";
+      return rank.process == 't' ? " is held by a debugger"
+                                 : " is stopped (SIGSTOP, or Ctrl-Z): kill -CONT " + std::to_string(rank.pid) + " would let it go on";
     case 2:
       return " has not been heard for " + seconds(rank.unheard) +
              (rank.note.empty() ? ": it was killed or stopped, or its host or the network is down" : ": " + rank.note);
@@ -52,11 +52,11 @@ std::string cause(const Standing& rank, double unreachable) {
 }
 
 /// "ranks 0, 1, 3 waiting for the ranks of their host at step 118"
-std::string others(const std::vector<Standing>& ranks, int culprit) {
+std::string others(const std::vector<RankState>& ranks, int culprit) {
   constexpr std::size_t kMost = 4;
   std::string text;
   std::size_t told = 0;
-  for (const Standing& rank : ranks) {
+  for (const RankState& rank : ranks) {
     if (rank.rank == culprit) continue;
     if (++told > kMost) continue;
     text += (text.empty() ? "" : ", ") + ("rank " + std::to_string(rank.rank)) + " on " + rank.host + " " + stage_name(rank.stage) +
@@ -68,15 +68,16 @@ std::string others(const std::vector<Standing>& ranks, int culprit) {
 
 }  // namespace
 
-Diagnosis diagnose(const std::vector<Standing>& ranks, double unreachable, const std::string& why) {
-  const auto surer = [&](const Standing& a, const Standing& b) {
+Diagnosis diagnose(const std::vector<RankState>& ranks, double unreachable, const std::string& why) {
+  const auto surer = [&](const RankState& a, const RankState& b) {
     const int sign_a = sign(a, unreachable), sign_b = sign(b, unreachable);
     if (sign_a != sign_b) return sign_a < sign_b;
     if (sign_a == 4 && a.step != b.step) return a.step < b.step;
     return sign_a == 2 ? a.unheard > b.unheard : a.quiet > b.quiet;
   };
-  const Standing& found = *std::min_element(ranks.begin(), ranks.end(), surer);
-  const auto furthest = std::max_element(ranks.begin(), ranks.end(), [](const Standing& a, const Standing& b) { return a.step < b.step; });
+  const RankState& found = *std::min_element(ranks.begin(), ranks.end(), surer);
+  const auto furthest =
+      std::max_element(ranks.begin(), ranks.end(), [](const RankState& a, const RankState& b) { return a.step < b.step; });
   Diagnosis diagnosis{found.rank, found.host, furthest->step, ""};
   const char* const last = sign(found, unreachable) == 2 ? ". The last step that was heard of was " : ". Its last step was ";
   diagnosis.text = "rank " + std::to_string(found.rank) + " on " + found.host + " (pid " + std::to_string(found.pid) + ")" +

@@ -34,13 +34,13 @@ RankView::RankView(const World& world)
   for (std::size_t r = 0; r < names.size(); ++r) {
     Entry entry;
     int local = 0;
-    std::istringstream(names[r]) >> entry.standing.pid >> local >> entry.standing.host;
-    entry.standing.rank = static_cast<int>(r);
+    std::istringstream(names[r]) >> entry.state.pid >> local >> entry.state.host;
+    entry.state.rank = static_cast<int>(r);
     entry.changed = entry.heard = answered_;
     if (hosts[r] == hosts[static_cast<std::size_t>(world.rank())]) {
       entry.cell = reinterpret_cast<const RankCell*>(cells_.segment(local));
       entry.process = processes_.size();
-      processes_.emplace_back(entry.standing.pid);
+      processes_.emplace_back(entry.state.pid);
     }
     table_.push_back(std::move(entry));
   }
@@ -83,61 +83,61 @@ bool RankView::look(Clock::time_point now) {
   look_at_itself(now);
   for (Entry& entry : table_) {
     if (entry.cell == nullptr) continue;
-    Standing& standing = entry.standing;
+    RankState& state = entry.state;
     const std::uint64_t beats = entry.cell->activity.beats.load(std::memory_order_relaxed);
-    if (beats != standing.beats) entry.changed = now;
-    standing.beats = beats;
-    standing.step = entry.cell->activity.step.load(std::memory_order_relaxed);
-    standing.stage = entry.cell->activity.stage.load(std::memory_order_relaxed);
-    standing.leaving = entry.cell->activity.leaving.load() != 0;
-    const char before = standing.state;
+    if (beats != state.beats) entry.changed = now;
+    state.beats = beats;
+    state.step = entry.cell->activity.step.load(std::memory_order_relaxed);
+    state.stage = entry.cell->activity.stage.load(std::memory_order_relaxed);
+    state.leaving = entry.cell->activity.leaving.load() != 0;
+    const char before = state.process;
     if (before != 'X')
-      standing.state = processes_[entry.process].ended() ? 'X' : seconds(now - entry.changed) > 0.5 ? process_state(standing.pid) : 'R';
-    standing.note = has_ended(standing) ? "" : peer_of(*entry.cell);
-    news = news || (standing.state != before && (has_ended(standing) || is_stopped(standing)));
+      state.process = processes_[entry.process].ended() ? 'X' : seconds(now - entry.changed) > 0.5 ? process_state(state.pid) : 'R';
+    state.note = has_ended(state) ? "" : peer_of(*entry.cell);
+    news = news || (state.process != before && (has_ended(state) || is_stopped(state)));
     entry.heard = now;
   }
   return news;
 }
 
-void RankView::hear(const Standing& standing, bool itself, Clock::time_point now) {
+void RankView::hear(const RankState& state, bool itself, Clock::time_point now) {
   if (!attached_) {
     for (Entry& entry : table_) entry.heard = now;
   }
   attached_ = true;
-  if (standing.rank < 0 || static_cast<std::size_t>(standing.rank) >= table_.size()) return;
-  Entry& entry = table_[static_cast<std::size_t>(standing.rank)];
+  if (state.rank < 0 || static_cast<std::size_t>(state.rank) >= table_.size()) return;
+  Entry& entry = table_[static_cast<std::size_t>(state.rank)];
   if (entry.cell != nullptr) return;  // seen with own eyes
-  if (standing.beats != entry.standing.beats) entry.changed = now;
+  if (state.beats != entry.state.beats) entry.changed = now;
   if (itself) entry.heard = now;
-  entry.standing = standing;
+  entry.state = state;
 }
 
-void RankView::answer(const Standing& zero, Clock::time_point now) {
+void RankView::answer(const RankState& zero, Clock::time_point now) {
   attached_ = true;
   answered_ = now;
   Entry& entry = table_[0];
   if (entry.cell != nullptr) return;
-  if (zero.beats != entry.standing.beats) entry.changed = now;
-  entry.standing = zero;
+  if (zero.beats != entry.state.beats) entry.changed = now;
+  entry.state = zero;
 }
 
-std::vector<Standing> RankView::standings(Clock::time_point now, const RankLog* log) const {
-  std::vector<Standing> all;
+std::vector<RankState> RankView::states(Clock::time_point now, const RankLog* log) const {
+  std::vector<RankState> all;
   for (const Entry& entry : table_) {
-    const bool known = entry.cell != nullptr || world_.rank() == 0 || entry.standing.rank == 0;
+    const bool known = entry.cell != nullptr || world_.rank() == 0 || entry.state.rank == 0;
     if (!known) continue;
-    Standing standing = entry.standing;
-    standing.quiet = seconds(now - entry.changed);
-    if (entry.cell == nullptr && attached_) standing.unheard = seconds(now - (world_.rank() == 0 ? entry.heard : answered_));
-    if (has_ended(standing) && standing.note.empty()) standing.note = note_on(standing.rank, log);
-    all.push_back(std::move(standing));
+    RankState state = entry.state;
+    state.quiet = seconds(now - entry.changed);
+    if (entry.cell == nullptr && attached_) state.unheard = seconds(now - (world_.rank() == 0 ? entry.heard : answered_));
+    if (has_ended(state) && state.note.empty()) state.note = note_on(state.rank, log);
+    all.push_back(std::move(state));
   }
   return all;
 }
 
-Standing RankView::own() const {
-  Standing own = of(world_.rank());
+RankState RankView::own() const {
+  RankState own = of(world_.rank());
   own.beats = cell_->beats.load(std::memory_order_relaxed);
   own.step = cell_->step.load(std::memory_order_relaxed);
   own.stage = cell_->stage.load(std::memory_order_relaxed);
@@ -146,12 +146,12 @@ Standing RankView::own() const {
   return own;
 }
 
-std::vector<Standing> RankView::silent(Clock::time_point now, const RankLog* log) const {
-  std::vector<Standing> all = standings(now, log);
+std::vector<RankState> RankView::silent(Clock::time_point now, const RankLog* log) const {
+  std::vector<RankState> all = states(now, log);
   all.erase(std::remove_if(all.begin(), all.end(),
-                           [&](const Standing& standing) {
-                             return table_[static_cast<std::size_t>(standing.rank)].cell == nullptr ||
-                                    !(has_ended(standing) || is_stopped(standing));
+                           [&](const RankState& state) {
+                             return table_[static_cast<std::size_t>(state.rank)].cell == nullptr ||
+                                    !(has_ended(state) || is_stopped(state));
                            }),
             all.end());
   return all;
@@ -170,17 +170,17 @@ std::string RankView::note_on(int rank, const RankLog* log) const {
 
 bool RankView::in_charge(Clock::time_point now, double patience) const {
   if (world_.rank() == 0) return true;
-  const Standing& zero = of(0);
+  const RankState& zero = of(0);
   if (table_[0].cell != nullptr ? !has_ended(zero) && !is_stopped(zero) : seconds(now - answered_) <= patience) return false;
   const auto lowest = std::find_if(table_.begin(), table_.end(), [](const Entry& entry) {
-    return entry.cell != nullptr && !has_ended(entry.standing) && !is_stopped(entry.standing);
+    return entry.cell != nullptr && !has_ended(entry.state) && !is_stopped(entry.state);
   });
-  return lowest != table_.end() && lowest->standing.rank == world_.rank();
+  return lowest != table_.end() && lowest->state.rank == world_.rank();
 }
 
 bool RankView::speaks_for_zero() const {
-  const auto elsewhere = std::find_if(table_.begin(), table_.end(), [&](const Entry& entry) { return entry.standing.host != of(0).host; });
-  return elsewhere != table_.end() && elsewhere->standing.rank == world_.rank();
+  const auto elsewhere = std::find_if(table_.begin(), table_.end(), [&](const Entry& entry) { return entry.state.host != of(0).host; });
+  return elsewhere != table_.end() && elsewhere->state.rank == world_.rank();
 }
 
 }  // namespace lockstep

@@ -41,17 +41,17 @@ class RankView {
   /// This process was stopped for so long, and does not count that.
   void shift(Clock::duration time);
   /// Rank 0: from a rank of another host, about `itself` or another one of its host.
-  void hear(const Standing& standing, bool itself, Clock::time_point now);
+  void hear(const RankState& state, bool itself, Clock::time_point now);
   /// Other ranks: rank 0 has answered.
-  void answer(const Standing& zero, Clock::time_point now);
+  void answer(const RankState& zero, Clock::time_point now);
 
   /// Everything known, with ages. `log`: where the notes on the dead are looked for, or null.
-  std::vector<Standing> standings(Clock::time_point now, const RankLog* log) const;
+  std::vector<RankState> states(Clock::time_point now, const RankLog* log) const;
   /// This rank now, not as of the last look.
-  Standing own() const;
-  const Standing& of(int rank) const { return table_[static_cast<std::size_t>(rank)].standing; }
+  RankState own() const;
+  const RankState& of(int rank) const { return table_[static_cast<std::size_t>(rank)].state; }
   /// Ended or stopped ranks of this host.
-  std::vector<Standing> silent(Clock::time_point now, const RankLog* log) const;
+  std::vector<RankState> silent(Clock::time_point now, const RankLog* log) const;
 
   /// Whether this rank has to find out what is wrong: rank 0, or where that one has not answered for `patience` seconds the lowest of the
   /// host that can.
@@ -65,7 +65,7 @@ class RankView {
 
  private:
   struct Entry {
-    Standing standing;
+    RankState state;
     Clock::time_point changed, heard;
     const RankCell* cell = nullptr;  // of a rank of this host
     std::size_t process = 0;         // of it, in processes_

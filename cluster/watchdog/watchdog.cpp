@@ -79,7 +79,7 @@ struct Watchdog::Impl {
 
   void look(Clock::time_point now) {
     if (view.look(now) && news) news();
-    const Standing& own = view.of(world.rank());
+    const RankState& own = view.of(world.rank());
     slowest.look(own.step, own.stage == Stage::reading || own.stage == Stage::computing || own.stage == Stage::updating || waits(own.stage),
                  now);
     if (signals != nullptr && !signal_at && signals->received() != 0) {
@@ -100,8 +100,8 @@ struct Watchdog::Impl {
   bool leads() const { return world.rank() == 0; }
 
   /// Seconds without any movement after which the job is taken to hang.
-  double limit(const std::vector<Standing>& all) const {
-    const bool patient = std::any_of(all.begin(), all.end(), [&](const Standing& s) {
+  double limit(const std::vector<RankState>& all) const {
+    const bool patient = std::any_of(all.begin(), all.end(), [&](const RankState& s) {
       return takes_long(s.stage) && !has_ended(s) && !is_stopped(s) && s.unheard <= unreachable();
     });
     return (timeout + slowest.value()) * (patient ? kLong : 1);
@@ -111,14 +111,14 @@ struct Watchdog::Impl {
     if (!verdict.empty()) return obey(now, lock);
     if (orphaned_at && seconds(now - *orphaned_at) > 3) return end_quietly(lock);
     if (!view.in_charge(now, unreachable())) return;
-    const std::vector<Standing> all = view.standings(now, log);
-    if (std::any_of(all.begin(), all.end(), [](const Standing& s) { return s.leaving; }))
+    const std::vector<RankState> all = view.states(now, log);
+    if (std::any_of(all.begin(), all.end(), [](const RankState& s) { return s.leaving; }))
       return;  // an error that has been told, or the end
     double quiet = std::numeric_limits<double>::max();
     bool gone = false;
-    for (const Standing& standing : all) {
-      if (leads() || standing.unheard == 0) quiet = std::min(quiet, standing.quiet);
-      gone = gone || has_ended(standing);
+    for (const RankState& state : all) {
+      if (leads() || state.unheard == 0) quiet = std::min(quiet, state.quiet);
+      gone = gone || has_ended(state);
     }
     if (gone) return tell(diagnose(all, unreachable(), ""), lock);
     if (is_being_ended(all, now)) return tell(diagnose(all, 1.25 * interval, "The launcher is ending the job"), lock);
@@ -133,13 +133,13 @@ struct Watchdog::Impl {
   }
 
   /// mpirun ends a job by SIGCONT and, a second later, SIGTERM: when a rank elsewhere has been silent since, that one is why.
-  bool is_being_ended(const std::vector<Standing>& all, Clock::time_point now) const {
+  bool is_being_ended(const std::vector<RankState>& all, Clock::time_point now) const {
     if (!view.attached() || !signal_at || signals->received() != SIGTERM || !signals->was_continued() || seconds(now - *signal_at) < 0.3)
       return false;
     if (!leads() && !view.speaks_for_zero()) return false;
-    const Standing& own = *std::find_if(all.begin(), all.end(), [&](const Standing& s) { return s.rank == world.rank(); });
+    const RankState& own = *std::find_if(all.begin(), all.end(), [&](const RankState& s) { return s.rank == world.rank(); });
     if (!waits(own.stage) || own.quiet < 0.5) return false;
-    return std::any_of(all.begin(), all.end(), [&](const Standing& s) { return s.unheard > 1.25 * interval; });
+    return std::any_of(all.begin(), all.end(), [&](const RankState& s) { return s.unheard > 1.25 * interval; });
   }
 
   void tell(const Diagnosis& diagnosis, std::unique_lock<std::mutex>& lock) {
@@ -254,7 +254,7 @@ Watchdog::Answer Watchdog::heard(const Pulse& pulse) {
   const std::lock_guard lock(impl_->mutex);
   const auto now = Clock::now();
   impl_->view.hear(pulse.own, true, now);
-  for (const Standing& standing : pulse.silent) impl_->view.hear(standing, false, now);
+  for (const RankState& state : pulse.silent) impl_->view.hear(state, false, now);
   return {impl_->verdict, impl_->view.of(0)};
 }
 

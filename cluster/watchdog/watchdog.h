@@ -27,13 +27,13 @@ class Watchdog {
   };
   /// What a heartbeat carries: the rank, and ranks of its host that cannot speak for themselves.
   struct Pulse {
-    Standing own;
-    std::vector<Standing> silent;
+    RankState own;
+    std::vector<RankState> silent;
   };
   /// What rank 0 answers.
   struct Answer {
     std::string verdict;  ///< the job ends for this; empty while it goes on
-    Standing zero;        ///< rank 0 itself
+    RankState zero;       ///< rank 0 itself
   };
 
   /// Collective.

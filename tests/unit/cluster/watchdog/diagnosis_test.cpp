@@ -5,27 +5,27 @@
 namespace lockstep {
 namespace {
 
-Standing standing(int rank, Stage stage, std::int64_t step = 10, double quiet = 60) {
-  Standing result;
+RankState state(int rank, Stage stage, std::int64_t step = 10, double quiet = 60) {
+  RankState result;
   result.rank = rank;
   result.host = "h" + std::to_string(rank);
   result.pid = 100 + rank;
   result.step = step;
   result.stage = stage;
   result.quiet = quiet;
-  result.state = 'S';
+  result.process = 'S';
   return result;
 }
 
-Diagnosis of(const std::vector<Standing>& ranks) { return diagnose(ranks, 5, "why"); }
+Diagnosis of(const std::vector<RankState>& ranks) { return diagnose(ranks, 5, "why"); }
 bool says(const Diagnosis& diagnosis, const std::string& text) { return diagnosis.text.find(text) != std::string::npos; }
 
 TEST(Diagnosis, DeadIsSurerThanStoppedThanUnheardThanIdleThanBehind) {
-  std::vector<Standing> ranks{standing(0, Stage::messages), standing(1, Stage::messages, 9), standing(2, Stage::reading),
-                              standing(3, Stage::messages), standing(4, Stage::messages),    standing(5, Stage::messages)};
+  std::vector<RankState> ranks{state(0, Stage::messages), state(1, Stage::messages, 9), state(2, Stage::reading),
+                               state(3, Stage::messages), state(4, Stage::messages),    state(5, Stage::messages)};
   ranks[3].unheard = 6;
-  ranks[4].state = 'T';
-  ranks[5].state = 'X';
+  ranks[4].process = 'T';
+  ranks[5].process = 'X';
   EXPECT_EQ(of(ranks).rank, 5);
   EXPECT_EQ(of(ranks).host, "h5");
   ranks.pop_back();
@@ -39,8 +39,8 @@ TEST(Diagnosis, DeadIsSurerThanStoppedThanUnheardThanIdleThanBehind) {
 }
 
 TEST(Diagnosis, NamesRankHostPidStepPlaceAndTheOthers) {
-  std::vector<Standing> ranks{standing(0, Stage::host_flags, 11), standing(1, Stage::computing, 11), standing(2, Stage::messages, 12)};
-  ranks[1].state = 'X';
+  std::vector<RankState> ranks{state(0, Stage::host_flags, 11), state(1, Stage::computing, 11), state(2, Stage::messages, 12)};
+  ranks[1].process = 'X';
   const Diagnosis found = of(ranks);
   EXPECT_EQ(found.step, 12) << "that of the job, by which launch tells one failure from another";
   EXPECT_TRUE(says(found, "rank 1 on h1 (pid 101) has died")) << found.text;
@@ -52,7 +52,7 @@ TEST(Diagnosis, NamesRankHostPidStepPlaceAndTheOthers) {
 }
 
 TEST(Diagnosis, NamesTheConnectionThatARankWaitsForInsideMpi) {
-  std::vector<Standing> ranks{standing(0, Stage::host_flags), standing(1, Stage::collective)};
+  std::vector<RankState> ranks{state(0, Stage::host_flags), state(1, Stage::collective)};
   ranks[1].note = "10.0.0.5:4711, which has connected to its port 1024";
   const Diagnosis found = of(ranks);
   EXPECT_EQ(found.rank, 1) << "though all wait";
@@ -60,7 +60,7 @@ TEST(Diagnosis, NamesTheConnectionThatARankWaitsForInsideMpi) {
 }
 
 TEST(Diagnosis, SaysThatWhatIsKnownOfAnUnheardRankIsWhatWasHeardLast) {
-  std::vector<Standing> ranks{standing(0, Stage::messages, 42), standing(1, Stage::agreement, 0)};
+  std::vector<RankState> ranks{state(0, Stage::messages, 42), state(1, Stage::agreement, 0)};
   ranks[1].unheard = 6;
   const Diagnosis found = of(ranks);
   EXPECT_EQ(found.rank, 1);
@@ -69,30 +69,30 @@ TEST(Diagnosis, SaysThatWhatIsKnownOfAnUnheardRankIsWhatWasHeardLast) {
 }
 
 TEST(Diagnosis, SaysWhatIsKnownOfTheCause) {
-  std::vector<Standing> ranks{standing(0, Stage::messages), standing(1, Stage::reading)};
+  std::vector<RankState> ranks{state(0, Stage::messages), state(1, Stage::reading)};
   EXPECT_TRUE(says(of(ranks), "disk or file system that holds the data")) << of(ranks).text;
-  ranks[1].state = 'D';
+  ranks[1].process = 'D';
   EXPECT_TRUE(says(of(ranks), "(state D)"));
-  ranks[1].state = 'T';
+  ranks[1].process = 'T';
   EXPECT_TRUE(says(of(ranks), "kill -CONT 101"));
-  ranks[1].state = 'X';
+  ranks[1].process = 'X';
   ranks[1].note = "crashed: SIGSEGV after step 10, computing";
   EXPECT_TRUE(says(of(ranks), "has died: crashed: SIGSEGV"));
-  ranks[1].state = 'S';
+  ranks[1].process = 'S';
   ranks[1].unheard = 12;
   ranks[1].note.clear();
   EXPECT_TRUE(says(of(ranks), "not been heard for 12 s"));
 }
 
 TEST(Diagnosis, TellsWhenAllWait) {
-  const Diagnosis found = of({standing(0, Stage::messages), standing(1, Stage::agreement)});
+  const Diagnosis found = of({state(0, Stage::messages), state(1, Stage::agreement)});
   EXPECT_TRUE(says(found, "waits like all others")) << found.text;
 }
 
 TEST(Diagnosis, AThousandRanksAreStillOneLine) {
-  std::vector<Standing> ranks;
-  for (int r = 0; r < 1000; ++r) ranks.push_back(standing(r, Stage::messages));
-  ranks[7].state = 'T';
+  std::vector<RankState> ranks;
+  for (int r = 0; r < 1000; ++r) ranks.push_back(state(r, Stage::messages));
+  ranks[7].process = 'T';
   const Diagnosis found = of(ranks);
   EXPECT_EQ(found.rank, 7);
   EXPECT_LT(found.text.size(), 800U);
