@@ -80,7 +80,7 @@ void HeartbeatSender::loop() try {
     news_ = false;
     lock.unlock();
     v1::HeartbeatRequest request = to_heartbeat(rank_status(rank_, host_, board_));
-    if (watchdog_ != nullptr) add_pulse(watchdog_->pulse(), &request);
+    if (watchdog_ != nullptr) add_heartbeat(watchdog_->heartbeat(), &request);
     v1::HeartbeatReply reply;
     // A call that fails has told all there is to tell: the coordinator's table shows the growing age.
     const bool reached = stub->Heartbeat(&context, request, &reply).ok();

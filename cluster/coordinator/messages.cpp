@@ -220,15 +220,15 @@ RankState state_of(const v1::Standing& message) {
 
 }  // namespace
 
-void add_pulse(const Watchdog::Pulse& pulse, v1::HeartbeatRequest* message) {
-  set_state(pulse.own, message->mutable_standing());
-  for (const RankState& state : pulse.silent) set_state(state, message->add_silent());
+void add_heartbeat(const Watchdog::Heartbeat& heartbeat, v1::HeartbeatRequest* message) {
+  set_state(heartbeat.own, message->mutable_standing());
+  for (const RankState& state : heartbeat.silent) set_state(state, message->add_silent());
 }
 
-Watchdog::Pulse pulse_of(const v1::HeartbeatRequest& message) {
-  Watchdog::Pulse pulse{state_of(message.standing()), {}};
-  for (const v1::Standing& state : message.silent()) pulse.silent.push_back(state_of(state));
-  return pulse;
+Watchdog::Heartbeat heartbeat_of(const v1::HeartbeatRequest& message) {
+  Watchdog::Heartbeat heartbeat{state_of(message.standing()), {}};
+  for (const v1::Standing& state : message.silent()) heartbeat.silent.push_back(state_of(state));
+  return heartbeat;
 }
 
 void set_answer(const Watchdog::Answer& answer, v1::HeartbeatReply* message) {

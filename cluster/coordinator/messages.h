@@ -21,8 +21,8 @@ v1::Checkpoint to_message(const CheckpointInfo& checkpoint);
 CheckpointInfo from_message(const v1::Checkpoint& message);
 v1::HeartbeatRequest to_heartbeat(const RankStatus& rank);
 RankStatus from_heartbeat(const v1::HeartbeatRequest& message);
-void add_pulse(const Watchdog::Pulse& pulse, v1::HeartbeatRequest* message);
-Watchdog::Pulse pulse_of(const v1::HeartbeatRequest& message);
+void add_heartbeat(const Watchdog::Heartbeat& heartbeat, v1::HeartbeatRequest* message);
+Watchdog::Heartbeat heartbeat_of(const v1::HeartbeatRequest& message);
 void set_answer(const Watchdog::Answer& answer, v1::HeartbeatReply* message);
 Watchdog::Answer answer_of(const v1::HeartbeatReply& message);
 

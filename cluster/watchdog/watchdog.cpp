@@ -245,16 +245,16 @@ void Watchdog::rest() {
   impl_->view.leave();
 }
 
-Watchdog::Pulse Watchdog::pulse() const {
+Watchdog::Heartbeat Watchdog::heartbeat() const {
   const std::lock_guard lock(impl_->mutex);
   return {impl_->view.own(), impl_->view.silent(Clock::now(), impl_->log)};
 }
 
-Watchdog::Answer Watchdog::heard(const Pulse& pulse) {
+Watchdog::Answer Watchdog::heard(const Heartbeat& heartbeat) {
   const std::lock_guard lock(impl_->mutex);
   const auto now = Clock::now();
-  impl_->view.hear(pulse.own, true, now);
-  for (const RankState& state : pulse.silent) impl_->view.hear(state, false, now);
+  impl_->view.hear(heartbeat.own, true, now);
+  for (const RankState& state : heartbeat.silent) impl_->view.hear(state, false, now);
   return {impl_->verdict, impl_->view.of(0)};
 }
 

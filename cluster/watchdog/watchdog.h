@@ -26,7 +26,7 @@ class Watchdog {
     const StopSignals* signals = nullptr;  ///< outlives this; tells that the launcher ends the job
   };
   /// What a heartbeat carries: the rank, and ranks of its host that cannot speak for themselves.
-  struct Pulse {
+  struct Heartbeat {
     RankState own;
     std::vector<RankState> silent;
   };
@@ -55,9 +55,9 @@ class Watchdog {
   void rest();
 
   // --- threads of the heartbeats ---
-  Pulse pulse() const;
+  Heartbeat heartbeat() const;
   /// Rank 0: from another rank or itself.
-  Answer heard(const Pulse& pulse);
+  Answer heard(const Heartbeat& heartbeat);
   /// Other ranks: rank 0 has answered.
   void answered(const Answer& answer);
   /// `news` is called when there is something to tell before the next heartbeat is due, `interval` seconds after the last; null ends that.

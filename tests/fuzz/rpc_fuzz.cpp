@@ -78,7 +78,7 @@ std::vector<std::string> fuzz_seeds() {
   rank.host = "h1";
   rank.step = 7;
   v1::HeartbeatRequest heartbeat = to_heartbeat(rank);
-  add_pulse({RankState{}, {RankState{}}}, &heartbeat);
+  add_heartbeat({RankState{}, {RankState{}}}, &heartbeat);
   v1::StopRequest stop;
   stop.set_message("enough");
   Status status;
