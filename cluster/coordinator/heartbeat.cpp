@@ -84,7 +84,7 @@ void HeartbeatSender::loop() try {
     v1::HeartbeatReply reply;
     // A call that fails has told all there is to tell: the coordinator's table shows the growing age.
     const bool reached = stub->Heartbeat(&context, request, &reply).ok();
-    if (reached && watchdog_ != nullptr) watchdog_->answered(answer_of(reply));
+    if (reached && watchdog_ != nullptr) watchdog_->answered(reply_of(reply));
     lock.lock();
     call_ = nullptr;
     ended_.wait_for(lock, interval_, [this] { return ending_ || news_; });

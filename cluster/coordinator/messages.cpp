@@ -231,11 +231,11 @@ Watchdog::Heartbeat heartbeat_of(const v1::HeartbeatRequest& message) {
   return heartbeat;
 }
 
-void set_answer(const Watchdog::Answer& answer, v1::HeartbeatReply* message) {
-  message->set_verdict(answer.verdict);
-  set_state(answer.zero, message->mutable_zero());
+void set_reply(const Watchdog::HeartbeatReply& reply, v1::HeartbeatReply* message) {
+  message->set_verdict(reply.verdict);
+  set_state(reply.zero, message->mutable_zero());
 }
 
-Watchdog::Answer answer_of(const v1::HeartbeatReply& message) { return {message.verdict(), state_of(message.zero())}; }
+Watchdog::HeartbeatReply reply_of(const v1::HeartbeatReply& message) { return {message.verdict(), state_of(message.zero())}; }
 
 }  // namespace lockstep

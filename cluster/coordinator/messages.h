@@ -23,7 +23,7 @@ v1::HeartbeatRequest to_heartbeat(const RankStatus& rank);
 RankStatus from_heartbeat(const v1::HeartbeatRequest& message);
 void add_heartbeat(const Watchdog::Heartbeat& heartbeat, v1::HeartbeatRequest* message);
 Watchdog::Heartbeat heartbeat_of(const v1::HeartbeatRequest& message);
-void set_answer(const Watchdog::Answer& answer, v1::HeartbeatReply* message);
-Watchdog::Answer answer_of(const v1::HeartbeatReply& message);
+void set_reply(const Watchdog::HeartbeatReply& reply, v1::HeartbeatReply* message);
+Watchdog::HeartbeatReply reply_of(const v1::HeartbeatReply& message);
 
 }  // namespace lockstep

@@ -92,7 +92,7 @@ class CoordinatorService final : public v1::Coordinator::Service {
     if (!ranks_.update(from_heartbeat(*request))) {
       return {grpc::StatusCode::INVALID_ARGUMENT, "this run has no rank " + std::to_string(request->rank())};
     }
-    if (watchdog_ != nullptr) set_answer(watchdog_->heard(heartbeat_of(*request)), reply);
+    if (watchdog_ != nullptr) set_reply(watchdog_->heard(heartbeat_of(*request)), reply);
     if (request->rank() == 0) board_.snapshot();  // keeps the rates' window filled while nobody watches
     return grpc::Status::OK;
   }

@@ -250,7 +250,7 @@ Watchdog::Heartbeat Watchdog::heartbeat() const {
   return {impl_->view.own(), impl_->view.silent(Clock::now(), impl_->log)};
 }
 
-Watchdog::Answer Watchdog::heard(const Heartbeat& heartbeat) {
+Watchdog::HeartbeatReply Watchdog::heard(const Heartbeat& heartbeat) {
   const std::lock_guard lock(impl_->mutex);
   const auto now = Clock::now();
   impl_->view.hear(heartbeat.own, true, now);
@@ -258,10 +258,10 @@ Watchdog::Answer Watchdog::heard(const Heartbeat& heartbeat) {
   return {impl_->verdict, impl_->view.of(0)};
 }
 
-void Watchdog::answered(const Answer& answer) {
+void Watchdog::answered(const HeartbeatReply& reply) {
   const std::lock_guard lock(impl_->mutex);
-  impl_->view.answer(answer.zero, Clock::now());
-  if (impl_->verdict.empty()) impl_->verdict = answer.verdict;
+  impl_->view.answer(reply.zero, Clock::now());
+  if (impl_->verdict.empty()) impl_->verdict = reply.verdict;
   impl_->heard_parting = impl_->parting;
   impl_->wake.notify_all();
 }

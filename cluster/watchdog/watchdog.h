@@ -30,8 +30,8 @@ class Watchdog {
     RankState own;
     std::vector<RankState> silent;
   };
-  /// What rank 0 answers.
-  struct Answer {
+  /// What rank 0 replies.
+  struct HeartbeatReply {
     std::string verdict;  ///< the job ends for this; empty while it goes on
     RankState zero;       ///< rank 0 itself
   };
@@ -57,9 +57,9 @@ class Watchdog {
   // --- threads of the heartbeats ---
   Heartbeat heartbeat() const;
   /// Rank 0: from another rank or itself.
-  Answer heard(const Heartbeat& heartbeat);
+  HeartbeatReply heard(const Heartbeat& heartbeat);
   /// Other ranks: rank 0 has answered.
-  void answered(const Answer& answer);
+  void answered(const HeartbeatReply& reply);
   /// `news` is called when there is something to tell before the next heartbeat is due, `interval` seconds after the last; null ends that.
   void on_news(std::function<void()> news, double interval);
 

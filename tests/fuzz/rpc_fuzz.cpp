@@ -100,6 +100,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   testing::parse<v1::Status>(message, [](const v1::Status& m) { to_message(from_message(m)); });
   testing::parse<v1::EpochRecord>(message, [](const v1::EpochRecord& m) { to_message(from_message(m)); });
   testing::parse<v1::Checkpoint>(message, [](const v1::Checkpoint& m) { to_message(from_message(m)); });
-  testing::parse<v1::HeartbeatReply>(message, [](const v1::HeartbeatReply& m) { answer_of(m); });
+  testing::parse<v1::HeartbeatReply>(message, [](const v1::HeartbeatReply& m) { reply_of(m); });
   return 0;
 }
