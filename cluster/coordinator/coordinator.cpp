@@ -96,10 +96,10 @@ struct Coordinator::Impl {
     } catch (const std::exception&) {
       return;  // what stands there now is another run's
     }
-    const bool told = is_final(board.phase());
+    const bool reported = is_final(board.phase());
     try {
-      record.phase = phase_name(told ? board.phase() : Phase::failed);
-      record.reason = told ? board.reason() : "training was left before it reported its end";
+      record.phase = phase_name(reported ? board.phase() : Phase::failed);
+      record.reason = reported ? board.reason() : "training was left before it reported its end";
       write_record(options.run_dir, record);
     } catch (const std::exception&) {
       unlink((options.run_dir / "coordinator.json").c_str());  // a full disk, say: at least no token stays

@@ -54,8 +54,8 @@ ClockOffset measured_clock_offset(const World& world, bool measures, const std::
     if (all[static_cast<std::size_t>(rank)] == 0) continue;
     if (world.rank() == 0) {
       const ClockOffset found = ask(rank, comm, clock);
-      const std::array<std::int64_t, 2> told{found.nanoseconds, found.error};
-      mpi(MPI_Send(told.data(), 2, MPI_INT64_T, rank, kTag, comm), "MPI_Send");
+      const std::array<std::int64_t, 2> message{found.nanoseconds, found.error};
+      mpi(MPI_Send(message.data(), 2, MPI_INT64_T, rank, kTag, comm), "MPI_Send");
     } else if (world.rank() == rank) {
       answer(comm, clock);
       mpi(MPI_Recv(offset.data(), 2, MPI_INT64_T, 0, kTag, comm, MPI_STATUS_IGNORE), "MPI_Recv");

@@ -55,14 +55,14 @@ std::string cause(const RankState& rank, double unreachable) {
 std::string others(const std::vector<RankState>& ranks, int culprit) {
   constexpr std::size_t kMost = 4;
   std::string text;
-  std::size_t told = 0;
+  std::size_t listed = 0;
   for (const RankState& rank : ranks) {
     if (rank.rank == culprit) continue;
-    if (++told > kMost) continue;
+    if (++listed > kMost) continue;
     text += (text.empty() ? "" : ", ") + ("rank " + std::to_string(rank.rank)) + " on " + rank.host + " " + stage_name(rank.stage) +
             " after step " + std::to_string(rank.step);
   }
-  if (told > kMost) text += " and " + std::to_string(told - kMost) + " more";
+  if (listed > kMost) text += " and " + std::to_string(listed - kMost) + " more";
   return text;
 }
 

@@ -69,9 +69,9 @@ RankLog::RankLog(const World& world, const fs::path& run_dir) {
   if (descriptor_ < 0) path_.clear();
   const bool in_place = !folder.empty() && descriptor_ >= 0;
   std::map<std::string, std::string> where;
-  for (const std::string& told :
+  for (const std::string& entry :
        world.all_gather(in_place ? "" : world.hostname() + "\n" + (path_.empty() ? "" : path_.parent_path().string()))) {
-    if (const std::size_t end = told.find('\n'); end != std::string::npos) where[told.substr(0, end)] = told.substr(end + 1);
+    if (const std::size_t end = entry.find('\n'); end != std::string::npos) where[entry.substr(0, end)] = entry.substr(end + 1);
   }
   for (const auto& [host, directory] : where) {
     elsewhere_ += (elsewhere_.empty() ? "" : "; ") + host +

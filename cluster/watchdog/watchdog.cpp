@@ -73,7 +73,7 @@ struct Watchdog::Impl {
       look(now);
       // A rank that was stopped knows less than the others, who may be ending the job.
       const bool fresh = awake_at && seconds(now - *awake_at) < 3;
-      if (!resting && !told && !fresh) judge(now, lock);
+      if (!resting && !verdict_given && !fresh) judge(now, lock);
     }
   }
 
@@ -113,7 +113,7 @@ struct Watchdog::Impl {
     if (!view.in_charge(now, unreachable())) return;
     const std::vector<RankState> all = view.states(now, log);
     if (std::any_of(all.begin(), all.end(), [](const RankState& s) { return s.leaving; }))
-      return;  // an error that has been told, or the end
+      return;  // an error that its rank has printed, or the end
     double quiet = std::numeric_limits<double>::max();
     bool gone = false;
     for (const RankState& state : all) {
@@ -143,7 +143,7 @@ struct Watchdog::Impl {
   }
 
   void tell(const Diagnosis& diagnosis, std::unique_lock<std::mutex>& lock) {
-    told = true;
+    verdict_given = true;
     view.leave();
     verdict = diagnosis.text;
     force();
@@ -165,7 +165,7 @@ struct Watchdog::Impl {
       say("the job ends: " + verdict);
     }
     if (now - *obeyed_at < kGrace) return;
-    told = true;
+    verdict_given = true;
     force();
     lock.unlock();
     end();
@@ -173,7 +173,7 @@ struct Watchdog::Impl {
 
   /// Without a launcher there is nobody to read a message.
   void end_quietly(std::unique_lock<std::mutex>& lock) {
-    told = true;
+    verdict_given = true;
     force();
     lock.unlock();
     say("ending, since there is no launcher");
@@ -206,7 +206,7 @@ struct Watchdog::Impl {
   double interval = 1;
   std::string verdict;
   std::optional<Clock::time_point> awake_at, obeyed_at, orphaned_at, signal_at;  // awake_at: after this process was stopped
-  bool resting = false, told = false, ending = false;
+  bool resting = false, verdict_given = false, ending = false;
   bool parting = false, heard_parting = false;
   std::thread thread;  // last: it uses all of the above
 };

@@ -137,7 +137,7 @@ int Supervisor::run_once() {
   fs::remove(fault_file(), none);
   const std::uintmax_t before = logged();
   ChildProcess child(job_.words(), ChildProcess::Prints::through_us);
-  std::optional<Clock::time_point> told;
+  std::optional<Clock::time_point> failed_at;
   for (;;) {
     if (const std::optional<int> code = child.exit_code()) {
       const bool trained = logged() > before;
@@ -147,8 +147,8 @@ int Supervisor::run_once() {
       return kFailed;
     }
     if (pass_on_signals(child)) return 128 + SIGKILL;
-    if (!told && fs::exists(fault_file(), none)) told = Clock::now();
-    if (told && Clock::now() - *told > kToEnd) {
+    if (!failed_at && fs::exists(fault_file(), none)) failed_at = Clock::now();
+    if (failed_at && Clock::now() - *failed_at > kToEnd) {
       say("the job has failed, but {} does not end: killing it", options_.words.at(0));
       return 128 + SIGKILL;
     }
