@@ -11,7 +11,7 @@ struct TrainArguments {
   std::string config, resume, run_dir, data, allreduce, exchange, progress, trace;
   std::vector<std::string> sets;
   std::int64_t epochs = 0, batch_size = 0;
-  bool goes_on = false;  ///< --continue
+  bool continue_run = false;  ///< --continue
   std::optional<std::uint64_t> seed;
   int threads = 0, verbose = 1;
   bool reproducible = false;

@@ -98,10 +98,10 @@ bool result_is_kept(const RunConfig& config, const std::filesystem::path& run_di
 
 /// Takes a directory to go on in.
 RunDirectory enter(const TrainArguments& arguments, const RunConfig& config, const std::string& directory) {
-  RunDirectory run = arguments.goes_on ? RunDirectory::enter(directory) : RunDirectory::open(directory);
-  if (arguments.goes_on) check_same_run(run, config.yaml);
+  RunDirectory run = arguments.continue_run ? RunDirectory::enter(directory) : RunDirectory::open(directory);
+  if (arguments.continue_run) check_same_run(run, config.yaml);
   run.lock();  // nobody changes what is looked at from here on
-  if (arguments.goes_on) check_same_run(run, config.yaml);
+  if (arguments.continue_run) check_same_run(run, config.yaml);
   return run;
 }
 
@@ -161,7 +161,7 @@ void expect_epochs_left(const TrainArguments& arguments, const RunConfig& config
                             state.step_in_epoch > 0 ? fmt::format(" and {} steps of the next", state.step_in_epoch) : "", asked),
                 kUsage);
   }
-  if (!branches && (arguments.goes_on || !result_is_kept(config, point.directory->path()))) return;
+  if (!branches && (arguments.continue_run || !result_is_kept(config, point.directory->path()))) return;
   const std::string run = run_dir_of(point.checkpoint->path);
   throw Error(fmt::format("all {} epochs of {} are done; ask for more by --epochs", asked, run.empty() ? point.checkpoint->path : run),
               kUsage);
@@ -225,7 +225,7 @@ void check_same_epoch(const CheckpointState& state, const RunConfig& config, con
 }  // namespace
 
 std::filesystem::path resumed_config(const TrainArguments& arguments) {
-  if (arguments.goes_on && path_exists(arguments.run_dir + "/config.yaml")) {
+  if (arguments.continue_run && path_exists(arguments.run_dir + "/config.yaml")) {
     const RunDirectory run = RunDirectory::open(arguments.run_dir);
     if (!run.untrained()) return run.config();
   }
@@ -236,10 +236,10 @@ std::string all_epochs_done(std::int64_t epochs) { return fmt::format("all {} ep
 
 ResumePoint find_resume_point(const TrainArguments& arguments, const RunConfig& config, const World& world) {
   ResumePoint point;
-  if (arguments.resume.empty() && !arguments.goes_on) return point;
+  if (arguments.resume.empty() && !arguments.continue_run) return point;
   world.agree([&] {
     if (world.rank() != 0) return;
-    if (arguments.goes_on && path_exists(arguments.run_dir)) {
+    if (arguments.continue_run && path_exists(arguments.run_dir)) {
       point.directory.emplace(enter(arguments, config, arguments.run_dir));
       point.checkpoint = own_checkpoint(config, arguments.run_dir, false);
     }
@@ -251,7 +251,7 @@ ResumePoint find_resume_point(const TrainArguments& arguments, const RunConfig& 
     } else if (point.checkpoint) {
       expect_epochs_left(arguments, config, point, false);
     }
-    point.done = arguments.goes_on && result_is_kept(config, arguments.run_dir);
+    point.done = arguments.continue_run && result_is_kept(config, arguments.run_dir);
   });
   const std::string found = world.broadcast(point.checkpoint ? "found" : "");
   point.found = !found.empty();
@@ -278,7 +278,7 @@ EarlierStarts load_resume_point(const ResumePoint& point, const TrainArguments& 
   const bool leads = world.rank() == 0;
   std::error_code neither_is_there;
   const bool same_run =
-      leads && arguments.goes_on && std::filesystem::equivalent(run_dir_of(point.checkpoint->path), path, neither_is_there);
+      leads && arguments.continue_run && std::filesystem::equivalent(run_dir_of(point.checkpoint->path), path, neither_is_there);
   const bool continues = world.broadcast(same_run ? "same" : "") == "same";
   const auto before = [&](const CheckpointState& state) {
     return DataIdentity::Before{state.data, state.step_in_epoch > 0, continues, path.string()};

@@ -24,7 +24,7 @@ void add_train(Command& app) {
   train.option("--seed", arguments->seed, "Seed of initial weights, shuffling and dropout").at_least(0);
   train.option("--run-dir", arguments->run_dir,
                "Directory for the run's files; must not exist or not hold a training yet (default: runs/NAME-DATE)");
-  train.flag("--continue", arguments->goes_on,
+  train.flag("--continue", arguments->continue_run,
              "Continue the run in --run-dir from its newest whole checkpoint; start it there if it has none yet (with\n"
              "--resume: from that one). The same command starts a run and resumes it after whatever ended it");
   const auto algorithms = allreduce_names();
@@ -57,7 +57,7 @@ void add_train(Command& app) {
   train.callback([arguments] {
     if (arguments->config.empty() == arguments->resume.empty())
       throw Error("train: give a configuration file or --resume RUN_DIR (one of them)", kUsage);
-    if (arguments->goes_on && arguments->run_dir.empty()) throw Error("train: --continue needs --run-dir DIR", kUsage);
+    if (arguments->continue_run && arguments->run_dir.empty()) throw Error("train: --continue needs --run-dir DIR", kUsage);
     StopSignals signals;  // before MPI: a signal that comes early is not lost
     const Output output;
     run_on_ranks([&](World& world) { run_training(*arguments, world, signals); });

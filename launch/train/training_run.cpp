@@ -213,9 +213,9 @@ void TrainingRun::make_directory() {
     if (!directory_) {  // else it was there, and find_resume_point has looked into it
       const std::optional<std::filesystem::path> wanted =
           arguments_.run_dir.empty() ? std::nullopt : std::optional<std::filesystem::path>(arguments_.run_dir);
-      directory_.emplace(arguments_.goes_on ? RunDirectory::enter(*wanted) : RunDirectory::create(wanted, config_.name));
+      directory_.emplace(arguments_.continue_run ? RunDirectory::enter(*wanted) : RunDirectory::create(wanted, config_.name));
       directory_->lock();
-      if (!arguments_.goes_on) directory_->expect_untrained();
+      if (!arguments_.continue_run) directory_->expect_untrained();
     }
     if (config_.run_dir_mode || directory_->created()) {
       directory_->set_mode(config_.run_dir_mode.value_or(std::filesystem::perms::owner_all));
