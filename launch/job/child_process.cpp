@@ -30,12 +30,12 @@ void default_signals() {
 
 }  // namespace
 
-ChildProcess::ChildProcess(const std::vector<std::string>& words, Prints prints) {
+ChildProcess::ChildProcess(const std::vector<std::string>& words, Output output) {
   std::vector<char*> arguments;
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));  // execvp's signature is older than const
   arguments.push_back(nullptr);
   std::array<int, 2> out{-1, -1}, errors{-1, -1};
-  const bool relays = prints == Prints::through_us;
+  const bool relays = output == Output::relayed;
   if (relays && (pipe2(out.data(), O_CLOEXEC) != 0 || pipe2(errors.data(), O_CLOEXEC) != 0)) fail(words.at(0));
   outputs_ = {out[0], errors[0]};
   if (relays) relay_ = std::thread([this] { relay(); });  // first: if it cannot start, nothing runs

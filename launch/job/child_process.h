@@ -13,10 +13,10 @@ namespace lockstep {
 /// A command in a process group of its own, so that Ctrl-C at the terminal reaches it only as this program passes it on.
 class ChildProcess {
  public:
-  /// Where its output goes: nowhere, or through this program, which reads it at all times and prints it.
-  enum class Prints { nothing, through_us };
-  /// A program that cannot be run says so and ends with kUsage. One that prints through us gets SIGUSR1 when this process dies.
-  ChildProcess(const std::vector<std::string>& words, Prints prints);
+  /// What becomes of its output. `relayed`: this program reads it at all times and prints it.
+  enum class Output { discarded, relayed };
+  /// A program that cannot be run says so and ends with kUsage. One whose output is relayed gets SIGUSR1 when this process dies.
+  ChildProcess(const std::vector<std::string>& words, Output output);
   /// Kills it if it still runs. If it was killed, removes what it has left as an mpirun (clear_left_overs).
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;

@@ -136,7 +136,7 @@ int Supervisor::run_once() {
   std::error_code none;
   fs::remove(fault_file(), none);
   const std::uintmax_t before = logged();
-  ChildProcess child(job_.words(), ChildProcess::Prints::through_us);
+  ChildProcess child(job_.words(), ChildProcess::Output::relayed);
   std::optional<Clock::time_point> failed_at;
   for (;;) {
     if (const std::optional<int> code = child.exit_code()) {
@@ -159,7 +159,7 @@ int Supervisor::run_once() {
 /// Starts all of these beside each other; the exit codes of those that end in time.
 std::vector<std::optional<int>> exit_codes(const std::vector<std::vector<std::string>>& commands) {
   std::vector<std::unique_ptr<ChildProcess>> children;
-  for (const auto& words : commands) children.push_back(std::make_unique<ChildProcess>(words, ChildProcess::Prints::nothing));
+  for (const auto& words : commands) children.push_back(std::make_unique<ChildProcess>(words, ChildProcess::Output::discarded));
   std::vector<std::optional<int>> codes;
   const Clock::time_point end = Clock::now() + kProbe;
   for (const auto& child : children) {
