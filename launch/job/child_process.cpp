@@ -12,7 +12,7 @@
 #include <cstring>
 
 #include "cluster/error.h"
-#include "launch/job/left_overs.h"
+#include "launch/job/mpirun_files.h"
 
 namespace lockstep {
 
@@ -73,7 +73,7 @@ ChildProcess::~ChildProcess() {
     killed_ = true;
   }
   end_relay();
-  if (killed_) clear_left_overs(pid_);
+  if (killed_) remove_mpirun_files(pid_);
 }
 
 void ChildProcess::end_relay() {

@@ -17,7 +17,7 @@ class ChildProcess {
   enum class Output { discarded, relayed };
   /// A program that cannot be run says so and ends with kUsage. One whose output is relayed gets SIGUSR1 when this process dies.
   ChildProcess(const std::vector<std::string>& words, Output output);
-  /// Kills it if it still runs. If it was killed, removes what it has left as an mpirun (clear_left_overs).
+  /// Kills it if it still runs. If it was killed, removes what it has left as an mpirun (remove_mpirun_files).
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;

@@ -1,4 +1,4 @@
-#include "launch/job/left_overs.h"
+#include "launch/job/mpirun_files.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -87,7 +87,7 @@ MpirunSession session_of_5(const std::string& host, pid_t pid) {
 
 }  // namespace
 
-void clear_left_overs(pid_t pid) {
+void remove_mpirun_files(pid_t pid) {
   std::error_code none;
   const std::string name = World().hostname();
   std::vector<std::string> hosts{name};
