@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "cluster/coordinator/credentials.h"
-#include "cluster/network/door.h"
+#include "cluster/network/admission_proxy.h"
 
 namespace lockstep {
 namespace {
@@ -35,7 +35,7 @@ class TokenProcessor final : public grpc::AuthMetadataProcessor {
 
 class CallWatch final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
-  CallWatch(const std::string& token, Door& door) : token_(token), door_(door) {}
+  CallWatch(const std::string& token, AdmissionProxy& proxy) : token_(token), proxy_(proxy) {}
 
   grpc::experimental::Interceptor* CreateServerInterceptor(grpc::experimental::ServerRpcInfo* info) override {
     return new Call(*this, *info);  // gRPC owns it
@@ -61,9 +61,9 @@ class CallWatch final : public grpc::experimental::ServerInterceptorFactoryInter
    private:
     void begin(grpc::experimental::InterceptorBatchMethods& methods) {
       if (carries_token(*methods.GetRecvInitialMetadata(), watch_.token_)) {
-        watch_.door_.vouch(info_.server_context()->peer(), Door::Standing::trusted);
+        watch_.proxy_.set_trust(info_.server_context()->peer(), AdmissionProxy::Trust::trusted);
       } else if (std::string_view(info_.method()).starts_with(kHealth)) {
-        watch_.door_.vouch(info_.server_context()->peer(), Door::Standing::healthy);
+        watch_.proxy_.set_trust(info_.server_context()->peer(), AdmissionProxy::Trust::healthy);
       }
       if (reflects_ && watch_.reflections_ > kReflectionsMost) info_.server_context()->TryCancel();
     }
@@ -74,14 +74,14 @@ class CallWatch final : public grpc::experimental::ServerInterceptorFactoryInter
   };
 
   const std::string token_;
-  Door& door_;
+  AdmissionProxy& proxy_;
   std::atomic<int> reflections_{0};
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> make_call_watch(const std::string& token, Door& door) {
-  return std::make_unique<CallWatch>(token, door);
+std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> make_call_watch(const std::string& token, AdmissionProxy& proxy) {
+  return std::make_unique<CallWatch>(token, proxy);
 }
 
 bool carries_token(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata, const std::string& token) {

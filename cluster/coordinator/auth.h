@@ -13,7 +13,7 @@ class ServerInterceptorFactoryInterface;
 
 namespace lockstep {
 
-class Door;
+class AdmissionProxy;
 
 /// Whether the metadata of a call hold "authorization: Bearer TOKEN"; the scheme in any case.
 bool carries_token(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata, const std::string& token);
@@ -22,9 +22,9 @@ bool carries_token(const std::multimap<grpc::string_ref, grpc::string_ref>& meta
 /// InsecureServerCredentials, which abort the process when they are given one (gRPC 1.51).
 std::shared_ptr<grpc::AuthMetadataProcessor> make_token_processor(const std::string& token);
 
-/// Tells the door which connections make valid calls, and ends streams of server reflection beyond kReflectionsMost: each holds a thread.
-/// `door` outlives the server.
-std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> make_call_watch(const std::string& token, Door& door);
+/// Tells the proxy which connections make valid calls, and ends streams of server reflection beyond kReflectionsMost: each holds a thread.
+/// `proxy` outlives the server.
+std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> make_call_watch(const std::string& token, AdmissionProxy& proxy);
 inline constexpr int kReflectionsMost = 8;
 
 /// What a refused caller reads.

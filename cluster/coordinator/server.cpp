@@ -65,7 +65,7 @@ std::vector<std::string> names_of_host(const std::string& listen) {
 }  // namespace
 
 CoordinatorServer::Served::Served(StatusBoard& board, int count, const std::string& token, Watchdog* watchdog)
-    : ranks(count), door(count), service(make_coordinator_service(board, ranks, token, calls, watchdog)) {}
+    : ranks(count), proxy(count), service(make_coordinator_service(board, ranks, token, calls, watchdog)) {}
 
 CoordinatorServer::CoordinatorServer(StatusBoard& board, int ranks, bool several_hosts, const CoordinatorOptions& options)
     : token_(make_token()), served_(std::make_unique<Served>(board, ranks, token_, options.watchdog)) {
@@ -87,7 +87,7 @@ CoordinatorServer::CoordinatorServer(StatusBoard& board, int ranks, bool several
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 2);
   builder.SetResourceQuota(grpc::ResourceQuota("coordinator").SetMaxThreads(kThreadsMost));
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
-  interceptors.push_back(make_call_watch(token_, served_->door));
+  interceptors.push_back(make_call_watch(token_, served_->proxy));
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   note_addresses(listeners);
   admit(builder, listeners, options);
@@ -96,16 +96,16 @@ CoordinatorServer::CoordinatorServer(StatusBoard& board, int ranks, bool several
   if (!served_->server) throw Error("coordinator: the gRPC server did not start");
   served_->server->GetHealthCheckService()->SetServingStatus(true);
   served_->server->GetHealthCheckService()->SetServingStatus(v1::Coordinator::service_full_name(), true);
-  served_->door.open();
+  served_->proxy.start();
 }
 
 CoordinatorServer::~CoordinatorServer() {
   grpc::Server& server = *served_->server;
   server.GetHealthCheckService()->SetServingStatus(false);
-  served_->door.close_entrance();
+  served_->proxy.stop_accepting();
   served_->calls.end(std::chrono::seconds(2));
   // gRPC waits for every connection's other end to answer its farewell, and clients between two calls do not read. All that is left to do
-  // is to send the trailers of the calls that just ended; then the door closes the connections.
+  // is to send the trailers of the calls that just ended; then the proxy closes the connections.
   std::promise<void> promise;
   std::future<void> down = promise.get_future();
   std::thread shutdown([&server, done = std::move(promise)]() mutable {
@@ -114,8 +114,8 @@ CoordinatorServer::~CoordinatorServer() {
     done.set_value();
   });
   down.wait_for(std::chrono::milliseconds(150));
-  const bool door_closed = served_->door.close();
-  if (down.wait_for(std::chrono::seconds(3)) == std::future_status::ready && door_closed) {
+  const bool proxy_closed = served_->proxy.close();
+  if (down.wait_for(std::chrono::seconds(3)) == std::future_status::ready && proxy_closed) {
     shutdown.join();
   } else {
     shutdown.detach();
@@ -159,7 +159,7 @@ void CoordinatorServer::admit(grpc::ServerBuilder& builder, std::vector<Listener
                    "without the token; coordinator.listen: unix keeps them out";
       }
       // Local credentials put nothing on the wire, so that any plaintext client works; unlike insecure ones they take a processor. The
-      // door's connections to the server are Unix sockets.
+      // proxy's connections to the server are Unix sockets.
       credentials = with_token(grpc::experimental::LocalServerCredentials(UDS), token_);
     } else if (listener.use == Listener::Use::user && options.insecure) {
       credentials = grpc::InsecureServerCredentials();
@@ -174,8 +174,8 @@ void CoordinatorServer::admit(grpc::ServerBuilder& builder, std::vector<Listener
     }
     std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor = builder.experimental().AddExternalConnectionAcceptor(
         grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, std::move(credentials));
-    const Door::Guests guests = own_user ? Door::Guests::own_user : Door::Guests::anyone;
-    served_->door.add(std::move(listener.socket), guests, [acceptor](Descriptor connection) {
+    const AdmissionProxy::Clients clients = own_user ? AdmissionProxy::Clients::own_user : AdmissionProxy::Clients::anyone;
+    served_->proxy.add(std::move(listener.socket), clients, [acceptor](Descriptor connection) {
       grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
       parameters.fd = connection.release();
       acceptor->HandleNewConnection(&parameters);

@@ -8,7 +8,7 @@
 #include "cluster/coordinator/waiting_calls.h"
 #include "cluster/descriptor.h"
 #include "cluster/network/addresses.h"
-#include "cluster/network/door.h"
+#include "cluster/network/admission_proxy.h"
 #include "cluster/status/rank_table.h"
 
 namespace grpc {
@@ -21,9 +21,9 @@ namespace lockstep {
 
 class StatusBoard;
 
-/// The gRPC server of rank 0, behind a Door. It always listens on a loopback address or a Unix socket, where clients need no TLS. The
-/// options may add an address beyond the host. In a run on several hosts it also listens on every network interface, with TLS, for the
-/// heartbeats of ranks elsewhere.
+/// The gRPC server of rank 0, behind an AdmissionProxy. It always listens on a loopback address or a Unix socket, where clients need no
+/// TLS. The options may add an address beyond the host. In a run on several hosts it also listens on every network interface, with TLS, for
+/// the heartbeats of ranks elsewhere.
 class CoordinatorServer {
  public:
   /// `board` outlives the server. An Error if it cannot listen.
@@ -56,7 +56,7 @@ class CoordinatorServer {
     Served(StatusBoard& board, int ranks, const std::string& token, Watchdog* watchdog);
     RankTable ranks;
     WaitingCalls calls;
-    Door door;
+    AdmissionProxy proxy;
     std::shared_ptr<grpc::Service> service;
     std::unique_ptr<grpc::Server> server;
   };

@@ -13,32 +13,32 @@ namespace lockstep {
 /// connections there are, how fast they come, and how fast each may send. A connection that sends but makes no valid call is closed
 /// after five seconds. A connection without a valid call leaves when there are too many. What a client may send stays far above
 /// what real ones do, so that they never notice.
-class Door {
+class AdmissionProxy {
  public:
-  /// Who may come in by a listener.
-  enum class Guests { own_user, anyone };
+  /// Whose connections a listener accepts.
+  enum class Clients { own_user, anyone };
   /// What the calls of a connection have shown: `healthy` for a health check, which takes no token; `trusted` for a call with the token.
-  enum class Standing { unknown, healthy, trusted };
+  enum class Trust { unknown, healthy, trusted };
   /// Takes over one end of a Unix socket, as a connection of the server.
   using Server = std::function<void(Descriptor)>;
 
   /// Leaves room for connections of `ranks` ranks. `accept_rate` connections a second, and `accept_burst` at once, may come to each
   /// listener; those beyond wait in its queue.
-  explicit Door(int ranks, double accept_rate = 1000, double accept_burst = 200);
-  ~Door();
-  Door(const Door&) = delete;
-  Door& operator=(const Door&) = delete;
+  explicit AdmissionProxy(int ranks, double accept_rate = 1000, double accept_burst = 200);
+  ~AdmissionProxy();
+  AdmissionProxy(const AdmissionProxy&) = delete;
+  AdmissionProxy& operator=(const AdmissionProxy&) = delete;
 
-  /// All listeners are added before the door opens.
-  void add(Descriptor listener, Guests guests, Server server);
-  void open();
-  /// A call on the connection that the server knows as `peer` (grpc::ServerContext::peer) has this standing. For any thread.
-  void vouch(std::string_view peer, Standing standing);
-  /// Nobody comes in any more. When it returns, the server gets no more connections; only if the server holds up the door's thread for a
-  /// second, it returns before.
-  void close_entrance();
-  /// Passes on what the server has sent, for at most 100 ms, and closes all connections. False if the server holds up the door's thread for
-  /// three seconds: then the thread is left behind, and may still call the server.
+  /// All listeners are added before the proxy starts.
+  void add(Descriptor listener, Clients clients, Server server);
+  void start();
+  /// A call on the connection that the server knows as `peer` (grpc::ServerContext::peer) deserves this trust. For any thread.
+  void set_trust(std::string_view peer, Trust trust);
+  /// Accepts no connection any more. When it returns, the server gets no more connections; only if the server holds up the proxy's thread
+  /// for a second, it returns before.
+  void stop_accepting();
+  /// Passes on what the server has sent, for at most 100 ms, and closes all connections. False if the server holds up the proxy's thread
+  /// for three seconds: then the thread is left behind, and may still call the server.
   bool close();
 
  private:

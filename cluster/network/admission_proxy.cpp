@@ -1,4 +1,4 @@
-#include "cluster/network/door.h"
+#include "cluster/network/admission_proxy.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -42,8 +42,8 @@ constexpr double kConnectionRate = 32;                          // new connectio
 constexpr int kClients = 64;                                    // connections beyond those of ranks; strangers among them: half
 constexpr double kPatience = 5;                                 // seconds from the first byte to a valid call
 constexpr double kTick = 0.05;
-constexpr double kLastWords = 0.1;                     // seconds for what the server has sent at the end
-constexpr std::chrono::seconds kEntrance{1}, kEnd{3};  // for the thread, which may be inside the server
+constexpr double kLastWords = 0.1;                          // seconds for what the server has sent at the end
+constexpr std::chrono::seconds kStopAccepting{1}, kEnd{3};  // for the thread, which may be inside the server
 
 constexpr std::uint64_t kWake = 0, kFirstConnection = 1024;  // epoll's names: listeners are 1, 2, ...; connections have two each
 
@@ -75,10 +75,10 @@ std::string make_pair(Descriptor& ours, Descriptor& servers) {
 
 }  // namespace
 
-struct Door::Impl {
+struct AdmissionProxy::Impl {
   struct Listener {
     Descriptor socket;
-    Guests guests;
+    Clients clients;
     Server server;
     Allowance accepts;  // its own: a crowd at one listener keeps nobody out of another
     bool paused = false;
@@ -89,7 +89,7 @@ struct Door::Impl {
   struct Connection {
     Relay relay;
     std::string name, source;
-    std::shared_ptr<std::atomic<Standing>> standing;
+    std::shared_ptr<std::atomic<Trust>> trust;
     Allowance bytes;
     double first_byte = -1;  // when it came; none yet
     bool throttled = false, trusted = false;
@@ -123,15 +123,15 @@ struct Door::Impl {
   void run() {
     std::array<epoll_event, 64> events;
     double next_tick = 0, end = 0;
-    bool entrance_open = true;
+    bool accepting = true;
     while (true) {
       const int count = epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), patience());
       const double now = seconds();
       for (int i = 0; i < count; ++i) handle(events[static_cast<std::size_t>(i)], now);
-      if (entrance_open && entrance_closed) {
-        entrance_open = false;
+      if (accepting && stopping) {
+        accepting = false;
         listeners.clear();
-        reach(shut);
+        reach(stopped);
       }
       if (ending) {
         if (end == 0) end = now + kLastWords;
@@ -204,7 +204,7 @@ struct Door::Impl {
   }
 
   void pass_up(Connection& connection, double now) {
-    if (!connection.trusted && *connection.standing == Standing::trusted) {
+    if (!connection.trusted && *connection.trust == Trust::trusted) {
       connection.trusted = true;
       connection.bytes = Allowance(kTrustedRate, kTrustedBurst, now);
     }
@@ -236,7 +236,7 @@ struct Door::Impl {
       const auto here = entry++;
       const Connection& connection = *here->second;
       const bool too_late = connection.first_byte >= 0 && now - connection.first_byte > kPatience;
-      if (too_late && *connection.standing == Standing::unknown) {
+      if (too_late && *connection.trust == Trust::unknown) {
         forget(here);
       } else if (connection.throttled) {
         serve(here, now);
@@ -281,7 +281,7 @@ struct Door::Impl {
   void accept_all(Listener& listener, std::uint64_t name, double now) {
     for (int round = 0; round < 16; ++round) {
       // Those of this host wait in the listener's queue when they come too fast: all are of one user.
-      const bool too_fast = listener.guests == Guests::own_user && source_at("own user", now).connections.at(now) < 1;
+      const bool too_fast = listener.clients == Clients::own_user && source_at("own user", now).connections.at(now) < 1;
       if (too_fast || listener.accepts.at(now) < 1) return pause(listener, name);
       sockaddr_storage address{};
       socklen_t size = sizeof address;
@@ -295,7 +295,7 @@ struct Door::Impl {
         continue;
       }
       listener.accepts.take(1);
-      if (listener.guests == Guests::own_user) {
+      if (listener.clients == Clients::own_user) {
         if (is_own_users(client.get())) admit(std::move(client), "own user", listener.server, now);
       } else {
         const std::string source = numeric_address(address).first;
@@ -315,11 +315,11 @@ struct Door::Impl {
     auto connection = std::make_unique<Connection>(Connection{.relay = Relay(std::move(client), std::move(ours)),
                                                               .name = name,
                                                               .source = source,
-                                                              .standing = std::make_shared<std::atomic<Standing>>(Standing::unknown),
+                                                              .trust = std::make_shared<std::atomic<Trust>>(Trust::unknown),
                                                               .bytes = Allowance(kStrangerRate, kStrangerBurst, now)});
     {
       const std::lock_guard lock(mutex);
-      standings[name] = connection->standing;
+      trusts[name] = connection->trust;
     }
     watch(connection->relay.client(), 2 * number, 0, EPOLL_CTL_ADD);
     watch(connection->relay.server(), 2 * number + 1, 0, EPOLL_CTL_ADD);
@@ -333,7 +333,7 @@ struct Door::Impl {
     std::map<std::string, int> strangers;
     int count = 0;
     for (const auto& [number, connection] : connections) {
-      if (*connection->standing == Standing::trusted) continue;
+      if (*connection->trust == Trust::trusted) continue;
       ++strangers[connection->source];
       ++count;
     }
@@ -342,7 +342,7 @@ struct Door::Impl {
     const auto fewer = [](const auto& a, const auto& b) { return a.second < b.second; };
     const auto worst = std::max_element(strangers.begin(), strangers.end(), fewer);
     for (auto entry = connections.begin(); entry != connections.end(); ++entry) {  // in the order in which they came
-      if (*entry->second->standing == Standing::trusted || entry->second->source != worst->first) continue;
+      if (*entry->second->trust == Trust::trusted || entry->second->source != worst->first) continue;
       forget(entry);
       return true;
     }
@@ -352,7 +352,7 @@ struct Door::Impl {
   void forget(Entry entry) {
     {
       const std::lock_guard lock(mutex);
-      standings.erase(entry->second->name);
+      trusts.erase(entry->second->name);
     }
     connections.erase(entry);
   }
@@ -364,27 +364,27 @@ struct Door::Impl {
   std::map<std::string, Source> sources;
   std::uint64_t next_number = kFirstConnection;
   double pause_until = 0;
-  std::atomic<bool> entrance_closed{false}, ending{false};
+  std::atomic<bool> stopping{false}, ending{false};
   std::mutex mutex;
-  std::map<std::string, std::shared_ptr<std::atomic<Standing>>, std::less<>> standings;  // by the names of connections
+  std::map<std::string, std::shared_ptr<std::atomic<Trust>>, std::less<>> trusts;  // by the names of connections
   std::condition_variable reached;
-  bool shut = false, ended = false;  // the entrance is; the thread has
+  bool stopped = false, ended = false;  // accepts no more; the thread has ended
   std::thread thread;
 };
 
-Door::Door(int ranks, double accept_rate, double accept_burst)
+AdmissionProxy::AdmissionProxy(int ranks, double accept_rate, double accept_burst)
     : impl_(std::make_shared<Impl>(ranks)), accept_rate_(accept_rate), accept_burst_(accept_burst) {}
 
-Door::~Door() {
+AdmissionProxy::~AdmissionProxy() {
   if (!close()) impl_->thread.detach();
 }
 
-void Door::add(Descriptor listener, Guests guests, Server server) {
+void AdmissionProxy::add(Descriptor listener, Clients clients, Server server) {
   impl_->watch(listener.get(), impl_->listeners.size() + 1, EPOLLIN, EPOLL_CTL_ADD);
-  impl_->listeners.push_back({std::move(listener), guests, std::move(server), Allowance(accept_rate_, accept_burst_, seconds())});
+  impl_->listeners.push_back({std::move(listener), clients, std::move(server), Allowance(accept_rate_, accept_burst_, seconds())});
 }
 
-void Door::open() {
+void AdmissionProxy::start() {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for other threads
@@ -396,7 +396,7 @@ void Door::open() {
         impl->connections.clear();
         impl->listeners.clear();
       }
-      impl->reach(impl->shut);
+      impl->reach(impl->stopped);
       impl->reach(impl->ended);
     });
   } catch (...) {
@@ -406,22 +406,22 @@ void Door::open() {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-void Door::vouch(std::string_view peer, Standing standing) {
+void AdmissionProxy::set_trust(std::string_view peer, Trust trust) {
   const std::string_view name = peer.substr(peer.rfind(':') + 1);
   const std::lock_guard lock(impl_->mutex);
-  const auto found = impl_->standings.find(name);
-  if (found == impl_->standings.end()) return;
-  if (standing == Standing::trusted || *found->second == Standing::unknown) *found->second = standing;
+  const auto found = impl_->trusts.find(name);
+  if (found == impl_->trusts.end()) return;
+  if (trust == Trust::trusted || *found->second == Trust::unknown) *found->second = trust;
 }
 
-void Door::close_entrance() {
-  impl_->entrance_closed = true;
+void AdmissionProxy::stop_accepting() {
+  impl_->stopping = true;
   impl_->ring();
-  if (impl_->thread.joinable()) impl_->await(impl_->shut, kEntrance);
+  if (impl_->thread.joinable()) impl_->await(impl_->stopped, kStopAccepting);
 }
 
-bool Door::close() {
-  impl_->entrance_closed = true;
+bool AdmissionProxy::close() {
+  impl_->stopping = true;
   impl_->ending = true;
   impl_->ring();
   if (impl_->thread.joinable()) {

@@ -1,5 +1,5 @@
-// Who comes in by the coordinator's door, who has to leave, and what passes.
-#include "cluster/network/door.h"
+// Which connections the coordinator's proxy accepts, which it closes, and what it passes on.
+#include "cluster/network/admission_proxy.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -60,19 +60,19 @@ void say(const Descriptor& to, const std::string& text) {
   ASSERT_EQ(send(to.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
 }
 
-// A door with one listener on loopback; the test is the server.
-class DoorTest : public ::testing::Test {
+// A proxy with one listener on loopback; the test is the server.
+class AdmissionProxyTest : public ::testing::Test {
  protected:
-  DoorTest() : door_(1) {
-    door_.add(listen_on("127.0.0.1", port_), Door::Guests::own_user, [this](Descriptor given) {
+  AdmissionProxyTest() : proxy_(1) {
+    proxy_.add(listen_on("127.0.0.1", port_), AdmissionProxy::Clients::own_user, [this](Descriptor given) {
       fcntl_blocking(given);
       const std::lock_guard lock(mutex_);
       served_.push_back(std::move(given));
       came_.notify_all();
     });
-    door_.open();
+    proxy_.start();
   }
-  ~DoorTest() override { door_.close(); }
+  ~AdmissionProxyTest() override { proxy_.close(); }
 
   struct Visit {
     Descriptor client, server;
@@ -107,10 +107,10 @@ class DoorTest : public ::testing::Test {
   std::mutex mutex_;
   std::condition_variable came_;
   std::deque<Descriptor> served_;
-  Door door_;
+  AdmissionProxy proxy_;
 };
 
-TEST_F(DoorTest, BytesPassInBothDirections) {
+TEST_F(AdmissionProxyTest, BytesPassInBothDirections) {
   const Visit visit = come_in();
   ASSERT_TRUE(visit.is_in());
   say(visit.client, "question");
@@ -119,7 +119,7 @@ TEST_F(DoorTest, BytesPassInBothDirections) {
   EXPECT_EQ(receive(visit.client, 6), "answer");
 }
 
-TEST_F(DoorTest, WhatTheServerSaysLastArrives) {
+TEST_F(AdmissionProxyTest, WhatTheServerSaysLastArrives) {
   Visit visit = come_in();
   ASSERT_TRUE(visit.is_in());
   const std::string long_text(100000, 'x');
@@ -128,15 +128,15 @@ TEST_F(DoorTest, WhatTheServerSaysLastArrives) {
   EXPECT_EQ(receive(visit.client), long_text);
   Visit other = come_in();
   say(other.server, "bye");
-  door_.close();
+  proxy_.close();
   EXPECT_EQ(receive(other.client), "bye");
   EXPECT_EQ(receive(other.server), "") << "the server sees the end as well";
 }
 
-TEST_F(DoorTest, WhenThereAreTooManyTheOldestStrangerLeaves) {
+TEST_F(AdmissionProxyTest, WhenThereAreTooManyTheOldestStrangerLeaves) {
   const Visit trusted = come_in(), healthy = come_in(), stranger = come_in();
-  door_.vouch(peer_of(trusted), Door::Standing::trusted);
-  door_.vouch(peer_of(healthy), Door::Standing::healthy);
+  proxy_.set_trust(peer_of(trusted), AdmissionProxy::Trust::trusted);
+  proxy_.set_trust(peer_of(healthy), AdmissionProxy::Trust::healthy);
   std::vector<Visit> crowd;
   for (int i = 0; i < 50; ++i) crowd.push_back(come_in());
   EXPECT_EQ(receive(healthy.client), "") << "a health check is no token";
@@ -147,9 +147,9 @@ TEST_F(DoorTest, WhenThereAreTooManyTheOldestStrangerLeaves) {
   EXPECT_EQ(receive(crowd.back().server, 8), "the last");
 }
 
-TEST_F(DoorTest, AStrangerThatTalksIsSentAway) {
+TEST_F(AdmissionProxyTest, AStrangerThatTalksIsSentAway) {
   const Visit stranger = come_in(), trusted = come_in();
-  door_.vouch(peer_of(trusted), Door::Standing::trusted);
+  proxy_.set_trust(peer_of(trusted), AdmissionProxy::Trust::trusted);
   say(trusted.client, "call");
   say(stranger.client, "noise");
   EXPECT_EQ(receive(stranger.client), "");
@@ -157,28 +157,28 @@ TEST_F(DoorTest, AStrangerThatTalksIsSentAway) {
   EXPECT_EQ(receive(trusted.server, 8), "callcall");
 }
 
-TEST_F(DoorTest, NobodyComesInByAClosedEntrance) {
+TEST_F(AdmissionProxyTest, NothingIsAcceptedAfterItStopped) {
   const Visit visit = come_in();
-  door_.close_entrance();
+  proxy_.stop_accepting();
   EXPECT_FALSE(connect_to("127.0.0.1", port_).is_open());
   say(visit.server, "goes on");
   EXPECT_EQ(receive(visit.client, 7), "goes on");
 }
 
-TEST(Door, ACrowdAtOneListenerKeepsNobodyOutOfAnother) {
+TEST(AdmissionProxy, ACrowdAtOneListenerKeepsNobodyOutOfAnother) {
   constexpr int kBurst = 3;
-  Door door(1, 0, kBurst);  // no more than these ever
+  AdmissionProxy proxy(1, 0, kBurst);  // no more than these ever
   std::mutex mutex;
   std::condition_variable came;
   std::array<int, 2> served{}, ports{};
   for (std::size_t i = 0; i < ports.size(); ++i) {
-    door.add(listen_on("127.0.0.1", ports[i]), Door::Guests::own_user, [&, i](const Descriptor&) {
+    proxy.add(listen_on("127.0.0.1", ports[i]), AdmissionProxy::Clients::own_user, [&, i](const Descriptor&) {
       const std::lock_guard lock(mutex);
       ++served[i];
       came.notify_all();
     });
   }
-  door.open();
+  proxy.start();
   const auto wait_until = [&](std::array<int, 2> expected) {
     std::unique_lock lock(mutex);
     return came.wait_for(lock, std::chrono::seconds(kPatience.tv_sec), [&] { return served == expected; });
@@ -190,21 +190,22 @@ TEST(Door, ACrowdAtOneListenerKeepsNobodyOutOfAnother) {
   EXPECT_TRUE(wait_until({kBurst, 1}));
 }
 
-TEST(Door, IsLeftBehindByAServerThatHoldsItUp) {
+TEST(AdmissionProxy, IsLeftBehindByAServerThatHoldsItUp) {
   std::promise<void> inside, release;
-  Door door(1);
+  AdmissionProxy proxy(1);
   int port = 0;
-  door.add(listen_on("127.0.0.1", port), Door::Guests::own_user, [&, released = release.get_future().share()](const Descriptor&) {
-    inside.set_value();
-    released.wait();
-  });
-  door.open();
+  proxy.add(listen_on("127.0.0.1", port), AdmissionProxy::Clients::own_user,
+            [&, released = release.get_future().share()](const Descriptor&) {
+              inside.set_value();
+              released.wait();
+            });
+  proxy.start();
   const Descriptor client = connect_to("127.0.0.1", port);
   inside.get_future().wait();
-  door.close_entrance();
-  EXPECT_FALSE(door.close());
+  proxy.stop_accepting();
+  EXPECT_FALSE(proxy.close());
   release.set_value();
-  EXPECT_TRUE(door.close());
+  EXPECT_TRUE(proxy.close());
 }
 
 // What `check` says of a connection over loopback that a process of `user` made to a listener at `address`, which it calls `name`.
