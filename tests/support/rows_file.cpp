@@ -10,7 +10,7 @@
 
 namespace lockstep::testing {
 
-void write_array(std::int64_t file, const std::string& name, std::int64_t stored, std::vector<unsigned long long> dims,
+void write_array(std::int64_t file, const std::string& name, std::int64_t stored, std::vector<hsize_t> dims,
                  const std::vector<double>& values, const Layout& layout) {
   const hid_t plist = H5Pcreate(H5P_DATASET_CREATE);
   if (layout.compact) H5Pset_layout(plist, H5D_COMPACT);
