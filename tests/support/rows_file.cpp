@@ -10,18 +10,19 @@
 
 namespace lockstep::testing {
 
-void write_array(std::int64_t file, const std::string& name, std::int64_t stored, std::vector<hsize_t> dims,
+void write_array(std::int64_t file, const std::string& name, std::int64_t stored, const std::vector<unsigned long long>& dims,
                  const std::vector<double>& values, const Layout& layout) {
+  const std::vector<hsize_t> sizes(dims.begin(), dims.end()), chunk(layout.chunk.begin(), layout.chunk.end());
   const hid_t plist = H5Pcreate(H5P_DATASET_CREATE);
   if (layout.compact) H5Pset_layout(plist, H5D_COMPACT);
-  if (!layout.chunk.empty()) H5Pset_chunk(plist, static_cast<int>(dims.size()), layout.chunk.data());
+  if (!chunk.empty()) H5Pset_chunk(plist, static_cast<int>(chunk.size()), chunk.data());
   if (layout.packed) {
     H5Pset_shuffle(plist);
     H5Pset_deflate(plist, 4);
   }
   const hid_t links = H5Pcreate(H5P_LINK_CREATE);
   H5Pset_create_intermediate_group(links, 1);
-  const hid_t space = H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr);
+  const hid_t space = H5Screate_simple(static_cast<int>(sizes.size()), sizes.data(), nullptr);
   const hid_t set = H5Dcreate2(file, name.c_str(), stored, space, links, plist, H5P_DEFAULT);
   ASSERT_GE(set, 0) << name;
   ASSERT_GE(H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), 0);

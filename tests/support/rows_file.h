@@ -1,6 +1,4 @@
 #pragma once
-#include <hdf5.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -17,14 +15,14 @@ inline float weight(std::int64_t row) { return static_cast<float>(row % 4) / 4; 
 
 struct Layout {
   std::string name;
-  std::vector<hsize_t> chunk;  // of (rows, 3, 5); empty: contiguous
+  std::vector<unsigned long long> chunk;  // of (rows, 3, 5); empty: contiguous
   bool packed = false;
   bool compact = false;
-  hsize_t user_block = 0;
+  unsigned long long user_block = 0;
 };
 
 /// A data set of a file that HDF5 has open (`file`, its hid_t). Groups on its way are made.
-void write_array(std::int64_t file, const std::string& name, std::int64_t stored, std::vector<hsize_t> dims,
+void write_array(std::int64_t file, const std::string& name, std::int64_t stored, const std::vector<unsigned long long>& dims,
                  const std::vector<double>& values, const Layout& layout);
 
 /// Rows [first, first + rows) of the formula above as /train/x, y, weight. `stored`: HDF5's type of x (hid_t).
