@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "core/exchange/exchange.h"
-#include "core/layers/pass.h"
+#include "core/network/pass.h"
 #include "core/math/bfloat16.h"
 
 namespace lockstep {

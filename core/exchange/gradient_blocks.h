@@ -8,7 +8,7 @@
 #include "core/data/sampler.h"
 #include "core/exchange/exchange.h"
 #include "core/exchange/options.h"
-#include "core/layers/network.h"
+#include "core/network/network.h"
 
 namespace lockstep {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cluster/host/core_round_trip.h"
-#include "core/layers/regularizers.h"
+#include "core/network/regularizers.h"
 
 namespace lockstep {
 namespace {

@@ -16,7 +16,7 @@
 #include "core/exchange/gradient_blocks.h"
 #include "core/exchange/options.h"
 #include "core/exchange/tree_gradients.h"
-#include "core/layers/pass.h"
+#include "core/network/pass.h"
 
 namespace lockstep {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/layers/pass.h"
+#include "core/network/pass.h"
 
 namespace lockstep {
 

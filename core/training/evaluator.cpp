@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/data/truth_error.h"
-#include "core/layers/regularizers.h"
+#include "core/network/regularizers.h"
 
 namespace lockstep {
 namespace {

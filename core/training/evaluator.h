@@ -8,7 +8,7 @@
 #include "core/compile/scorer.h"
 #include "core/data/dataset.h"
 #include "core/data/sampler.h"
-#include "core/layers/pass.h"
+#include "core/network/pass.h"
 #include "core/training/model_state.h"
 
 namespace lockstep {

@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "cluster/host/placement.h"
-#include "core/layers/memory_need.h"
+#include "core/network/memory_need.h"
 #include "core/math/onednn.h"
 #include "core/math/subnormals.h"
 #include "core/training/evaluator.h"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/exchange/gradient_blocks.h"
-#include "core/layers/network.h"
+#include "core/network/network.h"
 #include "core/training/sequential.h"
 
 namespace lockstep {

@@ -6,7 +6,7 @@
 
 #include "cluster/error.h"
 #include "core/compile/metric_names.h"
-#include "core/layers/memory_need.h"
+#include "core/network/memory_need.h"
 #include "core/math/utf8.h"
 #include "core/training/model_state.h"
 #include "core/training/summary.h"

@@ -16,7 +16,7 @@
 #include "core/compile/optimizers.h"
 #include "core/data/dataset.h"
 #include "core/exchange/options.h"
-#include "core/layers/dtype_policy.h"
+#include "core/network/dtype_policy.h"
 #include "core/layers/layers.h"
 #include "core/training/callbacks.h"
 

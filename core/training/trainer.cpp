@@ -6,7 +6,7 @@
 
 #include "cluster/fingerprint.h"
 #include "core/data/truth_error.h"
-#include "core/layers/regularizers.h"
+#include "core/network/regularizers.h"
 #include "core/training/step_flags.h"
 
 namespace lockstep {

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "cluster/error.h"
-#include "core/layers/memory_need.h"
+#include "core/network/memory_need.h"
 
 namespace lockstep {
 namespace {

@@ -14,7 +14,7 @@
 
 #include "cluster/error.h"
 #include "cluster/regular_file.h"
-#include "core/layers/memory_need.h"
+#include "core/network/memory_need.h"
 #include "io/hdf5/handle.h"
 #include "io/hdf5/objects.h"
 

@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "cluster/error.h"
-#include "core/layers/memory_need.h"
+#include "core/network/memory_need.h"
 #include "io/data/reread_check.h"
 #include "io/hdf5/arrays.h"
 

@@ -13,7 +13,7 @@
 #include <string_view>
 
 #include "cluster/error.h"
-#include "core/layers/memory_need.h"
+#include "core/network/memory_need.h"
 
 namespace lockstep {
 namespace {

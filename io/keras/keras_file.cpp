@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/error.h"
-#include "core/layers/memory_need.h"
+#include "core/network/memory_need.h"
 #include "io/files/durable_file.h"
 #include "io/files/file_bytes.h"
 #include "io/keras/config.h"

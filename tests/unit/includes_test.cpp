@@ -37,7 +37,7 @@ std::size_t folder_rank(const std::string& path) {
 }
 
 /// The floors of core, each may include itself and those before it.
-const std::vector<std::string> kTower = {"math", "data", "compile", "layers", "exchange", "training"};
+const std::vector<std::string> kTower = {"math", "data", "compile", "layers", "network", "exchange", "training"};
 
 /// The floor of a file of core, "core/math/gemm.h"; nothing of another file.
 std::optional<std::size_t> floor_of(const std::string& path) {

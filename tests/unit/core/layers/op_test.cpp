@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "core/layers/pass.h"
+#include "core/network/pass.h"
 #include "support/scale_op.h"
 
 namespace lockstep {

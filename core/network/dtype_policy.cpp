@@ -1,4 +1,4 @@
-#include "core/layers/dtype_policy.h"
+#include "core/network/dtype_policy.h"
 
 #include <string>
 

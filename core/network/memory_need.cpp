@@ -1,4 +1,4 @@
-#include "core/layers/memory_need.h"
+#include "core/network/memory_need.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "cluster/error.h"
 #include "cluster/host/process_limits.h"
-#include "core/layers/network.h"
+#include "core/network/network.h"
 
 namespace lockstep {
 namespace {

@@ -1,10 +1,10 @@
-#include "core/layers/network.h"
+#include "core/network/network.h"
 
 #include <algorithm>
 
 #include "cluster/error.h"
 #include "core/data/limits.h"
-#include "core/layers/memory_need.h"
+#include "core/network/memory_need.h"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/layers/pass.h"
+#include "core/network/pass.h"
 
 #include <algorithm>
 

@@ -2,7 +2,7 @@
 #include <span>
 
 #include "core/compile/optimizers.h"
-#include "core/layers/network.h"
+#include "core/network/network.h"
 
 namespace lockstep {
 

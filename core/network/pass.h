@@ -6,7 +6,7 @@
 #include "cluster/buffer.h"
 #include "cluster/trace/trace.h"
 #include "core/data/dataset.h"
-#include "core/layers/network.h"
+#include "core/network/network.h"
 #include "core/math/thread_team.h"
 
 namespace lockstep {

@@ -1,4 +1,4 @@
-#include "core/layers/regularizers.h"
+#include "core/network/regularizers.h"
 
 #include <algorithm>
 #include <cmath>
