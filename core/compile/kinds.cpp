@@ -26,9 +26,11 @@ bool is_called(const Kind& kind, std::string_view name) {
          (name == kind.class_name || name == kind.name || name == kind.short_name || is_upper_case_of(name, kind.short_name));
 }
 
-void BoundsCheck::check(const Field& field, double value) const {
+std::string BoundsCheck::number_text(float value) { return fmt::format("{}", value); }
+
+void BoundsCheck::check(const Field& field, double value, const std::string& text) const {
   if (field.bounds.hold(value)) return;
-  throw Error(fmt::format("{}: {} is {}, it must be {}", what_, field.name, static_cast<float>(value), field.bounds.text()), kUsage);
+  throw Error(fmt::format("{}: {} is {}, it must be {}", what_, field.name, text, field.bounds.text()), kUsage);
 }
 
 }  // namespace lockstep

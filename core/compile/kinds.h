@@ -11,6 +11,9 @@
 #include <type_traits>
 #include <utility>
 #include <variant>
+#include <vector>
+
+#include "core/compile/regularizer.h"
 
 namespace lockstep {
 
@@ -50,10 +53,15 @@ struct Field {
   bool null_if_zero = false;  ///< Keras' way to write that it is off
 };
 
-/// An argument that Keras writes and that can have this value only; null: none.
+/// An argument that Keras writes and that can have this value only; nullptr: None.
 struct Fixed {
   const char* name;
-  const char* value = nullptr;
+  std::variant<std::nullptr_t, const char*, bool> value = nullptr;
+};
+
+/// An argument that some versions of Keras write and that means nothing here: it is read over and not written.
+struct Ignored {
+  const char* name;
 };
 
 template <class S, class T>
@@ -107,18 +115,30 @@ std::string known_names() {
   return known;
 }
 
-/// For visitors of a const kind: an Error (kUsage) "WHAT: momentum is 2, it must be in [0, 1]" about a number beyond its bounds.
+/// A visitor of a const kind: an Error (kUsage) "WHAT: momentum is 2, it must be in [0, 1]" about a number beyond its bounds.
 class BoundsCheck {
  public:
   explicit BoundsCheck(std::string_view what) : what_(what) {}
-  void operator()(const Field& field, float value) const { check(field, value); }
-  void operator()(const Field& field, std::int64_t value) const { check(field, static_cast<double>(value)); }
+  void operator()(const Field& field, float value) const { check(field, value, number_text(value)); }
+  void operator()(const Field& field, std::int64_t value) const { check(field, static_cast<double>(value), std::to_string(value)); }
+  void operator()(const Field& field, const std::vector<float>& values) const {
+    for (const float value : values) (*this)(field, value);
+  }
+  void operator()(const Field& field, const std::vector<std::int64_t>& values) const {
+    for (const std::int64_t value : values) (*this)(field, value);
+  }
+  void operator()(const Field& field, const Regularizer& regularizer) const {
+    (*this)({field.name, at_least(0)}, regularizer.l1);
+    (*this)({field.name, at_least(0)}, regularizer.l2);
+  }
   template <class Other>
   void operator()(const Field&, const Other&) const {}
   void operator()(const Fixed&) const {}
+  void operator()(const Ignored&) const {}
 
  private:
-  void check(const Field& field, double value) const;
+  static std::string number_text(float value);
+  void check(const Field& field, double value, const std::string& text) const;
   std::string what_;
 };
 

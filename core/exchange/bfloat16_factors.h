@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "core/exchange/exchange.h"
-#include "core/network/pass.h"
 #include "core/math/bfloat16.h"
+#include "core/network/pass.h"
 
 namespace lockstep {
 

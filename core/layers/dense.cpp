@@ -1,7 +1,9 @@
+#include "core/layers/dense.h"
+
 #include <algorithm>
-#include <cmath>
 
 #include "core/data/limits.h"
+#include "core/layers/activation.h"
 #include "core/layers/dense_op.h"
 #include "core/math/onednn.h"
 
@@ -25,11 +27,11 @@ class Float32DenseOp final : public DenseOp {
 
   void backward(const float* /*x*/, const float* y, float* dy, float* dx, const Block& block) const override {
     to_delta(y, dy, block);
-    if (dx != nullptr) dense_backward_data(dy, kernel(), dx, block.rows * product_.repeat, product_.in, product_.out);
+    if (dx != nullptr) product_backward_data(dy, kernel(), dx, block.rows * product_.repeat, product_.in, product_.out);
   }
 
   void multiply(const float* x, float* y, std::int64_t rows, std::int64_t column, std::int64_t columns) const override {
-    dense_forward(x, kernel(), bias(), activation_ == relu, y, rows * product_.repeat, product_.in, product_.out, column, columns);
+    product_forward(x, kernel(), bias(), activation_ == relu, y, rows * product_.repeat, product_.in, product_.out, column, columns);
   }
 
   void finish(float* y, const Block& block) const override {
@@ -37,18 +39,7 @@ class Float32DenseOp final : public DenseOp {
   }
 };
 
-void check_regularizer(const Dense& layer, const char* name, const Regularizer& regularizer) {
-  for (const float factor : {regularizer.l1, regularizer.l2}) {
-    if (std::isfinite(factor) && factor >= 0) continue;
-    throw layer_error(layer, std::string(name) + " must have finite factors of at least 0 (in float32), found " + std::to_string(factor));
-  }
-}
-
 Shape output_shape(const Dense& layer, const Shape& input) {
-  if (layer.units < 1 || layer.units > kMostElements) {
-    throw layer_error(layer,
-                      "units must be at least 1 and at most " + std::to_string(kMostElements) + ", found " + std::to_string(layer.units));
-  }
   if (input.empty()) throw layer_error(layer, "needs an input with at least one axis besides the batch; put a Flatten before it");
   Shape output = input;
   output.back() = layer.units;
@@ -106,8 +97,6 @@ std::unique_ptr<Op> float32_dense_op(const DenseOp& op) { return std::make_uniqu
 
 BuiltLayer build(const Dense& layer, const LayerSite& site) {
   const Shape output = output_shape(layer, site.input);
-  check_regularizer(layer, "kernel_regularizer", layer.kernel_regularizer);
-  check_regularizer(layer, "bias_regularizer", layer.bias_regularizer);
   const bool keeps_input = !derivative_from_output(layer.activation);  // its backward reads the pre-activation: an op of its own
   BuiltLayer built{.output = output};
   built.ops.push_back(std::make_unique<Float32DenseOp>(layer, site.input, keeps_input ? linear : layer.activation));

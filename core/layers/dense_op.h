@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/layers/dense.h"
 #include "core/layers/op.h"
 
 namespace lockstep {
@@ -16,7 +17,7 @@ class DenseOp : public Op {
   const Product* product() const override { return &product_; }
   std::vector<VariableRange> parts() const override;
   void gradient(const float* x, const float* dy, std::int64_t rows, VariableRange part, float* to) const override;
-  ActivationFunction activation() const override { return activation_; }
+  std::optional<ActivationFunction> activation() const override { return activation_; }
 
  protected:
   /// dy = dL/d(pre-activation) from dy = dL/dy.

@@ -1,14 +1,20 @@
-// Normalization's statistics: which elements share one, and their computation over all rows of a data set on all ranks.
+#include "core/layers/normalization.h"
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
+#include "cluster/clones.h"
 #include "cluster/world.h"
 #include "core/data/dataset.h"
 #include "core/layers/op.h"
 
 namespace lockstep {
+namespace {
 
+constexpr float kEpsilon = 1e-7F;  // keras.config.epsilon()
+
+/// Axes of the sample (0-based, ascending) that a Normalization keeps. An axis that does not exist: Error (kUsage).
 std::vector<std::size_t> kept_axes(const Normalization& layer, const Shape& input) {
   const auto axes = static_cast<std::int64_t>(input.size()) + 1;  // with the batch axis, as Keras counts
   std::vector<std::size_t> kept;
@@ -25,6 +31,12 @@ std::vector<std::size_t> kept_axes(const Normalization& layer, const Shape& inpu
   kept.erase(std::unique(kept.begin(), kept.end()), kept.end());
   return kept;
 }
+
+/// Index of the statistic of every element of a sample; `count` statistics in all.
+struct StatisticIndex {
+  std::vector<std::int32_t> of_element;
+  std::int64_t count = 1;
+};
 
 StatisticIndex statistic_index(const Normalization& layer, const Shape& input) {
   const std::vector<std::size_t> kept = kept_axes(layer, input);
@@ -46,7 +58,80 @@ StatisticIndex statistic_index(const Normalization& layer, const Shape& input) {
   return index;
 }
 
-namespace {
+LOCKSTEP_CLONES void standardise(const float* x, float* y, std::int64_t rows, std::int64_t width, const float* mean,
+                                 const float* deviation) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t i = 0; i < width; ++i) y[r * width + i] = (x[r * width + i] - mean[i]) / deviation[i];
+  }
+}
+
+class NormalizationOp final : public Op {
+ public:
+  NormalizationOp(const Normalization& layer, const Shape& input) : layer_(layer), index_(statistic_index(layer, input)) {
+    in = out = elements(input);
+    mean_ = Buffer(in);
+    deviation_ = Buffer(in);
+    if (!layer.mean.empty()) return;
+    Shape kept;
+    for (const std::size_t axis : kept_axes(layer, input)) kept.push_back(input[axis]);
+    weights_ = {{.name = "mean", .shape = kept, .trainable = false},
+                {.name = "variance", .shape = kept, .trainable = false},
+                {.name = "count", .shape = {}, .trainable = false}};
+  }
+
+  /// Those of the layer, so that adapt() reaches every model that has it.
+  std::span<float> values(std::size_t i) override {
+    Normalization::Statistics& statistics = *layer_.statistics;
+    if (i == 2) return {&statistics.count, 1};
+    return i == 0 ? statistics.mean : statistics.variance;
+  }
+
+  void prepare(std::int64_t, int) override {
+    const bool fixed = !layer_.mean.empty();
+    const std::vector<float>& mean = fixed ? layer_.mean : layer_.statistics->mean;
+    const std::vector<float>& variance = fixed ? layer_.variance : layer_.statistics->variance;
+    for (std::int64_t i = 0; i < in; ++i) {
+      const auto of = static_cast<std::size_t>(index_.of_element[static_cast<std::size_t>(i)]);
+      mean_.data()[i] = mean[mean.size() == 1 ? 0 : of];
+      deviation_.data()[i] = std::max(std::sqrt(variance[variance.size() == 1 ? 0 : of]), kEpsilon);
+    }
+  }
+
+  void forward(const float* x, float* y, const Block& block) const override {
+    if (!layer_.invert) return standardise(x, y, block.rows, in, mean_.data(), deviation_.data());
+    for (std::int64_t i = 0; i < block.rows * in; ++i) y[i] = mean_.data()[i % in] + x[i] * deviation_.data()[i % in];
+  }
+
+  void backward(const float*, const float*, float* dy, float* dx, const Block& block) const override {
+    if (dx == nullptr) return;
+    for (std::int64_t i = 0; i < block.rows * in; ++i) {
+      dx[i] = layer_.invert ? dy[i] * deviation_.data()[i % in] : dy[i] / deviation_.data()[i % in];
+    }
+  }
+
+ private:
+  Normalization layer_;
+  StatisticIndex index_;
+  Buffer mean_, deviation_;  // (in): the statistics spread over the elements of a sample
+};
+
+/// Statistics of a layer that has none yet become 0 and 1. Those that do not fit are an Error.
+void check_statistics(const Normalization& layer, const Shape& input) {
+  const auto count = static_cast<std::size_t>(statistic_index(layer, input).count);
+  const auto fits = [&](std::size_t found) { return found == 1 || found == count; };
+  if (layer.mean.size() != layer.variance.size()) {
+    throw layer_error(layer, "mean and variance must be given together, with the same length");
+  }
+  Normalization::Statistics& statistics = *layer.statistics;
+  if (layer.mean.empty() && statistics.mean.empty()) {
+    statistics.mean.assign(count, 0);
+    statistics.variance.assign(count, 1);
+  }
+  const std::size_t found = layer.mean.empty() ? statistics.mean.size() : layer.mean.size();
+  if (layer.mean.empty() ? found == count : fits(found)) return;
+  throw layer_error(layer, "has statistics for " + std::to_string(found) + " values, but its input " + to_string(input, true) + " needs " +
+                               std::to_string(count));
+}
 
 constexpr std::int64_t kBlockRows = 1024;
 
@@ -109,6 +194,11 @@ void block_moments(const Dataset& data, const StatisticIndex& index, std::int64_
 }
 
 }  // namespace
+
+BuiltLayer build(const Normalization& layer, const LayerSite& site) {
+  check_statistics(layer, site.input);
+  return same_shape(site, std::make_unique<NormalizationOp>(layer, site.input));
+}
 
 void Normalization::adapt(const Dataset& data, const World& world) {
   if (!mean.empty()) throw Error("layer '" + name + "': Normalization was given mean and variance, there is nothing to adapt", kUsage);

@@ -37,8 +37,10 @@ void Op::gradient(const float* /*x*/, const float* /*dy*/, std::int64_t /*rows*/
   throw std::logic_error("an op with trainable weights needs a gradient()");
 }
 
-Error layer_error(const LayerSpec& layer, const std::string& what) {
-  return Error("layer '" + layer_name(layer) + "' (" + class_name(layer) + "): " + what, kUsage);
+BuiltLayer same_shape(const LayerSite& site, std::unique_ptr<Op> op) {
+  BuiltLayer built{.output = site.input};
+  built.ops.push_back(std::move(op));
+  return built;
 }
 
 }  // namespace lockstep

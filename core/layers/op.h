@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -9,9 +10,12 @@
 #include "cluster/error.h"
 #include "core/compile/optimizers.h"
 #include "core/data/shape.h"
-#include "core/layers/layers.h"
+#include "core/layers/layer.h"
 
 namespace lockstep {
+
+/// A pass through a network.
+enum class Direction { forward, backward };
 
 /// What an op is told about the block of rows it works on.
 struct Block {
@@ -19,18 +23,25 @@ struct Block {
   std::int64_t first_slot = 0;  ///< place of the first row in the global batch
   std::int64_t step = 0;        ///< global step, for dropout's masks
   bool training = false;
-  bool logits = false;  ///< the last op leaves its softmax or sigmoid to the loss
-  int thread = 0;       ///< number of the calling thread, below the `threads` of prepare()
+  bool logits = false;             ///< the last op leaves its softmax or sigmoid to the loss
+  int thread = 0;                  ///< number of the calling thread, below the `threads` of prepare()
+  const float* present = nullptr;  ///< of every row: 1, or 0 of a slot without a row, which must not count; null: all are there
+
+  bool has_row(std::int64_t row) const { return present == nullptr || present[row] != 0; }
 };
 
 /// A weight of an op, under Keras' name.
 struct Weight {
   std::string name;  ///< "kernel", "bias"
   Shape shape;
-  Initializer initializer = Initializer::zeros;
+  std::optional<Initializer> initializer = {};  ///< none: the op sets its values
   Regularizer regularizer = {};
   bool trainable = true;
   std::int64_t offset = 0;  ///< of a trainable weight: where it starts in the flat buffers, set by Op::place()
+};
+
+struct ScaleAndOffset {
+  float scale = 1, offset = 0;
 };
 
 /// A product y = x W + b. Its gradient is X^T D for W and the sum of D's rows for b, so an exchange can send the factors X and D instead.
@@ -80,17 +91,24 @@ class Op {
   /// The same op with its products in bfloat16 or in float32; null: it has none, or computes so already.
   virtual std::unique_ptr<Op> with_products(bool /*bfloat16*/) const { return nullptr; }
 
+  /// An op that needs sums over the rows of the global batch in the middle of a pass of training: how many numbers. Before forward(), and
+  /// before backward(), collect() writes those of each grain of rows, all grains of all ranks are added in one fixed tree, and take() gets
+  /// the sums, on one thread. `dy`: null in the forward pass.
+  virtual std::int64_t batch_sums(Direction /*direction*/) const { return 0; }
+  virtual void collect(const float* /*x*/, const float* /*dy*/, const Block& /*block*/, double* /*sums*/) const {}
+  virtual void take(Direction /*direction*/, std::span<const double> /*sums*/) {}
+
   /// An op that keeps its weights in another format as well: pieces of it, each of which refresh() makes anew from the weights before every
   /// forward pass of training, with `backward` for input gradients too. prepare() makes all that a forward pass needs.
   virtual std::int64_t refreshes() const { return 0; }
   virtual void refresh(std::int64_t /*piece*/, bool /*backward*/) {}
-  /// Not null: all that this op does is x * scale + offset.
-  virtual const Rescaling* rescaling() const { return nullptr; }
+  /// Set: all that this op does is x * scale + offset, so that reading can do it.
+  virtual std::optional<ScaleAndOffset> scale_and_offset() const { return {}; }
   /// Whether a row's result has the same bits in a block of any size. If so nothing need be prepared for a size. Ops without
   /// trainable weights work element by element or row by row.
   virtual bool any_rows() const { return !trainable(); }
-  /// The activation that ends forward, so that a loss can take its logits.
-  virtual ActivationFunction activation() const { return linear; }
+  /// The activation that ends forward, so that a loss can take its logits. None: what a row means stays as it was.
+  virtual std::optional<ActivationFunction> activation() const { return {}; }
   /// Ops that offer a product: forward in two parts, of which the first can be done column by column. multiply: columns [column, column +
   /// columns) of the product, y = x W and what comes with it at no cost, for `rows` rows; finish: the rest of y = f(x W + b) for whole
   /// rows.
@@ -124,25 +142,13 @@ struct BuiltLayer {
   std::string name = {}, class_name = {};
 };
 
-// One for each layer of LayerSpec. A layer that does not fit its input is an Error (kUsage) that names it.
-BuiltLayer build(const Input& layer, const LayerSite& site);
-BuiltLayer build(const Rescaling& layer, const LayerSite& site);
-BuiltLayer build(const Flatten& layer, const LayerSite& site);
-BuiltLayer build(const Dense& layer, const LayerSite& site);
-BuiltLayer build(const Activation& layer, const LayerSite& site);
-BuiltLayer build(const Dropout& layer, const LayerSite& site);
-BuiltLayer build(const Normalization& layer, const LayerSite& site);
-
 /// "layer 'dense' (Dense): WHAT", kUsage.
-Error layer_error(const LayerSpec& layer, const std::string& what);
+template <class Layer>
+Error layer_error(const Layer& layer, const std::string& what) {
+  return Error("layer '" + layer.name + "' (" + std::string(Layer::kKind.class_name) + "): " + what, kUsage);
+}
 
-/// Axes of the sample (0-based, ascending) that a Normalization keeps, and their lengths. An axis that does not exist: Error (kUsage).
-std::vector<std::size_t> kept_axes(const Normalization& layer, const Shape& input);
-/// Index of the statistic of every element of a sample; `count` statistics in all.
-struct StatisticIndex {
-  std::vector<std::int32_t> of_element;
-  std::int64_t count = 1;
-};
-StatisticIndex statistic_index(const Normalization& layer, const Shape& input);
+/// A layer that one op computes and whose output has the shape of its input.
+BuiltLayer same_shape(const LayerSite& site, std::unique_ptr<Op> op);
 
 }  // namespace lockstep

@@ -11,6 +11,11 @@ LOCKSTEP_CLONES void add_arrays(const float* a, const float* b, float* y, std::i
   for (std::int64_t i = 0; i < count; ++i) y[i] = a[i] + b[i];
 }
 
+LOCKSTEP_CLONES void add_arrays(const double* a, const double* b, double* y, std::int64_t count) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) y[i] = a[i] + b[i];
+}
+
 GrainTree::GrainTree(std::int64_t grains, int ranks) : grains_(grains) {
   while ((std::int64_t{1} << levels_) < grains) ++levels_;
   for (int rank = 0; rank < ranks; ++rank) {
@@ -32,20 +37,29 @@ void GrainTree::split(const Node& node, std::int64_t first, std::int64_t last) {
   split(node.right(), first, last);
 }
 
-void GrainTree::combine(const float* parts, std::int64_t stride, std::int64_t count, float* to, float* scratch) const {
+template <class Number>
+void GrainTree::combine_parts(const Number* parts, std::int64_t stride, std::int64_t count, Number* to, Number* scratch) const {
   std::int64_t part = 0;  // they are met in order
   // Where the value of a node lies: a part is not copied.
-  const auto value = [&](const auto& self, const Node& node, float* place, float* rest) -> const float* {
+  const auto value = [&](const auto& self, const Node& node, Number* place, Number* rest) -> const Number* {
     const Node& next = parts_[static_cast<std::size_t>(part)];
     if (next.level == node.level && next.index == node.index) return parts + stride * part++;
-    const float* const left = self(self, node.left(), place, rest);
+    const Number* const left = self(self, node.left(), place, rest);
     if (node.right().first() >= grains_) return left;
-    const float* const right = self(self, node.right(), rest, rest + count);
+    const Number* const right = self(self, node.right(), rest, rest + count);
     add_arrays(left, right, place, count);
     return place;
   };
-  const float* const sum = value(value, {levels_, 0}, to, scratch);
+  const Number* const sum = value(value, {levels_, 0}, to, scratch);
   if (sum != to) std::copy_n(sum, count, to);
+}
+
+void GrainTree::combine(const float* parts, std::int64_t stride, std::int64_t count, float* to, float* scratch) const {
+  combine_parts(parts, stride, count, to, scratch);
+}
+
+void GrainTree::combine(const double* parts, std::int64_t stride, std::int64_t count, double* to, double* scratch) const {
+  combine_parts(parts, stride, count, to, scratch);
 }
 
 }  // namespace lockstep

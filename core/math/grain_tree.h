@@ -6,6 +6,7 @@ namespace lockstep {
 
 /// y[i] = a[i] + b[i] for i < count; y may be a or b.
 void add_arrays(const float* a, const float* b, float* y, std::int64_t count);
+void add_arrays(const double* a, const double* b, double* y, std::int64_t count);
 
 /// A sum over the grains of a batch in one fixed binary tree: node (level, i) stands for those of the grains [i 2^level, (i + 1) 2^level)
 /// that exist, and is the sum of its halves, left + right. Its shape depends on the number of grains alone, so the sum has the same bits
@@ -21,15 +22,16 @@ class GrainTree {
   /// Arrays of scratch, beside the result, that sum_part and combine need.
   std::int64_t scratch() const { return levels_; }
 
-  /// to[0, count) = the sum of leaf(grain) over a part's grains; leaf(grain, float* values) writes `count` floats. `scratch`: (scratch(),
-  /// count).
-  template <class Leaf>
-  void sum_part(std::int64_t part, std::int64_t count, float* to, float* scratch, const Leaf& leaf) const {
+  /// to[0, count) = the sum of leaf(grain) over a part's grains; leaf(grain, Number* values) writes `count` numbers, floats or doubles.
+  /// `scratch`: (scratch(), count).
+  template <class Number, class Leaf>
+  void sum_part(std::int64_t part, std::int64_t count, Number* to, Number* scratch, const Leaf& leaf) const {
     sum(parts_[static_cast<std::size_t>(part)], count, to, scratch, leaf);
   }
 
   /// to[0, count) = the sum over all grains; part p lies at parts[p * stride, p * stride + count). `scratch`: (scratch(), count).
   void combine(const float* parts, std::int64_t stride, std::int64_t count, float* to, float* scratch) const;
+  void combine(const double* parts, std::int64_t stride, std::int64_t count, double* to, double* scratch) const;
 
  private:
   struct Node {
@@ -40,14 +42,16 @@ class GrainTree {
     Node right() const { return {level - 1, 2 * index + 1}; }
   };
 
-  template <class Leaf>
-  void sum(const Node& node, std::int64_t count, float* to, float* scratch, const Leaf& leaf) const {
+  template <class Number, class Leaf>
+  void sum(const Node& node, std::int64_t count, Number* to, Number* scratch, const Leaf& leaf) const {
     if (node.level == 0) return leaf(node.index, to);
     sum(node.left(), count, to, scratch, leaf);
     if (node.right().first() >= grains_) return;
     sum(node.right(), count, scratch, scratch + count, leaf);
     add_arrays(to, scratch, to, count);
   }
+  template <class Number>
+  void combine_parts(const Number* parts, std::int64_t stride, std::int64_t count, Number* to, Number* scratch) const;
   void split(const Node& node, std::int64_t first, std::int64_t last);
 
   std::int64_t grains_;

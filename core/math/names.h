@@ -18,4 +18,8 @@ Error unknown_name(std::string_view what, std::string_view name, const Table& kn
   return Error(text, kUsage);
 }
 
+/// Keras' snake case of a class name: "BatchNormalization" -> "batch_normalization", "Conv2D" -> "conv2d", "ReLU" -> "re_lu".
+/// Source: keras/src/utils/naming.py.
+std::string snake_case(std::string_view class_name);
+
 }  // namespace lockstep

@@ -148,8 +148,8 @@ bool small_kernel(std::int64_t in, std::int64_t out) {
   return in * out <= kFloats;
 }
 
-void dense_forward(const float* x, const float* weights, const float* bias, bool positive, float* y, std::int64_t rows, std::int64_t in,
-                   std::int64_t out, std::int64_t column, std::int64_t columns) {
+void product_forward(const float* x, const float* weights, const float* bias, bool positive, float* y, std::int64_t rows, std::int64_t in,
+                     std::int64_t out, std::int64_t column, std::int64_t columns) {
   multiply(kernels(),
            {.rows = rows,
             .columns = columns,
@@ -166,7 +166,7 @@ void dense_forward(const float* x, const float* weights, const float* bias, bool
            small_kernel(in, out));
 }
 
-void dense_backward_data(const float* dy, const float* weights, float* dx, std::int64_t rows, std::int64_t in, std::int64_t out) {
+void product_backward_data(const float* dy, const float* weights, float* dx, std::int64_t rows, std::int64_t in, std::int64_t out) {
   multiply_transposed(kernels(), dy, weights, dx, rows, in, out);
 }
 
@@ -217,7 +217,7 @@ const char* onednn_isa() {
   return found == std::end(kIsaNames) ? "generic" : found->name;
 }
 
-struct OnednnDense::Impl {
+struct OnednnInnerProduct::Impl {
   Impl(const Shape& shape, bool trains);
 
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
@@ -226,7 +226,7 @@ struct OnednnDense::Impl {
   std::vector<Call> calls;  ///< forward; to train also backward weights and backward data
 };
 
-OnednnDense::Impl::Impl(const Shape& shape, bool trains) {
+OnednnInnerProduct::Impl::Impl(const Shape& shape, bool trains) {
   const auto [rows, in, out, with_bias, relu] = shape;
   const auto make = [&, this](const memory::dims& dims, memory::format_tag tag) { return matrix(dims, tag, engine); };
   x = make({rows, in}, memory::format_tag::nc);
@@ -253,14 +253,14 @@ OnednnDense::Impl::Impl(const Shape& shape, bool trains) {
                      Arguments{{DNNL_ARG_DIFF_DST, y}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DIFF_SRC, d_x}});
 }
 
-OnednnDense::OnednnDense(const Shape& shape, bool trains) : impl_(std::make_unique<const Impl>(shape, trains)) {}
-OnednnDense::~OnednnDense() = default;
-OnednnDense::OnednnDense(OnednnDense&&) noexcept = default;
-OnednnDense& OnednnDense::operator=(OnednnDense&&) noexcept = default;
+OnednnInnerProduct::OnednnInnerProduct(const Shape& shape, bool trains) : impl_(std::make_unique<const Impl>(shape, trains)) {}
+OnednnInnerProduct::~OnednnInnerProduct() = default;
+OnednnInnerProduct::OnednnInnerProduct(OnednnInnerProduct&&) noexcept = default;
+OnednnInnerProduct& OnednnInnerProduct::operator=(OnednnInnerProduct&&) noexcept = default;
 
-void OnednnDense::forward() const { impl_->calls[0].run(impl_->stream); }
-void OnednnDense::backward_weights() const { impl_->calls[1].run(impl_->stream); }
-void OnednnDense::backward_data() const { impl_->calls[2].run(impl_->stream); }
+void OnednnInnerProduct::forward() const { impl_->calls[0].run(impl_->stream); }
+void OnednnInnerProduct::backward_weights() const { impl_->calls[1].run(impl_->stream); }
+void OnednnInnerProduct::backward_data() const { impl_->calls[2].run(impl_->stream); }
 
 ThreadScope::ThreadScope(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
 ThreadScope::~ThreadScope() { omp_set_num_threads(before_); }

@@ -4,7 +4,7 @@
 
 namespace lockstep {
 
-// The products of Dense layers, by the kernels of gemm.h or by oneDNN. Only this file's source includes oneDNN; it knows how the APIs of
+// Products of float32 matrices, by the kernels of gemm.h or by oneDNN. Only this file's source includes oneDNN; it knows how the APIs of
 // versions 2 and 3 differ. oneDNN computes what is large and cut by the model alone, since its sums depend on how a product is cut.
 // Everything here runs on the calling thread alone: a batch is spread over threads in rows, a gradient in blocks.
 
@@ -13,10 +13,10 @@ bool small_kernel(std::int64_t in, std::int64_t out);
 
 /// Columns [column, column + columns) of y = x W + b, negative results 0 with `positive`: x (rows, in), W (in, out), Keras' own layout, b
 /// (out) or null, y (rows, out), row-major. The same bits however rows and columns are cut into calls.
-void dense_forward(const float* x, const float* weights, const float* bias, bool positive, float* y, std::int64_t rows, std::int64_t in,
-                   std::int64_t out, std::int64_t column, std::int64_t columns);
+void product_forward(const float* x, const float* weights, const float* bias, bool positive, float* y, std::int64_t rows, std::int64_t in,
+                     std::int64_t out, std::int64_t column, std::int64_t columns);
 /// dx = dy W^T: dx (rows, in), dy (rows, out). The same bits however rows are cut.
-void dense_backward_data(const float* dy, const float* weights, float* dx, std::int64_t rows, std::int64_t in, std::int64_t out);
+void product_backward_data(const float* dy, const float* weights, float* dx, std::int64_t rows, std::int64_t in, std::int64_t out);
 
 /// A part of dW = X^T D: X (rows, in), D (rows, out), dW (in, out), summed over rows in the GEMM's own order. The part is kernel rows
 /// [first, last), columns [column, column + columns). For small kernels the same bits however the part is cut.
@@ -42,18 +42,18 @@ void bias_gradient(const float* d, std::int64_t rows, std::int64_t out, float* g
 const char* onednn_version();
 const char* onednn_isa();
 
-/// A Dense layer computed by oneDNN's inner products, on matrices of its own that hold small numbers. For benchmarks.
-class OnednnDense {
+/// y = f(x W + b) computed by oneDNN's inner products, on matrices of its own that hold small numbers. For benchmarks.
+class OnednnInnerProduct {
  public:
   struct Shape {
     std::int64_t rows, in, out;
     bool bias, relu;  ///< both fused into the forward product
   };
   /// Without `trains`, forward() alone may be called.
-  OnednnDense(const Shape& shape, bool trains);
-  ~OnednnDense();
-  OnednnDense(OnednnDense&&) noexcept;
-  OnednnDense& operator=(OnednnDense&&) noexcept;
+  OnednnInnerProduct(const Shape& shape, bool trains);
+  ~OnednnInnerProduct();
+  OnednnInnerProduct(OnednnInnerProduct&&) noexcept;
+  OnednnInnerProduct& operator=(OnednnInnerProduct&&) noexcept;
 
   void forward() const;
   void backward_weights() const;

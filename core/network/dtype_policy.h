@@ -3,7 +3,7 @@
 
 namespace lockstep {
 
-/// What Dense layers compute their products in; Keras' dtype policies of these names (keras/src/dtype_policies). Weights, sums and all
+/// What layers compute their products in; Keras' dtype policies of these names (keras/src/dtype_policies). Weights, sums and all
 /// other layers are float32 in each. mixed_bfloat16: x, kernel and deltas are rounded to bfloat16 on their way into a product; needs
 /// AVX512_BF16 on every rank. automatic: mixed_bfloat16 where every rank has it and batches are large enough to gain by it, else float32.
 enum class DtypePolicy { float32, mixed_bfloat16, automatic };

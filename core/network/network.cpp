@@ -20,6 +20,8 @@ std::vector<BuiltLayer> build_layers(const std::vector<LayerSpec>& layers, const
   std::vector<BuiltLayer> built;
   for (const LayerSpec& layer : layers) {
     const LayerSite site{built.empty() ? input : built.back().output, built.size(), seed};
+    std::visit([&](const auto& spec) { fields(spec, BoundsCheck("layer '" + layer_name(layer) + "' (" + class_name(layer) + ")")); },
+               layer);
     built.push_back(std::visit([&](const auto& spec) { return build(spec, site); }, layer));
     built.back().name = layer_name(layer);
     built.back().class_name = class_name(layer);
@@ -97,7 +99,7 @@ void Network::initialize_weights(std::uint64_t seed) {
     layer = layer_of_op_[i];
     for (std::size_t w = 0; w < ops_[i]->weights().size(); ++w) {
       const Weight& weight = ops_[i]->weights()[w];
-      if (weight.trainable) initialize(weight.initializer, weight.shape, seed, weight_id(layer, number++), ops_[i]->values(w));
+      if (weight.initializer) initialize(*weight.initializer, weight.shape, seed, weight_id(layer, number++), ops_[i]->values(w));
     }
   }
 }
@@ -106,6 +108,13 @@ void Network::place(Buffer memory, bool keep) {
   if (!keep) std::copy_n(parameters_.data(), parameters_.size(), memory.data());
   parameters_ = std::move(memory);
   base_ = parameters_.data();
+}
+
+ActivationFunction Network::output_activation() const {
+  for (auto op = ops_.rbegin(); op != ops_.rend(); ++op) {
+    if (const auto function = (*op)->activation()) return *function;
+  }
+  return linear;
 }
 
 void Network::set_bfloat16(bool on) {

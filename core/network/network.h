@@ -43,7 +43,9 @@ class Network {
   /// Name of the layer that op `i` computes.
   const std::string& layer_of(std::size_t i) const { return names_[i]; }
   /// Whether the last op ends in this activation (so that the loss can take its logits).
-  bool ends_in(ActivationFunction function) const { return (ops_.empty() ? linear : ops_.back()->activation()) == function; }
+  bool ends_in(ActivationFunction function) const { return !ops_.empty() && ops_.back()->activation() == function; }
+  /// The last activation on the way to the output.
+  ActivationFunction output_activation() const;
   /// Products in bfloat16 or float32 (DtypePolicy); before prepare(). Needs has_bfloat16().
   void set_bfloat16(bool on);
   bool bfloat16() const { return bfloat16_; }

@@ -6,13 +6,15 @@ namespace lockstep {
 
 Pass::Pass(Network& network, const Options& options)
     : network_(network),
-      first_op_(!network.ops().empty() && network.ops()[0]->rescaling() != nullptr ? 1 : 0),
+      first_op_(!network.ops().empty() && network.ops()[0]->scale_and_offset() ? 1 : 0),
       rows_(options.rows),
       grains_(options.grains),
       first_row_(options.of > 0 ? options.first * options.rows : 0),
       visible_rows_((options.of > 0 ? options.of : options.grains) * options.rows),
       threads_(options.threads),
+      sums_(options.sums),
       trace_(options.trace) {
+  if (sums_ == nullptr) sums_ = &own_sums_.emplace(grains_);
   for (std::size_t i = 0; i <= network.ops().size(); ++i) {
     const std::int64_t count = visible_rows_ * width(i);
     values_.push_back(i < first_op_ ? Buffer() : options.values ? options.values(i, count) : options.memory(count));
@@ -22,14 +24,15 @@ Pass::Pass(Network& network, const Options& options)
 }
 
 RowTarget Pass::target(float* truth, float* weight) {
-  const Rescaling* first = first_op_ > 0 ? network_.ops()[0]->rescaling() : nullptr;
-  return {input(), truth, weight, first != nullptr ? first->scale : 1, first != nullptr ? first->offset : 0};
+  const ScaleAndOffset first = first_op_ > 0 ? *network_.ops()[0]->scale_and_offset() : ScaleAndOffset{};
+  return {input(), truth, weight, first.scale, first.offset};
 }
 
 Block Pass::at(Block block, std::int64_t grain, std::int64_t grains, bool last) const {
   block.rows = grains * rows_;
   block.first_slot += grain * rows_;
   block.logits = block.logits && last;
+  if (block.present != nullptr) block.present += grain * rows_;
   block.thread = threads_ > 1 ? grain_thread() : 0;
   return block;
 }
@@ -66,12 +69,24 @@ void Pass::finish(std::size_t i, Block block) {
   });
 }
 
+/// The sums over the batch that op i needs before its forward or backward pass.
+void Pass::sum(std::size_t i, Direction direction, const Block& block) {
+  Op& op = *network_.ops()[i];
+  const std::int64_t count = op.batch_sums(direction);
+  if (!block.training || count == 0) return;
+  op.take(direction, sums_->add(count, threads_, [&](std::int64_t g, double* sums) {
+    const float* const dy = direction == Direction::backward ? deltas(i + 1) + g * rows_ * op.out : nullptr;
+    op.collect(values(i) + g * rows_ * op.in, dy, at(block, g, 1, i + 1 == network_.ops().size()), sums);
+  }));
+}
+
 void Pass::forward(Block block, std::int64_t grains, std::size_t first, std::size_t last) {
   const auto& ops = network_.ops();
   for (std::size_t i = std::max(first, first_op_); i < last; ++i) {
     Op& op = *ops[i];
     if (block.training)
       for_each_grain(threads_, op.refreshes(), [&](std::int64_t piece) { op.refresh(piece, i > network_.first_trainable()); });
+    sum(i, Direction::forward, block);
     for_each_block(op, grains, [&](std::int64_t g, std::int64_t n) {
       op.forward(values(i) + g * rows_ * op.in, values(i + 1) + g * rows_ * op.out, at(block, g, n, i + 1 == ops.size()));
     });
@@ -85,6 +100,7 @@ void Pass::backward(Block block, const std::function<void(std::size_t)>& done) {
       const TraceSpan span(trace_, SpanKind::backward, static_cast<std::int64_t>(i));
       const Op& op = *ops[i];
       const bool wanted = i > network_.first_trainable();
+      sum(i, Direction::backward, block);
       for_each_block(op, grains_, [&](std::int64_t g, std::int64_t n) {
         const std::int64_t x = g * rows_ * op.in, y = g * rows_ * op.out;
         op.backward(values(i) + x, values(i + 1) + y, deltas(i + 1) + y, wanted ? deltas(i) + x : nullptr,

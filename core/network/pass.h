@@ -1,13 +1,15 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "cluster/buffer.h"
 #include "cluster/trace/trace.h"
 #include "core/data/dataset.h"
-#include "core/network/network.h"
 #include "core/math/thread_team.h"
+#include "core/network/batch_sums.h"
+#include "core/network/network.h"
 
 namespace lockstep {
 
@@ -25,6 +27,7 @@ class Pass {
     Memory memory = [](std::int64_t count) { return Buffer(count); };
     std::function<Buffer(std::size_t i, std::int64_t count)> values = nullptr;  ///< of values(i) instead, where it is given
     std::int64_t of = 0, first = 0;  ///< memory is shared by a batch of `of` grains, of which these are [first, first + grains); 0: its own
+    BatchSums* sums = nullptr;       ///< of all ranks' grains, for ops that need them; null: the own grains are the batch
     Trace* trace = nullptr;          ///< of backward's ops
   };
   Pass(Network& network, const Options& options);
@@ -61,6 +64,7 @@ class Pass {
   void backward(Block block, const std::function<void(std::size_t)>& done);
 
  private:
+  void sum(std::size_t i, Direction direction, const Block& block);
   Block at(Block block, std::int64_t grain, std::int64_t grains, bool last) const;
   template <class Work>
   void for_each_block(const Op& op, std::int64_t grains, const Work& work) const;
@@ -70,6 +74,8 @@ class Pass {
   std::size_t first_op_;  // ops before it are done while rows are read
   std::int64_t rows_, grains_, first_row_, visible_rows_;
   int threads_;
+  std::optional<BatchSums> own_sums_;
+  BatchSums* sums_;
   Trace* trace_;
   std::vector<Buffer> values_, deltas_;
 };

@@ -3,9 +3,9 @@
 #include <optional>
 
 #include "cluster/host/placement.h"
-#include "core/network/memory_need.h"
 #include "core/math/onednn.h"
 #include "core/math/subnormals.h"
+#include "core/network/memory_need.h"
 #include "core/training/evaluator.h"
 #include "core/training/model_state.h"
 #include "core/training/sequential.h"

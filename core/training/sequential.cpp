@@ -6,24 +6,14 @@
 
 #include "cluster/error.h"
 #include "core/compile/metric_names.h"
-#include "core/network/memory_need.h"
+#include "core/math/names.h"
 #include "core/math/utf8.h"
+#include "core/network/memory_need.h"
 #include "core/training/model_state.h"
 #include "core/training/summary.h"
 
 namespace lockstep {
 namespace {
-
-/// Keras' automatic name: the class in snake case, counted from the second one on.
-std::string snake_case(const std::string& name) {
-  std::string snake;
-  for (const char c : name) {
-    const bool upper = c >= 'A' && c <= 'Z';
-    if (upper && !snake.empty()) snake += '_';
-    snake += upper ? static_cast<char>(c - 'A' + 'a') : c;
-  }
-  return snake;
-}
 
 bool name_taken(const std::vector<LayerSpec>& layers, const std::string& name) {
   return std::any_of(layers.begin(), layers.end(), [&](const LayerSpec& layer) { return layer_name(layer) == name; });
@@ -173,6 +163,17 @@ const Shape& Sequential::output_shape(std::size_t layer) const {
 }
 const Shape& Sequential::input_shape() const { return state_->built().input_shape(); }
 std::int64_t Sequential::output_width() const { return state_->built().output_width(); }
+ActivationFunction Sequential::output_activation() const { return state_->built().output_activation(); }
+
+std::vector<LayerProduct> Sequential::products() const {
+  std::vector<LayerProduct> products;
+  for (const auto& op : state_->built().ops()) {
+    const Product* product = op->product();
+    if (product == nullptr) continue;
+    products.push_back({product->in, product->out, product->repeat, product->bias >= 0, op->activation().value_or(linear)});
+  }
+  return products;
+}
 
 std::vector<WeightView> Sequential::weights() {
   Network& network = state_->built();

@@ -16,8 +16,8 @@
 #include "core/compile/optimizers.h"
 #include "core/data/dataset.h"
 #include "core/exchange/options.h"
-#include "core/network/dtype_policy.h"
 #include "core/layers/layers.h"
+#include "core/network/dtype_policy.h"
 #include "core/training/callbacks.h"
 
 namespace lockstep {
@@ -76,6 +76,13 @@ struct WeightView {
   Shape shape;
   bool trainable;
   std::span<float> values;
+};
+
+/// A product y = f(x W + b) of a layer, on `repeat` vectors of `in` floats per row.
+struct LayerProduct {
+  std::int64_t in = 0, out = 0, repeat = 1;
+  bool bias = true;
+  ActivationFunction activation = linear;
 };
 
 /// A stack of layers, Keras' Sequential (keras/src/models/sequential.py): user code adds layers, compiles and fits. Every rank of a World
@@ -143,6 +150,10 @@ class Sequential {
   const Shape& output_shape(std::size_t layer) const;
   const Shape& input_shape() const;
   std::int64_t output_width() const;
+  /// The last activation on the way to the output: what outputs mean. Built models only.
+  ActivationFunction output_activation() const;
+  /// The products of its layers, first to last. Built models only.
+  std::vector<LayerProduct> products() const;
 
   /// All weights in Keras' order (layer by layer; kernel, bias; mean, variance), views of the model's memory.
   std::vector<WeightView> weights();

@@ -161,7 +161,11 @@ void Trainer::weigh_classes() {
 }
 
 void Trainer::compute() {
-  const Block block{.first_slot = grains_.first_slot(), .step = model_.optimizer->iterations(), .training = true, .logits = model_.fused()};
+  const Block block{.first_slot = grains_.first_slot(),
+                    .step = model_.optimizer->iterations(),
+                    .training = true,
+                    .logits = model_.fused(),
+                    .present = present_.data()};
   gradients_.forward(block);
   const std::int64_t rows = sampler_.rows_in_step(step_);
   const float scale = 1.F / static_cast<float>(rows);

@@ -56,6 +56,7 @@ class SettingReader {
     if (node) read(*node, field, value);
   }
   void operator()(const Fixed&) const {}
+  void operator()(const Ignored&) const {}
 
  private:
   void read(const YAML::Node& node, const Field& field, float& value) const {

@@ -90,14 +90,4 @@ KerasObject keras_object(const KerasArguments& owner, const std::string& key, co
   return {value["class_name"].get<std::string>(), config.is_null() ? Json::object() : config};
 }
 
-std::string keras_snake_case(const std::string& name) {
-  std::string snake;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const bool upper = name[i] >= 'A' && name[i] <= 'Z';
-    if (upper && i > 0) snake += '_';
-    snake += upper ? static_cast<char>(name[i] - 'A' + 'a') : name[i];
-  }
-  return snake;
-}
-
 }  // namespace lockstep

@@ -44,9 +44,6 @@ struct KerasObject {
 };
 KerasObject keras_object(const KerasArguments& owner, const std::string& key, const nlohmann::json& value);
 
-/// "GlorotUniform" -> "glorot_uniform"; what is snake case already stays.
-std::string keras_snake_case(const std::string& name);
-
 /// Runs a look-up by name; its Error gets the place.
 template <class LookUp>
 auto keras_look_up(const KerasArguments& owner, const std::string& key, const LookUp& find) {

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <string>
 
+#include "core/math/names.h"
+
 namespace lockstep {
 namespace {
 
@@ -48,8 +50,10 @@ void append(const KerasArguments& arguments, const char* key, const nlohmann::js
 // --- reading ---
 
 void KerasSettingReader::operator()(const Fixed& fixed) const {
-  arguments_.accept(fixed.name, fixed.value == nullptr ? nlohmann::json() : nlohmann::json(fixed.value));
+  std::visit([&](const auto value) { arguments_.accept(fixed.name, nlohmann::json(value)); }, fixed.value);
 }
+
+void KerasSettingReader::operator()(const Ignored& ignored) const { arguments_.take(ignored.name); }
 
 void KerasSettingReader::operator()(const Field& field, float& value) const {
   value = arguments_.take_float(field.name, value);
@@ -77,7 +81,7 @@ void KerasSettingReader::operator()(const Field& field, ActivationFunction& func
 void KerasSettingReader::operator()(const Field& field, Initializer& initializer) const {
   const nlohmann::json value = arguments_.take(field.name);
   if (value.is_null()) return;
-  const auto look_up = [&] { return initializer_from_name(keras_snake_case(keras_object(arguments_, field.name, value).name)); };
+  const auto look_up = [&] { return initializer_from_name(snake_case(keras_object(arguments_, field.name, value).name)); };
   initializer = keras_look_up(arguments_, field.name, look_up);
 }
 
@@ -85,8 +89,8 @@ void KerasSettingReader::operator()(const Field& field, Regularizer& regularizer
   const nlohmann::json value = arguments_.take(field.name);
   if (value.is_null()) return;
   const KerasObject object = keras_object(arguments_, field.name, value);
-  const std::string name = keras_snake_case(object.name);  // l1, l2, l1_l2 and L1L2 -> l1_l2
-  if (name != "l1" && name != "l2" && name != "l1_l2") arguments_.fail(field.name, "L1, L2 or L1L2", value);
+  const std::string name = snake_case(object.name);  // L1, L2, L1L2 and l1_l2
+  if (name != "l1" && name != "l2" && name != "l1l2" && name != "l1_l2") arguments_.fail(field.name, "L1, L2 or L1L2", value);
   KerasArguments inner(arguments_.place() + ", " + field.name, object.config);
   regularizer = {inner.take_float("l1", name == "l1" && value.is_string() ? 0.01F : 0.F),
                  inner.take_float("l2", name == "l2" && value.is_string() ? 0.01F : 0.F)};
@@ -116,7 +120,7 @@ void KerasSettingReader::operator()(const Field& field, std::vector<float>& valu
 // --- writing ---
 
 void KerasSettingWriter::operator()(const Fixed& fixed) const {
-  config_[fixed.name] = fixed.value == nullptr ? Json(nullptr) : Json(fixed.value);
+  std::visit([&](const auto value) { config_[fixed.name] = value; }, fixed.value);
 }
 
 void KerasSettingWriter::operator()(const Field& field, float value) const {

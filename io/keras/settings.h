@@ -17,6 +17,7 @@ class KerasSettingReader {
  public:
   explicit KerasSettingReader(KerasArguments& arguments) : arguments_(arguments) {}
   void operator()(const Fixed& fixed) const;
+  void operator()(const Ignored& ignored) const;
   void operator()(const Field& field, float& value) const;
   void operator()(const Field& field, std::int64_t& value) const;
   void operator()(const Field& field, bool& value) const;
@@ -36,6 +37,7 @@ class KerasSettingWriter {
  public:
   explicit KerasSettingWriter(nlohmann::ordered_json& config) : config_(config) {}
   void operator()(const Fixed& fixed) const;
+  void operator()(const Ignored&) const {}
   void operator()(const Field& field, float value) const;
   void operator()(const Field& field, std::int64_t value) const;
   void operator()(const Field& field, bool value) const;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "cluster/error.h"
+#include "core/math/names.h"
 #include "io/files/durable_file.h"
 #include "io/files/file_bytes.h"
 #include "io/hdf5/file.h"
@@ -25,14 +26,14 @@ std::string lower(std::string text) {
   return text;
 }
 
-/// Every layer but the input with its place in the file. Our class names are single words, so their snake case is their lower case.
+/// Every layer but the input with its place in the file.
 std::vector<LayerGroup> layer_groups(Sequential& model) {
   const std::vector<WeightView> weights = model.weights();
   std::map<std::string, int> seen;
   std::vector<LayerGroup> groups;
   for (const LayerSpec& layer : model.layers()) {
     if (std::holds_alternative<Input>(layer)) continue;
-    const std::string base = lower(class_name(layer));
+    const std::string base = snake_case(class_name(layer));
     const int index = seen[base]++;
     LayerGroup group{"/layers/" + base + (index > 0 ? "_" + std::to_string(index) : "") + "/vars", layer_name(layer), {}};
     std::copy_if(weights.begin(), weights.end(), std::back_inserter(group.weights),

@@ -91,23 +91,8 @@ BenchData bench_data(const RunConfig& config, std::int64_t drawn, const World& w
 
 std::string describe_widths(const Sequential& model) {
   std::string text = std::to_string(elements(model.input_shape()));
-  for (const LayerSpec& layer : model.layers()) {
-    if (const auto* dense = std::get_if<Dense>(&layer)) text += "-" + std::to_string(dense->units);
-  }
+  for (const LayerProduct& product : model.products()) text += "-" + std::to_string(product.out);
   return text;
-}
-
-std::vector<FloorLayer> floor_layers(const Sequential& model) {
-  std::vector<FloorLayer> layers;
-  Shape input = model.input_shape();
-  for (std::size_t i = 0; i < model.layers().size(); ++i) {
-    if (const auto* dense = std::get_if<Dense>(&model.layers()[i])) {
-      const std::int64_t in = input.empty() ? 1 : input.back();
-      layers.push_back({in, dense->units, elements(input) / in, dense->activation, dense->use_bias});
-    }
-    input = model.output_shape(i);
-  }
-  return layers;
 }
 
 }  // namespace lockstep

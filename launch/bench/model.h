@@ -25,10 +25,7 @@ struct BenchData {
 /// `drawn`: how many rows to draw. Collective.
 BenchData bench_data(const RunConfig& config, std::int64_t drawn, const World& world);
 
-/// "784-300-100-10": the input's width and the units of its Dense layers. For a built model.
+/// "784-300-100-10": the input's width and those of its products' results. For a built model.
 std::string describe_widths(const Sequential& model);
-
-/// The Dense layers of a built model.
-std::vector<FloorLayer> floor_layers(const Sequential& model);
 
 }  // namespace lockstep

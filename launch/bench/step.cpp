@@ -94,7 +94,7 @@ StepBench::StepBench(const StepArguments& arguments, const World& world)
       config_(bench_config(arguments.config, overrides(arguments), world)),
       data_(bench_data(config_, arguments.rows > 0 ? arguments.rows : 10'000, world)),
       model_(compiled_model()) {
-  world.agree([&] { floor_.emplace(floor_layers(model_), config_.fit.batch_size, &config_.compile.optimizer); });
+  world.agree([&] { floor_.emplace(model_.products(), config_.fit.batch_size, &config_.compile.optimizer); });
   choose_rows();
 }
 
@@ -161,7 +161,7 @@ StepFloor StepBench::best_forward_floor() const {
   std::optional<StepFloor> best;
   double least = INFINITY;
   for (const std::int64_t rows : {32, 64, 128, 256, 512, 1024}) {
-    StepFloor floor(floor_layers(model_), rows, nullptr);
+    StepFloor floor(model_.products(), rows, nullptr);
     const double per_row = floor.measure(kFloorSeconds / 2).forward / static_cast<double>(rows);
     if (per_row >= least) continue;
     least = per_row;

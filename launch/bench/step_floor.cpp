@@ -40,26 +40,26 @@ struct StepFloor::Impl {
   };
 
   std::int64_t rows = 0;
-  std::vector<OnednnDense> layers;
+  std::vector<OnednnInnerProduct> layers;
   std::vector<Part> parts;
   std::optional<Optimizer> optimizer;
   Buffer parameters, gradients;
 };
 
-StepFloor::StepFloor(const std::vector<FloorLayer>& layers, std::int64_t rows, const OptimizerSpec* optimizer)
+StepFloor::StepFloor(const std::vector<LayerProduct>& layers, std::int64_t rows, const OptimizerSpec* optimizer)
     : impl_(std::make_unique<Impl>()) {
   const ThreadScope one(1);
   impl_->rows = rows;
   impl_->layers.reserve(layers.size());
   std::int64_t count = 0;
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    const FloorLayer& layer = layers[i];
+    const LayerProduct& layer = layers[i];
     const bool trains = optimizer != nullptr;
-    const OnednnDense& dense = impl_->layers.emplace_back(
-        OnednnDense::Shape{rows * layer.repeat, layer.in, layer.out, layer.bias, layer.activation == relu}, trains);
-    impl_->parts.push_back({[&dense] { dense.forward(); }, &StepFloorTimes::forward});
-    if (trains) impl_->parts.push_back({[&dense] { dense.backward_weights(); }, &StepFloorTimes::backward_weights});
-    if (trains && i > 0) impl_->parts.push_back({[&dense] { dense.backward_data(); }, &StepFloorTimes::backward_data});
+    const OnednnInnerProduct& product = impl_->layers.emplace_back(
+        OnednnInnerProduct::Shape{rows * layer.repeat, layer.in, layer.out, layer.bias, layer.activation == relu}, trains);
+    impl_->parts.push_back({[&product] { product.forward(); }, &StepFloorTimes::forward});
+    if (trains) impl_->parts.push_back({[&product] { product.backward_weights(); }, &StepFloorTimes::backward_weights});
+    if (trains && i > 0) impl_->parts.push_back({[&product] { product.backward_data(); }, &StepFloorTimes::backward_data});
     count += (layer.in + (layer.bias ? 1 : 0)) * layer.out;
   }
   if (optimizer == nullptr) return;

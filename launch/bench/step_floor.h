@@ -4,16 +4,9 @@
 #include <vector>
 
 #include "core/compile/optimizers.h"
-#include "core/math/activations.h"
+#include "core/training/sequential.h"
 
 namespace lockstep {
-
-/// A Dense layer as its primitives see it: `repeat` vectors of `in` floats per row.
-struct FloorLayer {
-  std::int64_t in = 0, out = 0, repeat = 1;
-  ActivationFunction activation = ActivationFunction::linear;
-  bool bias = true;
-};
 
 /// Seconds of one step.
 struct StepFloorTimes {
@@ -21,7 +14,7 @@ struct StepFloorTimes {
   double total() const { return forward + backward_data + backward_weights + optimizer; }
 };
 
-/// What a training step of Dense layers cannot easily be faster than, to measure steps against: the sum of oneDNN's primitives at the whole
+/// What a training step of products cannot easily be faster than, to measure steps against: the sum of oneDNN's primitives at the whole
 /// batch's shape on one thread - forward with the bias (and relu) fused, backward data (not of the first layer), backward weights - and the
 /// optimizer's pass over all parameters. No reading of rows, no other activation, no loss, no metrics. Float32. Its matrices are its own
 /// and hold nothing of a model.
@@ -30,7 +23,7 @@ struct StepFloorTimes {
 class StepFloor {
  public:
   /// `rows`: of the batch. Without an optimizer the forward primitives alone (inference).
-  StepFloor(const std::vector<FloorLayer>& layers, std::int64_t rows, const OptimizerSpec* optimizer);
+  StepFloor(const std::vector<LayerProduct>& layers, std::int64_t rows, const OptimizerSpec* optimizer);
   ~StepFloor();
   StepFloor(StepFloor&&) noexcept;
   StepFloor& operator=(StepFloor&&) noexcept;

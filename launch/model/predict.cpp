@@ -45,15 +45,8 @@ RowRange parse_rows(const std::string& text) {
 enum class Answer { classes, yes_no, numbers };
 
 Answer answer_of(const Sequential& model) {
-  for (auto layer = model.layers().rbegin(); layer != model.layers().rend(); ++layer) {
-    ActivationFunction last = linear;
-    if (const auto* dense = std::get_if<Dense>(&*layer)) last = dense->activation;
-    if (const auto* activation = std::get_if<Activation>(&*layer)) last = activation->function;
-    if (std::holds_alternative<Dense>(*layer) || std::holds_alternative<Activation>(*layer)) {
-      return last == softmax ? Answer::classes : last == sigmoid && model.output_width() == 1 ? Answer::yes_no : Answer::numbers;
-    }
-  }
-  return Answer::numbers;
+  const ActivationFunction last = model.output_activation();
+  return last == softmax ? Answer::classes : last == sigmoid && model.output_width() == 1 ? Answer::yes_no : Answer::numbers;
 }
 
 /// Outputs of rows first_row, first_row + 1, ... with what is needed to name them.

@@ -30,7 +30,7 @@ void add_train(Command& app) {
   const auto algorithms = allreduce_names();
   train.option("--allreduce", arguments->allreduce, "How gradients are summed over ranks: auto measures, shared works on one host")
       .lists({algorithms.begin(), algorithms.end()});
-  train.option("--exchange", arguments->exchange, "What ranks exchange; factors are activations and deltas of Dense layers")
+  train.option("--exchange", arguments->exchange, "What ranks exchange; factors are activations and deltas of products")
       .lists({"auto", "factors", "gradients"});
   train.option("--trace", arguments->trace, "Write what every rank did when to this file, for ui.perfetto.dev or chrome://tracing")
       .type_name("FILE");

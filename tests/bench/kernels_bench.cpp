@@ -30,7 +30,7 @@ void DenseForward(benchmark::State& state) {
   const std::int64_t rows = state.range(0), in = state.range(1), out = state.range(2);
   const Buffer x = numbers(rows * in), w = numbers(in * out), b = numbers(out);
   Buffer y(rows * out);
-  for (auto _ : state) dense_forward(x.data(), w.data(), b.data(), true, y.data(), rows, in, out, 0, out);
+  for (auto _ : state) product_forward(x.data(), w.data(), b.data(), true, y.data(), rows, in, out, 0, out);
   set_rate(state, "GFLOP/s", 2.0 * static_cast<double>(rows * in * out));
 }
 
@@ -38,7 +38,7 @@ void DenseBackwardData(benchmark::State& state) {
   const std::int64_t rows = state.range(0), in = state.range(1), out = state.range(2);
   const Buffer dy = numbers(rows * out), w = numbers(in * out);
   Buffer dx(rows * in);
-  for (auto _ : state) dense_backward_data(dy.data(), w.data(), dx.data(), rows, in, out);
+  for (auto _ : state) product_backward_data(dy.data(), w.data(), dx.data(), rows, in, out);
   set_rate(state, "GFLOP/s", 2.0 * static_cast<double>(rows * in * out));
 }
 

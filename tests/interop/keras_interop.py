@@ -34,7 +34,7 @@ def make_model(optimizer):
     model = keras.Sequential([
         keras.Input((2, 3)), layers.Rescaling(0.5, offset=0.25), layers.Flatten(), normalization,
         layers.Dense(5, activation="gelu", kernel_regularizer=keras.regularizers.L2(0.01), kernel_initializer="he_normal"),
-        layers.Dense(4, activation="leaky_relu"), layers.Dense(3, use_bias=False, name="output"), layers.Activation("softmax")])
+        layers.BatchNormalization(momentum=0.9, gamma_regularizer=keras.regularizers.L1(0.01)), layers.Dense(4, activation="leaky_relu"), layers.Dense(3, use_bias=False, name="output"), layers.Activation("softmax")])
     normalization.adapt((data()[0] * 0.5 + 0.25).reshape(ROWS, 6))
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy", keras.metrics.SparseTopKCategoricalAccuracy(2, name="top2")])
     return model

@@ -139,6 +139,42 @@ TEST(SameBits, OfALayerThatIsAppliedToEveryVectorOfARow) {
   expect_same_bits(train(make(), data, 17, 1, world()), train(make(), data, 17, 1, World()), "(T, D)");
 }
 
+/// Statistics of the whole batch in the first layer and in the middle.
+Sequential with_statistics(const OptimizerSpec& optimizer) {
+  Sequential model{BatchNormalization{}, Dense{19},        BatchNormalization{.momentum = 0.5F}, Activation{relu}, Dense{6},
+                   Activation{tanh_},    Dense{5, softmax}};
+  model.set_seed(11);
+  model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = optimizer, .metrics = {accuracy}});
+  return model;
+}
+
+TEST(SameBits, OfStatisticsOfTheBatch) {
+  const ArrayDataset data = labelled_rows(203, 60, 5);
+  for (const OptimizerSpec& optimizer : {OptimizerSpec(Sgd{}), OptimizerSpec(Adam{.options = {.clipnorm = 0.1F}})}) {
+    for (const std::int64_t batch : {13, 203}) {
+      for (const bool reproducible : {false, true}) {
+        const Trained alone = train(with_statistics(optimizer), data, batch, 1, World(), reproducible);
+        for (const int threads : {1, 2}) {
+          expect_same_bits(train(with_statistics(optimizer), data, batch, threads, world(), reproducible), alone,
+                           "batch " + std::to_string(batch) + ", " + std::to_string(threads) + " threads");
+        }
+      }
+    }
+  }
+}
+
+TEST(SameBits, OfStatisticsWhereGradientsAreSummed) {
+  const ArrayDataset data = labelled_rows(203, 60, 5);
+  Sequential all = with_statistics(Sgd{}), alone = with_statistics(Sgd{});
+  all.fit(data, {.epochs = 2, .batch_size = 32, .threads = 1, .exchange = ExchangeKind::gradients, .verbose = 0}, world());
+  alone.fit(data, {.epochs = 2, .batch_size = 32, .threads = 1, .verbose = 0}, World());
+  const auto mine = all.get_weights(), other = alone.get_weights();
+  ASSERT_EQ(mine.size(), other.size());
+  for (std::size_t w = 0; w < mine.size(); ++w) {
+    for (std::size_t i = 0; i < mine[w].size(); ++i) ASSERT_NEAR(mine[w][i], other[w][i], 2e-4) << "weight " << w;
+  }
+}
+
 TEST(SameBits, AfterMomentumIsCarriedIntoASecondFit) {
   const ArrayDataset data = labelled_rows(90, 60, 5);
   Sequential all = wide(Adam{}), alone = wide(Adam{});

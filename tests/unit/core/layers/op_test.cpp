@@ -2,15 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-
-#include "core/network/pass.h"
+#include "core/network/network.h"
+#include "support/numeric_gradient.h"
 #include "support/scale_op.h"
 
 namespace lockstep {
 namespace {
 
 using test::built;
+using test::expect_numeric_gradient;
 using test::scale_layer;
 
 /// Rows of 3 numbers by way of 5 to 2.
@@ -73,52 +73,6 @@ TEST(Op, ALayerWithoutTrainableWeightsListsTheOthers) {
   EXPECT_EQ(op.values(1)[2], 1.F);
   EXPECT_EQ(op.values(2).size(), 1U);  // count
   EXPECT_EQ(network.first_trainable(), 1U);
-}
-
-/// L = sum of c y over rows and outputs, for fixed c.
-double objective(Network& network, const std::vector<float>& x, const std::vector<float>& c, std::int64_t rows) {
-  Pass pass(network, {.rows = rows, .grains = 1});
-  std::copy(x.begin(), x.end(), pass.input());
-  pass.forward(Block{.training = true}, 1);
-  double sum = 0;
-  for (std::size_t i = 0; i < c.size(); ++i) sum += static_cast<double>(c[i]) * static_cast<double>(pass.output()[i]);
-  return sum;
-}
-
-std::vector<float> numbers(std::int64_t count, float phase) {
-  std::vector<float> values;
-  for (std::int64_t i = 0; i < count; ++i) values.push_back(std::sin(phase + static_cast<float>(i * i)));
-  return values;
-}
-
-void expect_numeric_gradient(Network& network, std::int64_t rows) {
-  const std::vector<float> x = numbers(rows * network.input_width(), 1), c = numbers(rows * network.output_width(), 2);
-  Pass pass(network, {.rows = rows, .grains = 1, .backward = true});
-  std::copy(x.begin(), x.end(), pass.input());
-  pass.forward(Block{.training = true}, 1);
-  std::copy(c.begin(), c.end(), pass.output_deltas());
-  std::vector<float> gradient(network.parameters().size());
-  pass.backward(Block{.training = true}, [&](std::size_t i) {
-    const Op& op = *network.ops()[i];
-    if (!op.trainable()) return;
-    for (const VariableRange& part : op.parts()) {
-      op.gradient(pass.values(i), pass.deltas(i + 1), rows, part, gradient.data() + part.offset);
-    }
-  });
-  constexpr float kStep = 1.F / 64;
-  for (const Variable& variable : network.variables()) {
-    for (std::int64_t i = variable.offset; i < variable.offset + elements(variable.shape); ++i) {
-      float& weight = network.parameters()[static_cast<std::size_t>(i)];
-      const float before = weight;
-      weight = before + kStep;
-      const double above = objective(network, x, c, rows);
-      weight = before - kStep;
-      const double below = objective(network, x, c, rows);
-      weight = before;
-      EXPECT_NEAR(gradient[static_cast<std::size_t>(i)], (above - below) / (2 * kStep), 1e-3)
-          << variable.name << " of layer " << variable.layer;
-    }
-  }
 }
 
 TEST(Op, GradientIsThatOfTheOutput) {

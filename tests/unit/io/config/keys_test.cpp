@@ -200,7 +200,7 @@ TEST(Keys, EveryLineWithAKeySaysWhatItIs) {
 TEST(Keys, TheReferenceIsAConfiguration) {
   const RunConfig config = parse_config(read_config_file(reference_path()), "reference.yaml");
   EXPECT_EQ(config.name, "reference");
-  EXPECT_EQ(config.model.layers.size(), 8U);
+  EXPECT_EQ(config.model.layers.size(), 9U);
 }
 
 }  // namespace

@@ -1,0 +1,207 @@
+#include "core/layers/batch_normalization.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "cluster/clones.h"
+#include "core/layers/op.h"
+
+namespace lockstep {
+namespace {
+
+/// How a row's floats share statistics: (outer, channels, inner), one statistic a channel.
+struct Channels {
+  std::int64_t outer = 1, count = 1, inner = 1;
+  std::int64_t values() const { return outer * inner; }  ///< of a channel in a row
+  std::int64_t width() const { return values() * count; }
+};
+
+/// f(i, c) for every float i of the rows and its channel c, of `some` channels from `start` on; rows without data are left out.
+template <class Function>
+[[gnu::always_inline]] inline void for_each_value(const Channels& channels, std::int64_t start, std::int64_t some, const Block& block,
+                                                  const Function& f) {
+  const std::int64_t end = start + some;
+  for (std::int64_t r = 0; r < block.rows; ++r) {
+    if (!block.has_row(r)) continue;
+    for (std::int64_t o = 0; o < channels.outer; ++o) {
+      const std::int64_t first = (r * channels.outer + o) * channels.count * channels.inner;
+      if (channels.inner == 1) {
+#pragma omp simd
+        for (std::int64_t c = start; c < end; ++c) f(first + c, c);
+      } else {
+        for (std::int64_t c = start; c < end; ++c) {
+          for (std::int64_t i = 0; i < channels.inner; ++i) f(first + c * channels.inner + i, c);
+        }
+      }
+    }
+  }
+}
+
+template <class Function>
+[[gnu::always_inline]] inline void for_each_value(const Channels& channels, const Block& block, const Function& f) {
+  for_each_value(channels, 0, channels.count, block, f);
+}
+
+/// sum += x, squares += x^2 of every channel.
+LOCKSTEP_CLONES void add_moments(const Channels& channels, const Block& block, const float* x, double* sum, double* squares) {
+  for_each_value(channels, block, [=](std::int64_t i, std::int64_t c) {
+    const double value = x[i];
+    sum[c] += value;
+    squares[c] += value * value;
+  });
+}
+
+/// y = (x - mean) factor + offset.
+LOCKSTEP_CLONES void apply(const Channels& channels, const Block& block, const float* x, const float* mean, const float* factor,
+                           const float* offset, float* y) {
+  for_each_value(channels, block, [=](std::int64_t i, std::int64_t c) { y[i] = (x[i] - mean[c]) * factor[c] + offset[c]; });
+}
+
+/// sum += dy, products += dy (x - mean) inverse of channels [start, start + some); sum[0] and products[0] are those of `start`.
+LOCKSTEP_CLONES void add_products(const Channels& channels, std::int64_t start, std::int64_t some, const Block& block, const float* x,
+                                  const float* dy, const float* mean, const float* inverse, double* sum, double* products) {
+  for_each_value(channels, start, some, block, [=](std::int64_t i, std::int64_t c) {
+    const double value = dy[i];
+    sum[c - start] += value;
+    products[c - start] += value * static_cast<double>((x[i] - mean[c]) * inverse[c]);
+  });
+}
+
+/// dx = factor (dy - mean of dy - xhat * mean of dy xhat), xhat = (x - mean) inverse.
+LOCKSTEP_CLONES void apply_backward(const Channels& channels, const Block& block, const float* x, const float* dy, const float* mean,
+                                    const float* inverse, const float* factor, const float* mean_dy, const float* mean_product, float* dx) {
+  for_each_value(channels, block, [=](std::int64_t i, std::int64_t c) {
+    const float normal = (x[i] - mean[c]) * inverse[c];
+    dx[i] = factor[c] * (dy[i] - mean_dy[c] - normal * mean_product[c]);
+  });
+}
+
+class BatchNormalizationOp final : public Op {
+ public:
+  BatchNormalizationOp(const BatchNormalization& layer, const Channels& channels)
+      : channels_(channels), momentum_(layer.momentum), epsilon_(layer.epsilon) {
+    in = out = channels.width();
+    const Shape shape = {channels.count};
+    has_gamma_ = layer.scale;
+    has_beta_ = layer.center;
+    if (has_gamma_) weights_.push_back({"gamma", shape, layer.gamma_initializer, layer.gamma_regularizer});
+    if (has_beta_) weights_.push_back({"beta", shape, layer.beta_initializer, layer.beta_regularizer});
+    weights_.push_back({.name = "moving_mean", .shape = shape, .initializer = layer.moving_mean_initializer, .trainable = false});
+    weights_.push_back({.name = "moving_variance", .shape = shape, .initializer = layer.moving_variance_initializer, .trainable = false});
+    for (std::vector<float>* values : {&moving_mean_, &moving_variance_, &mean_, &inverse_, &factor_, &offset_, &mean_dy_, &mean_product_})
+      values->resize(static_cast<std::size_t>(channels.count));
+  }
+
+  std::span<float> values(std::size_t i) override {
+    if (weights_[i].trainable) return Op::values(i);
+    return i + 1 < weights_.size() ? moving_mean_ : moving_variance_;
+  }
+
+  /// Results of a row do not depend on the block.
+  bool any_rows() const override { return true; }
+
+  /// For evaluate and predict.
+  void prepare(std::int64_t, int) override {
+    mean_ = moving_mean_;
+    for (std::size_t c = 0; c < mean_.size(); ++c) set_factor(c, moving_variance_[c]);
+  }
+
+  std::int64_t batch_sums(Direction direction) const override { return 2 * channels_.count + (direction == Direction::forward ? 1 : 0); }
+
+  void collect(const float* x, const float* dy, const Block& block, double* sums) const override {
+    const std::int64_t n = channels_.count;
+    std::fill_n(sums, 2 * n, 0.0);
+    if (dy != nullptr) return add_products(channels_, 0, n, block, x, dy, mean_.data(), inverse_.data(), sums, sums + n);
+    add_moments(channels_, block, x, sums, sums + n);
+    double& rows = sums[2 * n] = 0;
+    for (std::int64_t r = 0; r < block.rows; ++r) rows += block.has_row(r) ? 1 : 0;
+  }
+
+  void take(Direction direction, std::span<const double> sums) override {
+    const auto n = static_cast<std::size_t>(channels_.count);
+    if (direction == Direction::forward) count_ = sums[2 * n] * static_cast<double>(channels_.values());
+    for (std::size_t c = 0; c < n; ++c) {
+      const double first = sums[c] / count_, second = sums[n + c] / count_;
+      if (direction == Direction::backward) {
+        mean_dy_[c] = static_cast<float>(first);
+        mean_product_[c] = static_cast<float>(second);
+        continue;
+      }
+      const auto variance = static_cast<float>(std::max(second - first * first, 0.0));
+      mean_[c] = static_cast<float>(first);
+      set_factor(c, variance);
+      moving_mean_[c] = moving_mean_[c] * momentum_ + mean_[c] * (1 - momentum_);
+      moving_variance_[c] = moving_variance_[c] * momentum_ + variance * (1 - momentum_);
+    }
+  }
+
+  void forward(const float* x, float* y, const Block& block) const override {
+    apply(channels_, block, x, mean_.data(), factor_.data(), offset_.data(), y);
+    clear_absent(block, y);
+  }
+
+  void backward(const float* x, const float*, float* dy, float* dx, const Block& block) const override {
+    if (dx == nullptr) return;
+    apply_backward(channels_, block, x, dy, mean_.data(), inverse_.data(), factor_.data(), mean_dy_.data(), mean_product_.data(), dx);
+    clear_absent(block, dx);
+  }
+
+  void gradient(const float* x, const float* dy, std::int64_t rows, VariableRange, float* to) const override {
+    constexpr std::int64_t kSome = 64;
+    const auto to_float = [](double value) { return static_cast<float>(value); };
+    const std::int64_t n = channels_.count;
+    float* const gamma = to;
+    float* const beta = to + (has_gamma_ ? n : 0);
+    for (std::int64_t start = 0; start < n; start += kSome) {
+      const std::int64_t some = std::min(kSome, n - start);
+      std::array<double, kSome> sum{}, products{};
+      add_products(channels_, start, some, {.rows = rows}, x, dy, mean_.data(), inverse_.data(), sum.data(), products.data());
+      if (has_gamma_) std::transform(products.data(), products.data() + some, gamma + start, to_float);
+      if (has_beta_) std::transform(sum.data(), sum.data() + some, beta + start, to_float);
+    }
+  }
+
+ private:
+  /// gamma / sqrt(variance + epsilon) and beta, as the parameters are now.
+  void set_factor(std::size_t c, float variance) {
+    inverse_[c] = 1 / std::sqrt(variance + epsilon_);
+    const float* const own = parameters() + slice().offset + c;  // gamma, beta
+    factor_[c] = has_gamma_ ? inverse_[c] * own[0] : inverse_[c];
+    offset_[c] = has_beta_ ? own[has_gamma_ ? channels_.count : 0] : 0;
+  }
+
+  void clear_absent(const Block& block, float* values) const {
+    for (std::int64_t r = 0; r < block.rows; ++r) {
+      if (!block.has_row(r)) std::fill_n(values + r * in, in, 0.F);
+    }
+  }
+
+  Channels channels_;
+  float momentum_, epsilon_;
+  bool has_gamma_, has_beta_;
+  std::vector<float> moving_mean_, moving_variance_;
+  // Of the batch in training, else of the moving averages; per channel.
+  std::vector<float> mean_, inverse_, factor_, offset_;
+  std::vector<float> mean_dy_, mean_product_;
+  double count_ = 0;  // values of a channel in the batch
+};
+
+}  // namespace
+
+BuiltLayer build(const BatchNormalization& layer, const LayerSite& site) {
+  const auto axes = static_cast<std::int64_t>(site.input.size()) + 1;
+  const std::int64_t axis = layer.axis < 0 ? layer.axis + axes : layer.axis;
+  if (axis < 1 || axis >= axes) {
+    throw layer_error(layer, "axis " + std::to_string(layer.axis) + " is not an axis of its input " + to_string(site.input, true) +
+                                 " that keeps statistics; give one between 1 and " + std::to_string(axes - 1) + ", or a negative one");
+  }
+  Channels channels;
+  for (std::int64_t a = 1; a < axes; ++a) {
+    std::int64_t& length = a < axis ? channels.outer : a == axis ? channels.count : channels.inner;
+    length *= site.input[static_cast<std::size_t>(a - 1)];
+  }
+  return same_shape(site, std::make_unique<BatchNormalizationOp>(layer, channels));
+}
+
+}  // namespace lockstep
