@@ -61,9 +61,13 @@ struct FitState {
   StepProfile profile;
   const History* history = nullptr;
   const std::vector<class Callback*>* callbacks = nullptr;  ///< all of this fit()
-  const EpochSums* sums = nullptr;                          ///< at on_checkpoint, else null
-  double gathering = 0;                                     ///< at on_checkpoint: seconds that bringing weights and sums together took
-  bool stopping = false;                                    ///< at on_checkpoint: training ends here
+};
+
+/// What a checkpoint needs beside the FitState.
+struct CheckpointMoment {
+  const EpochSums& sums;  ///< of the epoch's steps so far; empty between two epochs
+  bool stopping = false;  ///< training ends here
+  double gathering = 0;   ///< seconds that bringing weights and sums together took
 };
 
 /// Hooks of fit(), called on every rank in the order given; keras/src/callbacks/callback.py. A hook that is marked Collective may use
@@ -80,20 +84,18 @@ class Callback {
   virtual void on_epoch_end(const FitState&, Logs&) {}                 ///< logs are those of all ranks; may be added to; Collective
   virtual void on_train_end(const FitState&, const Logs& /*last*/) {}  ///< Collective
 
-  /// Asked before every step, and once more after on_epoch_end, where only a stop counts. What any rank asks for reaches all ranks with the
-  /// step's gradients, so that all act after the same step. A stop asked for in on_epoch_end ends training there.
+  /// Asked before every step, and once more after on_epoch_end. What any rank asks for reaches all ranks with the step's gradients, so that
+  /// all act after the same step. What is asked for after on_epoch_end is served there, before a further step.
   struct Request {
     bool stop = false;
     bool checkpoint = false;
     bool interrupt = false;  ///< with stop: the job is to be run again
   };
   virtual Request request() noexcept { return {}; }
-  /// After a step before which any rank's request() asked for a checkpoint or a stop, and where training stops between two epochs: then
-  /// epoch is the next one, step 0, and sums are empty. Collective. The model's weights are whole on rank 0; on the others only when
-  /// training stops here (state.stopping).
-  virtual void on_checkpoint(const FitState&) {}
-  /// How long this callback has held training up for checkpoints, which StepProfile shows apart.
-  virtual double checkpoint_seconds() const { return 0; }
+  /// After a step before which any rank's request() asked for a checkpoint or a stop, and after the end of an epoch if any asks then: epoch
+  /// is the next one in that case, and step 0. Returns the seconds that a checkpoint held training up, 0 without one. Collective. The
+  /// model's weights are whole on rank 0; on the others only between epochs and when training stops here.
+  virtual double on_checkpoint(const FitState&, const CheckpointMoment&) { return 0; }
 
   /// What a checkpoint keeps of this callback (a best value, a counter), under a name of its own; a resumed fit() gives it back before
   /// on_train_begin, on every rank. No name: nothing is kept.

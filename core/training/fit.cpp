@@ -112,10 +112,10 @@ class Fit {
   const double begin_cpu_ = thread_cpu_seconds();
   bool train_epoch(std::int64_t epoch, std::int64_t first_step);
   Callback::Request own_request();
-  void serve(const Trainer::Request& request);
+  double serve(const Trainer::Request& request);
+  double checkpoint(const CheckpointMoment& moment);
   Logs finish_epoch();
-  bool stops_after_epoch();
-  double take_checkpoint_seconds();
+  bool stops_after_epoch(bool more);
   void trace_last(SpanKind kind, double seconds);
   /// Not for the hooks of a step.
   template <class Hook>
@@ -186,7 +186,7 @@ History Fit::run() {
   for (std::int64_t epoch = options_.initial_epoch; epoch < options_.epochs; ++epoch) {
     if (!train_epoch(epoch, epoch == options_.initial_epoch ? options_.initial_step : 0)) break;
     last = finish_epoch();
-    if (epoch + 1 < options_.epochs && stops_after_epoch()) break;
+    if (stops_after_epoch(epoch + 1 < options_.epochs)) break;
   }
   now_.profile = trainer_.profile();
   now_.profile.epochs += seconds_since(begin_) - now_.profile.total();  // what nobody has measured is between epochs
@@ -218,8 +218,8 @@ bool Fit::train_epoch(std::int64_t epoch, std::int64_t first_step) {
       const TraceSpan span(options_.trace, SpanKind::callbacks);
       each([&](Callback& c) { c.on_train_batch_end(now_); });
     }
-    if (agreed.stop || agreed.checkpoint) serve(agreed);
-    trainer_.profile().other += seconds_since(start) - take_checkpoint_seconds();
+    const double checkpoint = agreed.stop || agreed.checkpoint ? serve(agreed) : 0;
+    trainer_.profile().other += seconds_since(start) - checkpoint;
     if (agreed.stop) return false;
   }
   return true;
@@ -244,43 +244,37 @@ void Fit::trace_last(SpanKind kind, double seconds) {
   options_.trace->add(kind, now - static_cast<std::int64_t>(seconds * 1e9), now);
 }
 
-/// Those since the last call; they are booked as such.
-double Fit::take_checkpoint_seconds() {
-  double seconds = -trainer_.profile().checkpoint;
-  each([&](Callback& c) { seconds += c.checkpoint_seconds(); });
+/// The callbacks' checkpoint hooks. Returns the seconds that training was held up. Collective.
+double Fit::checkpoint(const CheckpointMoment& moment) {
+  double seconds = 0;
+  each_at([&](Callback& c) { seconds += c.on_checkpoint(now_, moment); });
   trainer_.profile().checkpoint += seconds;
   if (seconds > 0) trace_last(SpanKind::checkpoint, seconds);
   return seconds;
 }
 
-/// A stop asked for at the end of an epoch, by a hook or from outside, ends there: no step of the next epoch is trained. Collective.
-bool Fit::stops_after_epoch() {
+/// Serves what is asked for after the end of an epoch. Returns whether training stops there, before `more` epochs are done. Collective.
+bool Fit::stops_after_epoch(bool more) {
   const Callback::Request own = own_request();
-  std::array<std::int64_t, 2> asked = {own.stop, own.interrupt};
+  std::array<std::int64_t, 3> asked = {own.stop, own.checkpoint, own.interrupt};
   world_.sum(asked);
-  if (asked[0] == 0) return false;
+  const bool stops = more && asked[0] > 0;
+  if (!stops && asked[1] == 0) return false;
+  const FitState over = now_;
   ++now_.epoch;
   now_.step = now_.samples = 0;
-  now_.interrupted = asked[1] > 0;
-  now_.gathering = 0;
-  now_.stopping = true;
+  now_.interrupted = stops && asked[2] > 0;
   const EpochSums none;
-  now_.sums = &none;
-  each_at([&](Callback& c) { c.on_checkpoint(now_); });
-  now_.sums = nullptr;
-  take_checkpoint_seconds();
-  return true;
+  checkpoint({.sums = none, .stopping = stops});
+  if (!stops) now_ = over;
+  return stops;
 }
 
-void Fit::serve(const Trainer::Request& request) {
+double Fit::serve(const Trainer::Request& request) {
   const auto start = Clock::now();
   trainer_.complete(request.stop ? WeightScope::every_rank : WeightScope::rank_0);
   const EpochSums sums = trainer_.sums();
-  now_.sums = &sums;
-  now_.gathering = seconds_since(start);
-  now_.stopping = request.stop;
-  each_at([&](Callback& c) { c.on_checkpoint(now_); });
-  now_.sums = nullptr;
+  return checkpoint({.sums = sums, .stopping = request.stop, .gathering = seconds_since(start)});
 }
 
 /// Validation, logs, history. Collective.
@@ -306,7 +300,6 @@ Logs Fit::finish_epoch() {
   for (const auto& [name, value] : logs) history_.history[name].push_back(value);
   now_.profile = trainer_.profile();
   each_at([&](Callback& c) { c.on_epoch_end(now_, logs); });
-  take_checkpoint_seconds();
   for (const auto& [name, value] : logs) {  // what callbacks have added
     std::vector<double>& values = history_.history[name];
     if (values.size() < history_.epoch.size()) values.push_back(value);

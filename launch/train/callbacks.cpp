@@ -54,7 +54,10 @@ void RankLogCallback::on_train_begin(const FitState& state) { log_.line(fmt::for
 void RankLogCallback::on_test_begin(const FitState& state) {
   log_.line(fmt::format("epoch {}: validation, after step {}", state.epoch + 1, state.global_step));
 }
-void RankLogCallback::on_checkpoint(const FitState& state) { log_.line(fmt::format("request served after step {}", state.global_step)); }
+double RankLogCallback::on_checkpoint(const FitState& state, const CheckpointMoment&) {
+  log_.line(fmt::format("request served after step {}", state.global_step));
+  return 0;
+}
 void RankLogCallback::on_train_end(const FitState& state, const Logs&) {
   log_.line(fmt::format("training ends after step {}", state.global_step));
 }

@@ -40,7 +40,7 @@ class RankLogCallback final : public Callback {
   void on_train_begin(const FitState& state) override;
   void on_test_begin(const FitState& state) override;
   void on_epoch_end(const FitState& state, Logs& logs) override;
-  void on_checkpoint(const FitState& state) override;
+  double on_checkpoint(const FitState& state, const CheckpointMoment& moment) override;
   void on_train_end(const FitState& state, const Logs& last) override;
 
  private:

@@ -25,8 +25,7 @@ KeepCheckpoints keep_of(const RunConfig& config) {
 }
 
 /// The loss of the steps so far: the first of each grain's pairs.
-bool finite_loss(const FitState& state) {
-  const EpochSums& sums = *state.sums;
+bool finite_loss(const FitState& state, const EpochSums& sums) {
   double loss = sums.penalty;
   for (std::size_t i = 0; i < sums.pairs.size(); i += 2 * state.metric_names.size()) loss += sums.pairs[i];
   return std::isfinite(loss);
@@ -100,49 +99,42 @@ void CheckpointCallback::warn(const std::string& what) const {
 }
 
 Callback::Request CheckpointCallback::request() noexcept {
+  if (epoch_over_) return {.checkpoint = !lost_ && (epoch_due_ || board_.pending().checkpoint)};
   const CheckpointConfig& every = config_.checkpoint;
   due_ |= every.every_steps > 0 && (global_step_ + 1) % every.every_steps == 0;
   due_ |= every.every_seconds > 0 && seconds_since(saved_) >= every.every_seconds;
   return {.checkpoint = (due_ || board_.pending().checkpoint) && !(writer_ && writer_->busy())};
 }
 
-void CheckpointCallback::on_checkpoint(const FitState& state) {
+double CheckpointCallback::on_checkpoint(const FitState& state, const CheckpointMoment& moment) {
   const Requests asked = board_.pending();
-  if (state.stopping && asked.stop && !asked.stop_checkpoint && !asked.checkpoint && !state.interrupted) return;
-  if (!state.stopping && state.step == state.steps_per_epoch && saves_epoch(state.epoch + 1)) return;  // its end is at hand
-  const bool between_epochs = state.step == 0;
-  if (between_epochs && saves_epoch(state.epoch)) return;  // on_epoch_end has done so
+  if (epoch_over_ && lost_) return 0;
+  const bool unwanted = moment.stopping && asked.stop && !asked.stop_checkpoint && !asked.checkpoint && !state.interrupted;
+  if (unwanted && !(epoch_over_ && epoch_due_)) return 0;
+  if (!moment.stopping && state.step == state.steps_per_epoch && saves_epoch(state.epoch + 1)) return 0;  // its end is at hand
   CheckpointState saved = describe(state);
   saved.epoch = state.epoch;
   saved.step_in_epoch = state.step;
-  saved.sums = *state.sums;
+  saved.sums = moment.sums;
   if (samples_) saved.samples = *samples_ + state.samples;
-  saved.healthy = between_epochs ? healthy_ : finite_loss(state);
+  saved.healthy = epoch_over_ ? healthy_ : finite_loss(state, moment.sums);
+  if (const auto found = state.history->history.find(keep_.monitor); epoch_over_ && found != state.history->history.end()) {
+    saved.monitor = found->first;
+    saved.score = found->second.back();
+  }
   if (!data_.compared()) {
     directory_.log(
         fmt::format("checkpoint of step {}: large data have not been read once yet, so it does not say what they hold", state.global_step));
   }
-  save(state, std::move(saved));
+  return save(state, std::move(saved), moment.gathering);
 }
 
 void CheckpointCallback::on_epoch_end(const FitState& state, Logs& logs) {
   if (samples_) *samples_ += state.samples;
   healthy_ = std::isfinite(logs.at("loss"));
-  if (lost() || !saves_epoch(state.epoch + 1)) return;
-  CheckpointState saved = describe(state);
-  saved.epoch = state.epoch + 1;
-  saved.samples = samples_;
-  saved.healthy = healthy_;
-  if (const auto found = logs.find(keep_.monitor); found != logs.end()) {
-    saved.monitor = found->first;
-    saved.score = found->second;
-  }
-  for (const auto& [name, value] : logs) {  // what callbacks have added comes into the history only after this
-    std::vector<double>& values = saved.history.history[name];
-    values.resize(saved.history.epoch.size(), std::numeric_limits<double>::quiet_NaN());
-    values.back() = value;
-  }
-  save(state, std::move(saved));
+  epoch_over_ = true;
+  epoch_due_ = saves_epoch(state.epoch + 1);
+  lost_ = lost();
 }
 
 void CheckpointCallback::on_train_end(const FitState& state, const Logs&) {
@@ -165,7 +157,8 @@ CheckpointState CheckpointCallback::describe(const FitState& state) const {
   return saved;
 }
 
-void CheckpointCallback::save(const FitState& state, CheckpointState saved) {
+/// Returns the seconds that training was held up.
+double CheckpointCallback::save(const FitState& state, CheckpointState saved, double gathering) {
   const Clock::time_point start = Clock::now();
   const Phase before = board_.phase();
   board_.phase(Phase::checkpointing);
@@ -174,13 +167,13 @@ void CheckpointCallback::save(const FitState& state, CheckpointState saved) {
   board_.checkpoint_started();
   const Clock::time_point copy = Clock::now();
   writer_->save(*state.model, std::move(saved));
-  const double copied = seconds_since(copy), held_up = seconds_since(start) + (state.sums != nullptr ? state.gathering : 0);
-  seconds_ += held_up;
+  const double copied = seconds_since(copy), held_up = seconds_since(start) + gathering;
   directory_.log(fmt::format("checkpoint of step {} taken: training held up for {:.3f} ms ({:.3f} ms the copy)", state.global_step,
                              held_up * 1e3, copied * 1e3));
   due_ = false;
   saved_ = Clock::now();
   board_.phase(before);
+  return held_up;
 }
 
 }  // namespace lockstep

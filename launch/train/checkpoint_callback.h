@@ -18,7 +18,8 @@ namespace lockstep {
 ///
 /// One that falls due (by steps, by time, on request) while another is still being written is taken after the first step at which the
 /// writer is free. At the end of an epoch, at a stop and at the end training waits for the writer instead: these states are not passed
-/// over. One before large data sets have been compared (DataIdentity) does not say what they hold.
+/// over; the end of an epoch is saved when the callbacks have seen it. One before large data sets have been compared (DataIdentity) does
+/// not say what they hold.
 class CheckpointCallback final : public Callback {
  public:
   /// `before`: history of the run that this one resumes; `constant`: what all checkpoints of the run say alike of bits and rows;
@@ -27,11 +28,11 @@ class CheckpointCallback final : public Callback {
                      CheckpointState constant, const DataIdentity& data);
   void on_train_begin(const FitState& state) override;
   void on_train_batch_end(const FitState& state) override { global_step_ = state.global_step; }
+  void on_epoch_begin(const FitState&) override { epoch_over_ = false; }
   Request request() noexcept override;
-  void on_checkpoint(const FitState& state) override;
+  double on_checkpoint(const FitState& state, const CheckpointMoment& moment) override;
   void on_epoch_end(const FitState& state, Logs& logs) override;
   void on_train_end(const FitState& state, const Logs& last) override;
-  double checkpoint_seconds() const override { return seconds_; }
 
   /// Why the newest state that was to be saved is on no disk; empty if it is. After the training.
   std::string failure() const { return writer_ ? writer_->failure() : ""; }
@@ -45,7 +46,7 @@ class CheckpointCallback final : public Callback {
   bool lost() const;
   bool saves_epoch(std::int64_t number) const;
   CheckpointState describe(const FitState& state) const;
-  void save(const FitState& state, CheckpointState saved);
+  double save(const FitState& state, CheckpointState saved, double gathering);
   void make_writer(const FitState& state);
   void warn(const std::string& what) const;
 
@@ -61,8 +62,10 @@ class CheckpointCallback final : public Callback {
   std::optional<std::int64_t> samples_;          // of the epochs that are over
   std::chrono::steady_clock::time_point start_;  // of fit()
   bool due_ = false;
+  bool epoch_over_ = false;                      // until the next one begins
+  bool epoch_due_ = false;                       // the epoch that is over is to be saved
+  bool lost_ = false;                            // the run directory
   bool healthy_ = true;                          // the loss of the last epoch that is over was finite
-  double seconds_ = 0;                           // that training was held up
   std::chrono::steady_clock::time_point saved_;  // the last one
 };
 

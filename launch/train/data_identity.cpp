@@ -77,11 +77,14 @@ bool DataIdentity::may_refuse() const {
          std::any_of(unread_.begin(), unread_.end(), training);
 }
 
-void DataIdentity::on_checkpoint(const FitState&) {
-  bool read = true;
-  if (may_refuse()) return compare();  // a checkpoint of other data would take the place of those that the run goes on from
-  for (const auto& [name, digest] : unread_) read = digest->read_by_all() && read;
+double DataIdentity::on_checkpoint(const FitState&, const CheckpointMoment&) {
+  bool read = may_refuse();  // a checkpoint of other data would take the place of those that the run goes on from
+  if (!read) {
+    read = true;
+    for (const auto& [name, digest] : unread_) read = digest->read_by_all() && read;
+  }
   if (read) compare();
+  return 0;
 }
 
 /// Where no epoch was trained nothing has been compared yet.

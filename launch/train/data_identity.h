@@ -38,7 +38,7 @@ class DataIdentity final : public Callback {
   /// Whether all data sets have been compared.
   bool compared() const { return unread_.empty(); }
 
-  void on_checkpoint(const FitState& state) override;
+  double on_checkpoint(const FitState& state, const CheckpointMoment& moment) override;
   void on_epoch_end(const FitState&, Logs&) override { compare(); }
   void on_train_end(const FitState& state, const Logs&) override;
 

@@ -245,7 +245,10 @@ class StopOnRank final : public Callback {
   StopOnRank(int rank, std::int64_t step) : rank_(rank), step_(step) {}
   void on_train_batch_end(const FitState& state) override { now_ = state.global_step; }
   Request request() noexcept override { return {.stop = world().rank() == rank_ && now_ >= step_}; }
-  void on_checkpoint(const FitState& state) override { stopped_ = state.global_step; }
+  double on_checkpoint(const FitState& state, const CheckpointMoment&) override {
+    stopped_ = state.global_step;
+    return 0;
+  }
   std::int64_t stopped_ = -1;
 
  private:
@@ -270,13 +273,14 @@ class StopAtEpochEnd final : public Callback {
   Request request() noexcept override {
     return {.stop = ended_ && world().rank() == rank_, .interrupt = ended_ && world().rank() == rank_};
   }
-  void on_checkpoint(const FitState& state) override {
+  double on_checkpoint(const FitState& state, const CheckpointMoment& moment) override {
     ++checkpoints_;
-    EXPECT_TRUE(state.stopping);
+    EXPECT_TRUE(moment.stopping);
     EXPECT_TRUE(state.interrupted);
     EXPECT_EQ(state.epoch, epoch_ + 1);
     EXPECT_EQ(state.step, 0);
-    EXPECT_TRUE(state.sums->pairs.empty());
+    EXPECT_TRUE(moment.sums.pairs.empty());
+    return 0;
   }
   int checkpoints_ = 0;
 
@@ -296,6 +300,52 @@ TEST(Fit, AStopAskedForAtAnEpochsEndEndsThere) {
     EXPECT_EQ(history.epoch, (std::vector<std::int64_t>{0, 1}));
     EXPECT_EQ(model.optimizer()->iterations(), 4);  // two steps an epoch
     EXPECT_EQ(model.digest(), history.digests.back());
+  }
+}
+
+/// Asks for a checkpoint on one rank at the end of every epoch.
+class CheckpointAtEpochEnd final : public Callback {
+ public:
+  explicit CheckpointAtEpochEnd(int rank) : rank_(rank) {}
+  void on_epoch_begin(const FitState& state) override {
+    EXPECT_EQ(state.step, 0);
+    over_ = false;
+  }
+  void on_epoch_end(const FitState&, Logs& logs) override {
+    over_ = true;
+    logs["extra"] = 3;
+  }
+  Request request() noexcept override { return {.checkpoint = over_ && world().rank() == rank_}; }
+  double on_checkpoint(const FitState& state, const CheckpointMoment& moment) override {
+    EXPECT_FALSE(moment.stopping);
+    EXPECT_FALSE(state.interrupted);
+    EXPECT_EQ(state.step, 0);
+    EXPECT_EQ(state.samples, 0);
+    EXPECT_TRUE(moment.sums.pairs.empty());
+    EXPECT_EQ(state.history->history.at("extra").size(), static_cast<std::size_t>(state.epoch));
+    EXPECT_EQ(state.model->digest(), state.history->digests.back()) << "the weights are not whole";
+    epochs_.push_back(state.epoch);
+    return 0.25;
+  }
+  void on_train_end(const FitState& state, const Logs&) override {
+    EXPECT_EQ(state.epoch, 2);
+    EXPECT_EQ(state.step, state.steps_per_epoch);
+    EXPECT_EQ(state.profile.checkpoint, 0.75);
+  }
+  std::vector<std::int64_t> epochs_;
+
+ private:
+  int rank_;
+  bool over_ = false;
+};
+
+TEST(Fit, ACheckpointAskedForAtAnEpochsEndIsTakenThere) {
+  for (int rank = 0; rank < world().size(); ++rank) {
+    CheckpointAtEpochEnd checkpoint(rank);
+    Sequential model = classifier(4);
+    model.fit(labelled_rows(50, 7, 4), {.epochs = 3, .batch_size = 30, .threads = 1, .callbacks = {&checkpoint}, .verbose = 0}, world());
+    EXPECT_EQ(checkpoint.epochs_, (std::vector<std::int64_t>{1, 2, 3}));
+    EXPECT_EQ(model.optimizer()->iterations(), 6);
   }
 }
 

@@ -48,17 +48,18 @@ class StopAfter final : public Callback {
   StopAfter(std::int64_t step, bool epoch_end, const Counter& counter) : step_(step), epoch_end_(epoch_end), counter_(counter) {}
   void on_train_batch_end(const FitState& state) override { now_ = state.global_step; }
   Request request() noexcept override { return {.stop = now_ + (epoch_end_ ? 0 : 1) == step_}; }
-  void on_checkpoint(const FitState& state) override {
-    EXPECT_TRUE(state.stopping);
+  double on_checkpoint(const FitState& state, const CheckpointMoment& moment) override {
+    EXPECT_TRUE(moment.stopping);
     saved.weights = state.model->get_weights();
     for (const OptimizerSlot& slot : state.model->optimizer()->slots())
       saved.slots.emplace_back(slot.values.span().begin(), slot.values.span().end());
     saved.iterations = state.model->optimizer()->iterations();
     saved.epoch = state.epoch;
     saved.step = state.step;
-    saved.sums = *state.sums;
+    saved.sums = moment.sums;
     saved.history = *state.history;
     saved.count = counter_.save_state();
+    return 0;
   }
   Saved saved;
 
