@@ -85,7 +85,7 @@ std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<
       cut_parts(op, layer, blocks);
     }
     const Product* product = op.product();
-    const bool joins = join && product != nullptr && op.any_rows() && small_kernel(product->in, product->out);
+    const bool joins = join && product != nullptr && op.row_count_invariant() && small_kernel(product->in, product->out);
     for (std::size_t b = first; b < blocks.size(); ++b) blocks[b].joins = joins;
   }
   return blocks;

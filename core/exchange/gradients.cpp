@@ -116,7 +116,7 @@ void Gradients::add_tree_layer(std::size_t layer) {
 /// Columns of the first layer that are computed apart: where they stay with their ranks, or where rows are computed grain by grain anyway.
 void Gradients::choose_columns() {
   if (!columns_stay_) {
-    if (trainable_.empty() || op_of(trainable_.size() - 1).any_rows()) return;
+    if (trainable_.empty() || op_of(trainable_.size() - 1).row_count_invariant()) return;
     for (const GradientBlock& block : blocks_) {
       if (block.columns > 0) columns_.push_back({block.column, block.columns});
     }

@@ -99,7 +99,7 @@ class BatchNormalizationOp final : public Op {
   }
 
   /// Results of a row do not depend on the block.
-  bool any_rows() const override { return true; }
+  bool row_count_invariant() const override { return true; }
 
   /// For evaluate and predict.
   void prepare(std::int64_t, int) override {

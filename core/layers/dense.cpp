@@ -17,7 +17,7 @@ class Float32DenseOp final : public DenseOp {
   using DenseOp::DenseOp;
   explicit Float32DenseOp(const DenseOp& op) : DenseOp(op) {}
 
-  bool any_rows() const override { return true; }
+  bool row_count_invariant() const override { return true; }
   std::unique_ptr<Op> with_products(bool bfloat16) const override { return bfloat16 ? bfloat16_dense_op(*this) : nullptr; }
 
   void forward(const float* x, float* y, const Block& block) const override {

@@ -106,7 +106,7 @@ class Op {
   virtual std::optional<ScaleAndOffset> scale_and_offset() const { return {}; }
   /// Whether a row's result has the same bits in a block of any size. If so nothing need be prepared for a size. Ops without
   /// trainable weights work element by element or row by row.
-  virtual bool any_rows() const { return !trainable(); }
+  virtual bool row_count_invariant() const { return !trainable(); }
   /// The activation that ends forward, so that a loss can take its logits. None: what a row means stays as it was.
   virtual std::optional<ActivationFunction> activation() const { return {}; }
   /// Ops that offer a product: forward in two parts, of which the first can be done column by column. multiply: columns [column, column +

@@ -41,7 +41,7 @@ Block Pass::at(Block block, std::int64_t grain, std::int64_t grains, bool last) 
 /// many parts as threads; else grain by grain.
 template <class Work>
 void Pass::for_each_block(const Op& op, std::int64_t grains, const Work& work) const {
-  const std::int64_t parts = op.any_rows() ? std::min<std::int64_t>(threads_, grains) : grains;
+  const std::int64_t parts = op.row_count_invariant() ? std::min<std::int64_t>(threads_, grains) : grains;
   for_each_grain(threads_, parts, [&](std::int64_t p) {
     const std::int64_t first = grains * p / parts;
     work(first, grains * (p + 1) / parts - first);
@@ -55,7 +55,7 @@ void Pass::multiply(std::size_t i, std::int64_t first, std::int64_t last, std::s
                 part.columns);
   };
   const auto width = static_cast<std::int64_t>(columns.size()),
-             parts = op.any_rows() ? std::min<std::int64_t>(1, last - first) : last - first;
+             parts = op.row_count_invariant() ? std::min<std::int64_t>(1, last - first) : last - first;
   for_each_grain(threads_, parts * width, [&](std::int64_t task) {  // column by column, so that its weights serve all grains
     const std::int64_t grain = task % parts, grains = parts == 1 ? last - first : 1;
     product(first + grain, grains, columns[static_cast<std::size_t>(task / parts)]);
