@@ -7,9 +7,9 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "cluster/error.h"
+#include "cluster/json.h"
 #include "cluster/regular_file.h"
 
 namespace lockstep {
@@ -40,8 +40,8 @@ class File {
   int fd_;
 };
 
-nlohmann::ordered_json to_json(const CoordinatorRecord& record) {
-  nlohmann::ordered_json json;
+Json to_json(const CoordinatorRecord& record) {
+  Json json;
   if (record.ended) {
     json = {{"ended", true}, {"phase", record.phase}, {"reason", record.reason}, {"finished", record.finished}};
   } else {
@@ -54,7 +54,7 @@ nlohmann::ordered_json to_json(const CoordinatorRecord& record) {
   return json;
 }
 
-CoordinatorRecord from_json(const nlohmann::json& json) {
+CoordinatorRecord from_json(const Json& json) {
   CoordinatorRecord record;
   record.ended = json.value("ended", false);
   record.host = json.at("host").get<std::string>();
@@ -86,7 +86,7 @@ void write_record(const fs::path& run_dir, const CoordinatorRecord& record) {
   };
   unlink(beside.c_str());  // left by a process of the same id that was killed
   // replace: a reason from outside may hold bytes that are no UTF-8, which must not lose the record
-  const std::string text = to_json(record).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  const std::string text = to_json(record).dump(2) + "\n";
   {
     const File file(beside, O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (!file.is_open() || !file.write_all(text)) fail(beside);
@@ -107,8 +107,8 @@ CoordinatorRecord read_record(const fs::path& run_dir) {
   std::ifstream file(path);
   if (!file) throw Error(path.string() + ": cannot be read (" + std::strerror(errno) + "); only the user who started the run may");
   try {
-    return from_json(nlohmann::json::parse(file));
-  } catch (const nlohmann::json::exception& e) {
+    return from_json(Json::parse(std::string(std::istreambuf_iterator<char>(file), {})));
+  } catch (const JsonError& e) {
     throw Error(path.string() + ": not a coordinator's record: " + e.what());
   }
 }

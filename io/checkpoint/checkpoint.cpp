@@ -7,9 +7,9 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "cluster/error.h"
+#include "cluster/json.h"
 #include "io/checkpoint/folder.h"
 #include "io/checkpoint/state.h"
 #include "io/files/durable_file.h"
@@ -21,7 +21,6 @@ namespace lockstep {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 
 constexpr const char* kWeights = "model.weights.h5";
 constexpr const char* kConfig = "config.json";
@@ -82,25 +81,22 @@ std::string room(const std::string& parent, std::uint64_t needed) {
 /// Checks sizes and checksums of all files against the manifest.
 void check_files(const std::string& path) {
   const std::string place = path + "/" + kManifest;
-  const Json manifest = Json::parse(read_file(place), nullptr, false);
-  const auto part = [](const Json& json, const char* key) {
-    return json.is_object() && json.contains(key) ? json[key] : Json();
-  };  // of any type
-  if (part(manifest, "format") != 1 || !part(manifest, "files").is_object()) {
+  const Json manifest = Json::parse_or_null(read_file(place));
+  if (manifest["format"] != 1 || !manifest["files"].is_object()) {
     throw Error(place + ": damaged, or of a newer Lockstep: expected format 1 and a list of files");
   }
   for (const char* name : {kWeights, kConfig, kRunConfig, kState}) {
-    const Json entry = part(manifest["files"], name);
+    const Json& entry = manifest["files"][name];
     if (name == kRunConfig && entry.is_null()) continue;  // not in the first checkpoints
-    if (!entry.is_object() || !part(entry, "bytes").is_number_unsigned() || !part(entry, "sha256").is_string()) {
+    if (!entry["bytes"].is_integer() || !entry["sha256"].is_string()) {
       throw Error(place + ": says nothing about " + name);
     }
     const std::string file = path + "/" + name;
     const FileDigest found = file_digest(file);
-    const auto bytes = entry["bytes"].get<std::uint64_t>();
+    const Json& bytes = entry["bytes"];
     const auto sha256 = entry["sha256"].get<std::string>();
-    if (found.bytes != bytes) {
-      throw Error(fmt::format("{}: expected {} bytes, found {}; the file was cut short or changed", file, bytes, found.bytes));
+    if (bytes != found.bytes) {
+      throw Error(fmt::format("{}: expected {} bytes, found {}; the file was cut short or changed", file, bytes.dump(), found.bytes));
     }
     if (found.sha256 != sha256) throw Error(fmt::format("{}: damaged: expected SHA-256 {}, found {}", file, sha256, found.sha256));
   }

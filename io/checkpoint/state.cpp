@@ -2,15 +2,13 @@
 
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cluster/error.h"
+#include "cluster/json.h"
 
 namespace lockstep {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
@@ -40,10 +38,10 @@ Json history_json(const History& history) {
 History read_history(const Json& json) {
   History history;
   history.epoch = json.at("epoch").get<std::vector<std::int64_t>>();
-  history.epochs = json.at("epochs");
-  history.steps = json.at("steps");
+  json.at("epochs").get_to(history.epochs);
+  json.at("steps").get_to(history.steps);
   history.digests = json.value("digests", std::vector<std::uint64_t>(history.epoch.size()));  // not in the first checkpoints
-  for (const auto& [name, series] : json.at("values").items()) {
+  for (const auto& [name, series] : json.at("values").members()) {
     for (const Json& value : series) history.history[name].push_back(number(value));
   }
   return history;
@@ -74,7 +72,7 @@ std::string checkpoint_state_json(const CheckpointState& state) {
               {"seed", state.seed},
               {"shuffle", state.shuffle},
               {"rows", state.rows},
-              {"samples", state.samples ? Json(*state.samples) : Json()},
+              {"samples", state.samples},
               {"seconds", state.seconds ? number(*state.seconds) : Json()},
               {"data_sets", state.data},
               {"loss", state.loss},
@@ -89,7 +87,7 @@ std::string checkpoint_state_json(const CheckpointState& state) {
               {"facts", state.facts},
               {"versions", state.versions},
               {"time", state.time}}
-             .dump(1, ' ', false, Json::error_handler_t::replace) +
+             .dump(1) +
          "\n";
 }
 
@@ -116,10 +114,10 @@ CheckpointState checkpoint_state_from_json(const std::string& name, std::string_
     read("facts", state.facts);
     state.rows = json.value("rows", std::int64_t{0});  // these four are not in the first checkpoints
     state.data = json.value("data_sets", std::map<std::string, std::string>());
-    if (const Json samples = json.value("samples", Json()); !samples.is_null()) state.samples = samples.get<std::int64_t>();
-    if (const Json seconds = json.value("seconds", Json()); !seconds.is_null()) state.seconds = number(seconds);
+    json["samples"].get_to(state.samples);
+    if (const Json& seconds = json["seconds"]; !seconds.is_null()) state.seconds = number(seconds);
     state.loss = json.value("loss", "");
-    if (const Json rate = json.value("learning_rate", Json()); !rate.is_null()) state.learning_rate = static_cast<float>(number(rate));
+    if (const Json& rate = json["learning_rate"]; !rate.is_null()) state.learning_rate = static_cast<float>(number(rate));
     state.score = number(json.at("score"));
     state.history = read_history(json.at("history"));
     state.sums = read_sums(json.at("sums"));
@@ -128,7 +126,7 @@ CheckpointState checkpoint_state_from_json(const std::string& name, std::string_
       if (count < 0) throw Error(name + ": a count is " + std::to_string(count) + "; expected numbers from 0 on");
     }
     return state;
-  } catch (const nlohmann::json::exception& error) {
+  } catch (const JsonError& error) {
     throw Error(name + ": is not the state of a checkpoint: " + error.what());
   }
 }

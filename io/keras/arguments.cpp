@@ -2,26 +2,22 @@
 
 namespace lockstep {
 
-using Json = nlohmann::json;
-
 namespace {
 
 /// The name of a dtype, a string or a policy object; the value itself where it is something else.
-Json policy_name(const Json& value) {
-  if (!value.is_object() || !value.contains("config") || !value["config"].is_object()) return value;
-  return value["config"].value("name", value);
-}
+Json policy_name(const Json& value) { return value["config"].contains("name") ? value["config"]["name"] : value; }
 
 }  // namespace
 
-KerasArguments::KerasArguments(std::string place, const Json& config) : place_(std::move(place)), left_(config) {
-  if (!left_.is_object()) fail("config", "an object", left_);
+KerasArguments::KerasArguments(std::string place, const Json& config) : place_(std::move(place)) {
+  if (!config.is_object()) fail("config", "an object", config);
+  config.get_to(left_);
 }
 
 Json KerasArguments::take(const std::string& key) {
   const auto found = left_.find(key);
   if (found == left_.end()) return nullptr;
-  Json value = std::move(*found);
+  Json value = std::move(found->second);
   left_.erase(found);
   return value;
 }
@@ -36,14 +32,14 @@ float KerasArguments::take_float(const std::string& key, float fallback) {
 std::int64_t KerasArguments::take_int(const std::string& key, std::int64_t fallback) {
   const Json value = take(key);
   if (value.is_null()) return fallback;
-  if (!value.is_number_integer()) fail(key, "a whole number", value);
+  if (!value.is_integer()) fail(key, "a whole number", value);
   return value.get<std::int64_t>();
 }
 
 bool KerasArguments::take_bool(const std::string& key, bool fallback) {
   const Json value = take(key);
   if (value.is_null()) return fallback;
-  if (!value.is_boolean()) fail(key, "true or false", value);
+  if (!value.is_bool()) fail(key, "true or false", value);
   return value.get<bool>();
 }
 
@@ -71,8 +67,8 @@ bool KerasArguments::take_mixed_bfloat16() {
 }
 
 void KerasArguments::finish() const {
-  for (const auto& [key, value] : left_.items()) {
-    if (value.is_null() || value == false || (value.is_structured() && value.empty())) continue;
+  for (const auto& [key, value] : left_) {
+    if (value.is_null() || value == false || ((value.is_array() || value.is_object()) && value.empty())) continue;
     throw Error(place_ + ": argument '" + key + "' = " + value.dump() + " is not known to Lockstep", kUsage);
   }
 }
@@ -83,8 +79,7 @@ void KerasArguments::fail(const std::string& key, const std::string& expected, c
 
 KerasObject keras_object(const KerasArguments& owner, const std::string& key, const Json& value) {
   if (value.is_string()) return {value.get<std::string>()};
-  if (!value.is_object() || !value.contains("class_name") || !value["class_name"].is_string())
-    owner.fail(key, "a name or an object with class_name", value);
+  if (!value["class_name"].is_string()) owner.fail(key, "a name or an object with class_name", value);
   const Json config = value.contains("config") ? value["config"] : Json::object();
   if (value["class_name"] == "function" && config.is_string()) return {config.get<std::string>()};
   return {value["class_name"].get<std::string>(), config.is_null() ? Json::object() : config};

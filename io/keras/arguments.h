@@ -1,8 +1,8 @@
 #pragma once
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "cluster/error.h"
+#include "cluster/json.h"
 #include "core/training/sequential.h"
 
 // What the .cpp files that read config.json share. Not a public header: it shows the JSON library.
@@ -12,37 +12,37 @@ namespace lockstep {
 /// 'dense'".
 class KerasArguments {
  public:
-  KerasArguments(std::string place, const nlohmann::json& config);
+  KerasArguments(std::string place, const Json& config);
   const std::string& place() const { return place_; }
 
   // A missing key is null or the fallback; a value of another kind is an Error.
-  nlohmann::json take(const std::string& key);
+  Json take(const std::string& key);
   float take_float(const std::string& key, float fallback);
   std::int64_t take_int(const std::string& key, std::int64_t fallback);
   bool take_bool(const std::string& key, bool fallback);
   std::string take_string(const std::string& key);
 
   /// A key that may stand there with this value (or null) and no other.
-  void accept(const std::string& key, const nlohmann::json& only);
+  void accept(const std::string& key, const Json& only);
   /// "dtype" as a string or a policy: float32.
   void accept_float32();
   /// The same, or mixed_bfloat16: true.
   bool take_mixed_bfloat16();
   /// Newer versions write arguments that are off (null, false, empty); what is on and unknown is refused.
   void finish() const;
-  [[noreturn]] void fail(const std::string& key, const std::string& expected, const nlohmann::json& found) const;
+  [[noreturn]] void fail(const std::string& key, const std::string& expected, const Json& found) const;
 
  private:
   std::string place_;
-  nlohmann::json left_;
+  std::map<std::string, Json> left_;
 };
 
 /// Class and arguments of an object: a plain string, {"class_name": ..., "config": {...}}, or a function's envelope.
 struct KerasObject {
   std::string name;
-  nlohmann::json config = nlohmann::json::object();
+  Json config = Json::object();
 };
-KerasObject keras_object(const KerasArguments& owner, const std::string& key, const nlohmann::json& value);
+KerasObject keras_object(const KerasArguments& owner, const std::string& key, const Json& value);
 
 /// Runs a look-up by name; its Error gets the place.
 template <class LookUp>
@@ -55,6 +55,6 @@ auto keras_look_up(const KerasArguments& owner, const std::string& key, const Lo
 }
 
 /// The content of "compile_config".
-CompileOptions read_compile_config(const std::string& name, const nlohmann::json& config);
+CompileOptions read_compile_config(const std::string& name, const Json& config);
 
 }  // namespace lockstep

@@ -5,8 +5,6 @@
 namespace lockstep {
 namespace {
 
-using Json = nlohmann::json;
-
 OptimizerSpec read_optimizer(const KerasArguments& owner, const Json& value) {
   const KerasObject object = keras_object(owner, "optimizer", value);
   OptimizerSpec spec = keras_look_up(owner, "optimizer", [&] { return optimizer_from_name(object.name); });

@@ -7,8 +7,6 @@
 namespace lockstep {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 Json batch_shape(const Shape& shape) {
   Json list = Json::array({nullptr});
   for (const std::int64_t axis : shape) list.push_back(axis);

@@ -6,14 +6,12 @@
 namespace lockstep {
 namespace {
 
-using Json = nlohmann::json;
-
 /// [null, 28, 28] -> {28, 28}.
 Shape sample_shape(const KerasArguments& owner, const std::string& key, const Json& value, bool batch_axis = true) {
   Shape shape;
   if (!value.is_array() || (batch_axis && value.empty())) owner.fail(key, "a list of axes", value);
   for (std::size_t axis = batch_axis ? 1 : 0; axis < value.size(); ++axis) {
-    if (!value[axis].is_number_integer() || value[axis].get<std::int64_t>() < 1) owner.fail(key, "axes of fixed length", value);
+    if (!value[axis].is_integer() || value[axis].get<std::int64_t>() < 1) owner.fail(key, "axes of fixed length", value);
     shape.push_back(value[axis].get<std::int64_t>());
   }
   return shape;
@@ -50,7 +48,7 @@ struct ProductPolicies {
 LayerSpec read_entry(const std::string& file, const Json& entry, std::size_t index, ProductPolicies& policies) {
   const KerasArguments owner(file + ": layer " + std::to_string(index), entry);
   const KerasObject object = keras_object(owner, "layer", entry);
-  const Json own_name = object.config.is_object() ? object.config.value("name", Json()) : Json();
+  const Json& own_name = object.config["name"];
   KerasArguments arguments(file + ": layer " + (own_name.is_string() ? "'" + own_name.get<std::string>() + "'" : std::to_string(index)) +
                                " (" + object.name + ")",
                            object.config);
@@ -67,12 +65,10 @@ LayerSpec read_entry(const std::string& file, const Json& entry, std::size_t ind
 
 /// The shape of a sample, wherever it stands; null: nowhere.
 Json input_shape(const Json& root, const Json& config) {
-  if (const Json build = root.value("build_config", Json()); build.is_object() && build.contains("input_shape"))
-    return build["input_shape"];
+  if (root["build_config"].contains("input_shape")) return root["build_config"]["input_shape"];
   if (config.contains("build_input_shape")) return config["build_input_shape"];
   const Json& layers = config["layers"];
-  if (layers.empty() || !layers[0].is_object() || !layers[0].contains("config") || !layers[0]["config"].is_object()) return nullptr;
-  return layers[0]["config"].value("batch_input_shape", Json());
+  return layers.empty() ? Json() : layers[0]["config"]["batch_input_shape"];
 }
 
 Sequential read_model(const std::string& file, const Json& root) {
@@ -81,8 +77,7 @@ Sequential read_model(const std::string& file, const Json& root) {
     throw Error(file + ": expected a Sequential model, found class '" + kind + "'; Lockstep has no other kind of model", kUsage);
   }
   const Json config = top.take("config");
-  if (!config.is_object() || !config.contains("layers") || !config["layers"].is_array())
-    top.fail("config", "an object with a list of layers", config);
+  if (!config["layers"].is_array()) top.fail("config", "an object with a list of layers", config);
   KerasArguments own(file + ": model", config);
   Sequential model({}, own.take_string("name"));
   std::size_t index = 0;
@@ -108,18 +103,12 @@ Sequential read_model(const std::string& file, const Json& root) {
 }  // namespace
 
 Sequential model_from_config(const std::string& name, std::string_view json) {
-  constexpr int kDeepest = 100;  // of what Keras writes, ten times over; values are copied and destroyed by recursion
-  const auto shallow = [&](int depth, Json::parse_event_t, const Json&) {
-    if (depth > kDeepest)
-      throw Error(name + ": is nested more than " + std::to_string(kDeepest) + " deep, which no description of a model is");
-    return true;
-  };
   try {
-    return read_model(name, Json::parse(json, shallow));
+    return read_model(name, Json::parse(json));
   } catch (const Error& error) {  // of layers or of compile, which know no file
     const std::string what = error.what();
     throw Error(what.starts_with(name.substr(0, name.find(": "))) ? what : name + ": " + what, error.exit_code());
-  } catch (const Json::exception& error) {
+  } catch (const JsonError& error) {
     throw Error(name + ": is not the description of a Keras model: " + error.what());
   }
 }

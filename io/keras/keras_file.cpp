@@ -6,9 +6,9 @@
 #include <array>
 #include <ctime>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "cluster/error.h"
+#include "cluster/json.h"
 #include "core/network/memory_need.h"
 #include "io/files/durable_file.h"
 #include "io/files/file_bytes.h"
@@ -90,7 +90,7 @@ std::string metadata() {
   gmtime_r(&now, &parts);
   std::array<char, 32> date{};
   std::strftime(date.data(), date.size(), "%Y-%m-%d@%H:%M:%S", &parts);
-  return nlohmann::ordered_json{{"keras_version", "3.0.5"}, {"date_saved", date.data()}}.dump();  // the oldest that reads what we write
+  return Json{{"keras_version", "3.0.5"}, {"date_saved", date.data()}}.dump();  // the oldest that reads what we write
 }
 
 std::string archive_bytes(Sequential& model, const std::string& path) {

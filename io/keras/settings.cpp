@@ -10,8 +10,6 @@
 namespace lockstep {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 /// The shortest decimal of the float, as a double: 0.2F is written 0.2. Always with a point or exponent, since Keras takes no integer for a
 /// float.
 Json number(float value) {
@@ -35,9 +33,9 @@ std::string camel_case(std::string_view snake) {
 }
 
 /// Appends a number, or the numbers of a list of any depth: Keras writes (), (n) or (1, n).
-void append(const KerasArguments& arguments, const char* key, const nlohmann::json& value, std::vector<float>& numbers) {
+void append(const KerasArguments& arguments, const char* key, const Json& value, std::vector<float>& numbers) {
   if (value.is_array()) {
-    for (const nlohmann::json& element : value) append(arguments, key, element, numbers);
+    for (const Json& element : value) append(arguments, key, element, numbers);
   } else if (value.is_number()) {
     numbers.push_back(value.get<float>());
   } else {
@@ -50,7 +48,7 @@ void append(const KerasArguments& arguments, const char* key, const nlohmann::js
 // --- reading ---
 
 void KerasSettingReader::operator()(const Fixed& fixed) const {
-  std::visit([&](const auto value) { arguments_.accept(fixed.name, nlohmann::json(value)); }, fixed.value);
+  std::visit([&](const auto value) { arguments_.accept(fixed.name, Json(value)); }, fixed.value);
 }
 
 void KerasSettingReader::operator()(const Ignored& ignored) const { arguments_.take(ignored.name); }
@@ -72,21 +70,21 @@ void KerasSettingReader::operator()(const Field& field, std::optional<std::uint6
 }
 
 void KerasSettingReader::operator()(const Field& field, ActivationFunction& function) const {
-  const nlohmann::json value = arguments_.take(field.name);
+  const Json value = arguments_.take(field.name);
   if (value.is_null()) return;
   const auto look_up = [&] { return activation_from_name(keras_object(arguments_, field.name, value).name); };
   function = keras_look_up(arguments_, field.name, look_up);
 }
 
 void KerasSettingReader::operator()(const Field& field, Initializer& initializer) const {
-  const nlohmann::json value = arguments_.take(field.name);
+  const Json value = arguments_.take(field.name);
   if (value.is_null()) return;
   const auto look_up = [&] { return initializer_from_name(snake_case(keras_object(arguments_, field.name, value).name)); };
   initializer = keras_look_up(arguments_, field.name, look_up);
 }
 
 void KerasSettingReader::operator()(const Field& field, Regularizer& regularizer) const {
-  const nlohmann::json value = arguments_.take(field.name);
+  const Json value = arguments_.take(field.name);
   if (value.is_null()) return;
   const KerasObject object = keras_object(arguments_, field.name, value);
   const std::string name = snake_case(object.name);  // L1, L2, L1L2 and l1_l2
@@ -98,18 +96,17 @@ void KerasSettingReader::operator()(const Field& field, Regularizer& regularizer
 }
 
 void KerasSettingReader::operator()(const Field& field, std::vector<std::int64_t>& values) const {
-  const nlohmann::json value = arguments_.take(field.name);
+  const Json value = arguments_.take(field.name);
   values.clear();
-  if (!value.is_null() && !value.is_array() && !value.is_number_integer())
-    arguments_.fail(field.name, "a whole number or a list of them", value);
-  for (const nlohmann::json& one : value) {
-    if (!one.is_number_integer()) arguments_.fail(field.name, "whole numbers", value);
+  if (!value.is_null() && !value.is_array() && !value.is_integer()) arguments_.fail(field.name, "a whole number or a list of them", value);
+  for (const Json& one : value.is_integer() ? Json::array({value}) : value) {
+    if (!one.is_integer()) arguments_.fail(field.name, "whole numbers", value);
     values.push_back(one.get<std::int64_t>());
   }
 }
 
 void KerasSettingReader::operator()(const Field& field, std::vector<float>& values) const {
-  const nlohmann::json value = arguments_.take(field.name);
+  const Json value = arguments_.take(field.name);
   values.clear();
   if (!value.is_null()) append(arguments_, field.name, value, values);
   for (const float one : values) {

@@ -1,9 +1,9 @@
 #pragma once
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
 
+#include "cluster/json.h"
 #include "core/compile/kinds.h"
 #include "core/layers/layers.h"
 #include "io/keras/arguments.h"
@@ -35,7 +35,7 @@ class KerasSettingReader {
 /// Writes every setting as Keras does, in the order of the fields. A number that is not finite is an Error.
 class KerasSettingWriter {
  public:
-  explicit KerasSettingWriter(nlohmann::ordered_json& config) : config_(config) {}
+  explicit KerasSettingWriter(Json& config) : config_(config) {}
   void operator()(const Fixed& fixed) const;
   void operator()(const Ignored&) const {}
   void operator()(const Field& field, float value) const;
@@ -49,10 +49,10 @@ class KerasSettingWriter {
   void operator()(const Field& field, const std::vector<float>& values) const;
 
  private:
-  nlohmann::ordered_json& config_;
+  Json& config_;
 };
 
 /// An object as Keras 3 writes it: {"module", "class_name", "config", "registered_name"}.
-nlohmann::ordered_json keras_envelope(const char* module, std::string_view class_name, nlohmann::ordered_json config);
+Json keras_envelope(const char* module, std::string_view class_name, Json config);
 
 }  // namespace lockstep

@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
+
+#include "cluster/json.h"
 
 namespace lockstep {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 /// "val_loss" -> validation, loss.
 std::pair<std::string, std::string> split_of(const std::string& key) {
@@ -97,7 +96,7 @@ std::string result_json(const RunResult& result) {
   json["threads"] = result.ranks.empty() ? 0 : result.ranks.front().threads;
   json["rank_table"] = rank_table(result);
   json["versions"] = result.versions;
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json.dump(2) + "\n";
 }
 
 }  // namespace lockstep

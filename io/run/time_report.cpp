@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <nlohmann/json.hpp>
+
+#include "cluster/json.h"
 
 namespace lockstep {
 namespace {
@@ -71,11 +72,16 @@ std::vector<StepProfile> gather_profiles(const StepProfile& own, const World& wo
 }
 
 std::vector<CoreEvidence> gather_evidence(const CoreEvidence& own, const World& world) {
-  const nlohmann::json text = {own.quota, own.group, own.periods, own.throttled, own.rival};
+  const Json text = Json::array({own.quota, own.group, own.periods, own.throttled, own.rival});
   std::vector<CoreEvidence> all;
-  for (const std::string& of_rank : world.all_gather(text.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace))) {
-    const nlohmann::json values = nlohmann::json::parse(of_rank);
-    all.push_back({values[0], values[1], values[2], values[3], values[4]});
+  for (const std::string& of_rank : world.all_gather(text.dump())) {
+    const Json values = Json::parse(of_rank);
+    CoreEvidence& one = all.emplace_back();
+    values[0].get_to(one.quota);
+    values[1].get_to(one.group);
+    values[2].get_to(one.periods);
+    values[3].get_to(one.throttled);
+    values[4].get_to(one.rival);
   }
   return all;
 }

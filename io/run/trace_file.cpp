@@ -6,15 +6,15 @@
 #include <cstring>
 #include <iterator>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "cluster/json.h"
 #include "io/run/run_directory.h"
 
 namespace lockstep {
 namespace {
 
-std::string quoted(const std::string& text) { return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
+std::string quoted(const std::string& text) { return Json(text).dump(); }
 
 std::string title(const Trace::Span& span, const std::vector<std::string>& layers) {
   const std::string name = name_of(span.kind);

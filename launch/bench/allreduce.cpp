@@ -44,8 +44,8 @@ class AllreduceBench {
   void fill(std::span<float> data, int call) const;
   void check(const Candidate& candidate, std::span<const float> data, int call) const;
   void wait();
-  BenchJson row(std::int64_t bytes);
-  std::string text(const BenchJson& document) const;
+  Json row(std::int64_t bytes);
+  std::string text(const Json& document) const;
 
   const AllreduceArguments& arguments_;
   const World& world_;
@@ -168,13 +168,13 @@ std::vector<std::vector<double>> AllreduceBench::measure(std::int64_t bytes) {
   return slowest;
 }
 
-BenchJson AllreduceBench::row(std::int64_t bytes) {
+Json AllreduceBench::row(std::int64_t bytes) {
   const std::vector<std::vector<double>> seconds = measure(bytes);
   double mpi = 0;
   for (std::size_t c = 0; c < candidates_.size(); ++c) {
     if (candidates_[c].name == "mpi") mpi = spread_of(seconds[c]).median;
   }
-  BenchJson algorithms = BenchJson::object();
+  Json algorithms = Json::object();
   for (std::size_t c = 0; c < candidates_.size(); ++c) {
     const Candidate& candidate = candidates_[c];
     if (!candidate.allreduce) {
@@ -192,17 +192,17 @@ BenchJson AllreduceBench::row(std::int64_t bytes) {
   return {{"bytes", bytes}, {"algorithms", algorithms}};
 }
 
-std::string AllreduceBench::text(const BenchJson& document) const {
+std::string AllreduceBench::text(const Json& document) const {
   std::string text =
       fmt::format("{:>9} {:<20} {:>11} {:>11} {:>11} {:>9} {:>10}\n", "bytes", "algorithm", "median us", "min", "max", "x mpi", "bus GB/s");
   for (const Candidate& candidate : candidates_) {
     if (!candidate.allreduce) text += fmt::format("{:>9} {:<20} not measured: {}\n", "", candidate.name, candidate.skipped);
   }
-  for (const BenchJson& row : document["sizes"]) {
+  for (const Json& row : document["sizes"]) {
     std::string size = bytes_text(row["bytes"].get<double>());
-    for (const auto& [name, figures] : row["algorithms"].items()) {
+    for (const auto& [name, figures] : row["algorithms"].members()) {
       if (figures.contains("skipped")) continue;
-      const BenchJson& us = figures["us"];
+      const Json& us = figures["us"];
       text += fmt::format("{:>9} {:<20} {:>11.2f} {:>11.2f} {:>11.2f} {:>9.2f} {:>10.2f}\n", size, name == "mpi" ? "MPI_Allreduce" : name,
                           us["median"].get<double>(), us["min"].get<double>(), us["max"].get<double>(),
                           figures["ratio_to_mpi"].get<double>(), figures["bus_gb_per_s"].get<double>());
@@ -213,8 +213,8 @@ std::string AllreduceBench::text(const BenchJson& document) const {
 }
 
 void AllreduceBench::operator()() {
-  BenchJson document{{"bench", "allreduce"}, {"setting", bench_setting(world_, 1)}};
-  BenchJson rows = BenchJson::array();
+  Json document{{"bench", "allreduce"}, {"setting", bench_setting(world_, 1)}};
+  Json rows = Json::array();
   for (const std::int64_t bytes : arguments_.sizes) rows.push_back(row(bytes));
   document["sizes"] = rows;
   if (world_.rank() == 0) print_bench(arguments_.json, document, text(document));

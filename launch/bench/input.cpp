@@ -34,8 +34,8 @@ class InputBench {
   double copy_epoch(std::int64_t epoch);
   double timed(const std::function<void()>& epoch) const;
   std::unique_ptr<RowReader> open(const Dataset& data) const;
-  BenchJson figures(const std::vector<double>& seconds, double copying) const;
-  std::string text(const BenchJson& document) const;
+  Json figures(const std::vector<double>& seconds, double copying) const;
+  std::string text(const Json& document) const;
 
   const InputArguments& arguments_;
   const World& world_;
@@ -117,7 +117,7 @@ double InputBench::copy_epoch(std::int64_t epoch) {
   });
 }
 
-BenchJson InputBench::figures(const std::vector<double>& seconds, double copying) const {
+Json InputBench::figures(const std::vector<double>& seconds, double copying) const {
   std::vector<double> rates;
   for (const double value : seconds) rates.push_back(static_cast<double>(data_.rows->rows()) / value);
   const Spread spread = spread_of(rates);
@@ -127,17 +127,17 @@ BenchJson InputBench::figures(const std::vector<double>& seconds, double copying
           {"ratio_to_memcpy", spread_of(seconds).median / copying}};
 }
 
-std::string InputBench::text(const BenchJson& document) const {
+std::string InputBench::text(const Json& document) const {
   std::string text = fmt::format("{}, {} a row; batch {}, shuffled\n\n{:<24} {:>13} {:>13} {:>13} {:>10} {:>12} {:>9}\n", data_.description,
                                  bytes_text(static_cast<double>(row_bytes_)), document["batch_size"].get<std::int64_t>(), "rows a second",
                                  "median", "min", "max", "GB/s", "us a batch", "x memcpy");
   for (const char* name : {"memory", "streamed", "memcpy"}) {
-    const BenchJson& part = document[name];
+    const Json& part = document[name];
     if (part.contains("skipped")) {
       text += fmt::format("{:<24} not measured: {}\n", name, part["skipped"].get<std::string>());
       continue;
     }
-    const BenchJson& rate = part["rows_per_second"];
+    const Json& rate = part["rows_per_second"];
     text += fmt::format("{:<24} {:>13.0f} {:>13.0f} {:>13.0f} {:>10.2f} {:>12.2f} {:>9.2f}\n", name, rate["median"].get<double>(),
                         rate["min"].get<double>(), rate["max"].get<double>(), part["gb_per_s"].get<double>(),
                         part["us_per_batch"].get<double>(), part["ratio_to_memcpy"].get<double>());
@@ -146,7 +146,7 @@ std::string InputBench::text(const BenchJson& document) const {
 }
 
 void InputBench::operator()() {
-  BenchJson document{{"bench", "input"}, {"setting", bench_setting(world_, 1)}};
+  Json document{{"bench", "input"}, {"setting", bench_setting(world_, 1)}};
   document["data"] = data_.description;
   document["rows"] = data_.rows->rows();
   document["row_bytes"] = row_bytes_;
@@ -162,7 +162,7 @@ void InputBench::operator()() {
   }
   const double least = spread_of(copying).median;
   document["memory"] = figures(memory, least);
-  document["streamed"] = from_file ? figures(streamed, least) : BenchJson{{"skipped", "there is no data file"}};
+  document["streamed"] = from_file ? figures(streamed, least) : Json{{"skipped", "there is no data file"}};
   document["memcpy"] = figures(copying, least);
   if (world_.rank() == 0) print_bench(arguments_.json, document, text(document));
 }

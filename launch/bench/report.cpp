@@ -47,7 +47,7 @@ Spread spread_of(std::vector<double> samples) {
   return {quantile(samples, 0.5), samples.front(), samples.back(), quantile(samples, 0.25), quantile(samples, 0.75), samples.size()};
 }
 
-BenchJson to_json(const Spread& spread) {
+Json to_json(const Spread& spread) {
   return {{"median", spread.median},
           {"min", spread.min},
           {"max", spread.max},
@@ -56,27 +56,27 @@ BenchJson to_json(const Spread& spread) {
           {"samples", spread.samples}};
 }
 
-BenchJson bench_setting(const World& world, int threads) {
+Json bench_setting(const World& world, int threads) {
   std::map<std::string, std::string> versions = all_versions();
   const auto isa = versions.extract("ISA");
-  BenchJson setting{{"date", date()},           {"machine", processor()}, {"isa", isa.mapped()},   {"versions", versions},
-                    {"host", world.hostname()}, {"hosts", world.hosts()}, {"ranks", world.size()}, {"cores", sysconf(_SC_NPROCESSORS_ONLN)},
-                    {"threads", threads}};
+  Json setting{{"date", date()},           {"machine", processor()}, {"isa", isa.mapped()},   {"versions", versions},
+               {"host", world.hostname()}, {"hosts", world.hosts()}, {"ranks", world.size()}, {"cores", sysconf(_SC_NPROCESSORS_ONLN)},
+               {"threads", threads}};
   const std::optional<CoreRoundTrip> trip = core_round_trip(world);
   setting["round_trip"] = nullptr;
   if (trip) setting["round_trip"] = {{"ns", std::round(trip->nanoseconds)}, {"cores", trip->near() ? "near" : "far"}};
   return setting;
 }
 
-std::string setting_text(const BenchJson& setting) {
+std::string setting_text(const Json& setting) {
   std::string versions;
-  for (const auto& [library, version] : setting["versions"].items())
+  for (const auto& [library, version] : setting["versions"].members())
     versions += (versions.empty() ? "" : ", ") + library + " " + version.get<std::string>();
   const auto count = [&](const char* key, const char* what) {
     const int n = setting[key].get<int>();
     return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
   };
-  const BenchJson& trip = setting["round_trip"];
+  const Json& trip = setting["round_trip"];
   const std::string cores = trip.is_null() ? "round trip between cores not measured (one core, or more ranks than cores)"
                                            : fmt::format("round trip between cores {} ns ({})", trip["ns"].get<double>(),
                                                          trip["cores"] == "near" ? "near: one cache" : "far: no common cache");
@@ -95,9 +95,8 @@ std::string bytes_text(double bytes) {
   return fmt::format("{:.3g} {}", bytes, unit);
 }
 
-void print_bench(bool json, const BenchJson& document, const std::string& text) {
-  fmt::print("{}",
-             json ? document.dump(2, ' ', false, BenchJson::error_handler_t::replace) + "\n" : setting_text(document["setting"]) + text);
+void print_bench(bool json, const Json& document, const std::string& text) {
+  fmt::print("{}", json ? document.dump(2) + "\n" : setting_text(document["setting"]) + text);
   std::fflush(stdout);
 }
 

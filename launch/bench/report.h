@@ -1,15 +1,14 @@
 #pragma once
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "cluster/json.h"
 #include "cluster/world.h"
 
 namespace lockstep {
 
 /// What the `lockstep bench` commands print. --json gives one document: "bench" (the command's name), "setting" (see bench_setting) and the
 /// figures, which are spreads: {"median", "min", "max", "lower_quartile", "upper_quartile", "samples"}.
-using BenchJson = nlohmann::ordered_json;
 
 /// Repeated measurements of one thing.
 struct Spread {
@@ -18,19 +17,19 @@ struct Spread {
 };
 /// Of at least one sample.
 Spread spread_of(std::vector<double> samples);
-BenchJson to_json(const Spread& spread);
+Json to_json(const Spread& spread);
 
 /// Where and with what was measured: date, machine (processor's name), isa, versions, host, hosts, ranks, cores (of the host), threads (of
 /// each rank), round_trip {ns, cores: "near" or "far"} between the ranks' cores, or null (cluster/host/core_round_trip.h). Collective.
-BenchJson bench_setting(const World& world, int threads);
+Json bench_setting(const World& world, int threads);
 /// The same for people, three lines.
-std::string setting_text(const BenchJson& setting);
+std::string setting_text(const Json& setting);
 
 /// "4 KB", "1.5 MB": 1024 bytes to a KB.
 std::string bytes_text(double bytes);
 
 /// Prints the document (with `json`) or the text. For rank 0.
-void print_bench(bool json, const BenchJson& document, const std::string& text);
+void print_bench(bool json, const Json& document, const std::string& text);
 
 /// Seconds of the monotonic clock.
 double seconds_now();

@@ -152,7 +152,7 @@ class StartupBench {
 
  private:
   std::vector<double> measure(const std::string& run_dir);
-  std::string text(const BenchJson& document) const;
+  std::string text(const Json& document) const;
 
   const StartupArguments& arguments_;
   Folder folder_;
@@ -199,9 +199,9 @@ std::vector<double> StartupBench::measure(const std::string& run_dir) {
 }
 
 void StartupBench::operator()() {
-  BenchJson setting = bench_setting(World(), 1);
+  Json setting = bench_setting(World(), 1);
   setting["ranks"] = arguments_.ranks;
-  BenchJson document{{"bench", "startup"}, {"setting", setting}, {"data", data_}};
+  Json document{{"bench", "startup"}, {"setting", setting}, {"data", data_}};
   std::vector<std::vector<double>> train, empty;
   const auto add = [](std::vector<std::vector<double>>& to, const std::vector<double>& parts) {
     to.resize(parts.size());
@@ -224,10 +224,10 @@ void StartupBench::operator()() {
   print_bench(arguments_.json, document, text(document));
 }
 
-std::string StartupBench::text(const BenchJson& document) const {
+std::string StartupBench::text(const Json& document) const {
   std::string text = fmt::format("mpirun -np {} lockstep train, data {}\n\n{:<62} {:>9} {:>9} {:>9}\n", arguments_.ranks, data_, "seconds",
                                  "median", "min", "max");
-  const auto line = [&](const std::string& what, const BenchJson& spread) {
+  const auto line = [&](const std::string& what, const Json& spread) {
     text += fmt::format("{:<62} {:>9.3f} {:>9.3f} {:>9.3f}\n", what, spread["median"].get<double>(), spread["min"].get<double>(),
                         spread["max"].get<double>());
   };

@@ -73,11 +73,11 @@ class StepBench {
  private:
   Sequential compiled_model() const;
   void choose_rows();
-  BenchJson train(const FitOptions& options);
-  BenchJson forward();
+  Json train(const FitOptions& options);
+  Json forward();
   StepFloor best_forward_floor() const;
-  BenchJson figures(const std::vector<double>& seconds, double floor) const;
-  std::string text(const BenchJson& document) const;
+  Json figures(const std::vector<double>& seconds, double floor) const;
+  std::string text(const Json& document) const;
 
   const StepArguments& arguments_;
   const World& world_;
@@ -123,12 +123,12 @@ void StepBench::choose_rows() {
 }
 
 /// Times of something in microseconds, and as multiples of a floor in seconds.
-BenchJson StepBench::figures(const std::vector<double>& seconds, double floor) const {
+Json StepBench::figures(const std::vector<double>& seconds, double floor) const {
   const Spread us = spread_of(scaled(seconds, 1e6));
   return {{"us", to_json(us)}, {"ratio_to_floor", us.median * 1e-6 / floor}};
 }
 
-BenchJson StepBench::train(const FitOptions& options) {
+Json StepBench::train(const FitOptions& options) {
   Sequential model = compiled_model();
   EpochClock clock(*floor_, world_);
   FitOptions fit = options;
@@ -145,7 +145,7 @@ BenchJson StepBench::train(const FitOptions& options) {
     return spread_of(values);
   };
   const Spread total = part([](const StepFloorTimes& t) { return t.total(); });
-  BenchJson result = figures(clock.steps, total.median * 1e-6);
+  Json result = figures(clock.steps, total.median * 1e-6);
   const std::vector<Sequential::LayerExchange> exchanges = model.exchanges(fit, rows_->rows(), world_);
   result["exchange"] = exchanges.empty() ? "factors" : exchanges.front().what;
   result["floor_us"] = {{"total", to_json(total)},
@@ -171,7 +171,7 @@ StepFloor StepBench::best_forward_floor() const {
 }
 
 /// evaluate() and predict() of rows in memory, per row, in turns with the floor.
-BenchJson StepBench::forward() {
+Json StepBench::forward() {
   constexpr std::int64_t kRows = 10'000;
   const std::int64_t rows = std::min(kRows, rows_->rows()), width = elements(rows_->sample_shape());
   std::vector<float> features(static_cast<std::size_t>(rows * width)), truth(static_cast<std::size_t>(rows * rows_->truth_width())),
@@ -207,27 +207,27 @@ BenchJson StepBench::forward() {
           {"predict", figures(predict, least)}};
 }
 
-std::string StepBench::text(const BenchJson& document) const {
+std::string StepBench::text(const Json& document) const {
   std::string text = fmt::format("model {}, batch {}, {}, {} epochs of {} steps, shuffled\ndata {}\n\n",
                                  document["model"].get<std::string>(), document["batch_size"].get<std::int64_t>(),
                                  document["optimizer"].get<std::string>(), document["epochs"].get<std::int64_t>(),
                                  document["steps_per_epoch"].get<std::int64_t>(), document["data"].get<std::string>());
   text += fmt::format("{:<34} {:>11} {:>11} {:>11} {:>9}\n", "microseconds", "median", "min", "max", "x floor");
-  const auto line = [&](const std::string& what, const BenchJson& spread, const BenchJson& ratio) {
+  const auto line = [&](const std::string& what, const Json& spread, const Json& ratio) {
     text += fmt::format("{:<34} {:>11.4g} {:>11.4g} {:>11.4g} {:>9}\n", what, spread["median"].get<double>(), spread["min"].get<double>(),
                         spread["max"].get<double>(), ratio.is_null() ? "" : fmt::format("{:.3f}", ratio.get<double>()));
   };
-  const BenchJson &step = document["step"], &floor = step["floor_us"];
+  const Json &step = document["step"], &floor = step["floor_us"];
   line("step, exchange " + step["exchange"].get<std::string>(), step["us"], step["ratio_to_floor"]);
   line("floor, one core", floor["total"], nullptr);
   text += fmt::format("  = forward {:.4g} + backward data {:.4g} + backward weights {:.4g} + optimizer {:.4g}\n",
                       floor["forward"].get<double>(), floor["backward_data"].get<double>(), floor["backward_weights"].get<double>(),
                       floor["optimizer"].get<double>());
-  if (const BenchJson& mpi = document["step_with_mpi_allreduce"]; !mpi.is_null()) {
+  if (const Json& mpi = document["step_with_mpi_allreduce"]; !mpi.is_null()) {
     line("step, gradients by MPI_Allreduce", mpi["us"], mpi["ratio_to_floor"]);
     line("floor, one core, beside that", mpi["floor_us"]["total"], nullptr);
   }
-  const BenchJson& forward = document["forward"];
+  const Json& forward = document["forward"];
   if (forward.is_null()) return text;
   line("evaluate, a row", forward["evaluate"]["us"], forward["evaluate"]["ratio_to_floor"]);
   line("predict, a row", forward["predict"]["us"], forward["predict"]["ratio_to_floor"]);
@@ -237,7 +237,7 @@ std::string StepBench::text(const BenchJson& document) const {
 
 void StepBench::operator()() {
   const int threads = threads_for_rank(world_, config_.fit.threads);
-  BenchJson document{{"bench", "step"}, {"setting", bench_setting(world_, threads)}};
+  Json document{{"bench", "step"}, {"setting", bench_setting(world_, threads)}};
   document["model"] = describe_widths(model_);
   document["data"] = data_.description;
   document["rows"] = rows_->rows();
@@ -253,7 +253,7 @@ void StepBench::operator()() {
     fit.exchange = ExchangeKind::gradients;
     document["step_with_mpi_allreduce"] = train(fit);
   }
-  document["forward"] = arguments_.train_only ? BenchJson(nullptr) : forward();
+  document["forward"] = arguments_.train_only ? Json(nullptr) : forward();
   if (world_.rank() == 0) print_bench(arguments_.json, document, text(document));
 }
 

@@ -25,7 +25,7 @@ Json probe_clock(const Examination& examination) {
     examination.world.barrier();
     const double read = now();
     examination.world.barrier();
-    readings.push_back({before, read, now()});
+    readings.push_back(Json::array({before, read, now()}));
   }
   return {{"readings", readings}};
 }
@@ -34,7 +34,7 @@ Json probe_clock(const Examination& examination) {
 double skew(const Json& own, const Json& rank0) {
   double least = INFINITY;
   for (std::size_t round = 0; round < own.size(); ++round) {
-    const double read = own[round][1], before = rank0[round][0], after = rank0[round][2];
+    const auto read = own[round][1].get<double>(), before = rank0[round][0].get<double>(), after = rank0[round][2].get<double>();
     const double outside = read < before ? read - before : read > after ? read - after : 0;
     if (std::abs(outside) < std::abs(least)) least = outside;
   }

@@ -33,11 +33,12 @@ HostCores count(const Case& facts, const std::vector<int>& ranks) {
   std::set<int> used;
   for (const int rank : ranks) {
     const Json& fact = facts.of(rank);
-    const std::vector<int> mask = fact["mask"];
+    const auto mask = fact["mask"].get<std::vector<int>>();
     used.insert(mask.begin(), mask.end());
     host.cores = std::max(host.cores, static_cast<int>(fact["host"].size()));
     host.threads += fact["threads"].get<int>();
-    if (fact["usable"] < mask.size()) host.cores = std::min(host.cores, fact["usable"].get<int>());  // a quota
+    if (const int usable = fact["usable"].get<int>(); usable < static_cast<int>(mask.size()))
+      host.cores = std::min(host.cores, usable);  // a quota
   }
   host.used = std::min(host.cores, static_cast<int>(used.size()));
   return host;
@@ -70,7 +71,7 @@ void judge_host(const Case& facts, const std::vector<int>& ranks, Verdict& verdi
         fmt::format("mpirun --map-by ppr:{}:node:PE={} --bind-to core, or --bind-to none; srun: export SRUN_CPUS_PER_TASK={}, or -c {}",
                     size, share, share, share));
   }
-  const std::string asked = facts.of(ranks.front())["asked"];
+  const auto asked = facts.of(ranks.front())["asked"].get<std::string>();
   const std::string why = asked.empty() ? "" : " (OMP_NUM_THREADS=" + asked + ")";
   if (host.threads > host.cores) {
     verdict.problem(

@@ -79,9 +79,10 @@ Json probe_data(const Examination& examination) {
 /// each of which the chunks that hold its rows are decompressed anew.
 void judge_chunks(const Json& reading, int ranks, Verdict& verdict) {
   if (!reading.contains("chunk")) return;
-  const double share = reading["share"], row = reading["row_bytes"], budget = reading["budget"],
-               chunk_rows = reading["chunk"].front().get<double>();
-  const std::string file = reading["file"], array = reading["array"];
+  const auto share = reading["share"].get<double>(), row = reading["row_bytes"].get<double>(), budget = reading["budget"].get<double>(),
+             chunk_rows = reading["chunk"][0].get<double>(), chunk_bytes = reading["chunk_bytes"].get<double>(),
+             count = reading["chunks"].get<double>();
+  const auto file = reading["file"].get<std::string>(), array = reading["array"].get<std::string>();
   const std::string repack = fmt::format("h5repack -l {}:CONTI -f {}:NONE {} NEW_FILE", array, array, file);
   const std::string chunks = fmt::format("{}: {} is in chunks of {} rows", file, array, chunk_rows);
   const double windows = std::ceil(share * row / std::max(1.0, budget / 2)),
@@ -99,10 +100,8 @@ void judge_chunks(const Json& reading, int ranks, Verdict& verdict) {
                     fmt::format("Every rank decompresses the rows of about {:.0f} ranks.", std::min<double>(ranks, chunk_rows / share)),
                     repack);
   }
-  if (reading["chunk_bytes"] < kSmallChunk && reading["chunks"] > kManyChunks) {
-    verdict.warning({},
-                    fmt::format("{}: {} is in {:.0f} chunks of {:.0f} bytes", file, array, reading["chunks"].get<double>(),
-                                reading["chunk_bytes"].get<double>()),
+  if (chunk_bytes < kSmallChunk && count > kManyChunks) {
+    verdict.warning({}, fmt::format("{}: {} is in {:.0f} chunks of {:.0f} bytes", file, array, count, chunk_bytes),
                     "HDF5 looks up and reads each by itself: starting takes minutes on a parallel file system.", repack);
   }
 }
@@ -112,7 +111,7 @@ Verdict judge_data(const Case& facts) {
   if (config == nullptr) return {"no configuration was given: not looked at"};
   std::map<std::string, std::vector<int>> failed;
   for (int rank = 0; rank < facts.ranks(); ++rank) {
-    for (const Json& why : facts.of(rank)["failed"]) failed[why].push_back(rank);
+    for (const Json& why : facts.of(rank)["failed"]) failed[why.get<std::string>()].push_back(rank);
   }
   Verdict verdict{"every rank can read the configuration's data, in the order it will"};
   for (const auto& [why, ranks] : failed) {
@@ -121,7 +120,8 @@ Verdict judge_data(const Case& facts) {
   }
   if (!facts.of(0).contains("rows")) return verdict;
   judge_chunks(facts.of(0)["reading"], facts.ranks(), verdict);
-  const Sampler sampler(facts.of(0)["rows"], config->fit.batch_size, config->fit.shards, config->seed, config->fit.shuffle);
+  const Sampler sampler(facts.of(0)["rows"].get<std::int64_t>(), config->fit.batch_size, config->fit.shards, config->seed,
+                        config->fit.shuffle);
   const Grains grains = cut_grains(sampler.slots(), 0, facts.ranks());
   if (grains.count < facts.ranks()) {
     verdict.warning({},
@@ -169,8 +169,9 @@ Json probe_space(const Examination& examination) {
   facts["checkpoint"] = checkpoint_bytes(*examination.model);
   const double copies =
       static_cast<double>(examination.config->checkpoint.keep) + 3;  // the best, the last healthy one, and one in the making
-  facts["need"] = copies * facts["checkpoint"].get<double>();
-  if (!facts["memory"].get<bool>()) facts["refused"] = reserve(place, facts["need"]);
+  const double need = copies * facts["checkpoint"].get<double>();
+  facts["need"] = need;
+  if (!facts["memory"].get<bool>()) facts["refused"] = reserve(place, need);
   return facts;
 }
 
@@ -184,7 +185,7 @@ Verdict judge_space(const Case& facts) {
                     "Checkpoints are gone when the host restarts, and take memory from the ranks.", "--run-dir on a disk");
   }
   if (!fact.contains("need")) return verdict;
-  const double need = fact["need"], free = fact["free"];
+  const auto need = fact["need"].get<double>(), free = fact["free"].get<double>();
   verdict.summary += fmt::format(", {:.1f} MiB needed for checkpoints", need / kMiB);
   const int refused = fact.value("refused", 0);
   if (free < need || refused != 0) {
@@ -228,8 +229,8 @@ Verdict judge_stale(const Case& facts) {
   if (!found.empty()) {
     verdict.warning({0},
                     fmt::format("{} half-written {} of killed jobs, such as {}", found.size(), found.size() == 1 ? "file" : "files",
-                                found.front().get<std::string>()),
-                    "They take room; nothing reads them.", fmt::format("rm -r {}", found.front().get<std::string>()));
+                                found[0].get<std::string>()),
+                    "They take room; nothing reads them.", fmt::format("rm -r {}", found[0].get<std::string>()));
   }
   return verdict;
 }

@@ -147,7 +147,8 @@ std::vector<Seat> seats(const World& world) {
   std::vector<Seat> all;
   for (const std::string& text : world.all_gather(own.dump())) {
     const Json seat = Json::parse(text);
-    all.push_back({seat["host"], seat["machine"], seat["pid"]});
+    all.push_back(
+        {seat["host"].get<std::string>(), seat["machine"].get<std::string>(), static_cast<long>(seat["pid"].get<std::int64_t>())});
   }
   return all;
 }
@@ -177,7 +178,7 @@ void examine(const Examination& examination, Watchdog& watchdog, Report& report)
   for (const auto group : {doctor_versions, doctor_cores, doctor_memory, doctor_network, doctor_clock, doctor_files, doctor_data}) {
     for (const Check& check : group()) {
       watchdog.trying(check.name);
-      const std::string own = probed(check, examination).dump(-1, ' ', false, Json::error_handler_t::replace);
+      const std::string own = probed(check, examination).dump();
       watchdog.trying(std::string(check.name) + ": waiting for the other ranks", true);
       Case facts{examination, {}};
       for (const std::string& text : examination.world.all_gather(own)) facts.facts.push_back(Json::parse(text));

@@ -2,19 +2,17 @@
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "cluster/json.h"
 #include "cluster/world.h"
 #include "io/config/config.h"
 
 // lockstep doctor: what goes wrong on clusters, found before the job does. A check has two halves: every rank probes and writes down facts;
 // rank 0 judges the facts of all ranks. launch/doctor/doctor.cpp runs them, launch/doctor/NAME.cpp holds a group of them.
 namespace lockstep {
-
-using Json = nlohmann::ordered_json;
 
 enum class Severity { warning, problem };
 

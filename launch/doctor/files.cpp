@@ -173,7 +173,7 @@ Json probe_files(const Examination& examination) {
   world.barrier();
   examination.trying("files: reading in " + place.string());
   probe_sight(place, facts);
-  std::int64_t blind = facts["seen"] >= kNever ? 1 : 0;
+  std::int64_t blind = facts["seen"].get<double>() >= kNever ? 1 : 0;
   world.sum(std::span(&blind, 1));
   if (blind == 0) {
     examination.trying("files: renaming in " + place.string());
@@ -200,7 +200,7 @@ void judge_locks(const Case& facts, Verdict& verdict) {
   for (const char* kind : {"flock", "fcntl"}) {
     const Json& first = facts.of(0);
     if (!first.contains(kind)) continue;
-    const int error = first[kind];
+    const int error = first[kind].get<int>();
     if (error != 0) {
       verdict.problem(
           {0}, fmt::format("{} fails: {}", kind, std::strerror(error)),
@@ -222,28 +222,28 @@ Verdict judge_files(const Case& facts) {
     if (facts.of(rank)["failed"].empty()) continue;
     Verdict verdict;
     for (const Json& why : facts.of(rank)["failed"]) {
-      verdict.problem({rank}, why, "Checkpoints and results cannot be written.",
+      verdict.problem({rank}, why.get<std::string>(), "Checkpoints and results cannot be written.",
                       "--run-dir on a file system that this user may write to, with room and without errors (dmesg)");
     }
     return verdict;
   }
-  const Json& first = facts.of(0);
-  Verdict verdict{fmt::format("{}: renaming is atomic, locks hold, every rank sees it; 1 MiB is on disk after {:.0f} ms", place,
-                              first["sync"].get<double>() * 1e3)};
-  const auto blind = ranks_where(facts, [](const Json& fact) { return fact["seen"] >= kNever; });
+  const auto sync = facts.of(0)["sync"].get<double>();
+  Verdict verdict{
+      fmt::format("{}: renaming is atomic, locks hold, every rank sees it; 1 MiB is on disk after {:.0f} ms", place, sync * 1e3)};
+  const auto blind = ranks_where(facts, [](const Json& fact) { return fact["seen"].get<double>() >= kNever; });
   if (!blind.empty()) {
     verdict.problem(blind, fmt::format("a file that rank 0 wrote in {} is not seen there", place),
                     "A job that starts again with another host as its first finds no checkpoint there, and begins anew.",
                     "--run-dir on a file system that all hosts mount, by a path that is the same everywhere");
     return verdict;
   }
-  const auto late = ranks_where(facts, [](const Json& fact) { return fact["seen"] >= kLate; });
+  const auto late = ranks_where(facts, [](const Json& fact) { return fact["seen"].get<double>() >= kLate; });
   if (!late.empty()) {
     verdict.warning(late, "a file that rank 0 wrote is seen there only after half a second and more",
                     "A job that starts again at once may go on from an older checkpoint.",
                     "NFS: mount with lookupcache=positive, or actimeo=1");
   }
-  const auto broken = ranks_where(facts, [](const Json& fact) { return fact["missing"] > 0 || fact["torn"] > 0; });
+  const auto broken = ranks_where(facts, [](const Json& fact) { return fact["missing"].get<int>() > 0 || fact["torn"].get<int>() > 0; });
   if (!broken.empty()) {
     verdict.problem(broken,
                     fmt::format("a file that is replaced by renaming was missing {} times, in pieces {} times",
@@ -251,8 +251,8 @@ Verdict judge_files(const Case& facts) {
                     "A reader, or a job that is killed at that instant, finds no checkpoint or half of one.",
                     "--run-dir on another file system (rename must be atomic)");
   }
-  if (first["sync"] >= kSlow) {
-    verdict.warning({0}, fmt::format("writing 1 MiB to disk takes {:.1f} s", first["sync"].get<double>()),
+  if (sync >= kSlow) {
+    verdict.warning({0}, fmt::format("writing 1 MiB to disk takes {:.1f} s", sync),
                     "Each checkpoint takes minutes, and the last one before a time limit may not get done.",
                     "--run-dir on a faster file system; sbatch --signal=B:USR1@600 leaves more time");
   }

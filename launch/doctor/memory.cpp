@@ -130,11 +130,12 @@ Verdict judge_shared(const Case& facts) {
   Verdict verdict{"room in /dev/shm, nothing left over in it"};
   for (const std::vector<int>& ranks : facts.hosts()) {
     const Json& fact = facts.of(ranks.front());
-    if (fact["free"] < 0) {
+    const auto free = fact["free"].get<double>();
+    if (free < 0) {
       verdict.problem(ranks, "no /dev/shm", "Ranks of one host cannot share memory.", "mount -t tmpfs tmpfs /dev/shm");
       continue;
     }
-    const double need = shared_bytes(facts.examination, ranks.size()), free = fact["free"];
+    const double need = shared_bytes(facts.examination, ranks.size());
     if (ranks.size() > 1 && free < need) {
       verdict.problem(
           ranks, fmt::format("{:.0f} MiB free in /dev/shm, where {} ranks need about {:.0f} MiB", free / kMiB, ranks.size(), need / kMiB),
@@ -143,9 +144,9 @@ Verdict judge_shared(const Case& facts) {
     if (fact["stale"]["names"].empty()) continue;
     verdict.warning({ranks.front()},
                     fmt::format("{} files of dead MPI jobs in /dev/shm, {:.0f} MiB: {}", fact["stale"]["names"].size(),
-                                fact["stale"]["bytes"].get<double>() / kMiB, fact["stale"]["names"].front().get<std::string>()),
+                                fact["stale"]["bytes"].get<double>() / kMiB, fact["stale"]["names"][0].get<std::string>()),
                     "They hold memory until the host restarts.",
-                    "on that host: rm /dev/shm/" + fact["stale"]["names"].front().get<std::string>() + " ...");
+                    "on that host: rm /dev/shm/" + fact["stale"]["names"][0].get<std::string>() + " ...");
   }
   return verdict;
 }
@@ -189,7 +190,7 @@ Verdict judge_limits(const Case& facts) {
   std::vector<int> locked, dumps;
   for (int rank = 0; rank < facts.ranks(); ++rank) {
     const Json& fact = facts.of(rank);
-    if (fact["rdma"].get<bool>() && fact["locked"] >= 0) locked.push_back(rank);
+    if (fact["rdma"].get<bool>() && fact["locked"].get<double>() >= 0) locked.push_back(rank);
     if (fact["dumps"].get<bool>()) dumps.push_back(rank);
   }
   if (!locked.empty()) {

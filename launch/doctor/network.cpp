@@ -55,10 +55,10 @@ Json probe_hosts(const Examination& examination) {
 void judge_names(const Case& facts, Verdict& verdict) {
   std::map<std::string, std::vector<int>> unknown, slow, own;
   for (int rank = 0; rank < facts.ranks(); ++rank) {
-    for (const auto& [name, address] : facts.of(rank)["names"].items()) {
+    for (const auto& [name, address] : facts.of(rank)["names"].members()) {
       if (address == "unknown") unknown[name].push_back(rank);
       if (address == "slow") slow[name].push_back(rank);
-      if (is_loopback(address) && name != facts.seat(rank).host) own[name].push_back(rank);
+      if (is_loopback(address.get<std::string>()) && name != facts.seat(rank).host) own[name].push_back(rank);
     }
   }
   const std::string fix = "an entry for every host in /etc/hosts of every host, or in DNS; mpirun --host with addresses needs no names";
@@ -171,7 +171,8 @@ Verdict judge_network(const Case& facts) {
   for (const std::vector<int>& ranks : hosts) {
     std::set<std::string> seen;
     for (const Json& interface : facts.of(ranks.front())["used"]) {
-      if (seen.insert(interface["network"]).second) networks[interface["network"]].push_back(ranks.front());
+      const auto network = interface["network"].get<std::string>();
+      if (seen.insert(network).second) networks[network].push_back(ranks.front());
       addresses[interface["name"].get<std::string>() + " " + interface["address"].get<std::string>()].push_back(ranks.front());
     }
   }

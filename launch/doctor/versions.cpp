@@ -67,7 +67,7 @@ Verdict judge_versions(const Case& facts) {
   Verdict verdict{fmt::format("lockstep {}, {}, oneDNN {} ({}), HDF5 {}, the same on all ranks", first["lockstep"].get<std::string>(),
                               first["MPI"].get<std::string>(), first["oneDNN"].get<std::string>(), first["ISA"].get<std::string>(),
                               first["HDF5"].get<std::string>())};
-  for (const auto& [what, value] : first.items()) {
+  for (const auto& [what, value] : first.members()) {
     const auto values = facts.by(what);
     if (values.size() < 2) continue;
     const auto [effect, fix] = remedy(what);
@@ -104,7 +104,7 @@ Verdict judge_launch(const Case& facts) {
   Verdict verdict{fmt::format("{}", mpirun ? "started by mpirun"
                                     : srun ? "started by srun, joined by MPI"
                                            : "one process without a launcher")};
-  const int tasks = facts.of(0)["job_tasks"];
+  const int tasks = facts.of(0)["job_tasks"].get<int>();
   if (tasks > 1 && facts.ranks() < tasks && !srun) {
     verdict.warning({}, fmt::format("{} of the {} tasks that the Slurm job has asked for (SLURM_NTASKS)", facts.ranks(), tasks),
                     "The other tasks' cores stay idle.", "mpirun without -np, or srun --mpi=pmix");

@@ -10,15 +10,14 @@
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "cluster/error.h"
+#include "cluster/json.h"
 #include "cluster/output.h"
-#include "cluster/regular_file.h"
 #include "cluster/watchdog/signals.h"
+#include "io/files/file_bytes.h"
 #include "launch/command_line.h"
 #include "launch/commands.h"
 #include "launch/job/child_process.h"
@@ -85,9 +84,7 @@ std::string text_of(const std::vector<std::string>& words) {
 
 std::optional<Fault> Supervisor::fault() const {
   try {
-    expect_regular_file(fault_file().string());
-    std::ifstream file(fault_file());
-    const nlohmann::json json = nlohmann::json::parse(file);
+    const Json json = Json::parse(read_file(fault_file().string()));
     return Fault{json.value("step", std::int64_t{-1}),
                  fmt::format("[rank {} on {}] {}", json.value("rank", 0), json.value("host", ""), json.value("message", ""))};
   } catch (const std::exception&) {  // there is none, or what stands there is none
@@ -124,10 +121,8 @@ std::uintmax_t Supervisor::logged() const {
 
 /// Whether result.json says that training came to its end.
 bool Supervisor::finished() const try {
-  const std::string path = (fs::path(job_.run_dir()) / "result.json").string();
-  expect_regular_file(path);
-  std::ifstream file(path);
-  return !nlohmann::json::parse(file).at("ended").get<std::string>().starts_with("interrupted");
+  const Json result = Json::parse(read_file((fs::path(job_.run_dir()) / "result.json").string()));
+  return !result.at("ended").get<std::string>().starts_with("interrupted");
 } catch (const std::exception&) {
   return false;
 }

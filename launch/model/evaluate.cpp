@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 
 #include <memory>
-#include <nlohmann/json.hpp>
 
+#include "cluster/json.h"
 #include "io/data/digest.h"
 #include "launch/command_line.h"
 #include "launch/commands.h"
@@ -28,9 +28,9 @@ void evaluate(const EvaluateArguments& arguments, const World& world) {
   const Scores scores = saved.model.evaluate(*data, world);
   if (world.rank() != 0) return;
   if (arguments.json) {
-    nlohmann::ordered_json json{{"data", data->description()}, {"rows", data->rows()}};
+    Json json{{"data", data->description()}, {"rows", data->rows()}};
     for (const auto& [name, value] : scores.values) json[name] = value;
-    fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    fmt::print("{}\n", json.dump(2));
     return;
   }
   fmt::print("{} rows of {}\n", data->rows(), data->description());

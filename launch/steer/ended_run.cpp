@@ -11,13 +11,13 @@
 #include <csignal>
 #include <cstdio>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string_view>
 
 #include "cluster/coordinator/record.h"
 #include "cluster/descriptor.h"
 #include "cluster/error.h"
+#include "cluster/json.h"
 #include "cluster/world.h"
 #include "io/checkpoint/checkpoint.h"
 #include "launch/steer/status_view.h"
@@ -27,20 +27,18 @@ namespace lockstep {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
 
-/// An object; an empty one where the file is not there or not whole.
-Json object_in(const fs::path& path) {
+/// What the file holds; null where it is not there or not whole.
+Json json_in(const fs::path& path) {
   std::ifstream file(path);
-  Json json = Json::parse(file, nullptr, false);
-  return json.is_object() ? json : Json::object();
+  return Json::parse_or_null(std::string(std::istreambuf_iterator<char>(file), {}));
 }
 
 template <class T>
 void read(const Json& json, const char* key, T& value) {
   try {
-    if (json.contains(key) && !json[key].is_null()) value = json[key].get<T>();
-  } catch (const Json::exception&) {  // of another version: as if it were not there
+    if (!json[key].is_null()) json[key].get_to(value);
+  } catch (const JsonError&) {  // of another version: as if it were not there
   }
 }
 
@@ -80,7 +78,7 @@ void read_result(const Json& result, Status& status) {
   double rate = 0;
   read(result, "samples_per_second", rate);
   if (rate > 0) status.samples_per_second = rate;
-  for (const Json& row : result.value("rank_table", Json::array())) {
+  for (const Json& row : result["rank_table"]) {
     RankStatus rank;
     read(row, "rank", rank.rank);
     read(row, "host", rank.host);
@@ -104,7 +102,7 @@ std::string fault_message(const fs::path& run_dir) {
   const fs::file_time_type fault = fs::last_write_time(run_dir / "fault.json", no_fault);
   const fs::file_time_type start = fs::last_write_time(run_dir / ".lock", no_lock);
   std::string message;
-  if (!no_fault && (no_lock || fault >= start)) read(object_in(run_dir / "fault.json"), "message", message);
+  if (!no_fault && (no_lock || fault >= start)) read(json_in(run_dir / "fault.json"), "message", message);
   return message;
 }
 
@@ -136,13 +134,13 @@ EndedRun of_directory(const fs::path& run_dir, Phase phase, std::string reason) 
   const std::vector<CheckpointInfo> checkpoints = list_checkpoints(run_dir.string());
   status.checkpoints = static_cast<std::int64_t>(checkpoints.size());
   if (!checkpoints.empty()) {
-    const Json state = object_in(fs::path(checkpoints.back().path) / "state.json");
+    const Json state = json_in(fs::path(checkpoints.back().path) / "state.json");
     read(state, "epochs", status.run.epochs);
     read(state, "steps_per_epoch", status.run.steps_per_epoch);
     read(state, "batch_size", status.run.batch_size);
   }
   // What an earlier, finished start has left in the directory is not this one's result.
-  if (phase == Phase::finished) read_result(object_in(run_dir / "result.json"), status);
+  if (phase == Phase::finished) read_result(json_in(run_dir / "result.json"), status);
   if (!checkpoints.empty()) status.progress.global_step = std::max(status.progress.global_step, checkpoints.back().step);
   if (phase == Phase::finished) return run;
   run.go_on = checkpoints.empty() ? "it has left no checkpoint to go on from"
@@ -157,7 +155,7 @@ std::optional<EndedRun> without_coordinator(const fs::path& run_dir) {
   const fs::path result = run_dir / "result.json", history = run_dir / "history.csv";
   const fs::file_time_type written = fs::last_write_time(result, missing);
   const bool resumed = !missing && fs::exists(history, none) && fs::last_write_time(history, none) > written;
-  if (const Json json = missing || resumed ? Json::object() : object_in(result); !json.empty()) {
+  if (const Json json = missing || resumed ? Json() : json_in(result); !json.empty()) {
     std::string reason;
     read(json, "ended", reason);
     EndedRun run = of_directory(run_dir, Phase::finished, reason);

@@ -1,12 +1,10 @@
-#include <nlohmann/json.hpp>
 #include <optional>
 
+#include "cluster/json.h"
 #include "launch/steer/status_view.h"
 
 namespace lockstep {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 Json number(std::optional<double> value) { return value ? Json(*value) : Json(nullptr); }
 
@@ -58,7 +56,7 @@ std::string status_json(const Status& status) {
                              {"time", rank.time},
                              {"age", number(rank.age)}});
   }
-  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+  return json.dump(2);
 }
 
 }  // namespace lockstep

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "cluster/json.h"
 #include "io/checkpoint/state.h"
 #include "io/config/change.h"
 #include "io/files/durable_file.h"
@@ -91,9 +91,9 @@ void expect_never_saved(const std::string& run_dir, std::int64_t every_epochs) {
 /// Whether all epochs are done and all of their result is on disk: result.json comes last, and once more with the scores of the test data.
 bool result_is_kept(const RunConfig& config, const std::filesystem::path& run_dir) {
   if (!std::filesystem::exists(run_dir / "result.json") || !std::filesystem::exists(run_dir / "model.keras")) return false;
-  const auto json = nlohmann::json::parse(read_config_file(run_dir / "result.json"), nullptr, false);
-  if (!json.is_object() || !json.contains("ended") || json["ended"] != all_epochs_done(config.fit.epochs)) return false;
-  return !config.test || (json.contains("final") && json["final"].contains("test"));
+  const Json json = Json::parse_or_null(read_config_file(run_dir / "result.json"));
+  if (json["ended"] != all_epochs_done(config.fit.epochs)) return false;
+  return !config.test || json["final"].contains("test");
 }
 
 /// Takes a directory to go on in.

@@ -6,13 +6,13 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cluster/coordinator/coordinator.h"
 #include "cluster/fingerprint.h"
 #include "cluster/host/process_limits.h"
 #include "cluster/host/process_usage.h"
+#include "cluster/json.h"
 #include "cluster/status/status_board.h"
 #include "cluster/trace/clock_offset.h"
 #include "cluster/trace/trace.h"
@@ -361,11 +361,11 @@ Scores TrainingRun::test_scores() {
 
 /// RUN_DIR/fault.json: what the job has ended for, for `lockstep launch`. From the watchdog's thread.
 void TrainingRun::record_fault(const Diagnosis& diagnosis) const {
-  const nlohmann::json fault = {{"rank", diagnosis.rank}, {"host", diagnosis.host}, {"step", diagnosis.step}, {"message", diagnosis.text}};
+  const Json fault = {{"host", diagnosis.host}, {"message", diagnosis.text}, {"rank", diagnosis.rank}, {"step", diagnosis.step}};
   try {
     if (!directory_) return;  // this host does not show it
     directory_->expect_held();
-    write_text_file(path_ / "fault.json", fault.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    write_text_file(path_ / "fault.json", fault.dump(2) + "\n");
     if (leads()) directory_->log("failed: [rank " + std::to_string(diagnosis.rank) + " on " + diagnosis.host + "] " + diagnosis.text);
   } catch (const std::exception& error) {
     log_->line(std::string("fault.json: ") + error.what());

@@ -17,15 +17,20 @@ namespace {
 const std::vector<std::string> kFolders = {"cluster", "core", "io", "launch", "tests"};  // each may include itself and those before it
 
 /// The places that own a library: only their .cpp files (and the tests') include it.
-const std::multimap<std::string, std::string> kOwners = {
-    {"mpi", "cluster/"}, {"grpc", "cluster/"}, {"dnnl", "core/math/onednn.cpp"}, {"hdf5", "io/"}, {"CLI11", "launch/command_line.cpp"}};
+const std::multimap<std::string, std::string> kOwners = {{"mpi", "cluster/"},
+                                                         {"grpc", "cluster/"},
+                                                         {"dnnl", "core/math/onednn.cpp"},
+                                                         {"hdf5", "io/"},
+                                                         {"CLI11", "launch/command_line.cpp"},
+                                                         {"nlohmann", "cluster/json.cpp"}};
 
 std::string library_of(const std::string& header) {
   static const std::vector<std::pair<std::regex, std::string>> names = {{std::regex(R"(mpi\.h|mpi-ext\.h)"), "mpi"},
                                                                         {std::regex(R"(grpc.*|google/protobuf.*|.*\.pb\.h)"), "grpc"},
                                                                         {std::regex(R"((oneapi/dnnl/)?dnnl.*)"), "dnnl"},
                                                                         {std::regex(R"(hdf5.*|H5.*)"), "hdf5"},
-                                                                        {std::regex(R"(CLI/.*)"), "CLI11"}};
+                                                                        {std::regex(R"(CLI/.*)"), "CLI11"},
+                                                                        {std::regex(R"(nlohmann/.*)"), "nlohmann"}};
   for (const auto& [pattern, library] : names) {
     if (std::regex_match(header, pattern)) return library;
   }

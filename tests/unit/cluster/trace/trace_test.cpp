@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 #include <set>
 
+#include "cluster/json.h"
 #include "core/training/sequential.h"
 #include "io/run/trace_file.h"
 
@@ -41,22 +41,21 @@ TEST(TraceFile, IsWhatChromeReads) {
   first.spans = {{1'000'000'500, 1'000'002'000, 7, SpanKind::step}, {1'000'001'000, 1'000'001'250, 1, SpanKind::backward}};
   RankTrace second{
       .host = "node2", .clock_error = 40, .dropped = 3, .layers = {}, .spans = {{1'000'000'000, 1'000'003'000, -1, SpanKind::exchange}}};
-  const nlohmann::json json = nlohmann::json::parse(trace_json({first, second}));
-  std::vector<nlohmann::json> spans;
+  const Json json = Json::parse(trace_json({first, second}));
+  std::vector<Json> spans;
   std::set<std::string> processes;
-  for (const nlohmann::json& event : json.at("traceEvents")) {
+  for (const Json& event : json.at("traceEvents")) {
     if (event.at("ph") == "X") spans.push_back(event);
-    if (event.at("name") == "process_name") processes.insert(event.at("args").at("name"));
+    if (event.at("name") == "process_name") processes.insert(event.at("args").at("name").get<std::string>());
   }
   EXPECT_EQ(processes, (std::set<std::string>{"rank 0 on node \"1\"", "rank 1 on node2"}));
   ASSERT_EQ(spans.size(), 3U);
-  EXPECT_EQ(spans[0],
-            (nlohmann::json{{"ph", "X"}, {"name", "step"}, {"pid", 0}, {"tid", 0}, {"ts", 0.5}, {"dur", 1.5}, {"args", {{"step", 7}}}}));
-  EXPECT_EQ(spans[1], (nlohmann::json{{"ph", "X"}, {"name", "backward dense_1"}, {"pid", 0}, {"tid", 0}, {"ts", 1.0}, {"dur", 0.25}}));
-  EXPECT_EQ(spans[2], (nlohmann::json{{"ph", "X"}, {"name", "exchange"}, {"pid", 1}, {"tid", 0}, {"ts", 0.0}, {"dur", 3.0}}));
+  EXPECT_EQ(spans[0], (Json{{"ph", "X"}, {"name", "step"}, {"pid", 0}, {"tid", 0}, {"ts", 0.5}, {"dur", 1.5}, {"args", {{"step", 7}}}}));
+  EXPECT_EQ(spans[1], (Json{{"ph", "X"}, {"name", "backward dense_1"}, {"pid", 0}, {"tid", 0}, {"ts", 1.0}, {"dur", 0.25}}));
+  EXPECT_EQ(spans[2], (Json{{"ph", "X"}, {"name", "exchange"}, {"pid", 1}, {"tid", 0}, {"ts", 0.0}, {"dur", 3.0}}));
 }
 
-TEST(TraceFile, OfNothing) { EXPECT_TRUE(nlohmann::json::parse(trace_json({})).at("traceEvents").empty()); }
+TEST(TraceFile, OfNothing) { EXPECT_TRUE(Json::parse(trace_json({})).at("traceEvents").empty()); }
 
 /// Every part of every step, inside its step, and what comes between steps; the numbers of steps without a gap.
 TEST(Trace, OfATraining) {

@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <utility>
 #include <variant>
 
+#include "cluster/json.h"
 #include "core/compile/losses.h"
 #include "core/compile/optimizers.h"
 #include "io/keras/settings.h"
@@ -67,11 +67,11 @@ TEST(Kinds, ANumberBeyondItsBoundsIsAnError) {
 }
 
 TEST(Kinds, KerasSettingsAreWrittenInOrderAndReadAgain) {
-  nlohmann::ordered_json config = nlohmann::ordered_json::object();
+  Json config = Json::object();
   const Toy written{.rate = 0.2F, .units = 7, .shown = false};
   fields(written, KerasSettingWriter(config));
   EXPECT_EQ(config.dump(), R"({"rate":0.2,"units":7,"shown":false,"off":null,"data_format":"channels_last"})");
-  KerasArguments arguments("toy", nlohmann::json::parse(config.dump()));
+  KerasArguments arguments("toy", Json::parse(config.dump()));
   Toy read;
   fields(read, KerasSettingReader(arguments));
   arguments.finish();
@@ -80,7 +80,7 @@ TEST(Kinds, KerasSettingsAreWrittenInOrderAndReadAgain) {
   EXPECT_FALSE(read.shown);
 
   config["units"] = 0;
-  KerasArguments wrong("toy", nlohmann::json::parse(config.dump()));
+  KerasArguments wrong("toy", Json::parse(config.dump()));
   testing::expect_error([&] { fields(read, KerasSettingReader(wrong)); }, {"toy: 'units': expected a whole number at least 1, found 0"});
 }
 

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "cluster/json.h"
 #include "core/training/sequential.h"
 #include "io/keras/config.h"
 #include "io/keras/keras_file.h"
@@ -207,7 +207,7 @@ TEST_F(Bfloat16, AKerasFileSaysThePolicyAndHoldsFloat32Weights) {
   EXPECT_EQ(loaded.dtype_policy(), DtypePolicy::mixed_bfloat16);
   EXPECT_EQ(loaded.get_weights(), model.get_weights());
   EXPECT_EQ(loaded.predict(data), model.predict(data));
-  const nlohmann::json config = nlohmann::json::parse(model_config(model));
+  const Json config = Json::parse(model_config(model));
   for (const auto& layer : config["config"]["layers"]) {
     EXPECT_EQ(layer["config"]["dtype"], layer["class_name"] == "Dense" ? "mixed_bfloat16" : "float32");
   }

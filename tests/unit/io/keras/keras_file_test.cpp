@@ -6,8 +6,8 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
+#include "cluster/json.h"
 #include "io/files/file_bytes.h"
 #include "io/hdf5/file.h"
 #include "io/keras/config.h"
@@ -24,7 +24,6 @@ using testing::small_model;
 using testing::TempDir;
 using testing::trained_model;
 using testing::write_file;
-using Json = nlohmann::json;
 
 const std::vector<OptimizerSpec> kOptimizers{Sgd{.learning_rate = 0.125F},
                                              Sgd{.momentum = 0.9F, .nesterov = true, .options = {.weight_decay = 0.01F}},

@@ -4,9 +4,9 @@
 #include <sys/wait.h>
 
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 
 #include "cluster/coordinator/record.h"
+#include "cluster/json.h"
 #include "io/run/run_directory.h"
 #include "support/coordinator_fixture.h"
 
@@ -47,7 +47,7 @@ TEST_F(CoordinatorTest, StatusPrintsATable) {
 TEST_F(CoordinatorTest, StatusPrintsJson) {
   const Output output = lockstep_command("status --json " + dir_.path());
   ASSERT_EQ(output.exit_code, 0) << output.text;
-  const auto json = nlohmann::json::parse(output.text);
+  const auto json = Json::parse(output.text);
   EXPECT_EQ(json.at("run").at("name"), "garments");
   EXPECT_EQ(json.at("global_step"), 125);
   EXPECT_EQ(json.at("metrics").at("accuracy"), 0.75);
@@ -64,7 +64,7 @@ TEST(Status, OfAFinishedRunThatHadNoCoordinator) {
   expect_parts(lockstep_command("status " + run.path()), 0, {"garments: finished (all 2 epochs done)", "2/2", "loss 0.2500"});
   const Output output = lockstep_command("status --json " + run.path());
   ASSERT_EQ(output.exit_code, 0) << output.text;
-  EXPECT_EQ(nlohmann::json::parse(output.text).at("global_step"), 70);
+  EXPECT_EQ(Json::parse(output.text).at("global_step"), 70);
 }
 
 TEST(Status, OfAFailedRunThatHadNoCoordinator) {
@@ -76,7 +76,7 @@ TEST(Status, OfAFailedRunThatHadNoCoordinator) {
   expect_parts(lockstep_command("status " + run.path()), kFailed, {"killed: its process 42 on "});
   write_file(run / "fault.json", R"({"message": "rank 1 on h2 has died"})");
   expect_parts(lockstep_command("status " + run.path()), kFailed, {"failed (rank 1 on h2 has died)"});
-  const auto json = nlohmann::json::parse(lockstep_command("status --json " + run.path()).text);
+  const auto json = Json::parse(lockstep_command("status --json " + run.path()).text);
   EXPECT_EQ(json.at("phase"), "failed");
   EXPECT_EQ(json.at("reason"), "rank 1 on h2 has died");
   {
@@ -151,7 +151,7 @@ TEST_F(CoordinatorTest, StopWaitsForARunThatObeysAndLeavesAtOnce) {
     expect_parts(lockstep_command(command + dir_.path()), 0,
                  {"shirts: finished (stopped: lunch)", "step     125", "accuracy 0.7500  loss 0.5000", "node7  pid 42"});
   }
-  const auto json = nlohmann::json::parse(lockstep_command("status --json " + dir_.path()).text);
+  const auto json = Json::parse(lockstep_command("status --json " + dir_.path()).text);
   EXPECT_EQ(json.at("phase"), "finished");
   EXPECT_EQ(json.at("global_step"), 125);
 }
@@ -168,7 +168,7 @@ TEST_F(CoordinatorTest, StatusOfAFailedAndOfAKilledRunTellsWhy) {
   write_record(dir_.path(), killed);
   expect_parts(lockstep_command("status " + dir_.path()), kFailed,
                {"failed (killed: its process (pid 2147483646 on", "no checkpoint to go on from"});
-  EXPECT_EQ(nlohmann::json::parse(lockstep_command("status --json " + dir_.path()).text).at("phase"), "failed");
+  EXPECT_EQ(Json::parse(lockstep_command("status --json " + dir_.path()).text).at("phase"), "failed");
   write_file(dir_ / "fault.json", R"({"message": "rank 1 on h2 has died"})");
   expect_parts(lockstep_command("status " + dir_.path()), kFailed, {"failed (rank 1 on h2 has died)"});
 }
