@@ -5,7 +5,7 @@
 #include "cluster/json.h"
 #include "core/training/sequential.h"
 
-// What the .cpp files that read config.json share. Not a public header: it shows the JSON library.
+// What the .cpp files that read config.json share.
 namespace lockstep {
 
 /// The arguments of one object, taken one by one; whatever is left at the end and says anything is an Error. `place`: "FILE: layer

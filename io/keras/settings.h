@@ -8,7 +8,7 @@
 #include "core/layers/layers.h"
 #include "io/keras/arguments.h"
 
-// The settings of a kind in config.json: visitors of its fields (core/compile/kinds.h). Not a public header: it shows the JSON library.
+// The settings of a kind in config.json: visitors of its fields (core/compile/kinds.h).
 namespace lockstep {
 
 /// Reads every setting. What is missing or null stays at its default, a list is empty then. A value of another type or beyond its bounds is
