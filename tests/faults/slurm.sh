@@ -44,7 +44,7 @@ until_true() {
   local end=$((SECONDS + $1)) what=$2
   shift 2
   until "$@"; do
-    [ $SECONDS -lt $end ] || { tail -n 40 runs/*.out; on_cluster squeue; tail -n 20 hosts/slurm/log/*; fail "$what"; }
+    [ $SECONDS -lt $end ] || { tail -n 40 runs/*.out; grep -H 'ended with' runs/*.out || true; on_cluster squeue; tail -n 20 hosts/slurm/log/*; fail "$what"; }
     sleep 0.1
   done
 }

@@ -10,11 +10,13 @@
 #   LOCKSTEP_MIRROR           a mirror of Debian instead of that of apt's sources
 #   CCACHE_DIR                compiles with ccache, whose cache is kept here
 #   http_proxy and its like   go before apt's own proxies
+#   PIP_CERT                  certificate authorities for pip, instead of those that this machine trusts
 #
 # The root's mounts and processes live in namespaces of their own. They are gone as soon as this script ends, however it does.
 set -euo pipefail
 source=$(readlink -f "$(dirname "$0")/../..")
 release=trixie
+authorities=/etc/ssl/lockstep-authorities.crt   # of certificates: those that this machine trusts, as its proxies may need
 
 # --- the second call, inside the namespaces: mounts, packages, launch/test ---
 if [ "${1:-}" = inside ]; then
@@ -31,6 +33,7 @@ if [ "${1:-}" = inside ]; then
   for name in PRESET LOCKSTEP_JOBS {http,https,all,no}_proxy {HTTP,HTTPS,ALL,NO}_PROXY; do
     [ -z "${!name:-}" ] || inside+=("$name=${!name}")
   done
+  [ ! -e "$root$authorities" ] || inside+=("PIP_CERT=$authorities")
   if [ -n "${LOCKSTEP_DATA:-}" ]; then
     mkdir "$root/data"
     mount --bind "$LOCKSTEP_DATA" "$root/data"
@@ -100,6 +103,7 @@ echo "Debian 13 ($release) from $mirror in $folder"
 alone debootstrap --variant=minbase --include=ca-certificates "$release" "$root" "$mirror" > "$folder/debootstrap.log" 2>&1 ||
   { tail -n 5 "$folder/debootstrap.log" >&2; refuse "debootstrap failed; is $mirror reachable, and does it have $release?"; }
 cp -L /etc/hosts /etc/resolv.conf "$root/etc/"
+cp -L "${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}" "$root$authorities" 2> /dev/null || true
 [ -z "$proxies" ] || echo "$proxies" > "$root/etc/apt/apt.conf.d/90proxies"
 printf '#!/bin/sh\nexit 101\n' > "$root/usr/sbin/policy-rc.d"   # packages start no daemons
 chmod +x "$root/usr/sbin/policy-rc.d"
