@@ -103,7 +103,15 @@ std::optional<Variant> alternative_called(std::string_view name) {
   return found;
 }
 
-/// "mean_squared_error (mse), huber": Keras' strings of all alternatives.
+/// Keras' strings of all alternatives: {"sgd", "adam", ...}.
+template <class Variant>
+std::vector<std::string> kind_names() {
+  std::vector<std::string> names;
+  for_each_alternative<Variant>([&]<class Alternative>(const Alternative&) { names.emplace_back(Alternative::kKind.name); });
+  return names;
+}
+
+/// "mean_squared_error (mse), huber": the same as a text, with the short strings.
 template <class Variant>
 std::string known_names() {
   std::string known;

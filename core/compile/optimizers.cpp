@@ -7,8 +7,9 @@
 #include <cmath>
 #include <limits>
 
+#include "cluster/clones.h"
 #include "cluster/error.h"
-#include "core/compile/optimizer_kernels.h"
+#include "core/math/elementwise.h"
 
 namespace lockstep {
 namespace {
@@ -37,6 +38,7 @@ std::vector<std::string> adam_slot_names(bool amsgrad) {
 }
 std::vector<std::string> slot_names(const Adam& adam) { return adam_slot_names(adam.amsgrad); }
 std::vector<std::string> slot_names(const AdamW& adam) { return adam_slot_names(adam.amsgrad); }
+std::vector<std::string> slot_names(const Lion& /*lion*/) { return {"momentum"}; }
 std::vector<std::string> slot_names(const RMSprop& rmsprop) {
   std::vector<std::string> names = {"velocity"};
   if (rmsprop.momentum > 0) names.emplace_back("momentum");
@@ -44,8 +46,167 @@ std::vector<std::string> slot_names(const RMSprop& rmsprop) {
   return names;
 }
 
-// --- the update of one step ---
+// The loops of a step: one pass over `count` floats of the parameters w, the gradients g and the slots, which do not overlap. Each first
+// applies the weight decay w -= w * weight_decay * learning_rate, as Keras does. All arithmetic in float, in Keras' order of operations.
 
+/// Floats per block: what one thread takes at a time.
+constexpr std::int64_t kBlock = 65'536;
+
+/// f(first, count) for each block of [0, total).
+template <typename Function>
+void for_blocks(std::int64_t total, Function f) {
+  const std::int64_t blocks = (total + kBlock - 1) / kBlock;
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    const std::int64_t first = b * kBlock;
+    f(first, total - first < kBlock ? total - first : kBlock);
+  }
+}
+
+[[gnu::always_inline]] inline float decayed(float w, float weight_decay, float learning_rate) {
+  return w - w * weight_decay * learning_rate;
+}
+
+LOCKSTEP_CLONES double block_sum_of_squares(const float* g, std::int64_t count) {
+  return sum(g, g, count, [](double a, double b) { return a * b; });
+}
+
+struct SgdStep {
+  float learning_rate, weight_decay, momentum;
+  bool nesterov;
+};
+
+/// m: momentum, or null for w -= lr g alone.
+LOCKSTEP_CLONES void sgd_step(float* w, const float* g, float* m, std::int64_t count, const SgdStep& step) {
+  const auto [lr, decay, mu, nesterov] = step;
+  if (m == nullptr) {
+#pragma omp simd
+    for (std::int64_t i = 0; i < count; ++i) w[i] = decayed(w[i], decay, lr) - lr * g[i];
+  } else if (nesterov) {
+#pragma omp simd
+    for (std::int64_t i = 0; i < count; ++i) {
+      m[i] = mu * m[i] - lr * g[i];
+      w[i] = decayed(w[i], decay, lr) + (mu * m[i] - lr * g[i]);
+    }
+  } else {
+#pragma omp simd
+    for (std::int64_t i = 0; i < count; ++i) {
+      m[i] = mu * m[i] - lr * g[i];
+      w[i] = decayed(w[i], decay, lr) + m[i];
+    }
+  }
+}
+
+struct AdamStep {
+  float learning_rate, weight_decay;
+  float alpha;                               ///< lr sqrt(1 - b2^t) / (1 - b1^t)
+  float one_minus_beta_1, one_minus_beta_2;  ///< 1 - b1, 1 - b2
+  float epsilon;
+};
+
+/// m: momentum, v: velocity, v_hat: largest velocity so far, or null without amsgrad.
+LOCKSTEP_CLONES void adam_step(float* w, const float* g, float* m, float* v, float* v_hat, std::int64_t count, const AdamStep& step) {
+  const auto [lr, decay, alpha, rest_1, rest_2, epsilon] = step;
+  if (v_hat == nullptr) {
+#pragma omp simd
+    for (std::int64_t i = 0; i < count; ++i) {
+      m[i] += (g[i] - m[i]) * rest_1;
+      v[i] += (g[i] * g[i] - v[i]) * rest_2;
+      w[i] = decayed(w[i], decay, lr) - m[i] * alpha / (std::sqrt(v[i]) + epsilon);
+    }
+  } else {
+#pragma omp simd
+    for (std::int64_t i = 0; i < count; ++i) {
+      m[i] += (g[i] - m[i]) * rest_1;
+      v[i] += (g[i] * g[i] - v[i]) * rest_2;
+      v_hat[i] = v_hat[i] > v[i] ? v_hat[i] : v[i];
+      w[i] = decayed(w[i], decay, lr) - m[i] * alpha / (std::sqrt(v_hat[i]) + epsilon);
+    }
+  }
+}
+
+struct RmspropStep {
+  float learning_rate, weight_decay;
+  float rho, one_minus_rho, momentum, epsilon;
+};
+
+/// v: velocity, m: momentum or null, mean: average gradient or null.
+LOCKSTEP_CLONES void rmsprop_step(float* w, const float* g, float* v, float* m, float* mean, std::int64_t count, const RmspropStep& step) {
+  const auto [lr, decay, rho, rest, mu, epsilon] = step;
+  // A block at a time through a small buffer of denominators, so that each of the four variants is a plain loop.
+  constexpr std::int64_t kChunk = 256;
+  float denominator[kChunk];
+  for (std::int64_t first = 0; first < count; first += kChunk) {
+    const std::int64_t n = std::min(kChunk, count - first);
+#pragma omp simd
+    for (std::int64_t i = 0; i < n; ++i) {
+      v[first + i] = rho * v[first + i] + rest * (g[first + i] * g[first + i]);
+      denominator[i] = v[first + i] + epsilon;
+    }
+    if (mean != nullptr) {
+#pragma omp simd
+      for (std::int64_t i = 0; i < n; ++i) {
+        mean[first + i] = rho * mean[first + i] + rest * g[first + i];
+        const float variance = v[first + i] - mean[first + i] * mean[first + i];
+        denominator[i] = (variance < 0 ? 0.0F : variance) + epsilon;  // rounding makes it negative; the root of that is Keras' NaN
+      }
+    }
+#pragma omp simd
+    for (std::int64_t i = 0; i < n; ++i) denominator[i] = lr * g[first + i] / std::sqrt(denominator[i]);  // now the increment
+    if (m != nullptr) {
+#pragma omp simd
+      for (std::int64_t i = 0; i < n; ++i) denominator[i] = m[first + i] = mu * m[first + i] + denominator[i];
+    }
+#pragma omp simd
+    for (std::int64_t i = 0; i < n; ++i) w[first + i] = decayed(w[first + i], decay, lr) - denominator[i];
+  }
+}
+
+/// g = min(max(g, -limit), limit); NaN stays NaN.
+LOCKSTEP_CLONES void clip_values(float* g, std::int64_t count, float limit) {
+  map(g, g, count, [limit](float v) { return v < -limit ? -limit : v > limit ? limit : v; });
+}
+
+/// g *= factor.
+LOCKSTEP_CLONES void scale_values(float* g, std::int64_t count, double factor) {
+  map(g, g, count, [factor](float v) { return static_cast<float>(v * factor); });
+}
+
+/// Sum of g^2 over a range of the flat buffer in double: per block of kBlock, then block after block, whatever the number of threads.
+double sum_of_squares(const float* flat, VariableRange range) {
+  constexpr std::int64_t kGroup = 64;  // block sums kept on the stack at a time
+  const std::int64_t last = range.offset + range.count;
+  const std::int64_t block_end = (last + kBlock - 1) / kBlock;
+  double total = 0;
+  for (std::int64_t group = range.offset / kBlock; group < block_end; group += kGroup) {
+    const std::int64_t blocks = std::min(kGroup, block_end - group);
+    double block_sum[kGroup];
+    for (std::int64_t b = 0; b < blocks; ++b) {
+      const std::int64_t first = std::max(range.offset, (group + b) * kBlock);
+      block_sum[b] = block_sum_of_squares(flat + first, std::min(last, (group + b + 1) * kBlock) - first);
+    }
+    for (std::int64_t b = 0; b < blocks; ++b) total += block_sum[b];
+  }
+  return total;
+}
+
+struct LionStep {
+  float learning_rate, weight_decay;
+  float beta_1, one_minus_beta_1, beta_2, one_minus_beta_2;
+};
+
+/// m: momentum.
+LOCKSTEP_CLONES void lion_step(float* w, const float* g, float* m, std::int64_t count, const LionStep& step) {
+  const auto [lr, decay, beta_1, rest_1, beta_2, rest_2] = step;
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float direction = beta_1 * m[i] + rest_1 * g[i];
+    const float sign = direction > 0 ? 1.F : direction < 0 ? -1.F : direction;  // 0 stays 0, NaN stays NaN
+    w[i] = decayed(w[i], decay, lr) - lr * sign;
+    m[i] = beta_2 * m[i] + rest_2 * g[i];
+  }
+}
+
+/// The update of one step, by the kind of optimizer.
 class Update {
  public:
   Update(float* parameters, const float* gradients, VariableRange range, const std::vector<OptimizerSlot>& slots, std::int64_t t,
@@ -74,6 +235,12 @@ class Update {
     for_blocks(count_, [=, this](std::int64_t first, std::int64_t n) {
       rmsprop_step(w_ + first, g_ + first, v + first, from(m, first), from(mean, first), n, step);
     });
+  }
+  void operator()(const Lion& lion) const {
+    const LionStep step{learning_rate_, lion.options.weight_decay, lion.beta_1, one_minus(lion.beta_1),
+                        lion.beta_2,    one_minus(lion.beta_2)};
+    float* const m = slot(0);
+    for_blocks(count_, [=, this](std::int64_t first, std::int64_t n) { lion_step(w_ + first, g_ + first, m + first, n, step); });
   }
 
  private:

@@ -60,8 +60,16 @@ struct RMSprop {
   bool centered = false;
   OptimizerOptions options = {};
 };
+/// w -= lr sign(b1 m + (1 - b1) g); then m = b2 m + (1 - b2) g. Source: Chen et al. 2023, arXiv 2302.06675; keras/src/optimizers/lion.py.
+struct Lion {
+  static constexpr Kind kKind = {.class_name = "Lion", .name = "lion"};
+  float learning_rate = 0.001F;
+  float beta_1 = 0.9F;
+  float beta_2 = 0.99F;
+  OptimizerOptions options = {};
+};
 
-using OptimizerSpec = std::variant<Sgd, Adam, AdamW, RMSprop>;
+using OptimizerSpec = std::variant<Sgd, Adam, AdamW, RMSprop, Lion>;
 
 template <Is<OptimizerOptions> S, class Visit>
 void fields(S& options, Visit&& visit) {
@@ -102,7 +110,16 @@ void fields(S& rmsprop, Visit&& visit) {
   fields(rmsprop.options, visit);
 }
 
-/// "sgd", "adam", "adamw", "rmsprop" (any case) with Keras' defaults; unknown: Error (kUsage) listing these.
+template <Is<Lion> S, class Visit>
+void fields(S& lion, Visit&& visit) {
+  visit(Field{"learning_rate", at_least(0)}, lion.learning_rate);
+  visit(Field{"beta_1", {.least = 0, .most = 1, .above = true}}, lion.beta_1);
+  visit(Field{"beta_2", between(0, 1)}, lion.beta_2);
+  visit(Field{.name = "weight_decay", .bounds = at_least(0), .null_if_zero = true}, lion.options.weight_decay);
+  fields(lion.options, visit);
+}
+
+/// "sgd", "adam", ... (any case) with Keras' defaults; unknown: Error (kUsage) listing these.
 OptimizerSpec optimizer_from_name(std::string_view name);
 float learning_rate(const OptimizerSpec& spec);
 std::string class_name(const OptimizerSpec& spec);

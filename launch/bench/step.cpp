@@ -268,7 +268,7 @@ void add_bench_step(Command& bench) {
       .take_all();
   command.option("--batch-size", arguments->batch_size, "Rows in a step, of all ranks together").at_least(1);
   command.option("--optimizer", arguments->optimizer, "With Keras' defaults, instead of the configuration's")
-      .lists({"sgd", "adam", "adamw", "rmsprop"});
+      .lists(kind_names<OptimizerSpec>());
   command.option("--rows", arguments->rows, "Train on the first ROWS rows (default: all, or fewer where an epoch would take long)")
       .at_least(1);
   command.option("--epochs", arguments->epochs, "Epochs to time, after one to warm up").show_default().at_least(1);

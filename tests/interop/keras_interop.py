@@ -19,6 +19,7 @@ OPTIMIZERS = {
     "momentum": lambda: keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
     "adam": lambda: keras.optimizers.Adam(0.01, clipnorm=1.0),
     "adamw": lambda: keras.optimizers.AdamW(0.01, amsgrad=True),
+    "lion": lambda: keras.optimizers.Lion(0.002, weight_decay=0.01),
     "rmsprop": lambda: keras.optimizers.RMSprop(0.002, momentum=0.5, centered=True),
 }
 

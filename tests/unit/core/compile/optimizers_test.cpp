@@ -43,6 +43,7 @@ TEST(Optimizers, GoldenValuesOfKeras) {
   expect_near(three_steps(Adam{}), {.999000006, .998733671, .998418429});
   expect_near(three_steps(AdamW{}), {.998996006, .998725675, .998406438});
   expect_near(three_steps(RMSprop{}), {.996837729, .998312146, .997702153});
+  expect_near(three_steps(Lion{}), {.999, 1.000, .999});
   expect_near(three_steps(RMSprop{.momentum = 0.9F, .centered = true}), {.996666674, .995151463, .993168683});
 }
 
@@ -63,6 +64,10 @@ class Reference {
       mean_ = rho * mean_ + (1 - rho) * g;
       m_ = written(rms->momentum) * m_ + written(rms->learning_rate) * g / std::sqrt(v_ - (rms->centered ? mean_ * mean_ : 0) + 1e-7);
       w -= m_;
+    } else if (const auto* lion = std::get_if<Lion>(&spec_)) {
+      const double direction = 0.9 * m_ + (1 - 0.9) * g;
+      w -= written(lion->learning_rate) * (direction > 0 ? 1 : direction < 0 ? -1 : 0);
+      m_ = 0.99 * m_ + (1 - 0.99) * g;
     } else if (const auto* adam = std::get_if<Adam>(&spec_)) {
       w -= adam_step(written(adam->learning_rate), adam->amsgrad, g);
     } else {
@@ -99,7 +104,9 @@ const std::vector<OptimizerSpec> kSpecs = {Sgd{},
                                            RMSprop{},
                                            RMSprop{.centered = true},
                                            RMSprop{.momentum = 0.9F},
-                                           RMSprop{.rho = 0.95F, .momentum = 0.5F, .centered = true}};
+                                           RMSprop{.rho = 0.95F, .momentum = 0.5F, .centered = true},
+                                           Lion{},
+                                           Lion{.options = {.weight_decay = 0.1F}}};
 
 TEST(Optimizers, TwoHundredRandomStepsFollowADoubleImplementation) {
   for (const std::int64_t count : {1, 5, 131}) {
@@ -224,6 +231,7 @@ TEST(Optimizers, SlotsAndState) {
   EXPECT_EQ(names(Sgd{.momentum = 0.1F}), Names{"momentum"});
   EXPECT_EQ(names(Adam{}), (Names{"momentum", "velocity"}));
   EXPECT_EQ(names(AdamW{.amsgrad = true}), (Names{"momentum", "velocity", "velocity_hat"}));
+  EXPECT_EQ(names(Lion{}), Names{"momentum"});
   EXPECT_EQ(names(RMSprop{}), Names{"velocity"});
   EXPECT_EQ(names(RMSprop{.momentum = 0.1F, .centered = true}), (Names{"velocity", "momentum", "average_gradient"}));
   // 1 - beta comes from the decimal, as in Keras: 0.001, where 1 - 0.999F is 0.00099998713.
@@ -271,6 +279,7 @@ TEST(Optimizers, WrongSettingsAreErrors) {
                                             Adam{.beta_2 = -0.1F},
                                             Adam{.epsilon = 0},
                                             AdamW{.options = {.weight_decay = -1}},
+                                            Lion{.beta_1 = 0},
                                             RMSprop{.rho = 1},
                                             RMSprop{.momentum = -1},
                                             Sgd{.options = {.clipvalue = kInf}},

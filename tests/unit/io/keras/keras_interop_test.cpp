@@ -20,7 +20,7 @@ TEST(KerasInterop, LoadsPredictsTrainsOnAndSavesAgain) {
   const std::string directory = given;
   const Hdf5Dataset data(directory + "/data.h5", "test");
   Hdf5File results = Hdf5File::create(directory + "/lockstep.h5");
-  for (const std::string name : {"sgd", "momentum", "adam", "adamw", "rmsprop"}) {
+  for (const std::string name : {"sgd", "momentum", "adam", "adamw", "lion", "rmsprop"}) {
     SCOPED_TRACE(name);
     Sequential model = load_model(directory + "/keras_" + name + ".keras");
     EXPECT_EQ(model.optimizer()->iterations(), 3);
