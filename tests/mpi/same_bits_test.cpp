@@ -100,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(Optimizers, SameBits,
                          testing::Values(Case{"sgd", Sgd{}}, Case{"regularized", Sgd{}, {.l1 = 1e-4F, .l2 = 1e-3F}},
                                          Case{"momentum", Sgd{.momentum = 0.9F, .nesterov = true, .options = {.clipvalue = 0.01F}}},
                                          Case{"decay", Sgd{.options = {.weight_decay = 0.01F}}}, Case{"adam", Adam{.amsgrad = true}},
-                                         Case{"lion", Lion{.learning_rate = 1e-5F}}, Case{"adamw", AdamW{.options = {.clipnorm = 0.1F}}, {.l2 = 1e-3F}},
+                                         Case{"adamw", AdamW{.options = {.clipnorm = 0.1F}}, {.l2 = 1e-3F}},
                                          Case{"rmsprop",
                                               RMSprop{.momentum = 0.5F, .centered = true, .options = {.global_clipnorm = 0.1F}}}),
                          [](const auto& instance) { return instance.param.name; });
