@@ -4,14 +4,15 @@
 #include <array>
 #include <cstring>
 
+#include "io/hdf5/image.h"
 #include "io/keras/weights.h"
 
 namespace lockstep {
 
-WeightsSnapshot::WeightsSnapshot(Sequential& model) : file_(Hdf5File::create_image("checkpoint: model.weights.h5")) {
+WeightsSnapshot::WeightsSnapshot(Sequential& model) : file_(create_hdf5_image("checkpoint: model.weights.h5")) {
   if (!model.built() || !model.compiled()) throw Error("a checkpoint needs a compiled model with weights", kUsage);
   write_weights(file_, model);
-  memory_ = file_.image_memory();
+  memory_ = hdf5_image_memory(file_);
   for (const WeightArray& array : weight_arrays(model)) arrays_.push_back(place(array.dataset, array.values.size_bytes()));
   iterations_ = place(kIterations, sizeof(std::int64_t));
   learning_rate_ = place(kLearningRate, sizeof(float));

@@ -10,23 +10,24 @@
 #include <utility>
 
 #include "cluster/error.h"
+#include "io/hdf5/attributes.h"
 
 namespace lockstep {
 
 DataNames read_names(const Hdf5File& file) {
   const auto list = [&](const char* name) {
-    return file.has_attribute("/", name) ? file.read_strings("/", name) : std::vector<std::string>{};
+    return has_attribute(file, "/", name) ? read_strings_attribute(file, "/", name) : std::vector<std::string>{};
   };
   DataNames names{list("class_names"), list("feature_names"), list("target_names"), ""};
-  if (file.has_attribute("/", "description")) names.description = file.read_string("/", "description");
+  if (has_attribute(file, "/", "description")) names.description = read_string_attribute(file, "/", "description");
   return names;
 }
 
 void write_names(Hdf5File& file, const DataNames& names) {
-  if (!names.class_names.empty()) file.write_strings("/", "class_names", names.class_names);
-  if (!names.feature_names.empty()) file.write_strings("/", "feature_names", names.feature_names);
-  if (!names.target_names.empty()) file.write_strings("/", "target_names", names.target_names);
-  if (!names.description.empty()) file.write_string("/", "description", names.description);
+  if (!names.class_names.empty()) write_strings_attribute(file, "/", "class_names", names.class_names);
+  if (!names.feature_names.empty()) write_strings_attribute(file, "/", "feature_names", names.feature_names);
+  if (!names.target_names.empty()) write_strings_attribute(file, "/", "target_names", names.target_names);
+  if (!names.description.empty()) write_string_attribute(file, "/", "description", names.description);
 }
 
 void leave_files_at_exit() { H5dont_atexit(); }

@@ -7,6 +7,7 @@
 
 #include "cluster/error.h"
 #include "core/network/memory_need.h"
+#include "io/hdf5/written.h"
 
 namespace lockstep {
 namespace {
@@ -17,7 +18,7 @@ constexpr std::int64_t kMaxClasses = 100'000;
 /// Calls visit(first row, values) for consecutive blocks of rows.
 template <class T, class Visit>
 void for_each_block(const Hdf5File& file, const ArrayInfo& info, Visit visit) {
-  file.expect_written(info, 0, info.rows());
+  expect_written(file, info, 0, info.rows());
   const std::int64_t width = std::max<std::int64_t>(info.row_elements(), 1), block = std::max<std::int64_t>(kBlockElements / width, 1);
   std::vector<T> values;
   for (std::int64_t lo = 0; lo < info.rows(); lo += block) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "cluster/error.h"
+#include "io/hdf5/written.h"
 
 namespace lockstep {
 namespace {
@@ -134,9 +135,9 @@ void expect_written(const RowArrays& arrays, RowRange rows) {
                        last = std::min(rows.last - part.first, part.info.rows());
     if (first >= last) continue;
     const Hdf5File file = Hdf5File::open(part.path);
-    file.expect_written(part.info, first, last);
-    if (arrays.truth) file.expect_written(arrays.truth->parts[p].info, first, last);
-    if (arrays.weight) file.expect_written(arrays.weight->parts[p].info, first, last);
+    expect_written(file, part.info, first, last);
+    if (arrays.truth) expect_written(file, arrays.truth->parts[p].info, first, last);
+    if (arrays.weight) expect_written(file, arrays.weight->parts[p].info, first, last);
   }
 }
 

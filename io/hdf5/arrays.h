@@ -22,12 +22,7 @@ struct Hdf5Dataset::Arrays {
 std::shared_ptr<const Hdf5Dataset::Arrays> describe_arrays(const std::string& pattern, const std::string& group,
                                                            const Hdf5Options& options);
 
-/// An Error if some of these rows were never written in one of the three arrays (Hdf5File::expect_written).
+/// An Error if some of these rows were never written in one of the three arrays (written.h).
 void expect_written(const RowArrays& arrays, RowRange rows);
-
-/// A reader of `ranges` of the rows from `shift` on: in memory if they fit the budget, else streaming. Order entries are rows without the
-/// shift.
-std::unique_ptr<RowReader> make_hdf5_reader(std::shared_ptr<const Hdf5Dataset::Arrays> arrays, std::vector<RowRange> ranges,
-                                            std::int64_t shift, std::int64_t memory_budget);
 
 }  // namespace lockstep

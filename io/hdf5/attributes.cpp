@@ -1,11 +1,12 @@
+#include "io/hdf5/attributes.h"
+
 #include <hdf5.h>
 
 #include <algorithm>
-#include <string_view>
 
 #include "cluster/error.h"
-#include "io/hdf5/file.h"
 #include "io/hdf5/handle.h"
+#include "io/hdf5/heap.h"
 #include "io/hdf5/objects.h"
 
 namespace lockstep {
@@ -13,17 +14,6 @@ namespace {
 
 std::string attribute_place(const std::string& path, const std::string& object, const std::string& name) {
   return path + ": attribute '" + name + "' of '" + object + "'";
-}
-
-extern "C" herr_t innermost_message(unsigned depth, const H5E_error2_t* error, void* data) {
-  if (depth == 0 && error->desc != nullptr) {
-    try {
-      *static_cast<std::string*>(data) = error->desc;
-    } catch (...) {
-      return -1;
-    }
-  }
-  return 0;
 }
 
 Hdf5Handle utf8_string_type() {
@@ -98,104 +88,84 @@ extern "C" herr_t collect_attribute(hid_t, const char* name, const H5A_info_t*, 
 
 }  // namespace
 
-Hdf5Silence::Hdf5Silence(std::string_view file, std::string_view kind, std::string_view name, std::string_view owner)
-    : reading_(file, kind, name, owner) {
-  H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
-  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-}
-Hdf5Silence::~Hdf5Silence() {
-  H5Eclear2(H5E_DEFAULT);  // a thread that ends with errors on its stack would make HDF5 print "infinite loop closing library" at exit
-  H5Eset_auto2(H5E_DEFAULT, function_, data_);
-}
-
-std::string hdf5_message() {
-  std::string message;
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost_message, &message);
-  return message.empty() ? "" : " (HDF5: " + message + ")";
-}
-
-std::int64_t hdf5_check(std::int64_t result, const std::string& where, const std::string& what) {
-  if (result < 0) throw Error(where + ": " + what + hdf5_message());
-  return result;
-}
-
-bool Hdf5File::has_attribute(const std::string& object, const std::string& name) const {
-  Hdf5Silence silence(path_, "attribute", name, object);
-  const Hdf5Handle owner = hdf5_open_object(id_, path_, object);
+bool has_attribute(const Hdf5File& file, const std::string& object, const std::string& name) {
+  Hdf5Silence silence(file.path(), "attribute", name, object);
+  const Hdf5Handle owner = hdf5_open_object(file.id(), file.path(), object);
   return H5Aexists(owner.get(), name.c_str()) > 0;
 }
 
-std::vector<std::string> Hdf5File::attributes(const std::string& object) const {
-  Hdf5Silence silence(path_, "the attributes", {}, object);
-  const Hdf5Handle owner = hdf5_open_object(id_, path_, object);
+std::vector<std::string> attribute_names(const Hdf5File& file, const std::string& object) {
+  Hdf5Silence silence(file.path(), "the attributes", {}, object);
+  const Hdf5Handle owner = hdf5_open_object(file.id(), file.path(), object);
   std::vector<std::string> names;
-  hdf5_check(H5Aiterate2(owner.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, collect_attribute, &names), path_,
+  hdf5_check(H5Aiterate2(owner.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, collect_attribute, &names), file.path(),
              "cannot list attributes of " + object);
   std::sort(names.begin(), names.end());
   return names;
 }
 
-std::vector<std::string> Hdf5File::read_strings(const std::string& object, const std::string& name) const {
-  Hdf5Silence silence(path_, "attribute", name, object);
-  const std::string place = attribute_place(path_, object, name);
-  const OpenAttribute open = open_attribute(id_, path_, object, name);
+std::vector<std::string> read_strings_attribute(const Hdf5File& file, const std::string& object, const std::string& name) {
+  Hdf5Silence silence(file.path(), "attribute", name, object);
+  const std::string place = attribute_place(file.path(), object, name);
+  const OpenAttribute open = open_attribute(file.id(), file.path(), object, name);
   if (H5Tget_class(open.type.get()) != H5T_STRING) throw Error(place + ": expected strings");
   if (open.count <= 0) return {};
-  return H5Tis_variable_str(open.type.get()) > 0 ? hdf5_heap_strings(id_, open.attribute.get(), static_cast<std::size_t>(open.count), place)
-                                                 : read_fixed_strings(open, place);
+  return H5Tis_variable_str(open.type.get()) > 0
+             ? hdf5_heap_strings(file.id(), open.attribute.get(), static_cast<std::size_t>(open.count), place)
+             : read_fixed_strings(open, place);
 }
 
-std::string Hdf5File::read_string(const std::string& object, const std::string& name) const {
-  const std::vector<std::string> values = read_strings(object, name);
+std::string read_string_attribute(const Hdf5File& file, const std::string& object, const std::string& name) {
+  const std::vector<std::string> values = read_strings_attribute(file, object, name);
   if (values.size() != 1) {
-    throw Error(attribute_place(path_, object, name) + ": expected one string, found " + std::to_string(values.size()));
+    throw Error(attribute_place(file.path(), object, name) + ": expected one string, found " + std::to_string(values.size()));
   }
   return values.front();
 }
 
-std::int64_t Hdf5File::read_int(const std::string& object, const std::string& name) const {
-  Hdf5Silence silence(path_, "attribute", name, object);
+std::int64_t read_int_attribute(const Hdf5File& file, const std::string& object, const std::string& name) {
+  Hdf5Silence silence(file.path(), "attribute", name, object);
   std::int64_t value = 0;
-  read_number(id_, path_, object, name, H5T_NATIVE_INT64, &value);
+  read_number(file.id(), file.path(), object, name, H5T_NATIVE_INT64, &value);
   return value;
 }
 
-double Hdf5File::read_double(const std::string& object, const std::string& name) const {
-  Hdf5Silence silence(path_, "attribute", name, object);
+double read_double_attribute(const Hdf5File& file, const std::string& object, const std::string& name) {
+  Hdf5Silence silence(file.path(), "attribute", name, object);
   double value = 0;
-  read_number(id_, path_, object, name, H5T_NATIVE_DOUBLE, &value);
+  read_number(file.id(), file.path(), object, name, H5T_NATIVE_DOUBLE, &value);
   return value;
 }
 
-void Hdf5File::write_string(const std::string& object, const std::string& name, const std::string& value) {
-  Hdf5Silence silence(path_, "attribute", name, object);
+void write_string_attribute(Hdf5File& file, const std::string& object, const std::string& name, const std::string& value) {
+  Hdf5Silence silence(file.path(), "attribute", name, object);
   const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
   const char* pointer = value.c_str();
-  write_attribute(id_, path_, object, name, utf8_string_type(), space, &pointer);
+  write_attribute(file.id(), file.path(), object, name, utf8_string_type(), space, &pointer);
 }
 
-void Hdf5File::write_strings(const std::string& object, const std::string& name, const std::vector<std::string>& values) {
-  Hdf5Silence silence(path_, "attribute", name, object);
+void write_strings_attribute(Hdf5File& file, const std::string& object, const std::string& name, const std::vector<std::string>& values) {
+  Hdf5Silence silence(file.path(), "attribute", name, object);
   const hsize_t count = values.size();
   const Hdf5Handle space(H5Screate_simple(1, &count, nullptr), H5Sclose);
   std::vector<const char*> pointers;
   pointers.reserve(values.size() + 1);  // HDF5 refuses a null pointer even for no element
   for (const std::string& value : values) pointers.push_back(value.c_str());
-  write_attribute(id_, path_, object, name, utf8_string_type(), space, pointers.data());
+  write_attribute(file.id(), file.path(), object, name, utf8_string_type(), space, pointers.data());
 }
 
-void Hdf5File::write_int(const std::string& object, const std::string& name, std::int64_t value) {
-  Hdf5Silence silence(path_, "attribute", name, object);
+void write_int_attribute(Hdf5File& file, const std::string& object, const std::string& name, std::int64_t value) {
+  Hdf5Silence silence(file.path(), "attribute", name, object);
   const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
   const Hdf5Handle type(H5Tcopy(H5T_STD_I64LE), H5Tclose);
-  write_attribute(id_, path_, object, name, type, space, &value);
+  write_attribute(file.id(), file.path(), object, name, type, space, &value);
 }
 
-void Hdf5File::write_double(const std::string& object, const std::string& name, double value) {
-  Hdf5Silence silence(path_, "attribute", name, object);
+void write_double_attribute(Hdf5File& file, const std::string& object, const std::string& name, double value) {
+  Hdf5Silence silence(file.path(), "attribute", name, object);
   const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
   const Hdf5Handle type(H5Tcopy(H5T_IEEE_F64LE), H5Tclose);
-  write_attribute(id_, path_, object, name, type, space, &value);
+  write_attribute(file.id(), file.path(), object, name, type, space, &value);
 }
 
 }  // namespace lockstep

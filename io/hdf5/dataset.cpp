@@ -4,6 +4,7 @@
 
 #include "cluster/error.h"
 #include "io/hdf5/arrays.h"
+#include "io/hdf5/readers.h"
 
 namespace lockstep {
 

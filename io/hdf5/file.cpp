@@ -17,11 +17,11 @@
 #include "core/network/memory_need.h"
 #include "io/hdf5/handle.h"
 #include "io/hdf5/objects.h"
+#include "io/hdf5/types.h"
 
 namespace lockstep {
 namespace {
 
-static_assert(std::is_same_v<hid_t, std::int64_t> && std::is_same_v<herr_t, int>);
 static_assert(sizeof(hsize_t) == sizeof(std::int64_t));
 
 constexpr double kLargeChunk = 64 << 20;  // bytes; smaller ones are not worth a look at the memory there is
@@ -291,6 +291,17 @@ void Hdf5File::read_raw(const std::string& dataset, std::int64_t lo, std::int64_
   if (out.size() % bytes != 0)
     throw Error(where(path_, dataset) + ": a buffer of " + std::to_string(out.size()) + " bytes holds no whole elements");
   read_block(id_, path_, array, lo, hi, array.type, out.size() / bytes, out.data());
+}
+
+double Hdf5File::read_scalar(const std::string& dataset) const {
+  Hdf5Silence silence(path_, "data set", dataset);
+  const std::string place = path_ + ": data set '" + dataset + "'";
+  const ArrayInfo array = info(dataset);
+  if (!array.shape.empty() || array.type == ElementType::other) throw Error(place + ": expected one number of shape ()");
+  const Hdf5Handle object = hdf5_open_object(id_, path_, dataset);
+  double value = 0;
+  hdf5_check(H5Dread(object.get(), H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, &value), place, "cannot be read");
+  return value;
 }
 
 void Hdf5File::write_raw(const std::string& dataset, const std::vector<std::int64_t>& shape, ElementType type,

@@ -6,17 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "io/hdf5/element_type.h"
+
 namespace lockstep {
-
-/// Type of one element of a data set, whatever its byte order in the file (HDF5 converts on reading). Enumerations count as their integer
-/// (h5py's bool is i8); `other` is everything else (strings, compounds, bfloat16, ...) and cannot be read.
-enum class ElementType { u8, i8, u16, i16, u32, i32, u64, i64, f16, f32, f64, other };
-std::string_view type_name(ElementType type);  ///< "uint8", "float32", ... as NumPy writes them
-std::int64_t type_bytes(ElementType type);     ///< 1, 2, 4 or 8; 0 for other
-bool is_floating(ElementType type);
-
-enum class StorageLayout { compact, contiguous, chunked };
-std::string_view layout_name(StorageLayout layout);
 
 /// What a file says about one data set.
 struct ArrayInfo {
@@ -40,30 +32,24 @@ struct ArrayInfo {
 /// An object name is absolute: "/" is the root group, "/train/x" a data set.
 class Hdf5File {
  public:
-  static Hdf5File open(const std::string& path);                                ///< read-only
-  static Hdf5File create(const std::string& path);                              ///< an existing file is emptied
-  static Hdf5File create_image(const std::string& name);                        ///< in memory only; `name` is for messages
-  static Hdf5File open_image(const std::string& name, std::string_view bytes);  ///< a copy of a whole file's bytes, read-only
-  std::string image() const;                                                    ///< the bytes that the file has, or would have on disk
-  /// The memory of a file in memory itself, complete now: may be changed where data sets lie (ArrayInfo::file_offset), valid until the file
-  /// is written to by other functions or goes.
-  std::span<std::byte> image_memory() const;
+  static Hdf5File open(const std::string& path);    ///< read-only
+  static Hdf5File create(const std::string& path);  ///< an existing file is emptied
+  /// Takes over an open file. `path` is for messages.
+  Hdf5File(std::string path, std::int64_t id) : path_(std::move(path)), id_(id) {}
   Hdf5File(Hdf5File&& other) noexcept;
   Hdf5File& operator=(Hdf5File&& other) noexcept;
   ~Hdf5File();
 
   const std::string& path() const { return path_; }
-  int descriptor() const;  ///< HDF5's own, of a file on disk: to look at it (fstat), not to read or close
-  void close();            ///< reports what the destructor would have to swallow (a full disk); the object is empty afterwards
+  std::int64_t id() const { return id_; }  ///< hid_t, for io/hdf5
+  int descriptor() const;                  ///< HDF5's own, of a file on disk: to look at it (fstat), not to read or close
+  void close();  ///< reports what the destructor would have to swallow (a full disk); the object is empty afterwards
 
   std::vector<std::string> groups() const;    ///< without "/", sorted by name; only what hard links reach
   std::vector<std::string> datasets() const;  ///< sorted by name
   bool exists(const std::string& name) const;
   /// Refused: data in external files, virtual data sets, and links that lead into another file.
   ArrayInfo info(const std::string& dataset) const;
-  /// An Error that names bytes and rows if storage of rows [first, last) was never written: HDF5 would invent their numbers. Rows of a data
-  /// set with a user-defined fill value count as written.
-  void expect_written(const ArrayInfo& info, std::int64_t first, std::int64_t last) const;
 
   /// Rows [lo, hi) in row-major order; `out` has exactly (hi - lo) * row_elements() elements. T is float, double or std::int64_t.
   /// Integers are rounded to the nearest float; reading std::int64_t throws on a fraction, NaN or a number beyond 64 bits.
@@ -80,21 +66,7 @@ class Hdf5File {
   void write_raw(const std::string& dataset, const std::vector<std::int64_t>& shape, ElementType type, std::span<const std::byte> bytes);
   void create_group(const std::string& name);  ///< and those on the way
 
-  // Attributes of a group or data set. Strings are read from variable- and fixed-length ones (padding dropped) and written as
-  // variable-length UTF-8, numbers as 64-bit scalars, as h5py does. A write replaces.
-  bool has_attribute(const std::string& object, const std::string& name) const;
-  std::vector<std::string> attributes(const std::string& object) const;  ///< names, sorted
-  std::string read_string(const std::string& object, const std::string& name) const;
-  std::vector<std::string> read_strings(const std::string& object, const std::string& name) const;  ///< a scalar is a list of one
-  std::int64_t read_int(const std::string& object, const std::string& name) const;
-  double read_double(const std::string& object, const std::string& name) const;
-  void write_string(const std::string& object, const std::string& name, const std::string& value);
-  void write_strings(const std::string& object, const std::string& name, const std::vector<std::string>& values);
-  void write_int(const std::string& object, const std::string& name, std::int64_t value);
-  void write_double(const std::string& object, const std::string& name, double value);
-
  private:
-  Hdf5File(std::string path, std::int64_t id) : path_(std::move(path)), id_(id) {}
   std::string path_;
   std::int64_t id_ = -1;  // hid_t
 };

@@ -2,10 +2,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "cluster/watchdog/crash_report.h"
-#include "io/hdf5/file.h"
 
 // What the files of Hdf5File share: ids with an owner, and HDF5's errors as ours. hid_t is std::int64_t and herr_t is int (asserted).
 namespace lockstep {
@@ -48,19 +46,5 @@ std::string hdf5_message();
 
 /// Throws Error("WHERE: what (HDF5: ...)") if a call failed (result < 0); returns the result otherwise.
 std::int64_t hdf5_check(std::int64_t result, const std::string& where, const std::string& what);
-
-/// The `count` variable-length strings of an open attribute; `place` is for messages.
-std::vector<std::string> hdf5_heap_strings(std::int64_t file, std::int64_t attribute, std::size_t count, const std::string& place);
-
-/// HDF5's own type in this machine's order (x86: little-endian).
-Hdf5Handle hdf5_memory_type(ElementType type);
-
-struct Hdf5Type {
-  ElementType type = ElementType::other;
-  bool native_order = false;
-};
-
-/// A type equal to one of ours up to byte order; anything else (odd precisions, padding, bfloat16) is `other`.
-Hdf5Type hdf5_classify(const Hdf5Handle& stored);
 
 }  // namespace lockstep

@@ -1,6 +1,5 @@
-// Variable-length strings, read without libhdf5's reader. That one (H5HG_read of 1.10) trusts what a damaged file says of its heaps: it
-// reads and writes beyond its buffers, or loops for ever. Here HDF5 only gives the references as they stand in the file. Our own reader
-// follows them and checks every number. Format: "III.E. Disk Format: Level 1E - Global Heap" of the HDF5 File Format Specification.
+#include "io/hdf5/heap.h"
+
 #include <hdf5.h>
 #include <unistd.h>
 
@@ -12,9 +11,11 @@
 #include <unordered_map>
 
 #include "cluster/error.h"
-#include "io/hdf5/file.h"
 #include "io/hdf5/handle.h"
 
+// Variable-length strings, read without libhdf5's reader. That one (H5HG_read of 1.10) trusts what a damaged file says of its heaps: it
+// reads and writes beyond its buffers, or loops for ever. Here HDF5 only gives the references as they stand in the file. Our own reader
+// follows them and checks every number. Format: "III.E. Disk Format: Level 1E - Global Heap" of the HDF5 File Format Specification.
 namespace lockstep {
 namespace {
 

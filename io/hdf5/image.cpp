@@ -1,13 +1,12 @@
-// HDF5 files in memory (written to disk, into archives and checksummed by our own code, which sees every error), and scalars.
+#include "io/hdf5/image.h"
+
 #include <hdf5.h>
 
 #include <algorithm>
 #include <atomic>
 
 #include "cluster/error.h"
-#include "io/hdf5/file.h"
 #include "io/hdf5/handle.h"
-#include "io/hdf5/objects.h"
 
 namespace lockstep {
 namespace {
@@ -27,14 +26,14 @@ std::string image_name() {
 
 }  // namespace
 
-Hdf5File Hdf5File::create_image(const std::string& name) {
+Hdf5File create_hdf5_image(const std::string& name) {
   Hdf5Silence silence(name);
   const Hdf5Handle access = in_memory();
   return Hdf5File(
       name, hdf5_check(H5Fcreate(image_name().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), name, "cannot create it in memory"));
 }
 
-Hdf5File Hdf5File::open_image(const std::string& name, std::string_view bytes) {
+Hdf5File open_hdf5_image(const std::string& name, std::string_view bytes) {
   Hdf5Silence silence(name);
   const Hdf5Handle access = in_memory();
   hdf5_check(H5Pset_file_image(access.get(), const_cast<char*>(bytes.data()), bytes.size()), name, "cannot be held in memory");
@@ -42,37 +41,27 @@ Hdf5File Hdf5File::open_image(const std::string& name, std::string_view bytes) {
   return Hdf5File(name, hdf5_check(id, name, "is not a whole HDF5 file (damaged or cut short?)"));
 }
 
-std::string Hdf5File::image() const {
-  Hdf5Silence silence(path_);
-  hdf5_check(H5Fflush(id_, H5F_SCOPE_GLOBAL), path_, "cannot finish it");
-  const ssize_t size = static_cast<ssize_t>(hdf5_check(H5Fget_file_image(id_, nullptr, 0), path_, "has no image"));
+std::string hdf5_image(const Hdf5File& file) {
+  Hdf5Silence silence(file.path());
+  hdf5_check(H5Fflush(file.id(), H5F_SCOPE_GLOBAL), file.path(), "cannot finish it");
+  const ssize_t size = static_cast<ssize_t>(hdf5_check(H5Fget_file_image(file.id(), nullptr, 0), file.path(), "has no image"));
   std::string bytes(static_cast<std::size_t>(size), '\0');
-  hdf5_check(H5Fget_file_image(id_, bytes.data(), bytes.size()), path_, "has no image");
+  hdf5_check(H5Fget_file_image(file.id(), bytes.data(), bytes.size()), file.path(), "has no image");
   return bytes;
 }
 
-std::span<std::byte> Hdf5File::image_memory() const {
-  Hdf5Silence silence(path_);
-  hdf5_check(H5Fflush(id_, H5F_SCOPE_GLOBAL), path_, "cannot finish it");
-  const auto size = static_cast<std::size_t>(hdf5_check(H5Fget_file_image(id_, nullptr, 0), path_, "has no image"));
+std::span<std::byte> hdf5_image_memory(const Hdf5File& file) {
+  Hdf5Silence silence(file.path());
+  hdf5_check(H5Fflush(file.id(), H5F_SCOPE_GLOBAL), file.path(), "cannot finish it");
+  const auto size = static_cast<std::size_t>(hdf5_check(H5Fget_file_image(file.id(), nullptr, 0), file.path(), "has no image"));
   void* handle = nullptr;  // of the core driver: the address of its pointer to the memory
-  hdf5_check(H5Fget_vfd_handle(id_, H5P_DEFAULT, &handle), path_, "has no memory");
+  hdf5_check(H5Fget_vfd_handle(file.id(), H5P_DEFAULT, &handle), file.path(), "has no memory");
   const std::span<std::byte> memory{*static_cast<std::byte**>(handle), size};
-  // While it is open a file is marked as being written to, which image() and closing take back: bytes 20 to 23 in this form of the header.
-  if (size < 24 || memory[8] != std::byte{0}) throw Error(path_ + ": HDF5 has written another header than expected");
+  // While it is open a file is marked as being written to, which hdf5_image() and closing take back: bytes 20 to 23 in this form of the
+  // header.
+  if (size < 24 || memory[8] != std::byte{0}) throw Error(file.path() + ": HDF5 has written another header than expected");
   std::fill_n(memory.begin() + 20, 4, std::byte{0});
   return memory;
-}
-
-double Hdf5File::read_scalar(const std::string& dataset) const {
-  Hdf5Silence silence(path_, "data set", dataset);
-  const std::string place = path_ + ": data set '" + dataset + "'";
-  const ArrayInfo array = info(dataset);
-  if (!array.shape.empty() || array.type == ElementType::other) throw Error(place + ": expected one number of shape ()");
-  const Hdf5Handle object = hdf5_open_object(id_, path_, dataset);
-  double value = 0;
-  hdf5_check(H5Dread(object.get(), H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, &value), place, "cannot be read");
-  return value;
 }
 
 }  // namespace lockstep

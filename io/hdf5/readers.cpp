@@ -1,4 +1,5 @@
-// The two readers of an Hdf5Dataset: rows in memory, and rows that stream through two windows.
+#include "io/hdf5/readers.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,8 +15,8 @@
 #include "cluster/error.h"
 #include "core/network/memory_need.h"
 #include "io/data/reread_check.h"
-#include "io/hdf5/arrays.h"
 
+// The two readers of an Hdf5Dataset: rows in memory, and rows that stream through two windows.
 namespace lockstep {
 namespace {
 

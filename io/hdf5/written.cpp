@@ -1,4 +1,5 @@
-// Data sets, or chunks of them, that were never written. HDF5 reads their default fill value, or leaves the caller's memory as it was.
+#include "io/hdf5/written.h"
+
 #include <fmt/format.h>
 #include <hdf5.h>
 
@@ -6,7 +7,6 @@
 
 #include "cluster/error.h"
 #include "core/data/dataset.h"
-#include "io/hdf5/file.h"
 #include "io/hdf5/handle.h"
 #include "io/hdf5/objects.h"
 
@@ -106,17 +106,17 @@ std::string missing_text(const Written& found) {
 
 }  // namespace
 
-void Hdf5File::expect_written(const ArrayInfo& info, std::int64_t first, std::int64_t last) const {
+void expect_written(const Hdf5File& file, const ArrayInfo& info, std::int64_t first, std::int64_t last) {
   if (info.layout == StorageLayout::compact || info.file_offset >= 0 || first >= last || info.row_elements() == 0) return;
-  Hdf5Silence silence(path_, "the storage of data set", info.name);
-  const Hdf5Handle dataset = hdf5_open_object(id_, path_, info.name);
+  Hdf5Silence silence(file.path(), "the storage of data set", info.name);
+  const Hdf5Handle dataset = hdf5_open_object(file.id(), file.path(), info.name);
   if (filled_by_choice(Hdf5Handle(H5Dget_create_plist(dataset.get()), H5Pclose))) return;
   Written found{.missing = {first, last}};
   if (info.layout == StorageLayout::chunked) {
     const Chunks chunks(info);
     const Hdf5Handle space(H5Dget_space(dataset.get()), H5Sclose);
     hsize_t allocated = 0;
-    hdf5_check(H5Dget_num_chunks(dataset.get(), space.get(), &allocated), path_ + ": data set '" + info.name + "'",
+    hdf5_check(H5Dget_num_chunks(dataset.get(), space.get(), &allocated), file.path() + ": data set '" + info.name + "'",
                "cannot count its chunks; the file may be damaged");
     if (chunks.all_there(static_cast<std::int64_t>(allocated))) return;
     found = chunks.look(dataset, first, last);
@@ -127,7 +127,8 @@ void Hdf5File::expect_written(const ArrayInfo& info, std::int64_t first, std::in
       "{}: {} {} bytes of {} were ever written ({}): the program that wrote the file did not finish. Write it again, or use only rows that "
       "are "
       "there; if rows are left out on purpose, create the data set with a fill value",
-      path_, found.counted ? fmt::format("only {} of", found.elements * bytes) : "not all of the", needed, info.name, missing_text(found)));
+      file.path(), found.counted ? fmt::format("only {} of", found.elements * bytes) : "not all of the", needed, info.name,
+      missing_text(found)));
 }
 
 }  // namespace lockstep

@@ -7,6 +7,7 @@
 #include "cluster/host/placement.h"
 #include "core/math/thread_team.h"
 #include "io/data/data_file.h"
+#include "io/hdf5/attributes.h"
 #include "io/import/canvas.h"
 #include "io/import/garment_figures.h"
 
@@ -116,7 +117,7 @@ void make_garments(Hdf5File& file, const GarmentOptions& options, const WorkProg
                      {},
                      {},
                      "Made by 'lockstep data make garments': drawn silhouettes of the ten classes of Fashion-MNIST."});
-  file.write_string("/", "seed", std::to_string(options.seed));
+  write_string_attribute(file, "/", "seed", std::to_string(options.seed));
 }
 
 }  // namespace lockstep

@@ -14,6 +14,7 @@
 
 #include "cluster/error.h"
 #include "core/network/memory_need.h"
+#include "io/hdf5/written.h"
 
 namespace lockstep {
 namespace {
@@ -60,7 +61,7 @@ std::vector<Picture> read_pictures(const Hdf5File& file, const std::string& data
   if (!holds_images(info)) {
     throw Error(fmt::format("{}: data set '{}' of shape ({}) holds no images", file.path(), dataset, fmt::join(info.shape, ", ")));
   }
-  file.expect_written(info, lo, hi);
+  expect_written(file, info, lo, hi);
   constexpr double kElement = sizeof(float) + 3;  // bytes, with its greys and the sheet
   expect_memory(static_cast<double>(hi - lo) * static_cast<double>(info.row_elements()) * kElement,
                 fmt::format("{}: drawing {} rows of data set '{}', each of shape ({}),", file.path(), hi - lo, dataset,

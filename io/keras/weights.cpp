@@ -9,7 +9,10 @@
 #include "core/math/names.h"
 #include "io/files/durable_file.h"
 #include "io/files/file_bytes.h"
+#include "io/hdf5/attributes.h"
 #include "io/hdf5/file.h"
+#include "io/hdf5/image.h"
+#include "io/hdf5/written.h"
 
 namespace lockstep {
 namespace {
@@ -87,7 +90,7 @@ std::vector<float> read_array(const Hdf5File& file, const std::string& name, con
     throw Error(file.path() + ": data set '" + name + "' (" + what + "): expected shape " + to_string(shape) + ", found " +
                 to_string(info.shape) + "; the file belongs to another model");
   }
-  if (!shape.empty()) file.expect_written(info, 0, shape.front());
+  if (!shape.empty()) expect_written(file, info, 0, shape.front());
   std::vector<float> values(static_cast<std::size_t>(elements(shape)));
   if (shape.empty()) {
     values[0] = static_cast<float>(file.read_scalar(name));
@@ -105,7 +108,7 @@ constexpr std::array kOptimizerNames = {"sgd",       "adam",  "adamw", "rmsprop"
 
 /// The optimizer that a file's state is of, by its attribute `name`; empty where there is none.
 std::string optimizer_name(const Hdf5File& file) {
-  return file.exists(kOptimizer) && file.has_attribute(kOptimizer, "name") ? lower(file.read_string(kOptimizer, "name")) : "";
+  return file.exists(kOptimizer) && has_attribute(file, kOptimizer, "name") ? lower(read_string_attribute(file, kOptimizer, "name")) : "";
 }
 
 bool of_another_optimizer(const Hdf5File& file, const OptimizerSpec& own) {
@@ -196,7 +199,7 @@ bool read_model(Sequential& model, const Hdf5File& file, Lacking optimizer = Lac
 
 void write_layer(Hdf5File& file, const LayerGroup& group) {
   file.create_group(group.group);
-  file.write_string(group.group, "name", group.name);
+  write_string_attribute(file, group.group, "name", group.name);
   for (std::size_t i = 0; i < group.weights.size(); ++i) {
     const WeightView& weight = group.weights[i];
     if (weight.name == "count") {
@@ -211,7 +214,7 @@ void write_optimizer(Hdf5File& file, Sequential& model) {
   const Optimizer& optimizer = *model.optimizer();
   const std::string group = kOptimizer;
   file.create_group(group);
-  file.write_string(group, "name", lower(class_name(optimizer.spec())));
+  write_string_attribute(file, group, "name", lower(class_name(optimizer.spec())));
   file.write<std::int64_t>(kIterations, {}, std::array{optimizer.iterations()});
   file.write<float>(kLearningRate, {}, std::array{optimizer.learning_rate()});
   const std::vector<SlotView> views = slot_views(model);
@@ -235,20 +238,20 @@ std::vector<WeightArray> weight_arrays(Sequential& model) {
 
 void write_weights(Hdf5File& file, Sequential& model) {
   file.create_group("/vars");  // Keras up to 3.5 wants it
-  file.write_string("/vars", "name", model.name());
+  write_string_attribute(file, "/vars", "name", model.name());
   for (const LayerGroup& group : layer_groups(model)) write_layer(file, group);
   if (model.compiled()) write_optimizer(file, model);
 }
 
 std::string weights_image(Sequential& model, const std::string& name) {
-  Hdf5File file = Hdf5File::create_image(name);
+  Hdf5File file = create_hdf5_image(name);
   write_weights(file, model);
-  return file.image();
+  return hdf5_image(file);
 }
 
 bool load_weights_image(Sequential& model, const std::string& name, std::string_view bytes) {
   if (bytes.empty()) throw Error(name + ": is empty; expected an HDF5 file of weights");
-  return read_model(model, Hdf5File::open_image(name, bytes));
+  return read_model(model, open_hdf5_image(name, bytes));
 }
 
 void save_weights(Sequential& model, const std::string& path) {

@@ -11,6 +11,7 @@
 #include "cluster/error.h"
 #include "core/math/philox.h"
 #include "io/data/data_file.h"
+#include "io/hdf5/attributes.h"
 
 namespace lockstep {
 namespace {
@@ -107,7 +108,7 @@ void write_table(Hdf5File& file, const Table& table, const std::vector<Split>& s
     file.write<float>("/" + split.name + "/y", shape, y);
   }
   write_names(file, {table.class_names, table.feature_names, classes ? std::vector<std::string>{} : table.target_names, table.description});
-  if (seed) file.write_string("/", "split_seed", std::to_string(*seed));
+  if (seed) write_string_attribute(file, "/", "split_seed", std::to_string(*seed));
 }
 
 }  // namespace lockstep

@@ -5,6 +5,7 @@
 #include "io/data/data_file.h"
 #include "io/data/data_summary.h"
 #include "io/files/file_bytes.h"
+#include "io/hdf5/attributes.h"
 #include "io/hdf5/dataset.h"
 #include "support/fuzz_target.h"
 #include "support/temp_dir.h"
@@ -21,8 +22,8 @@ std::vector<std::string> fuzz_seeds() {
     file.write<float>("/train/weight", {4}, std::array<float, 4>{1, 1, 2, 1});
     file.write<std::uint8_t>("/test/x", {1, 2, 3}, std::array<std::uint8_t, 6>{1, 2, 3, 4, 5, 6});
     write_names(file, {{"a", "b", "c"}, {"f", "g"}, {}, "a description"});
-    file.write_int("/train", "number", 7);
-    file.write_double("/", "share", 0.5);
+    write_int_attribute(file, "/train", "number", 7);
+    write_double_attribute(file, "/", "share", 0.5);
     file.close();
   }
   return {read_file(dir / "d.h5")};
@@ -36,10 +37,10 @@ void read_all(const std::string& path) {
   fuzz([&] { read_names(file); });
   for (const std::string& group : file.groups()) {
     fuzz([&] {
-      for (const std::string& name : file.attributes(group)) {
-        fuzz([&] { file.read_strings(group, name); });
-        fuzz([&] { file.read_int(group, name); });
-        fuzz([&] { file.read_double(group, name); });
+      for (const std::string& name : attribute_names(file, group)) {
+        fuzz([&] { read_strings_attribute(file, group, name); });
+        fuzz([&] { read_int_attribute(file, group, name); });
+        fuzz([&] { read_double_attribute(file, group, name); });
       }
     });
   }

@@ -12,6 +12,8 @@
 #include <thread>
 
 #include "io/data/data_file.h"
+#include "io/hdf5/attributes.h"
+#include "io/hdf5/image.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"
 
@@ -82,7 +84,7 @@ TEST(Hdf5File, SameContentSameBytes) {
   for (const char* name : {"a.h5", "b.h5"}) {
     Hdf5File file = Hdf5File::create(dir / name);
     file.write<std::int64_t>("/train/y", {2}, std::array<std::int64_t, 2>{7, -7});
-    file.write_strings("/", "class_names", {"a", "b"});
+    write_strings_attribute(file, "/", "class_names", {"a", "b"});
   }
   const auto bytes = [&](const char* name) {
     std::ifstream stream(dir / name, std::ios::binary);
@@ -189,12 +191,12 @@ TEST(Hdf5File, AttributesOfEitherStringKind) {
   const std::string path = dir / "s.h5";
   {
     Hdf5File file = Hdf5File::create(path);
-    file.write_strings("/", "class_names", {"T-shirt/top", "Größe", ""});
-    file.write_strings("/", "none", {});
-    file.write_string("/", "description", "old");
-    file.write_string("/", "description", "new");
-    file.write_int("/", "seed", -42);
-    file.write_double("/", "scale", 0.1);
+    write_strings_attribute(file, "/", "class_names", {"T-shirt/top", "Größe", ""});
+    write_strings_attribute(file, "/", "none", {});
+    write_string_attribute(file, "/", "description", "old");
+    write_string_attribute(file, "/", "description", "new");
+    write_int_attribute(file, "/", "seed", -42);
+    write_double_attribute(file, "/", "scale", 0.1);
   }
   {
     const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
@@ -210,17 +212,17 @@ TEST(Hdf5File, AttributesOfEitherStringKind) {
     H5Fclose(file);
   }
   const Hdf5File file = Hdf5File::open(path);
-  EXPECT_EQ(file.read_strings("/", "class_names"), (std::vector<std::string>{"T-shirt/top", "Größe", ""}));
-  EXPECT_EQ(file.read_strings("/", "fixed"), (std::vector<std::string>{"ab", "wxyz"}));
-  EXPECT_TRUE(file.read_strings("/", "none").empty());
-  EXPECT_EQ(file.read_string("/", "description"), "new");
-  EXPECT_EQ(file.read_int("/", "seed"), -42);
-  EXPECT_EQ(file.read_double("/", "scale"), 0.1);
-  EXPECT_EQ(file.attributes("/"), (std::vector<std::string>{"class_names", "description", "fixed", "none", "scale", "seed"}));
-  EXPECT_FALSE(file.has_attribute("/", "absent"));
-  expect_error([&] { file.read_string("/", "absent"); }, {path, "absent"});
-  expect_error([&] { file.read_int("/", "scale"); }, {path, "scale", "whole number"});
-  expect_error([&] { file.read_string("/", "class_names"); }, {path, "class_names", "3"});
+  EXPECT_EQ(read_strings_attribute(file, "/", "class_names"), (std::vector<std::string>{"T-shirt/top", "Größe", ""}));
+  EXPECT_EQ(read_strings_attribute(file, "/", "fixed"), (std::vector<std::string>{"ab", "wxyz"}));
+  EXPECT_TRUE(read_strings_attribute(file, "/", "none").empty());
+  EXPECT_EQ(read_string_attribute(file, "/", "description"), "new");
+  EXPECT_EQ(read_int_attribute(file, "/", "seed"), -42);
+  EXPECT_EQ(read_double_attribute(file, "/", "scale"), 0.1);
+  EXPECT_EQ(attribute_names(file, "/"), (std::vector<std::string>{"class_names", "description", "fixed", "none", "scale", "seed"}));
+  EXPECT_FALSE(has_attribute(file, "/", "absent"));
+  expect_error([&] { read_string_attribute(file, "/", "absent"); }, {path, "absent"});
+  expect_error([&] { read_int_attribute(file, "/", "scale"); }, {path, "scale", "whole number"});
+  expect_error([&] { read_string_attribute(file, "/", "class_names"); }, {path, "class_names", "3"});
 }
 
 TEST(Hdf5File, RefusesWhatItCannotReadHonestly) {
@@ -291,9 +293,10 @@ TEST(Hdf5File, ADamagedChunkIsAnError) {
 std::string named_classes(const TempDir& dir) {
   const std::string path = dir / "named.h5";
   Hdf5File file = Hdf5File::create(path);
-  file.write_strings("/", "class_names", {"one", "two", "three", ""});
-  EXPECT_EQ(file.read_strings("/", "class_names"), (std::vector<std::string>{"one", "two", "three", ""}));  // before it is on disk
-  EXPECT_EQ(Hdf5File::open_image("image", file.image()).read_strings("/", "class_names"),
+  write_strings_attribute(file, "/", "class_names", {"one", "two", "three", ""});
+  EXPECT_EQ(read_strings_attribute(file, "/", "class_names"),
+            (std::vector<std::string>{"one", "two", "three", ""}));  // before it is on disk
+  EXPECT_EQ(read_strings_attribute(open_hdf5_image("image", hdf5_image(file)), "/", "class_names"),
             (std::vector<std::string>{"one", "two", "three", ""}));
   file.close();
   std::ifstream in(path, std::ios::binary);
@@ -310,9 +313,9 @@ TEST(Hdf5File, ADamagedHeapOfStringsIsAnError) {
     std::string damaged = bytes;
     damaged.replace(at, change.size(), change);
     write_file(path, damaged);
-    expect_error([&] { Hdf5File::open(path).read_strings("/", "class_names"); },
+    expect_error([&] { read_strings_attribute(Hdf5File::open(path), "/", "class_names"); },
                  {"damaged.h5: attribute 'class_names' of '/': damaged: ", part});
-    expect_error([&] { Hdf5File::open_image("image", damaged).read_strings("/", "class_names"); },
+    expect_error([&] { read_strings_attribute(open_hdf5_image("image", damaged), "/", "class_names"); },
                  {"image: attribute 'class_names' of '/': damaged: ", part});
   };
   using namespace std::string_view_literals;
@@ -372,7 +375,7 @@ TEST(Hdf5File, StringsBehindAUserBlockAndWithShortSizes) {
   H5Tclose(type);
   H5Sclose(space);
   H5Fclose(id);
-  EXPECT_EQ(Hdf5File::open(dir / "f.h5").read_string("/", "a"), "text");
+  EXPECT_EQ(read_string_attribute(Hdf5File::open(dir / "f.h5"), "/", "a"), "text");
 }
 
 TEST(Hdf5File, EveryThreadIsSilentAndReadsRight) {

@@ -9,6 +9,7 @@
 
 #include "cluster/json.h"
 #include "io/files/file_bytes.h"
+#include "io/hdf5/attributes.h"
 #include "io/hdf5/file.h"
 #include "io/keras/config.h"
 #include "support/small_model.h"
@@ -55,7 +56,7 @@ void write_with_optimizer(const std::string& path, Sequential& model, const std:
   Hdf5File file = Hdf5File::create(path);
   write_weights(file, model);
   file.create_group("/optimizer/vars");
-  if (!name.empty()) file.write_string("/optimizer/vars", "name", name);
+  if (!name.empty()) write_string_attribute(file, "/optimizer/vars", "name", name);
   file.write<std::int64_t>(kIterations, {}, std::array{std::int64_t{0}});
   file.write<float>(kLearningRate, {}, std::array{0.25F});
   for (std::size_t i = 0; i < slots.size(); ++i) {
@@ -95,8 +96,8 @@ TEST(KerasFile, WeightsLieWhereKerasLooksForThem) {
                                       "/layers/normalization/vars/0", "/layers/normalization/vars/1", "/layers/normalization/vars/2",
                                       "/optimizer/vars/0", "/optimizer/vars/1", "/optimizer/vars/2", "/optimizer/vars/3",
                                       "/optimizer/vars/4", "/optimizer/vars/5", "/optimizer/vars/6", "/optimizer/vars/7"}));
-  EXPECT_EQ(file.read_string("/layers/dense_1/vars", "name"), "output");  // the group goes by class, the attribute by name
-  const std::vector<std::vector<float>> weights = model.get_weights();    // mean, variance, count, kernel, bias, kernel
+  EXPECT_EQ(read_string_attribute(file, "/layers/dense_1/vars", "name"), "output");  // the group goes by class, the attribute by name
+  const std::vector<std::vector<float>> weights = model.get_weights();               // mean, variance, count, kernel, bias, kernel
   EXPECT_EQ(file.info("/layers/dense/vars/0").shape, (std::vector<std::int64_t>{6, 4}));
   EXPECT_EQ(read(file, "/layers/dense/vars/0"), weights[3]);
   EXPECT_EQ(read(file, "/layers/dense/vars/1"), weights[4]);
