@@ -12,5 +12,6 @@
 #include "core/training/callbacks.h"
 #include "core/training/sequential.h"
 #include "io/checkpoint/checkpoint.h"
+#include "io/checkpoint/folder.h"
 #include "io/hdf5/dataset.h"
 #include "io/keras/keras_file.h"

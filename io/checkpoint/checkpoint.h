@@ -62,12 +62,6 @@ CheckpointInfo write_checkpoint(const std::string& run_dir, std::string_view wei
 /// The same of a built and compiled model.
 CheckpointInfo write_checkpoint(const std::string& run_dir, Sequential& model, const CheckpointState& state);
 
-/// Every step-* directory, oldest first, by name and state.json alone (nothing is verified). Empty if there are none.
-std::vector<CheckpointInfo> list_checkpoints(const std::string& run_dir);
-
-/// The run directory of the checkpoint with this path, RUN_DIR/checkpoints/step-00012345; empty if the path is of another form.
-std::string run_dir_of(const std::string& path);
-
 /// Whether this directory is a checkpoint, in a run directory or elsewhere: it holds a manifest.json.
 bool is_checkpoint(const std::string& path);
 
@@ -85,22 +79,5 @@ CheckpointState verify_checkpoint(const std::string& path);
 CheckpointState load_checkpoint(const std::string& path, Sequential& model);
 /// The model alone, from the checkpoint's own config.json.
 Sequential load_checkpoint_model(const std::string& path);
-
-/// The newest checkpoint that is whole and healthy; where none is healthy, the newest whole one.
-struct NewestCheckpoint {
-  std::optional<CheckpointInfo> found;
-  std::vector<std::string> skipped;  ///< why newer ones were passed over, one message each
-};
-NewestCheckpoint newest_checkpoint(const std::string& run_dir);
-
-/// Which checkpoints stay: the newest ones, the best (the earliest of equals) and the last healthy one.
-struct KeepCheckpoints {
-  std::int64_t newest = 3;           ///< at least one
-  std::string monitor = "val_loss";  ///< value of an epoch's logs that tells the best; a NaN is never best
-  bool larger_is_better = false;     ///< of `monitor`
-};
-
-/// Removes the others. Returns how many it removed.
-std::int64_t prune_checkpoints(const std::string& run_dir, const KeepCheckpoints& keep);
 
 }  // namespace lockstep

@@ -1,4 +1,3 @@
-// The checkpoints of a run among each other: which there are, which is the newest whole one, which may go.
 #include "io/checkpoint/folder.h"
 
 #include <fmt/format.h>
@@ -12,6 +11,7 @@
 #include <set>
 
 #include "cluster/error.h"
+#include "io/checkpoint/checkpoint.h"
 #include "io/files/durable_file.h"
 
 namespace lockstep {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cluster/host/process_limits.h"
+#include "io/checkpoint/folder.h"
 #include "io/files/durable_file.h"
 #include "io/keras/config.h"
 #include "io/run/run_directory.h"

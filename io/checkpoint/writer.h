@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "io/checkpoint/checkpoint.h"
+#include "io/checkpoint/folder.h"
 #include "io/checkpoint/weights_snapshot.h"
 
 namespace lockstep {

@@ -9,7 +9,7 @@
 #include "cluster/regular_file.h"
 #include "core/data/limits.h"
 #include "core/math/utf8.h"
-#include "io/config/parts.h"
+#include "io/config/model.h"
 
 namespace lockstep {
 namespace {

@@ -1,6 +1,7 @@
+#include "io/config/model.h"
+
 #include "core/compile/metric_names.h"
 #include "core/data/limits.h"
-#include "io/config/parts.h"
 
 namespace lockstep {
 namespace {

@@ -1,11 +1,12 @@
-// The embedded regression table. Only + - * / and sqrt on doubles: the same bits on every machine.
+#include "io/import/housing.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include "cluster/error.h"
 #include "io/import/canvas.h"
-#include "io/run/table.h"
 
+// The embedded regression table. Only + - * / and sqrt on doubles: the same bits on every machine.
 namespace lockstep {
 namespace {
 

@@ -54,7 +54,4 @@ auto keras_look_up(const KerasArguments& owner, const std::string& key, const Lo
   }
 }
 
-/// The content of "compile_config".
-CompileOptions read_compile_config(const std::string& name, const Json& config);
-
 }  // namespace lockstep

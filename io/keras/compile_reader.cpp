@@ -1,4 +1,5 @@
-// Reading "compile_config": optimizer, loss and metrics in all the ways Keras 3 writes them.
+#include "io/keras/compile_reader.h"
+
 #include "io/keras/arguments.h"
 #include "io/keras/settings.h"
 

@@ -1,6 +1,7 @@
-// Reading config.json in the forms of all Keras 3 versions: the model and its layers.
+#include "io/keras/config_reader.h"
+
 #include "io/keras/arguments.h"
-#include "io/keras/config.h"
+#include "io/keras/compile_reader.h"
 #include "io/keras/settings.h"
 
 namespace lockstep {

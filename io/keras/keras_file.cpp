@@ -13,6 +13,7 @@
 #include "io/files/durable_file.h"
 #include "io/files/file_bytes.h"
 #include "io/keras/config.h"
+#include "io/keras/config_reader.h"
 
 namespace lockstep {
 namespace {

@@ -1,12 +1,12 @@
-// Rules from measured shares of time to the one knob that would help most. Each says what share of the wall time it could save at most.
+#include "io/run/advice.h"
+
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
 #include <set>
 
-#include "io/run/time_report.h"
-
+// Rules from measured shares of time to the one knob that would help most. Each says what share of the wall time it could save at most.
 namespace lockstep {
 namespace {
 

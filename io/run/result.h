@@ -8,6 +8,7 @@
 #include "cluster/host/placement.h"
 #include "core/training/callbacks.h"
 #include "core/training/sequential.h"
+#include "io/run/advice.h"
 #include "io/run/time_report.h"
 
 namespace lockstep {

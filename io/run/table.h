@@ -40,8 +40,4 @@ void write_table(Hdf5File& file, const Table& table, const std::vector<Split>& s
 /// Class indices as the narrowest of uint8 and int64.
 void write_labels(Hdf5File& file, const std::string& dataset, const std::vector<std::int64_t>& labels);
 
-/// The embedded regression table: 8 features whose scales differ by a factor of 5,000, a target that is not linear in them, noise. A pure
-/// function of seed and rows, the same on every machine.
-Table make_housing(std::int64_t rows, std::uint64_t seed);
-
 }  // namespace lockstep

@@ -7,6 +7,8 @@
 
 #include "cluster/json.h"
 
+#include "io/run/advice.h"
+
 namespace lockstep {
 namespace {
 

@@ -3,6 +3,7 @@
 
 #include "io/data/data_file.h"
 #include "io/import/garments.h"
+#include "io/import/housing.h"
 #include "io/run/table.h"
 #include "launch/command_line.h"
 #include "launch/data/commands.h"

@@ -9,6 +9,7 @@
 #include "cluster/error.h"
 #include "cluster/regular_file.h"
 #include "io/checkpoint/checkpoint.h"
+#include "io/checkpoint/folder.h"
 
 namespace lockstep {
 namespace {

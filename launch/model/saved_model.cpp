@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "io/checkpoint/checkpoint.h"
+#include "io/checkpoint/folder.h"
 #include "io/files/durable_file.h"
 #include "io/keras/keras_file.h"
 #include "io/run/run_directory.h"

@@ -20,6 +20,7 @@
 #include "cluster/json.h"
 #include "cluster/world.h"
 #include "io/checkpoint/checkpoint.h"
+#include "io/checkpoint/folder.h"
 #include "launch/steer/status_view.h"
 #include "launch/terminal.h"
 

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <limits>
 
+#include "io/checkpoint/folder.h"
 #include "io/run/result.h"
 #include "launch/train/callbacks.h"
 

@@ -6,6 +6,7 @@
 
 #include "cluster/status/status_board.h"
 #include "core/training/callbacks.h"
+#include "io/checkpoint/folder.h"
 #include "io/checkpoint/writer.h"
 #include "io/config/config.h"
 #include "io/run/run_directory.h"

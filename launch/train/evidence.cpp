@@ -5,6 +5,7 @@
 #include "cluster/host/core_round_trip.h"
 #include "cluster/host/process_limits.h"
 #include "cluster/host/process_usage.h"
+#include "io/run/advice.h"
 
 namespace lockstep {
 namespace {

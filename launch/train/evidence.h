@@ -6,6 +6,7 @@
 #include "core/training/callbacks.h"
 #include "io/config/config.h"
 #include "io/hdf5/dataset.h"
+#include "io/run/advice.h"
 #include "io/run/time_report.h"
 #include "launch/train/plan.h"
 

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "cluster/json.h"
+#include "io/checkpoint/folder.h"
 #include "io/checkpoint/state.h"
 #include "io/config/change.h"
 #include "io/files/durable_file.h"

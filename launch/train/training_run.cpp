@@ -19,6 +19,7 @@
 #include "cluster/watchdog/crash_report.h"
 #include "cluster/watchdog/rank_log.h"
 #include "cluster/watchdog/watchdog.h"
+#include "io/run/advice.h"
 #include "io/run/trace_file.h"
 #include "io/run/versions.h"
 #include "launch/train/announce.h"

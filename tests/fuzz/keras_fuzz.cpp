@@ -1,5 +1,6 @@
 #include "io/files/file_bytes.h"
 #include "io/keras/config.h"
+#include "io/keras/config_reader.h"
 #include "io/keras/keras_file.h"
 #include "support/fuzz_target.h"
 #include "support/small_model.h"

@@ -8,6 +8,7 @@
 #include "cluster/json.h"
 #include "core/training/sequential.h"
 #include "io/keras/config.h"
+#include "io/keras/config_reader.h"
 #include "io/keras/keras_file.h"
 #include "support/random_data.h"
 #include "support/temp_dir.h"

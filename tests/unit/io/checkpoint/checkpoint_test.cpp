@@ -9,6 +9,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "io/checkpoint/folder.h"
 #include "io/checkpoint/state.h"
 #include "io/files/durable_file.h"
 #include "io/files/file_bytes.h"

@@ -9,6 +9,7 @@
 #include <future>
 #include <limits>
 
+#include "io/checkpoint/folder.h"
 #include "io/keras/weights.h"
 #include "support/small_model.h"
 #include "support/temp_dir.h"

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <limits>
 
-#include "io/keras/config.h"
 #include "support/small_model.h"
 #include "support/throws.h"
 

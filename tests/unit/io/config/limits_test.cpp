@@ -6,7 +6,7 @@
 #include "core/data/sampler.h"
 #include "core/training/sequential.h"
 #include "io/config/config.h"
-#include "io/keras/config.h"
+#include "io/keras/config_reader.h"
 #include "support/throws.h"
 
 namespace lockstep {

@@ -12,6 +12,7 @@
 #include "io/hdf5/attributes.h"
 #include "io/hdf5/file.h"
 #include "io/keras/config.h"
+#include "io/keras/config_reader.h"
 #include "support/small_model.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"

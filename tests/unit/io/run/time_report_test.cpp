@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "io/run/advice.h"
+
 namespace lockstep {
 namespace {
 

@@ -1,0 +1,11 @@
+#pragma once
+#include <string>
+
+#include "cluster/json.h"
+#include "core/training/sequential.h"
+
+namespace lockstep {
+
+/// The content of "compile_config": optimizer, loss and metrics in all the ways Keras 3 writes them. `name`: of the file, for messages.
+
+}  // namespace lockstep
