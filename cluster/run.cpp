@@ -1,4 +1,5 @@
-// The scope of MPI, and the way out of it when a rank fails.
+#include "cluster/run.h"
+
 #include <mpi.h>
 #include <unistd.h>
 
@@ -15,7 +16,6 @@
 #include "cluster/mpi_variables.h"
 #include "cluster/network/mpi_ports.h"
 #include "cluster/watchdog/crash_report.h"
-#include "cluster/world.h"
 
 namespace lockstep {
 namespace {

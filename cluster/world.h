@@ -13,7 +13,7 @@
 namespace lockstep {
 
 /// The ranks of a job and what they need to agree on things. A World made by the default constructor is this process alone: rank 0 of 1,
-/// every collective returns at once and MPI is never touched. Session (below) makes the world of an MPI job.
+/// every collective returns at once and MPI is never touched. Session (cluster/run.h) makes the world of an MPI job.
 ///
 /// Members marked Collective must be called by all ranks, in the same order. They are for set-up and for once-an-epoch sums; the step
 /// itself uses Exchange. Only one thread of a rank may use a World.
@@ -86,35 +86,5 @@ class AgreedError : public Error {
 struct AgreedExit {
   ExitCode code;
 };
-
-/// The rank that the launcher (mpirun, srun) has given to this process, from its environment: known before MPI is initialised. 0 without a
-/// launcher.
-int launcher_rank();
-
-/// The scope of MPI. Initialises it (MPI_THREAD_MULTIPLE) when the process was started by an MPI launcher, uses it as it is when the
-/// embedding program has done so already, and leaves it alone otherwise; finalises only what it has initialised, and ignores SIGPIPE from
-/// then on. MPI_Init and MPI_Finalize wait for all ranks: after a minute it says so; where MPI_Init does not return, it ends the process
-/// after five. Leaving the scope by an exception that the other ranks do not know of would hang them: use lockstep::run, which ends the
-/// job.
-class Session {
- public:
-  /// Error (kUsage) if the launcher has started several processes that MPI did not join.
-  Session(int& argc, char**& argv);
-  ~Session();
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
-
-  World& world() { return world_; }
-  /// Ends all ranks at once with this exit code; does not return.
-  [[noreturn]] void abort(ExitCode code);
-
- private:
-  bool initialised_here_ = false;
-  World world_;
-};
-
-/// Runs a program on all ranks: `return lockstep::run(argc, argv, my_main);`. An exception on any rank is printed as
-/// "[rank 2 on node17] what", once for errors that all ranks agree on, and ends the job on all ranks; the return value is its exit code.
-int run(int argc, char** argv, const std::function<void(World&)>& program);
 
 }  // namespace lockstep

@@ -2,6 +2,7 @@
 // Everything a program that trains with Lockstep needs: `#include <lockstep.h>`. The headers named here may be included one by one as well.
 #include "cluster/coordinator/coordinator.h"
 #include "cluster/error.h"
+#include "cluster/run.h"
 #include "cluster/status/status_board.h"
 #include "cluster/world.h"
 #include "core/compile/losses.h"

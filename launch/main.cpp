@@ -11,6 +11,7 @@
 
 #include "cluster/host/process_limits.h"
 #include "cluster/output.h"
+#include "cluster/run.h"
 #include "cluster/watchdog/crash_report.h"
 #include "cluster/world.h"
 #include "io/data/data_file.h"

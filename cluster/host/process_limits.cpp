@@ -23,6 +23,7 @@
 
 #include "cluster/host/cgroup.h"
 #include "cluster/host/process_usage.h"
+#include "cluster/run.h"
 #include "cluster/world.h"
 
 namespace lockstep {

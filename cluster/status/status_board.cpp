@@ -31,18 +31,6 @@ CheckpointOutcome failed(const std::string& reason) {
 
 }  // namespace
 
-std::string phase_name(Phase phase) {
-  switch (phase) {
-    case Phase::starting: return "starting";
-    case Phase::training: return "training";
-    case Phase::validating: return "validating";
-    case Phase::checkpointing: return "checkpointing";
-    case Phase::finished: return "finished";
-    case Phase::failed: return "failed";
-  }
-  return "unknown";
-}
-
 StatusBoard::StatusBoard() : started_(std::chrono::system_clock::now()), start_instant_(std::chrono::steady_clock::now()) {}
 
 void StatusBoard::start(RunInfo info) {

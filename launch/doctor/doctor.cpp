@@ -13,6 +13,7 @@
 #include <mutex>
 #include <thread>
 
+#include "cluster/run.h"
 #include "launch/command_line.h"
 #include "launch/commands.h"
 

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cluster/collectives/allreduce.h"
+#include "cluster/run.h"
 #include "cluster/world.h"
 
 namespace lockstep {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cluster/collectives/allreduce.h"
+#include "cluster/run.h"
 #include "cluster/world.h"
 
 namespace {

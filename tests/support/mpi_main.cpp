@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "cluster/run.h"
 #include "support/mpi_world.h"
 
 namespace lockstep::test {

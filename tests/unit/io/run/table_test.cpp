@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "io/data/data_file.h"
+#include "io/import/housing.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"
 
