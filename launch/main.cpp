@@ -13,20 +13,12 @@
 #include "cluster/output.h"
 #include "cluster/run.h"
 #include "cluster/watchdog/crash_report.h"
-#include "cluster/world.h"
 #include "io/data/data_file.h"
 #include "launch/command_line.h"
 #include "launch/commands.h"
 #include "launch/hangup.h"
 
 namespace lockstep {
-
-void run_on_ranks(const std::function<void(World&)>& program) {
-  std::string name = "lockstep";
-  std::array<char*, 2> argv = {name.data(), nullptr};
-  throw Exit{run(1, argv.data(), program)};
-}
-
 namespace {
 
 /// The exit code, unless something that was printed did not get where it was to go: a full disk, a closed stdout.

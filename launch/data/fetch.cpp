@@ -6,6 +6,7 @@
 #include "io/import/official_data.h"
 #include "launch/command_line.h"
 #include "launch/data/commands.h"
+#include "launch/data/report.h"
 
 namespace lockstep {
 namespace {

@@ -11,6 +11,7 @@
 #include "io/import/idx.h"
 #include "launch/command_line.h"
 #include "launch/data/commands.h"
+#include "launch/data/report.h"
 
 namespace lockstep {
 namespace {

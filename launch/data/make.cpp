@@ -7,6 +7,7 @@
 #include "io/run/table.h"
 #include "launch/command_line.h"
 #include "launch/data/commands.h"
+#include "launch/data/report.h"
 
 namespace lockstep {
 namespace {

@@ -16,6 +16,8 @@
 #include "cluster/run.h"
 #include "launch/command_line.h"
 #include "launch/commands.h"
+#include "launch/doctor/launcher.h"
+#include "launch/doctor/report.h"
 
 namespace lockstep {
 namespace {

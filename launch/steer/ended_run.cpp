@@ -21,6 +21,7 @@
 #include "cluster/world.h"
 #include "io/checkpoint/checkpoint.h"
 #include "io/checkpoint/folder.h"
+#include "launch/steer/status_json.h"
 #include "launch/steer/status_view.h"
 #include "launch/terminal.h"
 

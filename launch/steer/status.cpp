@@ -4,6 +4,7 @@
 #include "launch/command_line.h"
 #include "launch/commands.h"
 #include "launch/steer/coordinator_target.h"
+#include "launch/steer/status_json.h"
 #include "launch/steer/status_view.h"
 #include "launch/terminal.h"
 

@@ -1,7 +1,8 @@
+#include "launch/steer/status_json.h"
+
 #include <optional>
 
 #include "cluster/json.h"
-#include "launch/steer/status_view.h"
 
 namespace lockstep {
 namespace {

@@ -17,7 +17,4 @@ std::vector<std::string> ended_table(const Status& status, std::size_t width);
 /// The same on one line, for terminals that cannot redraw, and for logs.
 std::string status_line(const Status& status);
 
-/// For scripts: the fields of lockstep.v1.Status by their names. Values not known yet are null.
-std::string status_json(const Status& status);
-
 }  // namespace lockstep
