@@ -30,9 +30,8 @@ Deadline init_deadline() {
       rank <= 1 ? kPatience + kLater * rank : kEnd;  // two warnings are enough: one of these ranks may be the one that hangs
   return {patience, kEnd + kLater * std::clamp(rank, 0, 60),
           "[rank " + std::to_string(rank) + " on " + host +
-              "] MPI_Init has not returned for a minute or more: a rank was not started, is stopped, or cannot be reached; lockstep "
-              "doctor, started in the same "
-              "way, looks for the cause"};
+              "] MPI_Init has not returned for a minute or more: a rank was not started, is stopped, or "
+              "cannot be reached; lockstep doctor, started in the same way, looks for the cause"};
 }
 
 bool started_by_launcher() {

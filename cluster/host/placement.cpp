@@ -165,8 +165,8 @@ std::string too_many_threads(const std::vector<RankPlace>& places) {
     const int on_host = ranks[place.host], fit = std::max(1, std::min(place.cores, place.host_cores / on_host));
     if (place.threads <= place.cores && (place.threads <= 1 || threads[place.host] <= place.host_cores)) continue;
     return fmt::format(
-        "rank {} on {} has {} {} ({}) and may use {} {}{}: threads take turns, and each step waits for the one that runs last; {} a rank "
-        "would fit",
+        "rank {} on {} has {} {} ({}) and may use {} {}{}: threads take turns, and "
+        "each step waits for the one that runs last; {} a rank would fit",
         place.rank, place.host, place.threads, place.threads == 1 ? "thread" : "threads", source, place.cores,
         place.cores == 1 ? "core" : "cores",
         on_host > 1 ? fmt::format(", {} ranks of that host {} together", on_host, place.host_cores) : "", fit);

@@ -161,8 +161,8 @@ std::string RankView::note_on(int rank, const RankLog* log) const {
   const std::string crash = log == nullptr ? "" : last_words(log->path().parent_path() / fmt::format("rank-{:04}.log", rank));
   if (const auto now = out_of_memory_kills(); crash.empty() && kills_ && now && *now > *kills_) {
     return fmt::format(
-        "killed by signal 9, most likely because its host ran out of memory (out-of-memory kills of this job's cgroup: {}, {} when it "
-        "started)",
+        "killed by signal 9, most likely because its host ran out of memory "
+        "(out-of-memory kills of this job's cgroup: {}, {} when it started)",
         *now, *kills_);
   }
   return crash;

@@ -76,15 +76,15 @@ void check_equal_arithmetic(const World& world) {
 void check_exchange(const FitOptions& options) {
   if (options.exchange == ExchangeKind::factors && options.allreduce != AllreduceAlgorithm::automatic) {
     throw Error(
-        "the exchange of factors sums no gradients, so that no allreduce can be chosen for it; leave out the allreduce, or exchange "
-        "gradients",
+        "the exchange of factors sums no gradients, so that no allreduce can be "
+        "chosen for it; leave out the allreduce, or exchange gradients",
         kUsage);
   }
   if (!options.reproducible) return;
   if (options.exchange == ExchangeKind::gradients || options.allreduce != AllreduceAlgorithm::automatic) {
     throw Error(
-        "reproducible training exchanges factors and sums in one fixed order; it cannot be combined with a forced allreduce or the "
-        "exchange of gradients",
+        "reproducible training exchanges factors and sums in one fixed order; it "
+        "cannot be combined with a forced allreduce or the exchange of gradients",
         kUsage);
   }
 }

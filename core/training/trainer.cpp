@@ -138,9 +138,8 @@ void Trainer::diverge() {
   const auto count = std::count_if(ranks.begin(), ranks.end(), [](const std::string& host) { return !host.empty(); });
   throw AgreedError("the loss is not finite after " + std::to_string(model_.optimizer->iterations()) + " steps: the rows of rank " +
                         std::to_string(rank) + (count > 1 ? " and of " + std::to_string(count - 1) + " more" : std::string()) +
-                        " gave nan or inf. Lower the learning rate, clip the gradient or scale features of large numbers; checkpoints "
-                        "before this step are not "
-                        "touched (training.on_nan: continue goes on all the same)",
+                        " gave nan or inf. Lower the learning rate, clip the gradient or scale features of large numbers; "
+                        "checkpoints before this step are not touched (training.on_nan: continue goes on all the same)",
                     kFailed, rank, *first);
 }
 

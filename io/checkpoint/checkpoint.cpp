@@ -148,8 +148,8 @@ std::string checkpoint_run_config(const std::string& path) {
   const std::string file = path + "/" + kRunConfig;
   if (path_exists(file)) return file;
   throw Error(path +
-                  " holds no config.yaml (an earlier Lockstep wrote it), so it cannot be resumed without its run directory; give that one, "
-                  "RUN_DIR/checkpoints/step-...",
+                  " holds no config.yaml (an earlier Lockstep wrote it), so it cannot be resumed "
+                  "without its run directory; give that one, RUN_DIR/checkpoints/step-...",
               kUsage);
 }
 

@@ -22,8 +22,8 @@ void RereadCheck::end() {
   for (std::size_t p = 0; p < now_.size(); ++p) {
     if (now_[p].rows == before_[p].rows && now_[p].content != before_[p].content) {
       throw Error(array_.parts[p].path +
-                  ": its rows differ from those read in the epoch before, so something has written to it; start again once nothing writes "
-                  "to the file");
+                  ": its rows differ from those read in the epoch before, so something "
+                  "has written to it; start again once nothing writes to the file");
     }
   }
   before_ = now_;

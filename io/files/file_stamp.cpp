@@ -41,9 +41,8 @@ FileStamp FileStamp::of(int descriptor, const std::string& path) {
 void FileStamp::expect_same(const FileStamp& now, const std::string& path) const {
   if (bytes == now.bytes && written == now.written) return;
   throw Error(
-      fmt::format("{}: the file has changed since it was opened: it had {}, and now has {}. Rows from before and after the change do not "
-                  "belong together; "
-                  "start again once nothing writes to the file",
+      fmt::format("{}: the file has changed since it was opened: it had {}, and now has {}. Rows from before and "
+                  "after the change do not belong together; start again once nothing writes to the file",
                   path, text_of(*this), text_of(now)));
 }
 

@@ -167,8 +167,8 @@ Hdf5File Hdf5File::open(const std::string& path) {
   const Opened opened = open_locked([&](hid_t access) { return H5Fopen(path.c_str(), H5F_ACC_RDONLY, access); });
   if (opened.held_elsewhere()) {
     throw Error(path +
-                ": another process has it open for writing and has locked it; let that process close it, or, where nobody writes it: "
-                "export HDF5_USE_FILE_LOCKING=FALSE");
+                ": another process has it open for writing and has locked it; let that process "
+                "close it, or, where nobody writes it: export HDF5_USE_FILE_LOCKING=FALSE");
   }
   if (opened.id < 0) {
     if (H5Fis_hdf5(path.c_str()) == 0) throw Error(path + ": not an HDF5 file (make one with 'lockstep data import')");

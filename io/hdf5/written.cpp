@@ -123,12 +123,11 @@ void expect_written(const Hdf5File& file, const ArrayInfo& info, std::int64_t fi
     if (found.missing.size() == 0) return;
   }
   const std::int64_t bytes = type_bytes(info.type), needed = (last - first) * info.row_bytes();
-  throw Error(fmt::format(
-      "{}: {} {} bytes of {} were ever written ({}): the program that wrote the file did not finish. Write it again, or use only rows that "
-      "are "
-      "there; if rows are left out on purpose, create the data set with a fill value",
-      file.path(), found.counted ? fmt::format("only {} of", found.elements * bytes) : "not all of the", needed, info.name,
-      missing_text(found)));
+  throw Error(
+      fmt::format("{}: {} {} bytes of {} were ever written ({}): the program that wrote the file did not finish. Write it again, or "
+                  "use only rows that are there; if rows are left out on purpose, create the data set with a fill value",
+                  file.path(), found.counted ? fmt::format("only {} of", found.elements * bytes) : "not all of the", needed, info.name,
+                  missing_text(found)));
 }
 
 }  // namespace lockstep

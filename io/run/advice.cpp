@@ -90,8 +90,8 @@ void about_crowds(const TimeReport& report, const RunFacts& facts, std::vector<A
       const double turns = 1 - static_cast<double>(host.cores) / host.threads;  // of the time a thread waits for another
       rules.push_back(
           {"cluster.threads", std::max(mean.communication, turns * mean.compute),
-           fmt::format("cluster.threads: {} {} {} threads on the {} cores of {}, so threads wait for each other; allow {} a rank "
-                       "(--threads, OMP_NUM_THREADS)",
+           fmt::format("cluster.threads: {} {} {} threads on the {} cores of {}, so threads wait "
+                       "for each other; allow {} a rank (--threads, OMP_NUM_THREADS)",
                        host.ranks, host.ranks == 1 ? "rank runs" : "ranks run", host.threads, host.cores, name, host.cores / host.ranks)});
     } else if (host.cores > host.threads) {
       rules.push_back(

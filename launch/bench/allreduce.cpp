@@ -242,12 +242,12 @@ void add_bench_allreduce(Command& bench) {
                "Of buffers that other ranks cannot see, instead of those that the algorithm allocates, as training does");
   command.flag("--json", arguments->json, "Print one JSON document");
   command.footer(
-      "Buffers are written anew between timed calls: a buffer that is already equal and in the cache flatters. A call's time is that of "
-      "the\n"
-      "rank that needed longest; the algorithms take turns. Bus bandwidth: 2 (N-1)/N x bytes / time.\n"
-      "JSON: bench, setting, sizes: [{bytes, algorithms: {NAME: {us: {median, min, max, ...}, ratio_to_mpi, bus_gb_per_s} or "
+      "Buffers are written anew between timed calls: a buffer that is already equal and in the cache flatters. A call's time is that\n"
+      "of the rank that needed longest; the algorithms take turns. Bus bandwidth: 2 (N-1)/N x bytes / time.\n"
+      "JSON: bench, setting, sizes: [{bytes, algorithms: {NAME: {us: {median, min, max, ...}, ratio_to_mpi, bus_gb_per_s} or\n"
       "{skipped}}}].\n\n"
-      "Example:\n  mpirun -np 2 lockstep bench allreduce --sizes 8,64KB,1MB");
+      "Example:\n"
+      "  mpirun -np 2 lockstep bench allreduce --sizes 8,64KB,1MB");
   command.callback([arguments] {
     for (const std::string& name : arguments->algorithms) allreduce_from_name(name);
     run_on_ranks([&](World& world) { AllreduceBench(*arguments, world)(); });

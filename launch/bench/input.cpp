@@ -178,12 +178,13 @@ void add_bench_input(Command& bench) {
   command.option("--epochs", arguments->epochs, "Epochs to time, after one to warm up").show_default().at_least(1);
   command.flag("--json", arguments->json, "Print one JSON document");
   command.footer(
-      "Reads whole epochs in shuffled order, as training does: every row converted to float and rescaled as the model's Rescaling says. "
-      "`streamed`\n"
-      "may keep an eighth of the rows in memory. memcpy copies the same rows in their own type in the same order and converts nothing.\n"
-      "JSON: bench, setting, data, rows, row_bytes, batch_size, memory, streamed, memcpy {rows_per_second, us_per_batch, gb_per_s, "
+      "Reads whole epochs in shuffled order, as training does: every row converted to float and rescaled as the model's Rescaling\n"
+      "says. `streamed` may keep an eighth of the rows in memory. memcpy copies the same rows in their own type in the same order and\n"
+      "converts nothing.\n"
+      "JSON: bench, setting, data, rows, row_bytes, batch_size, memory, streamed, memcpy {rows_per_second, us_per_batch, gb_per_s,\n"
       "ratio_to_memcpy}.\n\n"
-      "Example:\n  mpirun -np 2 lockstep bench input --config configs/fashion_mnist.yaml");
+      "Example:\n"
+      "  mpirun -np 2 lockstep bench input --config configs/fashion_mnist.yaml");
   command.callback([arguments] { run_on_ranks([&](World& world) { InputBench(*arguments, world)(); }); });
 }
 

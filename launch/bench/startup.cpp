@@ -252,13 +252,12 @@ void add_bench_startup(Command& bench) {
   command.option("--moments", arguments->moments).hidden();
   command.option("--run-dir", arguments->run_dir).hidden();
   command.footer(
-      "Runs mpirun itself: by turns an empty MPI program (this one, MPI_Init and MPI_Finalize alone) and `lockstep train`, which ends "
-      "after its\n"
-      "first step. Run directories go to a temporary directory and are removed.\n"
-      "JSON: bench, setting, data, parts {launch, mpi_init, set_up, coordinator, fit, first_step}, first_step_done, empty_program "
-      "{started, whole},\n"
-      "beyond_empty; seconds.\n\n"
-      "Example:\n  lockstep bench startup --config configs/fashion_mnist.yaml");
+      "Runs mpirun itself: by turns an empty MPI program (this one, MPI_Init and MPI_Finalize alone) and `lockstep train`, which ends\n"
+      "after its first step. Run directories go to a temporary directory and are removed.\n"
+      "JSON: bench, setting, data, parts {launch, mpi_init, set_up, coordinator, fit, first_step}, first_step_done, empty_program\n"
+      "{started, whole}, beyond_empty; seconds.\n\n"
+      "Example:\n"
+      "  lockstep bench startup --config configs/fashion_mnist.yaml");
   command.callback([arguments] {
     if (!arguments->moments.empty()) {
       StopSignals signals;

@@ -276,16 +276,13 @@ void add_bench_step(Command& bench) {
   command.flag("--train-only", arguments->train_only, "Leave out evaluate, predict and the step with MPI_Allreduce");
   command.flag("--json", arguments->json, "Print one JSON document");
   command.footer(
-      "A step is that of `lockstep train`: rows gathered and shuffled, loss and metrics included; its time is that of a whole epoch "
-      "divided by its\n"
-      "steps. The floor is the sum of oneDNN's primitives at the whole batch's shape on one core (forward with bias and relu, backward "
-      "data,\n"
-      "backward weights) and the optimizer's pass, measured between the epochs. At several ranks the step that sums gradients by "
-      "MPI_Allreduce\n"
-      "is measured as well.\n"
-      "JSON: bench, setting, model, data, rows, batch_size, optimizer, epochs, steps_per_epoch, step and step_with_mpi_allreduce {us, "
-      "ratio_to_floor,\n"
-      "exchange, floor_us}, forward {rows, floor_us_per_row, floor_batch, evaluate {us, ratio_to_floor}, predict {us, ratio_to_floor}}.\n\n"
+      "A step is that of `lockstep train`: rows gathered and shuffled, loss and metrics included; its time is that of a whole epoch\n"
+      "divided by its steps. The floor is the sum of oneDNN's primitives at the whole batch's shape on one core (forward with bias\n"
+      "and relu, backward data, backward weights) and the optimizer's pass, measured between the epochs. At several ranks the step\n"
+      "that sums gradients by MPI_Allreduce is measured as well.\n"
+      "JSON: bench, setting, model, data, rows, batch_size, optimizer, epochs, steps_per_epoch, step and step_with_mpi_allreduce {us,\n"
+      "ratio_to_floor, exchange, floor_us}, forward {rows, floor_us_per_row, floor_batch, evaluate {us, ratio_to_floor}, predict {us,\n"
+      "ratio_to_floor}}.\n\n"
       "Examples:\n"
       "  lockstep bench step --threads 1\n"
       "  mpirun -np 2 lockstep bench step --batch-size 256 --optimizer adam");

@@ -39,12 +39,11 @@ void add_data_fetch(Command& data) {
   command.option("--seed", options->seed, "Of the split of california_housing into 11,610/3,870/5,160 rows").show_default().at_least(0);
   command.flag("--force", options->force, "Replace an existing file");
   command.footer(
-      "Files: fashion_mnist: train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, "
-      "t10k-labels-idx1-ubyte.gz;\n"
-      "california_housing: cal_housing.tgz, cal_housing.data or california_housing.csv. Their checksums are built in; a file that differs "
-      "is refused.\n"
-      "A proxy is taken from http_proxy and https_proxy.\n\n"
-      "Examples:\n  lockstep data fetch fashion_mnist data/fashion_mnist.h5\n"
+      "Files: fashion_mnist: train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz,\n"
+      "t10k-labels-idx1-ubyte.gz; california_housing: cal_housing.tgz, cal_housing.data or california_housing.csv. Their checksums\n"
+      "are built in; a file that differs is refused. A proxy is taken from http_proxy and https_proxy.\n\n"
+      "Examples:\n"
+      "  lockstep data fetch fashion_mnist data/fashion_mnist.h5\n"
       "  lockstep data fetch california_housing data/california_housing.h5 --from ~/Downloads");
   command.callback([options] { fetch(*options); });
 }

@@ -296,15 +296,13 @@ void add_doctor(Command& app) {
   command.option("--timeout", arguments->timeout, "Seconds that each check may take").at_least(1);
   command.flag("--json", arguments->json, "For programs");
   command.footer(
-      "It looks at: how the launcher started the ranks; versions and instruction sets; cores and threads; shared memory, limits and "
-      "cross-memory\n"
-      "attach; host names, networks and proxies; clocks; the file system of the run directory; the configuration's data, and room for its "
-      "checkpoints.\n"
-      "Each finding says what was found where, what it does to a job, and the option that mends it.\n"
-      "\nExamples:\n"
+      "It looks at: how the launcher started the ranks; versions and instruction sets; cores and threads; shared memory, limits and\n"
+      "cross-memory attach; host names, networks and proxies; clocks; the file system of the run directory; the configuration's data,\n"
+      "and room for its checkpoints. Each finding says what was found where, what it does to a job, and the option that mends it.\n\n"
+      "Examples:\n"
       "  mpirun -np 4 lockstep doctor\n"
-      "  srun --mpi=pmix lockstep doctor configs/fashion_mnist.yaml --json\n"
-      "\nExit codes: 0 no problem (warnings may be there); 1 problems; 2 wrong command line.");
+      "  srun --mpi=pmix lockstep doctor configs/fashion_mnist.yaml --json\n\n"
+      "Exit codes: 0 no problem (warnings may be there); 1 problems; 2 wrong command line.");
   command.callback([arguments] { throw Exit{run_doctor(*arguments)}; });
 }
 

@@ -198,8 +198,8 @@ Verdict judge_limits(const Case& facts) {
                     fmt::format("{:.0f} KiB of memory may be locked (ulimit -l), and there is an InfiniBand or RoCE card",
                                 facts.of(locked.front())["locked"].get<double>() / 1024),
                     "Open MPI cannot register its buffers with the card and falls back to TCP, or stops.",
-                    "ulimit -l unlimited before the launcher; Slurm: LimitMEMLOCK=infinity in slurmd's service, "
-                    "PropagateResourceLimitsExcept=MEMLOCK in slurm.conf");
+                    "ulimit -l unlimited before the launcher; Slurm: LimitMEMLOCK=infinity in "
+                    "slurmd's service, PropagateResourceLimitsExcept=MEMLOCK in slurm.conf");
   }
   if (!dumps.empty()) {
     verdict.warning(dumps, "core dumps are on (ulimit -c) and go to files",

@@ -38,9 +38,9 @@ Remedy remedy(const std::string& what) {
   if (what == "ISA") {
     return {
         "Ranks sum in another order: training no longer gives the same bits at every number of ranks, and the slowest rank sets the pace.",
-        "ask for nodes of one kind (sbatch --constraint=...), or export ONEDNN_MAX_CPU_ISA=AVX2 (the least that all have) on every rank: "
-        "mpirun -x "
-        "ONEDNN_MAX_CPU_ISA"};
+        "ask for nodes of one kind (sbatch --constraint=...), or "
+        "export ONEDNN_MAX_CPU_ISA=AVX2 (the least that all have) "
+        "on every rank: mpirun -x ONEDNN_MAX_CPU_ISA"};
   }
   if (what == "MPI" || what == "MPI it was built with") {
     return {"Ranks that speak different versions of MPI hang or crash in the first messages.",

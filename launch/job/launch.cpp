@@ -242,12 +242,10 @@ void add_launch(Command& app) {
   launch.option("command", options->words, "mpirun ARGUMENTS lockstep train ARGUMENTS, behind --").required();
   launch.footer(
       "Example:\n"
-      "  lockstep launch --max-restarts 5 -- mpirun --host a:4,b:4 lockstep train configs/fashion_mnist.yaml --run-dir runs/long\n"
-      "\nHosts of --host or --hostfile on which nothing can be started any more are left out. Two failures at the same step end it, and "
-      "one\n"
-      "before any rank has come to train: a wrong program, option or file. SIGUSR1, SIGTERM, SIGHUP, SIGXCPU and\n"
-      "Ctrl-C ask the job for a checkpoint and its end; a second signal ends the ranks at once, a third kills the job. A terminal or pipe "
-      "that\n"
+      "  lockstep launch --max-restarts 5 -- mpirun --host a:4,b:4 lockstep train configs/fashion_mnist.yaml --run-dir runs/long\n\n"
+      "Hosts of --host or --hostfile on which nothing can be started any more are left out. Two failures at the same step end it, and\n"
+      "one before any rank has come to train: a wrong program, option or file. SIGUSR1, SIGTERM, SIGHUP, SIGXCPU and Ctrl-C ask the\n"
+      "job for a checkpoint and its end; a second signal ends the ranks at once, a third kills the job. A terminal or pipe that\n"
       "nobody reads does not hold the job up. Exit code: the job's; 75, after a signal, is passed on.");
   launch.callback([options] { throw Exit{Supervisor(*options)()}; });
 }

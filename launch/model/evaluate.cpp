@@ -49,8 +49,9 @@ void add_evaluate(Command& app) {
                  "Group of the data file (default: test; of a run without test rows, its validation or else its training rows)");
   command.flag("--json", arguments->json, "Print as JSON, with all digits");
   command.footer(
-      "Examples:\n  lockstep evaluate runs/fashion_mnist-20260101-120000\n  mpirun -np 4 lockstep evaluate model.keras --data "
-      "data/fashion_mnist.h5 --group test");
+      "Examples:\n"
+      "  lockstep evaluate runs/fashion_mnist-20260101-120000\n"
+      "  mpirun -np 4 lockstep evaluate model.keras --data data/fashion_mnist.h5 --group test");
   command.callback([arguments] { run_on_ranks([&](World& world) { evaluate(*arguments, world); }); });
 }
 

@@ -63,8 +63,8 @@ void add_watch(Command& app) {
   command.flag("--once", options->once, "show it once and leave");
   command.option("--interval", options->interval, "seconds between updates (0.5 on a terminal, else 5)").in_range(0.05, 3600.0);
   command.footer(
-      "Of a run that has ended it shows the end. Exit code: 0 for a run that has finished or was stopped; 1 for one that has failed or was "
-      "killed.");
+      "Of a run that has ended it shows the end. Exit code: 0 for a run that has "
+      "finished or was stopped; 1 for one that has failed or was killed.");
   command.callback([options] { watch(*options); });
 }
 

@@ -83,9 +83,8 @@ void expect_never_saved(const std::string& run_dir, std::int64_t every_epochs) {
   }
   if (evidence.empty()) return;
   throw Error(
-      fmt::format("{0} holds no checkpoint to go on from, although it has trained ({1}); is {0}/checkpoints on a file system that is not "
-                  "mounted? Bring it back, "
-                  "or start anew in another directory",
+      fmt::format("{0} holds no checkpoint to go on from, although it has trained ({1}); is {0}/checkpoints on a "
+                  "file system that is not mounted? Bring it back, or start anew in another directory",
                   run_dir, evidence));
 }
 
@@ -190,9 +189,9 @@ void check_same_bits(const CheckpointState& state, const RunConfig& config, cons
     const auto found = plan.bits.find(fact);
     if (found == plan.bits.end() || found->second == before) continue;
     if (config.fit.reproducible) {
-      throw Error(fmt::format("{} was '{}' when the checkpoint was made and is '{}' now, so the weights would not be those of the run "
-                              "without a break, as 'reproducible: "
-                              "true' promises; resume where it is '{}', or with --set reproducible=false",
+      throw Error(fmt::format("{} was '{}' when the checkpoint was made and is '{}' now, so the weights "
+                              "would not be those of the run without a break, as 'reproducible: true' "
+                              "promises; resume where it is '{}', or with --set reproducible=false",
                               fact, before, found->second, before),
                   kUsage);
     }
