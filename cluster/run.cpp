@@ -10,12 +10,12 @@
 #include <cstdlib>
 #include <optional>
 
-#include "cluster/deadline.h"
 #include "cluster/host/process_limits.h"
 #include "cluster/mpi_call.h"
 #include "cluster/mpi_variables.h"
 #include "cluster/network/mpi_ports.h"
 #include "cluster/watchdog/crash_report.h"
+#include "cluster/watchdog/deadline.h"
 
 namespace lockstep {
 namespace {

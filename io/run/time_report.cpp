@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "cluster/json.h"
-
 #include "io/run/advice.h"
 
 namespace lockstep {

@@ -1,4 +1,4 @@
-#include "cluster/deadline.h"
+#include "cluster/watchdog/deadline.h"
 
 #include <unistd.h>
 
