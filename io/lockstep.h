@@ -11,6 +11,7 @@
 #include "core/data/dataset.h"
 #include "core/layers/layers.h"
 #include "core/training/callbacks.h"
+#include "core/training/plan.h"
 #include "core/training/sequential.h"
 #include "io/checkpoint/checkpoint.h"
 #include "io/checkpoint/folder.h"

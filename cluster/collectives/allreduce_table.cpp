@@ -49,6 +49,14 @@ double time_of(const World& world, Allreduce& allreduce, std::span<float> data) 
   return slowest[kTimes / 2];
 }
 
+/// Bytes that a rank sends for each byte of the buffer.
+double bytes_sent(AllreduceAlgorithm algorithm, int ranks) {
+  if (algorithm == AllreduceAlgorithm::shared) return 0;
+  if (algorithm != AllreduceAlgorithm::recursive_doubling) return 2.0 * (ranks - 1) / ranks;
+  const auto n = static_cast<unsigned>(ranks);
+  return std::bit_width(n) - 1 + (std::has_single_bit(n) ? 0 : 2);
+}
+
 std::string size_text(std::size_t bytes) {
   if (bytes >= 1U << 20U) return std::to_string(bytes >> 20U) + " MB";
   return bytes >= 1U << 10U ? std::to_string(bytes >> 10U) + " KB" : std::to_string(bytes) + " B";
@@ -75,6 +83,10 @@ AllreduceAlgorithm AllreduceTable::at(std::size_t bytes) const {
   return row == rows_.end() ? rows_.back().algorithm : row->algorithm;
 }
 
+double AllreduceTable::sent(std::size_t bytes, int ranks) const {
+  return bytes_sent(empty() ? AllreduceAlgorithm::ring : at(bytes), ranks);
+}
+
 std::string AllreduceTable::text() const {
   if (rows_.size() == 1) return std::string(allreduce_name(rows_[0].algorithm));
   std::string text;
@@ -86,13 +98,6 @@ std::string AllreduceTable::text() const {
 }
 
 namespace {
-
-/// Bytes that a rank sends for each byte of the buffer.
-double bytes_sent(AllreduceAlgorithm algorithm, int ranks) {
-  if (algorithm != AllreduceAlgorithm::recursive_doubling) return 2.0 * (ranks - 1) / ranks;
-  const auto n = static_cast<unsigned>(ranks);
-  return std::bit_width(n) - 1 + (std::has_single_bit(n) ? 0 : 2);
-}
 
 /// Beyond the sizes measured nothing but the bytes on the wire counts: a point far out, on the one rate that the fastest of them showed
 /// last. (The slopes of short measurements would let the one with the luckiest repetition win for ever.)

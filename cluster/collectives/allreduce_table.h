@@ -28,6 +28,8 @@ class AllreduceTable {
   bool empty() const { return rows_.empty(); }
   const std::vector<Row>& rows() const { return rows_; }
   AllreduceAlgorithm at(std::size_t bytes) const;
+  /// Bytes that a rank sends by messages, on average, for each byte of a buffer of so many. An empty table: those of a ring.
+  double sent(std::size_t bytes, int ranks) const;
   /// "recursive-doubling to 32 KB, ring above"
   std::string text() const;
 

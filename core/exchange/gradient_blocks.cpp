@@ -46,18 +46,6 @@ void cut_parts(const Op& op, std::size_t layer, std::vector<GradientBlock>& bloc
   }
 }
 
-/// Factors or gradients of a batch, in floats.
-struct Message {
-  std::int64_t factors, gradients;
-};
-
-Message message_of(const Op& op, const Grains& grains) {
-  const std::int64_t gradients = op.slice().count;
-  const Product* product = op.product();
-  if (product == nullptr) return {gradients, gradients};
-  return {grains.count * grains.rows * product->repeat * (product->in + product->out), gradients};
-}
-
 }  // namespace
 
 std::vector<std::size_t> trainable_ops(const Network& network) {
@@ -108,26 +96,6 @@ void let_columns_stay(std::vector<GradientBlock>& blocks, const Grains& grains, 
   if (uneven - even <= kWorth * left || far()) return;
   std::int64_t staying = each * ranks;
   for (GradientBlock& block : blocks) block.stays = block.stays && block.columns == width && staying-- > 0;
-}
-
-bool exchanges_factors(ExchangeOptions options, const Network& network, const Grains& grains, const World& world) {
-  if (options.exchange != ExchangeKind::automatic) return options.exchange == ExchangeKind::factors;
-  if (options.reproducible) return true;
-  if (options.allreduce != AllreduceAlgorithm::automatic) return false;
-  std::int64_t factors = 0, gradients = 0;
-  for (const std::size_t op : trainable_ops(network)) {
-    const Message message = message_of(*network.ops()[op], grains);
-    factors += message.factors;
-    gradients += message.gradients;
-  }
-  return world.hosts() == 1 || factors < gradients;
-}
-
-bool sums_in_tree(ExchangeOptions options, const Op& op, const Grains& grains) {
-  const Product* product = op.product();
-  if (product == nullptr) return true;
-  if (!options.reproducible || options.exchange == ExchangeKind::factors) return false;
-  return message_of(op, grains).factors >= product->in * product->out;
 }
 
 }  // namespace lockstep

@@ -23,8 +23,7 @@ Gradients::Gradients(Network& network, Optimizer& optimizer, const Grains& grain
       options_(options),
       regularized_(has_regularizer(network)),
       trainable_(trainable_ops(network)),
-      factors_(exchanges_factors(options.exchange, network, grains, world)),
-      in_place_(factors_ && optimizer.plain() && !regularized_),
+      in_place_(options.exchange.factors && optimizer.plain() && !regularized_),
       trees_(grains.count, world.size(), world.rank(), options.threads,
              [this](const GradientBlock& block, std::int64_t grain, float* to) { form_leaf(block, grain, to); }),
       exchange_(make_exchange()),
@@ -48,10 +47,8 @@ Gradients::~Gradients() {
 
 std::unique_ptr<Exchange> Gradients::make_exchange() {
   cut();
-  if (factors_) return make_factor_exchange(world_, blocks_);
-  const AllreduceAlgorithm algorithm = options_.exchange.allreduce;
-  const bool measured = algorithm == AllreduceAlgorithm::automatic && !options_.table.empty();
-  allreduce_ = measured ? make_allreduce(world_, options_.table) : make_allreduce(world_, algorithm);
+  if (options_.exchange.factors) return make_factor_exchange(world_, blocks_);
+  allreduce_ = make_allreduce(world_, options_.exchange.allreduce);
   return make_allreduce_exchange(*allreduce_, blocks_, choose_progress(world_, options_.progress, options_.threads));
 }
 

@@ -5,7 +5,6 @@
 #include <span>
 #include <vector>
 
-#include "cluster/collectives/allreduce_table.h"
 #include "cluster/trace/trace.h"
 #include "cluster/world.h"
 #include "core/compile/optimizers.h"
@@ -13,6 +12,7 @@
 #include "core/exchange/bfloat16_factors.h"
 #include "core/exchange/block_forms.h"
 #include "core/exchange/exchange.h"
+#include "core/exchange/exchange_plan.h"
 #include "core/exchange/gradient_blocks.h"
 #include "core/exchange/options.h"
 #include "core/exchange/tree_gradients.h"
@@ -25,8 +25,7 @@ namespace lockstep {
 class Gradients {
  public:
   struct Options {
-    ExchangeOptions exchange;
-    AllreduceTable table = {};  ///< for the automatic allreduce; empty: it takes what it needs
+    ExchangePlan exchange;
     ExchangeProgress progress = ExchangeProgress::automatic;
     int threads = 1;
     Trace* trace = nullptr;
@@ -71,7 +70,7 @@ class Gradients {
   void add_tree_layer(std::size_t layer);
   void choose_columns();
   std::unique_ptr<BlockForm> choose_form(std::size_t layer);
-  bool in_tree(std::size_t layer) const { return sums_in_tree(options_.exchange, op_of(layer), grains_); }
+  bool in_tree(std::size_t layer) const { return options_.exchange.layers[layer] == LayerExchange::tree; }
   void multiply_columns();
   void form_leaf(const GradientBlock& block, std::int64_t grain, float* to);
   void form_due();
@@ -91,7 +90,6 @@ class Gradients {
   Options options_;
   bool regularized_;
   std::vector<std::size_t> trainable_;  // ops with trainable weights, last first: the order of the exchange
-  bool factors_;                        // are exchanged
   bool in_place_;                       // a kernel's gradient goes straight into the kernel, but in trees_
   TreeGradients trees_;
   std::vector<GradientBlock> blocks_;          // of all layers

@@ -14,6 +14,7 @@ class Bfloat16DenseOp final : public DenseOp {
   explicit Bfloat16DenseOp(const DenseOp& op)
       : DenseOp(op), kernel_(product_.in, product_.out), transposed_(product_.out, product_.in), piece_(bfloat16_piece(product_.out)) {}
 
+  Computation computation() const override { return {"own kernels, AVX512_BF16", product_operations()}; }
   std::unique_ptr<Op> with_products(bool bfloat16) const override { return bfloat16 ? nullptr : float32_dense_op(*this); }
 
   void prepare(std::int64_t rows, int threads) override {

@@ -22,6 +22,8 @@ class DenseOp : public Op {
  protected:
   /// dy = dL/d(pre-activation) from dy = dL/dy.
   void to_delta(const float* y, float* dy, const Block& block) const;
+  /// A multiplication and an addition for each weight of the kernel, for a row.
+  double product_operations() const { return 2.0 * static_cast<double>(product_.in * product_.out * product_.repeat); }
   const float* kernel() const { return parameters() + product_.kernel; }
   const float* bias() const { return product_.bias >= 0 ? parameters() + product_.bias : nullptr; }
 

@@ -58,6 +58,12 @@ struct ProductPart {
 };
 ProductPart part_of(const Product& product, VariableRange slice);
 
+/// What computes an op, and how much forward is.
+struct Computation {
+  std::string by;     ///< for people: "own kernels, AVX512"
+  double operations;  ///< floating-point operations for a row, about; backward has as many for each gradient that is wanted
+};
+
 /// What computes a layer, forward and backward, on blocks of rows; x (rows, in), y (rows, out). Thread-safe for different Block::thread.
 class Op {
  public:
@@ -88,6 +94,7 @@ class Op {
   virtual void gradient(const float* x, const float* dy, std::int64_t rows, VariableRange part, float* to) const;
   /// Not null: the trainable weights are those of a product, of which x and dy are the factors.
   virtual const Product* product() const { return nullptr; }
+  virtual Computation computation() const { return {"own loops", static_cast<double>(out)}; }
   /// The same op with its products in bfloat16 or in float32; null: it has none, or computes so already.
   virtual std::unique_ptr<Op> with_products(bool /*bfloat16*/) const { return nullptr; }
 

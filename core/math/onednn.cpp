@@ -102,12 +102,14 @@ inner_product_backward_data::primitive_desc describe_backward_data(const Descrip
 
 #endif
 
+VectorWidth vector_width() {
+  const auto allows = [isa = dnnl_get_effective_cpu_isa()](dnnl_cpu_isa_t needed) { return (isa & needed) == needed; };
+  if (allows(dnnl_cpu_isa_avx512_core)) return VectorWidth::avx512;
+  return allows(dnnl_cpu_isa_avx2) ? VectorWidth::avx2 : VectorWidth::portable;
+}
+
 const GemmKernels& kernels() {
-  static const GemmKernels& best = [&]() -> const GemmKernels& {
-    const auto allows = [isa = dnnl_get_effective_cpu_isa()](dnnl_cpu_isa_t needed) { return (isa & needed) == needed; };
-    if (allows(dnnl_cpu_isa_avx512_core)) return gemm_kernels(VectorWidth::avx512);
-    return gemm_kernels(allows(dnnl_cpu_isa_avx2) ? VectorWidth::avx2 : VectorWidth::portable);
-  }();
+  static const GemmKernels& best = gemm_kernels(vector_width());
   return best;
 }
 
@@ -200,6 +202,14 @@ LOCKSTEP_CLONES void bias_gradient(const float* d, std::int64_t rows, std::int64
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t k = 0; k < out; ++k) gradient[k] += d[r * out + k];
   }
+}
+
+std::string dense_kernels(std::int64_t in, std::int64_t out) {
+  const VectorWidth width = vector_width();
+  const std::string own = std::string("own kernels, ") + (width == VectorWidth::avx512 ? "AVX512"
+                                                          : width == VectorWidth::avx2 ? "AVX2"
+                                                                                       : "portable");
+  return small_kernel(in, out) ? own : own + " (the kernel's gradient by oneDNN's sgemm)";
 }
 
 const char* onednn_version() {

@@ -30,20 +30,21 @@ MemoryNeed MemoryNeed::of(Network& network, std::size_t slots, std::int64_t own,
   for (std::size_t i = 0; i < network.ops().size(); ++i) {
     floats += static_cast<double>(network.ops()[i]->out) * (backward && i >= network.first_trainable() ? 2 : 1);
   }
-  need.rows = static_cast<double>(own) * floats * sizeof(float);
+  need.row = floats * sizeof(float);
+  need.rows = static_cast<double>(own) * need.row;
   return need;
 }
 
 void MemoryNeed::check(int ranks) const {
-  if (const MemoryRoom host = host_memory_room(); weights + rows * ranks - taken > host.bytes) fail(host);
-  if (const MemoryRoom own = process_memory_room(); weights + rows - taken > own.bytes) fail(own);
+  if (const MemoryRoom host = host_memory_room(); of_host(ranks) - taken > host.bytes) fail(host);
+  if (const MemoryRoom own = process_memory_room(); of_host(1) - taken > own.bytes) fail(own);
 }
 
 void MemoryNeed::fail() const { fail(memory_room()); }
 
 void MemoryNeed::fail(const MemoryRoom& room) const {
   throw Error(fmt::format("a model of {} parameters{} needs about {} on this rank; {}. Make the model smaller{}", parameters,
-                          batch > 0 ? fmt::format(" and batch {}", batch) : "", gib(weights + rows), room_text(room),
+                          batch > 0 ? fmt::format(" and batch {}", batch) : "", gib(of_host(1)), room_text(room),
                           batch > 0 ? " or the batch, or train on more hosts" : ""));
 }
 

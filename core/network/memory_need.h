@@ -18,12 +18,18 @@ struct MemoryNeed {
   std::int64_t parameters = 0;
   std::int64_t batch = 0;  ///< rows of the global batch; 0: the weights alone
   double weights = 0;      ///< bytes of weights and optimizer state, once a host
-  double rows = 0;         ///< bytes of this rank's rows between the layers
+  double row = 0;          ///< bytes of a row between the layers
+  double rows = 0;         ///< those of this rank's rows
   double taken = 0;        ///< bytes of these that are allocated already
+  // Of the same memory, what ranks of this host share in /dev/shm; 0: nothing.
+  double shared_least = 0;  ///< surely: one copy of the weights
+  double shared_most = 0;   ///< where every rank has a copy of its own
 
   /// Of `own` rows on this rank, with `slots` floats of optimizer state a weight; `backward`: with the deltas of training. Built networks.
   static MemoryNeed of(Network& network, std::size_t slots, std::int64_t own, std::int64_t truth_width, bool backward);
 
+  /// Bytes of `ranks` such ranks on one host.
+  double of_host(int ranks) const { return weights + rows * ranks; }
   /// An Error if `ranks` such ranks need more than this process can get (memory_room).
   void check(int ranks) const;
   /// "a model of N parameters and batch B needs about X GiB on this rank", as an Error.

@@ -7,12 +7,11 @@
 #include <cmath>
 #include <optional>
 
-#include "cluster/host/placement.h"
 #include "core/math/onednn.h"
 #include "core/math/subnormals.h"
-#include "core/network/memory_need.h"
 #include "core/training/evaluator.h"
 #include "core/training/model_state.h"
+#include "core/training/plan.h"
 #include "core/training/progress.h"
 #include "core/training/sequential.h"
 #include "core/training/trainer.h"
@@ -32,6 +31,15 @@ void share_start(Sequential& model, const World& world) {
   model.optimizer()->set_learning_rate(rate);
 }
 
+/// A plan must be of the training that it is passed to.
+void check_plan(const TrainingPlan& plan, const ModelState& model, const Dataset& train, const FitOptions& options, const World& world) {
+  const bool same_ranks = plan.job.rank == world.rank() && plan.job.ranks == world.size();
+  const bool same_rows = plan.rows.train.last == split_rows(train, options).train.last && plan.batch_size == options.batch_size;
+  if (same_ranks && same_rows && plan.dtype_policy == model.policy) return;
+  throw Error("FitOptions::plan is of other data, options or ranks than fit() is called with; make it by Sequential::plan() with the same",
+              kUsage);
+}
+
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -42,69 +50,11 @@ double thread_cpu_seconds() {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
-struct Split {
-  RowRange train, validation;
-};
-
-/// Keras: the last rows validate; floor(rows * (1 - split)) in double.
-Split split_rows(const Dataset& data, double fraction) {
-  const auto at = static_cast<std::int64_t>(std::floor(static_cast<double>(data.rows()) * (1.0 - fraction)));
-  if (!(fraction > 0 && fraction < 1) || at == 0 || at == data.rows()) {
-    throw Error("validation_split " + std::to_string(fraction) + " of " + data.description() + " (" + std::to_string(data.rows()) +
-                    " rows) leaves no row on one side; it must lie between 0 and 1",
-                kUsage);
-  }
-  return {{0, at}, {at, data.rows()}};
-}
-
-/// What equal bits on all ranks need: one instruction set and one version of the library that computes. Collective.
-void check_equal_arithmetic(const World& world) {
-  const std::vector<std::string> found =
-      world.all_gather("oneDNN " + std::string(onednn_version()) + " with " + onednn_isa() + " on " + world.hostname());
-  const auto arithmetic = [](const std::string& text) { return text.substr(0, text.find(" on ")); };
-  world.agree([&] {
-    for (std::size_t rank = 1; rank < found.size(); ++rank) {
-      if (arithmetic(found[rank]) == arithmetic(found[0])) continue;
-      throw Error("reproducible training needs the same arithmetic on all ranks, but rank 0 computes by " + found[0] + " and rank " +
-                      std::to_string(rank) + " by " + found[rank] +
-                      "; choose equal hosts, or set DNNL_MAX_CPU_ISA to what both have (AVX2, AVX512_CORE)",
-                  kUsage);
-    }
-  });
-}
-
-void check_exchange(const FitOptions& options) {
-  if (options.exchange == ExchangeKind::factors && options.allreduce != AllreduceAlgorithm::automatic) {
-    throw Error(
-        "the exchange of factors sums no gradients, so that no allreduce can be "
-        "chosen for it; leave out the allreduce, or exchange gradients",
-        kUsage);
-  }
-  if (!options.reproducible) return;
-  if (options.exchange == ExchangeKind::gradients || options.allreduce != AllreduceAlgorithm::automatic) {
-    throw Error(
-        "reproducible training exchanges factors and sums in one fixed order; it "
-        "cannot be combined with a forced allreduce or the exchange of gradients",
-        kUsage);
-  }
-}
-
-/// An Error where the batch cannot fit this host.
-MemoryNeed checked_need(ModelState& state, const Dataset& data, const FitOptions& options, const World& world) {
-  const Sampler sampler(data.rows(), options.batch_size, options.shards, state.seed, options.shuffle);
-  const Grains grains = cut_grains(sampler.slots(), world.rank(), world.size());
-  MemoryNeed need = MemoryNeed::of(*state.network, state.optimizer->slots().size(), grains.own_slots(), data.truth_width(), true);
-  need.batch = options.batch_size;
-  need.taken = need.weights;
-  need.check(world.local_size());
-  return need;
-}
-
 /// One call of fit: the state that its parts share.
 class Fit {
  public:
-  Fit(Sequential& model, ModelState& state, const Dataset& train, const Dataset* validation, const FitOptions& options, const World& world,
-      int threads);
+  Fit(Sequential& model, ModelState& state, const TrainingPlan& plan, const Dataset& train, const Dataset* validation,
+      const FitOptions& options, const World& world);
   History run();
 
  private:
@@ -140,22 +90,22 @@ class Fit {
   History history_;
 };
 
-Fit::Fit(Sequential& model, ModelState& state, const Dataset& train, const Dataset* validation, const FitOptions& options,
-         const World& world, int threads)
+Fit::Fit(Sequential& model, ModelState& state, const TrainingPlan& plan, const Dataset& train, const Dataset* validation,
+         const FitOptions& options, const World& world)
     : model_(model),
       state_(state),
       options_(options),
       world_(world),
-      trainer_(state, train, options, world, threads),
+      trainer_(state, train, plan, options, world),
       progress_(options.verbose, world.rank() == 0),
       callbacks_(options.callbacks) {
   if (validation != nullptr) {
-    validation_.emplace(state, *validation, world, threads);
+    validation_.emplace(state, *validation, world, plan.threads);
     if (options.stop_on_nan) validation_->expect_finite();
   }
   callbacks_.push_back(&progress_);
   history_.epochs = options.epochs;
-  history_.steps = trainer_.sampler().steps();
+  history_.steps = plan.steps_per_epoch();
   now_.model = &model;
   now_.epochs = options.epochs;
   now_.steps_per_epoch = history_.steps;
@@ -310,37 +260,29 @@ Logs Fit::finish_epoch() {
 }  // namespace
 
 History Sequential::fit(const Dataset& train, const FitOptions& options, const World& world) {
-  std::optional<RowSlice> train_slice, validation_slice;
+  const TrainingPlan planned = options.plan != nullptr ? *options.plan : plan(train, options, world);
   const Dataset* validation = options.validation_data;
-  MemoryNeed need;
   world.agree([&] {
-    check(train);
-    check_exchange(options);
+    if (options.plan != nullptr) check_plan(planned, *state_, train, options, world);
     if (options.epochs < 0 || options.initial_epoch < 0 || options.initial_step < 0) {
       throw Error("epochs, initial_epoch and initial_step must not be negative", kUsage);
     }
-    if (validation == nullptr && options.validation_split != 0) {
-      const Split split = split_rows(train, options.validation_split);
-      train_slice.emplace(train, split.train);
-      validation_slice.emplace(train, split.validation);
-      validation = &*validation_slice;
-    }
-    if (validation != nullptr) check(*validation);
-    need = checked_need(*state_, train_slice ? static_cast<const Dataset&>(*train_slice) : train, options, world);
   });
+  std::optional<RowSlice> train_slice, validation_slice;
+  if (planned.rows.validation.size() > 0) {
+    train_slice.emplace(train, planned.rows.train);
+    validation = &validation_slice.emplace(train, planned.rows.validation);
+  }
   const Dataset& data = train_slice ? static_cast<const Dataset&>(*train_slice) : train;
   if (!options.rows_checked) {
     check_rows(data, world, options.class_weight);
     if (validation != nullptr) check_rows(*validation, world);
   }
-  decide_dtype(options, world);
-  state_->choose_ops(world);
-  if (options.reproducible) check_equal_arithmetic(world);
   const ThreadScope one(1);  // oneDNN sees one thread; grains are what is spread over threads
   const NoSubnormals none;
   share_start(*this, world);
   std::optional<Fit> fit;
-  need.allocating([&] { fit.emplace(*this, *state_, data, validation, options, world, threads_for_rank(world, options.threads)); });
+  planned.memory.allocating([&] { fit.emplace(*this, *state_, planned, data, validation, options, world); });
   return fit->run();
 }
 

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "core/exchange/gradient_blocks.h"
 #include "core/network/network.h"
 #include "core/training/sequential.h"
 
@@ -32,8 +31,5 @@ struct ModelState {
   /// Throws an Error (kUsage) unless built for this shape; builds if not built yet.
   void need_input(Sequential& model, const Dataset& data);
 };
-
-/// What fit() asks of the exchange.
-inline ExchangeOptions exchange_options(const FitOptions& options) { return {options.exchange, options.allreduce, options.reproducible}; }
 
 }  // namespace lockstep

@@ -9,7 +9,9 @@
 #include "core/math/names.h"
 #include "core/math/utf8.h"
 #include "core/network/memory_need.h"
+#include "core/training/dtype.h"
 #include "core/training/model_state.h"
+#include "core/training/plan.h"
 #include "core/training/summary.h"
 
 namespace lockstep {
@@ -53,6 +55,10 @@ Network& ModelState::built() const {
 
 bool ModelState::fused() const {
   return (fuses_softmax(options->loss) && network->ends_in(softmax)) || (fuses_sigmoid(options->loss) && network->ends_in(sigmoid));
+}
+
+void ModelState::choose_ops(const World& world) {
+  network->set_bfloat16(policy == DtypePolicy::mixed_bfloat16 && every_rank_has_bfloat16(world));
 }
 
 std::vector<MetricSpec> ModelState::resolved_metrics(std::int64_t truth_width) const {
@@ -142,6 +148,19 @@ void Sequential::check(const Dataset& data) {
                 kUsage);
   }
   state_->resolved_metrics(data.truth_width());
+}
+
+TrainingPlan Sequential::plan(const Dataset& train, const FitOptions& options, const World& world) {
+  world.agree([&] {
+    check(train);
+    if (options.validation_data != nullptr) check(*options.validation_data);
+  });
+  return make_plan(*state_, train, options, world);
+}
+
+TrainingPlan Sequential::plan(const Dataset& train, const FitOptions& options, const JobShape& job) {
+  check(train);
+  return outline_plan(*state_, train, options, job);
 }
 
 const std::string& Sequential::name() const { return state_->name; }

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "cluster/collectives/allreduce_table.h"
+#include "cluster/collectives/allreduce.h"
 #include "cluster/trace/trace.h"
 #include "cluster/world.h"
 #include "core/compile/losses.h"
@@ -22,7 +22,9 @@
 
 namespace lockstep {
 
+struct JobShape;
 struct ModelState;
+struct TrainingPlan;
 
 struct CompileOptions {
   LossSpec loss = MeanSquaredError{};
@@ -46,7 +48,8 @@ struct FitOptions {
   std::int64_t shards = 0;                          ///< logical shards V; 0: batch_size, at most 1024 (sampler.h); below 0: Error (kUsage)
   int threads = 0;  ///< OpenMP threads of this rank; 0: OMP_NUM_THREADS, else a fair share of the cores (placement.h)
   AllreduceAlgorithm allreduce = AllreduceAlgorithm::automatic;
-  AllreduceTable allreduce_table = {};  ///< for `automatic`, from measure_allreduce(); empty: fit() measures where it needs to
+  const TrainingPlan* plan = nullptr;  ///< from Sequential::plan() with these options and data; null: fit() makes it. Of another training:
+                                       ///< Error (kUsage)
   ExchangeKind exchange = ExchangeKind::automatic;
   /// The same bits of weights and metrics at every number of ranks on any hosts, by factors and, where those of a batch are larger than a
   /// kernel, by gradients summed in one tree over grains. With a forced allreduce or exchange of gradients, or CPUs that compute otherwise:
@@ -104,9 +107,6 @@ class Sequential {
   /// float32.
   void set_dtype_policy(DtypePolicy policy);
   DtypePolicy dtype_policy() const;
-  /// Decides between the types where the policy is automatic, and returns what fit() with these options will compute in; fit() calls it. An
-  /// AgreedError (kUsage) where a rank's CPU has no bfloat16 and the policy demands it. Collective.
-  DtypePolicy decide_dtype(const FitOptions& options, const World& world = World());
 
   /// Creates the weights for samples of this shape, once; needed only when there is no Input layer and before fit, evaluate, predict do it.
   void build(const Shape& sample_shape);
@@ -124,14 +124,11 @@ class Sequential {
   /// Trains; a step's loss and gradient are means over the rows of the global batch. Collective, and so are its Errors: see check() and
   /// FitOptions.
   History fit(const Dataset& train, const FitOptions& options, const World& world = World());
-  /// What fit() exchanges of a layer with these options and `rows` training rows: "factors", "tree" (sums of gradients over grains) or
-  /// "gradients" (summed by an allreduce; then it is so for all layers). Layers with weights, first to last. For a model that is built; not
-  /// collective.
-  struct LayerExchange {
-    std::string layer;
-    std::string what;
-  };
-  std::vector<LayerExchange> exchanges(const FitOptions& options, std::int64_t rows, const World& world = World()) const;
+  /// What fit() with these options is going to do, which it then does if it gets the plan (core/training/plan.h). Reads no rows. The Errors
+  /// are those of fit(), but for those of rows; where the dtype policy is automatic, it is decided. Collective.
+  TrainingPlan plan(const Dataset& train, const FitOptions& options, const World& world = World());
+  /// The same for one rank of any job, as far as it is known without its ranks (outline_plan). Not collective.
+  TrainingPlan plan(const Dataset& train, const FitOptions& options, const JobShape& job);
   /// Loss and metrics of every row exactly once. Features that are not finite are an AgreedError that names row and column. Collective.
   Scores evaluate(const Dataset& data, const World& world = World());
   /// Outputs (rows, output width) of all rows in order, on every rank. Collective.

@@ -28,19 +28,15 @@ class Lap {
 
 }  // namespace
 
-Trainer::Trainer(ModelState& model, const Dataset& data, const FitOptions& options, const World& world, int threads)
+Trainer::Trainer(ModelState& model, const Dataset& data, const TrainingPlan& plan, const FitOptions& options, const World& world)
     : model_(model),
       data_(data),
       world_(world),
       options_(options),
-      sampler_(data.rows(), options.batch_size, options.shards, model.seed, options.shuffle),
-      grains_(cut_grains(sampler_.slots(), world.rank(), world.size())),
+      sampler_(plan.sampler),
+      grains_(plan.grains),
       gradients_(*model.network, *model.optimizer, grains_, world,
-                 {.exchange = exchange_options(options),
-                  .table = options.allreduce_table,
-                  .progress = options.progress,
-                  .threads = threads,
-                  .trace = options.trace}),
+                 {.exchange = plan.exchange, .progress = options.progress, .threads = plan.threads, .trace = options.trace}),
       scorer_(model.options->loss, model.fused(), model.resolved_metrics(data.truth_width()), grains_.count) {
   const auto slots = static_cast<std::size_t>(grains_.own_slots());
   truth_.resize(slots * static_cast<std::size_t>(data.truth_width()));

@@ -12,6 +12,7 @@
 #include "core/exchange/gradients.h"
 #include "core/training/callbacks.h"
 #include "core/training/model_state.h"
+#include "core/training/plan.h"
 
 namespace lockstep {
 
@@ -19,8 +20,9 @@ namespace lockstep {
 /// step allocates nothing and takes no lock of ours.
 class Trainer {
  public:
-  /// Collective (opens this rank's rows; an unreadable file is an AgreedError).
-  Trainer(ModelState& model, const Dataset& data, const FitOptions& options, const World& world, int threads);
+  /// `data`: the rows that are trained on; `plan` must outlive this. Collective (opens this rank's rows; an unreadable file is an
+  /// AgreedError).
+  Trainer(ModelState& model, const Dataset& data, const TrainingPlan& plan, const FitOptions& options, const World& world);
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
@@ -36,7 +38,6 @@ class Trainer {
   void complete(WeightScope scope = WeightScope::every_rank) { gradients_.complete(scope); }
 
   const Sampler& sampler() const { return sampler_; }
-  const Grains& grains() const { return grains_; }
   const StepProfile& profile() const { return profile_; }
   StepProfile& profile() { return profile_; }
   /// Running loss and metrics of this rank's rows.
@@ -59,8 +60,8 @@ class Trainer {
   const Dataset& data_;
   const World& world_;
   FitOptions options_;
-  Sampler sampler_;
-  Grains grains_;
+  const Sampler& sampler_;
+  const Grains& grains_;
   Gradients gradients_;
   Scorer scorer_;
   std::unique_ptr<RowReader> reader_;

@@ -62,7 +62,7 @@ Json rank_table(const RunResult& result) {
 bool larger_is_better(const std::string& metric) { return metric.find("acc") != std::string::npos; }
 
 std::string result_json(const RunResult& result) {
-  Json json{{"name", result.name}, {"ended", result.ended}, {"seed", result.seed}, {"batch_size", result.batch_size}};
+  Json json{{"name", result.name}, {"ended", result.ended}, {"seed", result.seed}, {"batch_size", result.plan.batch_size}};
   json["epochs_done"] = result.epochs_done;
   json["steps"] = result.total_steps;
   json["samples"] = result.total_samples ? Json(*result.total_samples) : Json();
@@ -89,10 +89,17 @@ std::string result_json(const RunResult& result) {
   json["best"] = best;
   json["weights_digest"] = result.digest;
   json["epoch_digests"] = epoch_digests(result.history);
-  json["dtype_policy"] = result.dtype_policy;
-  json["allreduce"] = result.allreduce;
+  const TrainingPlan& plan = result.plan;
+  json["dtype_policy"] = name_of(plan.dtype_policy);
+  json["allreduce"] = plan.allreduce();
+  json["exchange"] = plan.exchanges();
+  json["computed_by"] = plan.computed_by();
+  json["planned"] = {{"operations_per_step", plan.cost.operations},
+                     {"bytes_sent_per_step", plan.cost.sent},
+                     {"state_bytes", plan.memory.weights},
+                     {"row_bytes", plan.memory.rows}};
   json["ranks"] = result.ranks.size();
-  json["hosts"] = result.hosts;
+  json["hosts"] = plan.job.hosts;
   json["threads"] = result.ranks.empty() ? 0 : result.ranks.front().threads;
   json["rank_table"] = rank_table(result);
   json["versions"] = result.versions;

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <optional>
 
-#include "core/data/sampler.h"
+#include "core/training/plan.h"
 #include "launch/bench/commands.h"
 #include "launch/bench/model.h"
 #include "launch/bench/report.h"
@@ -30,6 +30,7 @@ class InputBench {
   void operator()();
 
  private:
+  TrainingPlan planned();
   double read_epoch(RowReader& reader, std::int64_t epoch);
   double copy_epoch(std::int64_t epoch);
   double timed(const std::function<void()>& epoch) const;
@@ -43,8 +44,9 @@ class InputBench {
   BenchData data_;
   std::optional<Hdf5Dataset> streamed_;
   std::int64_t row_bytes_ = 0;  // of the features in their own type
-  Sampler sampler_;
-  Grains grains_;
+  TrainingPlan plan_;
+  const Sampler& sampler_ = plan_.sampler;
+  const Grains& grains_ = plan_.grains;
   float scale_ = 1, offset_ = 0;
   std::vector<float> features_, truth_, weight_;  // a batch of this rank's slots
   std::vector<std::byte> bytes_, copy_;           // all rows' features in their own type; a batch of them
@@ -55,9 +57,7 @@ InputBench::InputBench(const InputArguments& arguments, const World& world)
       world_(world),
       config_(bench_config(arguments.config, arguments.sets, world)),
       data_(bench_data(config_, 10'000, world)),
-      sampler_(data_.rows->rows(), arguments.batch_size > 0 ? arguments.batch_size : config_.fit.batch_size, config_.fit.shards,
-               config_.seed, config_.fit.shuffle),
-      grains_(cut_grains(sampler_.slots(), world.rank(), world.size())) {
+      plan_(planned()) {
   const std::int64_t width = elements(data_.rows->sample_shape());
   row_bytes_ = width * (data_.file == nullptr ? static_cast<std::int64_t>(sizeof(float)) : data_.file->element_bytes());
   if (data_.file != nullptr) {
@@ -78,6 +78,19 @@ InputBench::InputBench(const InputArguments& arguments, const World& world)
   weight_.resize(slots);
   bytes_.assign(static_cast<std::size_t>(data_.rows->rows() * row_bytes_), std::byte{1});
   copy_.resize(slots * static_cast<std::size_t>(row_bytes_));
+}
+
+/// Of a training that takes all rows.
+TrainingPlan InputBench::planned() {
+  if (arguments_.batch_size > 0) config_.fit.batch_size = arguments_.batch_size;
+  config_.fit.validation_split = 0;
+  std::optional<TrainingPlan> plan;
+  world_.agree([&] {
+    Sequential model = config_.make_model();
+    model.compile(config_.compile);
+    plan = model.plan(*data_.rows, config_.fit, shape_of(world_));
+  });
+  return *plan;
 }
 
 std::unique_ptr<RowReader> InputBench::open(const Dataset& data) const {
@@ -150,7 +163,7 @@ void InputBench::operator()() {
   document["data"] = data_.description;
   document["rows"] = data_.rows->rows();
   document["row_bytes"] = row_bytes_;
-  document["batch_size"] = arguments_.batch_size > 0 ? arguments_.batch_size : config_.fit.batch_size;
+  document["batch_size"] = plan_.batch_size;
   std::vector<double> memory, streamed, copying;
   const std::unique_ptr<RowReader> in_memory = open(*data_.rows), from_file = streamed_ ? open(*streamed_) : nullptr;
   for (std::int64_t epoch = 0; epoch <= arguments_.epochs; ++epoch) {

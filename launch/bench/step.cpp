@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "cluster/host/placement.h"
+#include "core/training/plan.h"
 #include "launch/bench/commands.h"
 #include "launch/bench/model.h"
 #include "launch/bench/report.h"
@@ -137,6 +138,8 @@ Json StepBench::train(const FitOptions& options) {
   fit.validation_split = 0;
   fit.verbose = 0;
   fit.callbacks = {&clock};
+  const TrainingPlan plan = model.plan(*rows_, fit, world_);
+  fit.plan = &plan;
   model.fit(*rows_, fit, world_);
   if (world_.rank() != 0) return {};
   const auto part = [&](auto value) {
@@ -146,8 +149,12 @@ Json StepBench::train(const FitOptions& options) {
   };
   const Spread total = part([](const StepFloorTimes& t) { return t.total(); });
   Json result = figures(clock.steps, total.median * 1e-6);
-  const std::vector<Sequential::LayerExchange> exchanges = model.exchanges(fit, rows_->rows(), world_);
-  result["exchange"] = exchanges.empty() ? "factors" : exchanges.front().what;
+  const auto trained = std::find_if(plan.ops.begin(), plan.ops.end(), [](const OpPlan& op) { return op.exchange.has_value(); });
+  result["exchange"] = trained == plan.ops.end() ? "factors" : name_of(*trained->exchange);
+  result["steps_per_epoch"] = plan.steps_per_epoch();
+  result["computed_by"] = plan.computed_by();
+  result["operations"] = plan.cost.operations;
+  result["bytes_sent"] = plan.cost.sent;
   result["floor_us"] = {{"total", to_json(total)},
                         {"forward", part([](const StepFloorTimes& t) { return t.forward; }).median},
                         {"backward_data", part([](const StepFloorTimes& t) { return t.backward_data; }).median},
@@ -244,8 +251,9 @@ void StepBench::operator()() {
   document["batch_size"] = config_.fit.batch_size;
   document["optimizer"] = class_name(config_.compile.optimizer);
   document["epochs"] = arguments_.epochs;
-  document["steps_per_epoch"] = (rows_->rows() + config_.fit.batch_size - 1) / config_.fit.batch_size;
-  document["step"] = train(config_.fit);
+  Json step = train(config_.fit);
+  document["steps_per_epoch"] = step["steps_per_epoch"];
+  document["step"] = std::move(step);
   document["step_with_mpi_allreduce"] = nullptr;
   if (world_.size() > 1 && !arguments_.train_only) {
     FitOptions fit = config_.fit;
@@ -281,8 +289,8 @@ void add_bench_step(Command& bench) {
       "and relu, backward data, backward weights) and the optimizer's pass, measured between the epochs. At several ranks the step\n"
       "that sums gradients by MPI_Allreduce is measured as well.\n"
       "JSON: bench, setting, model, data, rows, batch_size, optimizer, epochs, steps_per_epoch, step and step_with_mpi_allreduce {us,\n"
-      "ratio_to_floor, exchange, floor_us}, forward {rows, floor_us_per_row, floor_batch, evaluate {us, ratio_to_floor}, predict {us,\n"
-      "ratio_to_floor}}.\n\n"
+      "ratio_to_floor, exchange, steps_per_epoch, computed_by, operations, bytes_sent, floor_us}, forward {rows, floor_us_per_row,\n"
+      "floor_batch, evaluate {us, ratio_to_floor}, predict {us, ratio_to_floor}}.\n\n"
       "Examples:\n"
       "  lockstep bench step --threads 1\n"
       "  mpirun -np 2 lockstep bench step --batch-size 256 --optimizer adam");

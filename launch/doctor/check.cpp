@@ -12,6 +12,12 @@ void Verdict::warning(std::vector<int> ranks, std::string found, std::string eff
   findings.push_back({Severity::warning, std::move(ranks), std::move(found), std::move(effect), std::move(fix)});
 }
 
+TrainingPlan Examination::plan(const std::vector<int>& host) const {
+  FitOptions fit = config->fit;
+  if (config->validation) fit.validation_split = 0;
+  return model->plan(*train, fit, JobShape{host.front(), world.size(), world.hosts(), static_cast<int>(host.size())});
+}
+
 std::vector<int> Examination::neighbours() const {
   std::vector<int> ranks;
   const Seat& own = seats[static_cast<std::size_t>(world.rank())];

@@ -8,6 +8,7 @@
 
 #include "cluster/json.h"
 #include "cluster/world.h"
+#include "core/training/plan.h"
 #include "io/config/config.h"
 
 // lockstep doctor: what goes wrong on clusters, found before the job does. A check has two halves: every rank probes and writes down facts;
@@ -44,12 +45,15 @@ struct Examination {
   const World& world;
   const RunConfig* config;  ///< null without CONFIG
   Sequential* model;        ///< of CONFIG, built and compiled; null without one, where its data cannot be opened, and on other ranks than 0
+  const Dataset* train;     ///< the rows that CONFIG trains on; null where `model` is
   std::filesystem::path run_dir;                   ///< a run's directory, or the folder where one will be made
   std::vector<Seat> seats;                         ///< by rank
   std::function<void(const std::string&)> trying;  ///< tells the watchdog what is being tried, should it never end
 
   /// Ranks of this rank's host, ascending.
   std::vector<int> neighbours() const;
+  /// What a training would plan for the first of a host's ranks; for where `model` is.
+  TrainingPlan plan(const std::vector<int>& host) const;
   /// One rank of each host does what needs doing once a host.
   bool leads_host() const { return neighbours().front() == world.rank(); }
 };

@@ -11,7 +11,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "core/data/sampler.h"
 #include "io/hdf5/file.h"
 #include "launch/doctor/doctor.h"
 
@@ -120,9 +119,8 @@ Verdict judge_data(const Case& facts) {
   }
   if (!facts.of(0).contains("rows")) return verdict;
   judge_chunks(facts.of(0)["reading"], facts.ranks(), verdict);
-  const Sampler sampler(facts.of(0)["rows"].get<std::int64_t>(), config->fit.batch_size, config->fit.shards, config->seed,
-                        config->fit.shuffle);
-  const Grains grains = cut_grains(sampler.slots(), 0, facts.ranks());
+  if (facts.examination.model == nullptr) return verdict;
+  const Grains grains = facts.examination.plan(facts.hosts().front()).grains;
   if (grains.count < facts.ranks()) {
     verdict.warning({},
                     fmt::format("a batch of {} makes {} grains of {} rows for {} ranks", config->fit.batch_size, grains.count, grains.rows,

@@ -208,14 +208,20 @@ std::optional<RunConfig> read_config(const DoctorArguments& arguments, const Wor
   return config;
 }
 
+/// What a configuration trains, and on what.
+struct Subject {
+  Sequential model;
+  Hdf5Dataset train;
+};
+
 /// Nothing if the model and its data do not fit; the check of the data tells it.
-std::optional<Sequential> make_model(const RunConfig& config, const Examination& examination) {
+std::optional<Subject> make_subject(const RunConfig& config, const Examination& examination) {
   try {
     examination.trying("opening " + config.train.file);
-    std::optional<Sequential> model = config.make_model();
-    model->compile(config.compile);
-    model->check(Hdf5Dataset(config.train.file, config.train.group, config.train.options));
-    return model;
+    std::optional<Subject> subject(Subject{config.make_model(), {config.train.file, config.train.group, config.train.options}});
+    subject->model.compile(config.compile);
+    subject->model.check(subject->train);
+    return subject;
   } catch (const Error&) {
     return std::nullopt;
   }
@@ -231,7 +237,7 @@ int doctor(const DoctorArguments& arguments, Watchdog& watchdog, const World& wo
   Report report(arguments.json, world.rank() == 0);
   watchdog.trying("the first messages between ranks", true);
   Examination examination{
-      world, nullptr, nullptr, arguments.run_dir, seats(world), [&watchdog](const std::string& what) { watchdog.trying(what); }};
+      world, nullptr, nullptr, nullptr, arguments.run_dir, seats(world), [&watchdog](const std::string& what) { watchdog.trying(what); }};
   watchdog.joined(world.rank(), [&](const std::string& what) {
     if (world.rank() != 0) return;
     Verdict hung;
@@ -243,8 +249,9 @@ int doctor(const DoctorArguments& arguments, Watchdog& watchdog, const World& wo
   std::string error;
   const std::optional<RunConfig> config = read_config(arguments, world, error);
   examination.config = config ? &*config : nullptr;
-  std::optional<Sequential> model = config && world.rank() == 0 ? make_model(*config, examination) : std::nullopt;
-  examination.model = model ? &*model : nullptr;
+  std::optional<Subject> subject = config && world.rank() == 0 ? make_subject(*config, examination) : std::nullopt;
+  examination.model = subject ? &subject->model : nullptr;
+  examination.train = subject ? &subject->train : nullptr;
   report.heading(fmt::format("lockstep doctor: {} {} on {} {}", world.size(), world.size() == 1 ? "rank" : "ranks", world.hosts(),
                              world.hosts() == 1 ? "host" : "hosts"));
   if (!error.empty()) {
@@ -264,7 +271,7 @@ int run_doctor(const DoctorArguments& arguments) {
   const auto not_joined = [&](const std::string& what) {
     Report report(arguments.json, launcher_rank() == 0);  // processes that MPI does not join would each report
     const World alone;
-    const Examination nobody{alone, nullptr, nullptr, {}, {}, {}};
+    const Examination nobody{alone, nullptr, nullptr, nullptr, {}, {}, {}};
     Verdict verdict;
     verdict.problem({}, what, "Each process would train alone and take itself for the only one, in the same run directory.",
                     "mpirun lockstep ... inside the job, or srun --mpi=pmix lockstep ... (srun --mpi=list shows whether Slurm has pmix)");

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -76,6 +77,28 @@ Verdict judge_attach(const Case& facts) {
   return verdict;
 }
 
+Json probe_memory(const Examination& examination) {
+  if (!examination.leads_host()) return Json::object();
+  const MemoryRoom room = host_memory_room();
+  return {{"room", std::isfinite(room.bytes) ? Json(room.bytes) : Json()}, {"limit", room.limit}, {"option", room.option}};
+}
+
+Verdict judge_memory(const Case& facts) {
+  if (facts.examination.model == nullptr) return {"no model: not looked at"};
+  Verdict verdict{"memory for the model and the rows between its layers"};
+  for (const std::vector<int>& ranks : facts.hosts()) {
+    const Json& fact = facts.of(ranks.front());
+    const TrainingPlan plan = facts.examination.plan(ranks);
+    double need = plan.memory.weights;
+    for (const int rank : ranks) need += plan.memory.row * static_cast<double>(plan.grains_of(rank).own_slots());
+    verdict.summary = fmt::format("memory for the model and the rows between its layers, about {:.0f} MiB a host", std::ceil(need / kMiB));
+    if (fact["room"].is_null() || need <= fact["room"].get<double>()) continue;
+    verdict.problem(ranks, fmt::format("{}, where training needs about {:.0f} MiB", fact["limit"].get<std::string>(), need / kMiB),
+                    "lockstep train refuses to start, or the kernel kills a rank.", fact["option"].get<std::string>());
+  }
+  return verdict;
+}
+
 /// Files below /dev/shm that some process has mapped or open.
 std::set<std::string> files_in_use() {
   std::set<std::string> used;
@@ -117,13 +140,10 @@ Json probe_shared(const Examination& examination) {
   return facts;
 }
 
-/// Bytes of /dev/shm that a job takes on a host of so many ranks: Open MPI's segments; weights, gradients, activations and deltas that its
-/// ranks share.
-double shared_bytes(const Examination& examination, std::size_t ranks) {
-  const double copies = static_cast<double>(ranks);
-  double bytes = copies * 4.5 * kMiB;
-  if (examination.model == nullptr || ranks < 2) return bytes;
-  return bytes + shared_model_bytes(*examination.model, examination.config->fit.batch_size, ranks);
+/// Bytes of /dev/shm that a job takes on the host of these ranks: Open MPI's segments, and what the ranks share in training.
+double shared_bytes(const Examination& examination, const std::vector<int>& ranks) {
+  const double bytes = static_cast<double>(ranks.size()) * 4.5 * kMiB;
+  return examination.model == nullptr ? bytes : bytes + examination.plan(ranks).memory.shared_most;
 }
 
 Verdict judge_shared(const Case& facts) {
@@ -135,7 +155,7 @@ Verdict judge_shared(const Case& facts) {
       verdict.problem(ranks, "no /dev/shm", "Ranks of one host cannot share memory.", "mount -t tmpfs tmpfs /dev/shm");
       continue;
     }
-    const double need = shared_bytes(facts.examination, ranks.size());
+    const double need = shared_bytes(facts.examination, ranks);
     if (ranks.size() > 1 && free < need) {
       verdict.problem(
           ranks, fmt::format("{:.0f} MiB free in /dev/shm, where {} ranks need about {:.0f} MiB", free / kMiB, ranks.size(), need / kMiB),
@@ -212,8 +232,10 @@ Verdict judge_limits(const Case& facts) {
 }  // namespace
 
 const std::vector<Check>& doctor_memory() {
-  static const std::vector<Check> checks{
-      {"attach", probe_attach, judge_attach}, {"shared", probe_shared, judge_shared}, {"limits", probe_limits, judge_limits}};
+  static const std::vector<Check> checks{{"attach", probe_attach, judge_attach},
+                                         {"memory", probe_memory, judge_memory},
+                                         {"shared", probe_shared, judge_shared},
+                                         {"limits", probe_limits, judge_limits}};
   return checks;
 }
 

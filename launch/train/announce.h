@@ -13,10 +13,9 @@ namespace lockstep {
 
 /// Prints what a training is going to do, before its first step; more threads than cores are a warning, which the run's log keeps. For rank
 /// 0.
-void announce(const RunConfig& config, const TrainingPlan& plan, Sequential& model, const DataSets& data, const RunDirectory& directory);
+void announce(const RunConfig& config, const RunPlan& plan, Sequential& model, const DataSets& data, const RunDirectory& directory);
 
 /// What the coordinator tells of it.
-RunInfo run_info(const RunConfig& config, const TrainingPlan& plan, Sequential& model, const std::filesystem::path& run_dir,
-                 const World& world);
+RunInfo run_info(const RunConfig& config, const RunPlan& plan, Sequential& model, const std::filesystem::path& run_dir, const World& world);
 
 }  // namespace lockstep

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "launch/train/plan.h"
+#include "core/training/plan.h"
 
 namespace lockstep {
 namespace {
@@ -15,22 +15,21 @@ std::optional<Hdf5Dataset> open_data(const std::optional<DataConfig>& data) {
 }
 
 /// Collective.
-void check_rows(const RunConfig& config, const DataSets& data, Sequential& model, const World& world) {
+void check_rows(const RunConfig& config, const DataSets& data, const RowSplit& rows, Sequential& model, const World& world) {
   const ScopedStage stage(world.activity(), Stage::opening_data);
-  const std::int64_t rows = data.train.rows(), trains = training_rows(config, data.train);
-  if (trains == rows) {
+  if (rows.validation.size() == 0) {
     model.check_rows(data.train, world, config.fit.class_weight);
   } else {
-    if (trains > 0) model.check_rows(RowSlice(data.train, {0, trains}), world, config.fit.class_weight);
-    model.check_rows(RowSlice(data.train, {trains, rows}), world);
+    model.check_rows(RowSlice(data.train, rows.train), world, config.fit.class_weight);
+    model.check_rows(RowSlice(data.train, rows.validation), world);
   }
   if (data.validation) model.check_rows(*data.validation, world);
   if (data.test) model.check_rows(*data.test, world);
 }
 
 /// Statistics of Normalization layers from the training rows. Collective.
-void adapt(const RunConfig& config, const DataSets& data, const Sequential& model, const World& world) {
-  const RowSlice rows(data.train, {0, training_rows(config, data.train)});
+void adapt(const RunConfig& config, const DataSets& data, const RowSplit& split, const Sequential& model, const World& world) {
+  const RowSlice rows(data.train, split.train);
   for (const std::size_t layer : config.model.adapt) {
     if (layer > 1 || (layer == 1 && !std::holds_alternative<Input>(config.model.layers[0]))) {
       throw AgreedError("'model." + std::to_string(layer) +
@@ -49,18 +48,20 @@ DataSets::DataSets(const RunConfig& config)
 
 Sequential make_model(RunConfig& config, const DataSets& data, bool resumes, const World& world) {
   std::optional<Sequential> made;
+  RowSplit split;
+  if (data.validation) config.fit.validation_data = &*data.validation;
   world.agree([&] {
     made.emplace(config.make_model());
     made->compile(config.compile);
     made->check(data.train);  // before a run directory is made
     if (data.validation) made->check(*data.validation);
     if (data.test) made->check(*data.test);
+    split = split_rows(data.train, config.fit);
   });
   Sequential model = std::move(*made);
-  check_rows(config, data, model, world);
+  check_rows(config, data, split, model, world);
   config.fit.rows_checked = true;
-  model.decide_dtype(config.fit, world);
-  if (!resumes) adapt(config, data, model, world);
+  if (!resumes) adapt(config, data, split, model, world);
   return model;
 }
 

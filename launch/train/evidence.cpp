@@ -11,7 +11,7 @@ namespace lockstep {
 namespace {
 
 /// Why this rank had no core for some of the time, as far as the kernel tells.
-CoreEvidence core_evidence(const TrainingPlan& plan, const StepProfile& profile, const QuotaBefore& before, const World& world) {
+CoreEvidence core_evidence(const RunPlan& plan, const StepProfile& profile, const QuotaBefore& before, const World& world) {
   constexpr double kMuch = 0.9;  // of the time with a core: nobody asks why
   CoreEvidence evidence;
   if (before.quota) {
@@ -33,16 +33,17 @@ QuotaBefore::QuotaBefore() : quota(cpu_quota()) {
   if (quota) throttling = cpu_throttling(quota->folder);
 }
 
-RunFacts gather_facts(const RunConfig& config, const TrainingPlan& plan, const Hdf5Dataset& train, const StepProfile& profile,
+RunFacts gather_facts(const RunConfig& config, const RunPlan& plan, const Hdf5Dataset& train, const StepProfile& profile,
                       const QuotaBefore& before, const World& world) {
   RunFacts facts;
-  const Grains grains = cut_grains(plan.sampler.slots(), 0, world.size());
+  const TrainingPlan& training = plan.training;
+  const Grains grains = training.grains_of(0);
   facts.places = plan.places;
   facts.cores = gather_evidence(core_evidence(plan, profile, before, world), world);
-  facts.batch_size = config.fit.batch_size;
+  facts.batch_size = training.batch_size;
   facts.grains = grains.count;
   facts.grain_rows = grains.rows;
-  for (const RowRange& range : plan.sampler.ranges(grains.first_slot(), grains.first_slot() + grains.own_slots()))
+  for (const RowRange& range : training.sampler.ranges(grains.first_slot(), grains.first_slot() + grains.own_slots()))
     facts.shard_bytes += range.size() * train.row_bytes();
   facts.streams = facts.shard_bytes > config.train.options.memory_budget;
   facts.checkpoint_every = config.checkpoint.every_epochs;

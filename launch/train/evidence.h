@@ -20,7 +20,7 @@ struct QuotaBefore {
 };
 
 /// What the advice at the end of a training rests on. `profile`: of this rank. Collective.
-RunFacts gather_facts(const RunConfig& config, const TrainingPlan& plan, const Hdf5Dataset& train, const StepProfile& profile,
+RunFacts gather_facts(const RunConfig& config, const RunPlan& plan, const Hdf5Dataset& train, const StepProfile& profile,
                       const QuotaBefore& before, const World& world);
 
 }  // namespace lockstep

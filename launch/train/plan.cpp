@@ -2,59 +2,31 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "io/run/versions.h"
 
 namespace lockstep {
 namespace {
 
-/// "dense: factors, dense_1: tree"
-std::string exchange_text(const std::vector<Sequential::LayerExchange>& exchanges) {
-  std::string text;
-  for (const auto& [layer, what] : exchanges) text += (text.empty() ? "" : ", ") + layer + ": " + what;
-  return text;
-}
-
-/// What carries the gradients: factors, which no allreduce sums, or an allreduce. Collective.
-std::string carrier(const std::vector<Sequential::LayerExchange>& exchanges, FitOptions& fit, const World& world) {
-  for (const auto& [layer, what] : exchanges) {
-    if (what != "gradients") return "factors";
-  }
-  if (fit.allreduce != AllreduceAlgorithm::automatic) return std::string(allreduce_name(fit.allreduce));
-  fit.allreduce_table = measure_allreduce(world);
-  return fit.allreduce_table.text();
+/// Checkpoints keep these: keys and values stay as they are.
+std::map<std::string, std::string> bits_of(const TrainingPlan& plan) {
+  std::map<std::string, std::string> versions = all_versions();
+  return {{"ISA", versions["ISA"]},
+          {"oneDNN", versions["oneDNN"]},
+          {"lockstep", versions["lockstep"]},
+          {"grain rows", std::to_string(plan.grains.rows)},
+          {"threads per grain", "1"},
+          {"dtype policy", std::string(name_of(plan.dtype_policy))},
+          {"exchange",
+           plan.exchange.factors ? plan.exchanges() : fmt::format("gradients by {} on {} ranks", plan.allreduce(), plan.job.ranks)}};
 }
 
 }  // namespace
 
-std::int64_t training_rows(const RunConfig& config, const Dataset& train) {
-  const double split = config.validation ? 0 : config.fit.validation_split;
-  return static_cast<std::int64_t>(std::floor(static_cast<double>(train.rows()) * (1.0 - split)));
-}
-
-TrainingPlan make_plan(RunConfig& config, const Sequential& model, const Dataset& train, const World& world) {
-  FitOptions& fit = config.fit;
-  const std::int64_t rows = training_rows(config, train);
-  std::optional<Sampler> sampler;
-  world.agree([&] { sampler.emplace(rows, fit.batch_size, fit.shards, config.seed, fit.shuffle); });
-  const std::vector<Sequential::LayerExchange> exchanges = model.exchanges(fit, rows, world);
-  TrainingPlan plan{.rows = rows,
-                    .sampler = std::move(*sampler),
-                    .places = rank_places(world, fit.threads),
-                    .allreduce = carrier(exchanges, fit, world),
-                    .exchange = exchange_text(exchanges),
-                    .bits = {}};
-  std::map<std::string, std::string> versions = all_versions();
-  plan.bits = {
-      {"ISA", versions["ISA"]},
-      {"oneDNN", versions["oneDNN"]},
-      {"lockstep", versions["lockstep"]},
-      {"grain rows", std::to_string(cut_grains(plan.sampler.slots(), 0, 1).rows)},
-      {"threads per grain", "1"},
-      {"dtype policy", std::string(name_of(model.dtype_policy()))},
-      {"exchange", plan.allreduce == "factors" ? plan.exchange : fmt::format("gradients by {} on {} ranks", plan.allreduce, world.size())}};
-  return plan;
+RunPlan make_run_plan(const RunConfig& config, Sequential& model, const Dataset& train, const World& world) {
+  TrainingPlan plan = model.plan(train, config.fit, world);
+  std::map<std::string, std::string> bits = bits_of(plan);
+  std::vector<RankPlace> places = rank_places(world, plan.threads);
+  return {std::move(plan), std::move(places), std::move(bits)};
 }
 
 }  // namespace lockstep

@@ -1,35 +1,23 @@
 #pragma once
-#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "cluster/host/placement.h"
 #include "cluster/world.h"
-#include "core/data/sampler.h"
-#include "core/training/sequential.h"
+#include "core/training/plan.h"
 #include "io/config/config.h"
 
 namespace lockstep {
 
-/// What a training is going to do, worked out once before the first step from its configuration, model, data and ranks. The start-up table
-/// prints it, checkpoints store what of it decides about bits, a resume compares that, the result repeats it.
-struct TrainingPlan {
-  std::int64_t rows = 0;                    ///< trained on: those that validation_split leaves
-  Sampler sampler;                          ///< of these rows
+/// The plan of a run: that of its training, and what a run tells of it.
+struct RunPlan {
+  TrainingPlan training;
   std::vector<RankPlace> places;            ///< of all ranks
-  std::string allreduce;                    ///< what carries gradients: "factors", or the allreduce that sums them
-  std::string exchange;                     ///< "dense: factors, dense_1: tree"
   std::map<std::string, std::string> bits;  ///< what decides about the last bits of the weights besides the configuration
-
-  std::int64_t steps_per_epoch() const { return sampler.steps(); }
 };
 
-/// Rows that are trained on: those that validation_split leaves.
-std::int64_t training_rows(const RunConfig& config, const Dataset& train);
-
-/// The plan of a built model. Measures the allreduce algorithms where gradients are summed by the fastest of them, and keeps that table in
-/// config.fit. `config.fit.threads` is that of this rank. Collective.
-TrainingPlan make_plan(RunConfig& config, const Sequential& model, const Dataset& train, const World& world);
+/// For a model that is built and compiled. Collective.
+RunPlan make_run_plan(const RunConfig& config, Sequential& model, const Dataset& train, const World& world);
 
 }  // namespace lockstep

@@ -184,7 +184,7 @@ void choose_learning_rate(const CheckpointState& state, const RunConfig& config,
 }
 
 /// A difference is an error in reproducible mode and a warning otherwise.
-void check_same_bits(const CheckpointState& state, const RunConfig& config, const TrainingPlan& plan) {
+void check_same_bits(const CheckpointState& state, const RunConfig& config, const RunPlan& plan) {
   for (const auto& [fact, before] : state.facts) {
     const auto found = plan.bits.find(fact);
     if (found == plan.bits.end() || found->second == before) continue;
@@ -212,14 +212,14 @@ void check_same_batches(const CheckpointState& state, const RunConfig& config) {
 }
 
 /// In the middle of an epoch its other steps must be of the same rows, and their loss and metrics are added to those of the steps before.
-void check_same_epoch(const CheckpointState& state, const RunConfig& config, const TrainingPlan& plan, const Sequential& model) {
+void check_same_epoch(const CheckpointState& state, const RunConfig& config, const RunPlan& plan, const Sequential& model) {
   const char* const remedy = "it stands in the middle of an epoch, so resume with the same; between epochs this may change";
   std::vector<std::string> metrics = {"loss"};
   for (const MetricSpec& metric : model.compile_options().metrics) metrics.push_back(metric.name);
   expect_same("training.metrics", list_of(state.metric_names), list_of(metrics), remedy);
   if (!state.loss.empty()) expect_same("training.loss", state.loss, name_of(config.compile.loss), remedy);
-  expect_same("steps per epoch", state.steps_per_epoch, plan.steps_per_epoch(), remedy);
-  if (state.rows > 0) expect_same("training rows", state.rows, plan.rows, remedy);
+  expect_same("steps per epoch", state.steps_per_epoch, plan.training.steps_per_epoch(), remedy);
+  if (state.rows > 0) expect_same("training rows", state.rows, plan.training.rows.train.size(), remedy);
 }
 
 }  // namespace
@@ -259,12 +259,12 @@ ResumePoint find_resume_point(const TrainArguments& arguments, const RunConfig& 
   return point;
 }
 
-CheckpointState constant_state(const RunConfig& config, const TrainingPlan& plan, const EarlierStarts& before) {
+CheckpointState constant_state(const RunConfig& config, const RunPlan& plan, const EarlierStarts& before) {
   CheckpointState state{
       .batch_size = config.fit.batch_size, .shards = config.fit.shards, .seed = config.seed, .shuffle = config.fit.shuffle};
   state.samples = before.samples;
   state.seconds = before.seconds;
-  state.rows = plan.rows;
+  state.rows = plan.training.rows.train.size();
   state.loss = name_of(config.compile.loss);
   state.learning_rate = learning_rate(config.compile.optimizer);
   state.facts = plan.bits;
@@ -273,7 +273,7 @@ CheckpointState constant_state(const RunConfig& config, const TrainingPlan& plan
   return state;
 }
 
-EarlierStarts load_resume_point(const ResumePoint& point, const TrainArguments& arguments, RunConfig& config, const TrainingPlan& plan,
+EarlierStarts load_resume_point(const ResumePoint& point, const TrainArguments& arguments, RunConfig& config, const RunPlan& plan,
                                 Sequential& model, DataIdentity& data, const std::filesystem::path& path, const World& world) {
   const bool leads = world.rank() == 0;
   std::error_code neither_is_there;

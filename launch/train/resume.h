@@ -42,12 +42,12 @@ struct EarlierStarts {
 };
 
 /// What every checkpoint of a run says alike.
-CheckpointState constant_state(const RunConfig& config, const TrainingPlan& plan, const EarlierStarts& before);
+CheckpointState constant_state(const RunConfig& config, const RunPlan& plan, const EarlierStarts& before);
 
 /// Rank 0 reads the checkpoint of a point that was found; fit() hands its weights to all ranks. Sets where config.fit begins, except for
 /// initial_sums, and tells `data` what to compare with. `path`: the directory of the run that goes on. A checkpoint that does not fit the
 /// configuration is an AgreedError (kUsage). Collective.
-EarlierStarts load_resume_point(const ResumePoint& point, const TrainArguments& arguments, RunConfig& config, const TrainingPlan& plan,
+EarlierStarts load_resume_point(const ResumePoint& point, const TrainArguments& arguments, RunConfig& config, const RunPlan& plan,
                                 Sequential& model, DataIdentity& data, const std::filesystem::path& path, const World& world);
 
 }  // namespace lockstep

@@ -29,13 +29,4 @@ void check_rank_limits(const World& world, int threads, bool coordinator) {
   check_threads(more);
 }
 
-double shared_model_bytes(Sequential& model, std::int64_t batch_size, std::size_t ranks) {
-  double parameters = 0, widths = static_cast<double>(elements(model.input_shape()));
-  for (const WeightView& weight : model.weights()) parameters += static_cast<double>(weight.values.size());
-  for (std::size_t layer = 0; layer < model.layers().size(); ++layer) {
-    widths += 2 * static_cast<double>(elements(model.output_shape(layer)));
-  }
-  return 4 * (parameters * (static_cast<double>(ranks) + 1) + widths * static_cast<double>(batch_size));
-}
-
 }  // namespace lockstep

@@ -117,7 +117,7 @@ class TrainingRun {
   std::optional<DataSets> data_;
   std::optional<DataIdentity> identity_;  // of these
   std::optional<Sequential> model_;
-  std::optional<TrainingPlan> plan_;
+  std::optional<RunPlan> plan_;
   std::optional<QuotaBefore> quota_;
   std::optional<Trace> trace_;
   ClockOffset clock_;                      // at the start
@@ -145,12 +145,12 @@ void TrainingRun::run() {
   }
   compare_ranks();
   model_ = make_model(config_, *data_, point_.found, world_);
-  config_.fit.threads = threads_for_rank(world_, config_.fit.threads);
+  plan_ = make_run_plan(config_, *model_, data_->train, world_);
+  config_.fit.plan = &plan_->training;
   check_limits();
   begin_trace();
   make_directory();
   watch();
-  plan_ = make_plan(config_, *model_, data_->train, world_);
   if (point_.found) {
     before_ = load_resume_point(point_, arguments_, config_, *plan_, *model_, *identity_, path_, world_);
     config_.fit.initial_sums = &before_.sums;
@@ -184,14 +184,10 @@ void TrainingRun::compare_ranks() {
 /// Limits that would stop the run later, and not with a message of ours.
 void TrainingRun::check_limits() {
   world_.agree([&] {
-    check_rank_limits(world_, config_.fit.threads, config_.coordinator);
-    // Where the exchange surely puts the model into memory that ranks share. Then one copy is the least; mostly every rank has its own.
-    const FitOptions& fit = config_.fit;
-    const bool factors = fit.exchange == ExchangeKind::factors || fit.reproducible;
-    const bool open = fit.exchange == ExchangeKind::automatic && fit.allreduce == AllreduceAlgorithm::automatic && world_.hosts() == 1;
-    if (world_.local_size() == 1 || !(factors || open || fit.allreduce == AllreduceAlgorithm::shared)) return;
-    double bytes = 0;
-    for (const WeightView& weight : model_->weights()) bytes += static_cast<double>(weight.values.size() * sizeof(float));
+    check_rank_limits(world_, plan_->training.threads, config_.coordinator);
+    const double bytes = plan_->training.memory.shared_least;
+    if (bytes == 0) return;
+    const bool factors = config_.fit.exchange == ExchangeKind::factors || config_.fit.reproducible;  // asked for: no ring instead
     const std::string what = fmt::format("a model on {} ranks of a host", world_.local_size());
     check_shared_memory(bytes, factors ? what : what + " (--allreduce ring goes without)");
   });
@@ -281,7 +277,6 @@ void TrainingRun::train() {
     callbacks.insert(callbacks.end(), {&*csv_, &*checkpoints_});
   }
   callbacks.insert(callbacks.end(), observer_.callbacks.begin(), observer_.callbacks.end());
-  if (data_->validation) config_.fit.validation_data = &*data_->validation;
   quota_.emplace();
   const auto start = std::chrono::steady_clock::now();
   outcome_.history = joined(before_.history, model_->fit(data_->train, config_.fit, world_));
@@ -290,11 +285,10 @@ void TrainingRun::train() {
 }
 
 RunResult TrainingRun::result() const {
-  RunResult result;
+  RunResult result{.plan = plan_->training};
   result.name = config_.name;
   result.ended = how_it_ended(outcome_, signals_, world_);
   result.seed = config_.seed;
-  result.batch_size = config_.fit.batch_size;
   result.epochs_done = outcome_.history.epoch.empty() ? 0 : outcome_.history.epoch.back() + 1;
   result.steps = outcome_.steps;
   result.samples = outcome_.samples;
@@ -311,9 +305,6 @@ RunResult TrainingRun::result() const {
   for (const std::string& bytes : world_.all_gather(std::to_string(outcome_.memory))) result.memory.push_back(std::stoll(bytes));
   for (const std::string& bytes : world_.all_gather(std::to_string(peak_memory()))) result.peak_memory.push_back(std::stoll(bytes));
   result.history = outcome_.history;
-  result.dtype_policy = name_of(model_->dtype_policy());
-  result.allreduce = plan_->allreduce;
-  result.hosts = world_.hosts();
   result.ranks = plan_->places;
   result.versions = all_versions();
   return result;

@@ -48,11 +48,13 @@ struct Trained {
   std::vector<double> losses;
 };
 
-Trained train(ModelState& state, const Dataset& data, const FitOptions& options, int threads, const World& on) {
+Trained train(ModelState& state, const Dataset& data, FitOptions options, int threads, const World& on) {
+  options.threads = threads;
   const ThreadScope one(1);
   Trained trained;
   {
-    Trainer trainer(state, data, options, on, threads);
+    const TrainingPlan plan = make_plan(state, data, options, on);
+    Trainer trainer(state, data, plan, options, on);
     for (std::int64_t epoch = 0; epoch < options.epochs; ++epoch) {
       trainer.begin_epoch(epoch, 0);
       for (std::int64_t step = 0; step < trainer.sampler().steps(); ++step) trainer.step({});
@@ -105,7 +107,7 @@ TEST(OwnOp, TrainsBesideProductsInBfloat16) {
   const ArrayDataset data = target_rows(203, kFeatures, kOutputs);
   const auto trained = [&](const Stack& stack, const OptimizerSpec& optimizer, ExchangeKind exchange, const World& on) {
     ModelState state = model_of(stack, optimizer);
-    state.network->set_bfloat16(true);
+    state.policy = DtypePolicy::mixed_bfloat16;
     return train(state, data, {.epochs = 2, .batch_size = 32, .exchange = exchange}, 1, on);
   };
   for (const Stack& stack : kStacks) {

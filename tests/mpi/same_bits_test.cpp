@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/training/plan.h"
 #include "core/training/sequential.h"
 #include "support/mpi_world.h"
 #include "support/random_data.h"
@@ -78,16 +79,13 @@ TEST_P(SameBits, WithSumsInATree) {
 }
 
 TEST(SameBits, TellWhichLayersAreSummedInATree) {
+  const ArrayDataset data = labelled_rows(203, 157, 5);
   Sequential model = wide(Sgd{});
-  model.build({157});
   const auto exchanges = [&](std::int64_t batch) {
-    std::string text;
-    for (const auto& [layer, what] : model.exchanges({.batch_size = batch, .reproducible = true}, 203, world()))
-      text += layer + ": " + what + "; ";
-    return text;
+    return model.plan(data, {.batch_size = batch, .reproducible = true}, world()).exchanges();
   };
-  EXPECT_EQ(exchanges(3), "dense: factors; dense_1: factors; dense_2: tree; ");  // 8 (53 + 5) >= 53 x 5
-  EXPECT_EQ(exchanges(50), "dense: tree; dense_1: tree; dense_2: tree; ");       // 64 (157 + 101) >= 157 x 101
+  EXPECT_EQ(exchanges(3), "dense: factors, dense_1: factors, dense_2: tree");  // 8 (53 + 5) >= 53 x 5
+  EXPECT_EQ(exchanges(50), "dense: tree, dense_1: tree, dense_2: tree");       // 64 (157 + 101) >= 157 x 101
 }
 
 TEST(SameBits, AreRefusedWithAForcedAllreduce) {

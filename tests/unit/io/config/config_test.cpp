@@ -104,7 +104,7 @@ TEST(Config, FactorsAreNotSummedByAnAllreduce) {
 
 TEST(Config, AModelThatIsNotBuiltOrNotCompiledSaysSo) {
   const Sequential bare{Dense{.units = 2}};
-  expect_error([&] { bare.exchanges({}, 8); }, {"has no weights yet", "build"});
+  expect_error([&] { bare.output_width(); }, {"has no weights yet", "build"});
   Sequential built = testing::small_model(Sgd{}, false);
   expect_error([&] { built.optimizer_view(0, 0); }, {"is not compiled"});
 }
