@@ -8,7 +8,10 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
+#include <string_view>
+#include <system_error>
 
 #include "cluster/host/process_limits.h"
 #include "cluster/mpi_call.h"
@@ -60,6 +63,19 @@ bool mpi_initialized() {
   return initialized != 0;
 }
 
+/// Open MPI 5 aborts all ranks at once when one is gone, and none says which, unless mpi_ft_enable is set. Its messages (pml) must then be
+/// ob1's: with cm, which takes networks of libfabric, MPI_Init crashes. Nobody's choice is ob1 on hosts without such devices.
+void outlive_lost_ranks() {
+  const char* const pml = std::getenv("OMPI_MCA_pml");
+  std::error_code none;
+  const auto has_devices = [&](const char* devices) {
+    return std::filesystem::directory_iterator(devices, none) != std::filesystem::directory_iterator();
+  };
+  const bool ob1 =
+      pml != nullptr ? std::string_view(pml) == "ob1" : !has_devices("/sys/class/infiniband") && !has_devices("/sys/class/cxi");
+  if (ob1) setenv("OMPI_MCA_mpi_ft_enable", "1", 0);
+}
+
 /// MPI's sockets to a rank that has died raise SIGPIPE: this rank would die of it, too, before it has told which one it was.
 void survive_lost_connections() {
   struct sigaction action {};
@@ -91,7 +107,7 @@ Session::Session(int& argc, char**& argv) {
   if (!embedded && started_by_launcher()) {
     int provided = 0;
     const Deadline deadline = init_deadline();
-    setenv("OMPI_MCA_mpi_ft_enable", "1", 0);  // Open MPI 5 would abort at once when a rank is gone, and not say which
+    outlive_lost_ranks();
     std::optional<MpiSettings> settings;
     if (all_ranks_here()) leave_out_network(settings.emplace());
     mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");

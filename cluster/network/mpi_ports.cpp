@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <linux/filter.h>
+#include <mpi.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -38,10 +39,10 @@ int number(const char* name) {
   return text == nullptr ? 0 : std::atoi(text);
 }
 
-/// Whether /dev/shm has room for MPI's shared memory, about 4 MiB a rank. Where it has not, MPI starts only with the network, and Lockstep
-/// then says what is short.
+/// Whether /dev/shm has room for MPI's shared memory, about 4 MiB a rank (Open MPI 5: 16 MiB). Where it has not, MPI starts only with the
+/// network, and Lockstep then says what is short.
 bool has_room_for_shared_memory() {
-  constexpr double kPerRank = 5 << 20;
+  constexpr double kPerRank = (OMPI_MAJOR_VERSION >= 5 ? 17 : 5) << 20;
   return shared_memory_free() >= kPerRank * std::max({number("OMPI_COMM_WORLD_LOCAL_SIZE"), number("SLURM_STEP_NUM_TASKS"), 1});
 }
 
