@@ -56,7 +56,7 @@ class Json {
   static Json array(std::initializer_list<Json> elements = {});
   static Json object();
 
-  /// Of two members of one key the later counts. A JsonError where the text is not JSON, or nests deeper than 100.
+  /// If a key occurs twice, the last value counts. Throws JsonError if the text is not JSON or is nested deeper than 100.
   static Json parse(std::string_view text);
   /// The same; null where that throws.
   static Json parse_or_null(std::string_view text);
@@ -94,14 +94,14 @@ class Json {
   std::size_t size() const;
   bool empty() const { return size() == 0; }
 
-  // --- arrays; null is as good as an empty one, anything else is a JsonError ---
+  // --- arrays; null counts as empty; any other type is a JsonError ---
   const std::vector<Json>& elements() const;
   std::vector<Json>::const_iterator begin() const { return elements().begin(); }
   std::vector<Json>::const_iterator end() const { return elements().end(); }
   const Json& operator[](std::size_t index) const { return elements().at(index); }
   void push_back(Json element);
 
-  // --- objects; null is as good as an empty one, anything else is a JsonError ---
+  // --- objects; null counts as empty; any other type is a JsonError ---
   const std::vector<Member>& members() const;
   bool contains(std::string_view key) const { return is_object() && find(key) != nullptr; }
   /// Null where there is no such key, or no object.

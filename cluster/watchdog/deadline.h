@@ -7,9 +7,8 @@
 
 namespace lockstep {
 
-/// For a call that may never return and that no Watchdog sees. When this object still lives after `patience` seconds, `message` is said on
-/// stderr; after `end` seconds, if there are to be any, it is said again and the process ends at once with exit code kFailed, upon which
-/// the launcher ends the other ranks.
+/// For a call that may never return and that no Watchdog sees. Prints `message` on stderr if this object still lives after `patience`
+/// seconds. If `end` is set, prints it again after that many seconds and exits with kFailed; the launcher then ends the other ranks.
 class Deadline {
  public:
   Deadline(double patience, std::optional<double> end, std::string message);

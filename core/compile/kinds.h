@@ -59,7 +59,7 @@ struct Fixed {
   std::variant<std::nullptr_t, const char*, bool> value = nullptr;
 };
 
-/// An argument that some versions of Keras write and that means nothing here: it is read over and not written.
+/// An argument that some Keras versions write and that has no effect here: skipped on reading, never written.
 struct Ignored {
   const char* name;
 };

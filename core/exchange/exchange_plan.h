@@ -19,7 +19,7 @@ struct JobShape {
 };
 JobShape shape_of(const World& world);
 
-/// How a layer's gradient comes about.
+/// How ranks combine a layer's gradient.
 ///   factors    ranks see the activations and deltas of the whole batch, and each forms a part of the gradient over all rows
 ///   tree       ranks add up the gradients of their grains and see each other's partial sums
 ///   gradients  every rank forms the gradient of its own rows, and an allreduce sums them

@@ -30,7 +30,7 @@ Gradients::Gradients(Network& network, Optimizer& optimizer, const Grains& grain
       shared_(exchange_->factors()),
       columns_stay_(shared_ != nullptr && shared_->columns_stay()),
       at_once_(shared_ != nullptr && !optimizer.clips_by_norm()),
-      sums_(grains, world),
+      batch_sums_(grains, world),
       pass_(network, pass_options()) {
   if (network.bfloat16()) bfloat16_.emplace(pass_, network, trainable_);
   if (shared_ != nullptr) share_state();
@@ -69,7 +69,7 @@ Pass::Options Gradients::pass_options() {
           .values = [this](std::size_t i, std::int64_t count) { return Buffer::over(allocate_values(i, count)); },
           .of = shared_ != nullptr ? grains_.count : 0,
           .first = grains_.first,
-          .sums = &sums_,
+          .sums = &batch_sums_,
           .trace = options_.trace};
 }
 

@@ -53,7 +53,7 @@ class Gradients {
 
   std::span<float> flags() { return exchange_->flags(); }
   /// Spent in communication so far.
-  double seconds() const { return exchange_->seconds() + sums_.seconds(); }
+  double seconds() const { return exchange_->seconds() + batch_sums_.seconds(); }
   /// Whether factors are exchanged: then gradients are formed by finish().
   bool shares_factors() const { return shared_ != nullptr; }
   bool regularized() const { return regularized_; }
@@ -100,7 +100,7 @@ class Gradients {
   SharedFactors* shared_;  // exchange_'s; null: gradients are summed
   bool columns_stay_;
   bool at_once_;  // a block is updated as soon as its gradient is formed
-  BatchSums sums_;
+  BatchSums batch_sums_;
   Pass pass_;
   std::optional<Bfloat16Factors> bfloat16_;        // where products are in bfloat16
   std::vector<std::unique_ptr<BlockForm>> forms_;  // of each layer

@@ -109,7 +109,7 @@ class BatchNormalizationOp final : public Op {
 
   std::int64_t batch_sums(Direction direction) const override { return 2 * channels_.count + (direction == Direction::forward ? 1 : 0); }
 
-  void collect(const float* x, const float* dy, const Block& block, double* sums) const override {
+  void collect_sums(const float* x, const float* dy, const Block& block, double* sums) const override {
     const std::int64_t n = channels_.count;
     std::fill_n(sums, 2 * n, 0.0);
     if (dy != nullptr) return add_products(channels_, 0, n, block, x, dy, mean_.data(), inverse_.data(), sums, sums + n);
@@ -118,7 +118,7 @@ class BatchNormalizationOp final : public Op {
     for (std::int64_t r = 0; r < block.rows; ++r) rows += block.has_row(r) ? 1 : 0;
   }
 
-  void take(Direction direction, std::span<const double> sums) override {
+  void use_sums(Direction direction, std::span<const double> sums) override {
     const auto n = static_cast<std::size_t>(channels_.count);
     if (direction == Direction::forward) count_ = sums[2 * n] * static_cast<double>(channels_.values());
     for (std::size_t c = 0; c < n; ++c) {

@@ -8,7 +8,7 @@ namespace lockstep {
 /// Source: keras/src/layers/normalization/batch_normalization.py.
 struct BatchNormalization {
   static constexpr Kind kKind = {.class_name = "BatchNormalization"};
-  std::int64_t axis = -1;  ///< that keeps statistics of its own; counted with the batch axis, as Keras does
+  std::int64_t axis = -1;  ///< the feature axis, counted with the batch axis as in Keras
   float momentum = 0.99F;
   float epsilon = 1e-3F;
   bool center = true;  ///< has beta

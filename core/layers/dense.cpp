@@ -18,7 +18,7 @@ class Float32DenseOp final : public DenseOp {
   explicit Float32DenseOp(const DenseOp& op) : DenseOp(op) {}
 
   bool row_count_invariant() const override { return true; }
-  Computation computation() const override { return {dense_kernels(product_.in, product_.out), product_operations()}; }
+  Computation computation() const override { return {product_kernels(product_.in, product_.out), product_operations()}; }
   std::unique_ptr<Op> with_products(bool bfloat16) const override { return bfloat16 ? bfloat16_dense_op(*this) : nullptr; }
 
   void forward(const float* x, float* y, const Block& block) const override {

@@ -98,12 +98,12 @@ class Op {
   /// The same op with its products in bfloat16 or in float32; null: it has none, or computes so already.
   virtual std::unique_ptr<Op> with_products(bool /*bfloat16*/) const { return nullptr; }
 
-  /// An op that needs sums over the rows of the global batch in the middle of a pass of training: how many numbers. Before forward(), and
-  /// before backward(), collect() writes those of each grain of rows, all grains of all ranks are added in one fixed tree, and take() gets
-  /// the sums, on one thread. `dy`: null in the forward pass.
+  /// How many sums over the global batch this op needs in this pass of training; 0: none. collect_sums() writes one grain's contribution,
+  /// on any thread; `dy` is null in the forward pass. All ranks' grains are added in one fixed tree. use_sums() gets the result on one
+  /// thread, before forward() or backward().
   virtual std::int64_t batch_sums(Direction /*direction*/) const { return 0; }
-  virtual void collect(const float* /*x*/, const float* /*dy*/, const Block& /*block*/, double* /*sums*/) const {}
-  virtual void take(Direction /*direction*/, std::span<const double> /*sums*/) {}
+  virtual void collect_sums(const float* /*x*/, const float* /*dy*/, const Block& /*block*/, double* /*sums*/) const {}
+  virtual void use_sums(Direction /*direction*/, std::span<const double> /*sums*/) {}
 
   /// An op that keeps its weights in another format as well: pieces of it, each of which refresh() makes anew from the weights before every
   /// forward pass of training, with `backward` for input gradients too. prepare() makes all that a forward pass needs.

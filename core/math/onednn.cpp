@@ -204,7 +204,7 @@ LOCKSTEP_CLONES void bias_gradient(const float* d, std::int64_t rows, std::int64
   }
 }
 
-std::string dense_kernels(std::int64_t in, std::int64_t out) {
+std::string product_kernels(std::int64_t in, std::int64_t out) {
   const VectorWidth width = vector_width();
   const std::string own = std::string("own kernels, ") + (width == VectorWidth::avx512 ? "AVX512"
                                                           : width == VectorWidth::avx2 ? "AVX2"

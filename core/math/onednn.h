@@ -39,8 +39,8 @@ struct WeightGradient {
 /// db[k] = sum over rows of D[r, k], in order of rows.
 void bias_gradient(const float* d, std::int64_t rows, std::int64_t out, float* gradient);
 
-/// What computes the products of a kernel (in, out), for people: "own kernels, AVX512".
-std::string dense_kernels(std::int64_t in, std::int64_t out);
+/// Names the kernels that multiply by a matrix (in, out), for people: "own kernels, AVX512".
+std::string product_kernels(std::int64_t in, std::int64_t out);
 
 /// oneDNN's version and the instruction set it will use, for the start-up table.
 const char* onednn_version();

@@ -18,12 +18,12 @@ struct MemoryNeed {
   std::int64_t parameters = 0;
   std::int64_t batch = 0;  ///< rows of the global batch; 0: the weights alone
   double weights = 0;      ///< bytes of weights and optimizer state, once a host
-  double row = 0;          ///< bytes of a row between the layers
-  double rows = 0;         ///< those of this rank's rows
-  double taken = 0;        ///< bytes of these that are allocated already
+  double row = 0;          ///< bytes of activations (and, in training, deltas) for one row
+  double rows = 0;         ///< the same for all of this rank's rows
+  double taken = 0;        ///< bytes already allocated
   // Of the same memory, what ranks of this host share in /dev/shm; 0: nothing.
-  double shared_least = 0;  ///< surely: one copy of the weights
-  double shared_most = 0;   ///< where every rank has a copy of its own
+  double shared_least = 0;  ///< lower bound: one copy of the weights
+  double shared_most = 0;   ///< upper bound: a copy per rank
 
   /// Of `own` rows on this rank, with `slots` floats of optimizer state a weight; `backward`: with the deltas of training. Built networks.
   static MemoryNeed of(Network& network, std::size_t slots, std::int64_t own, std::int64_t truth_width, bool backward);

@@ -74,9 +74,9 @@ void Pass::sum(std::size_t i, Direction direction, const Block& block) {
   Op& op = *network_.ops()[i];
   const std::int64_t count = op.batch_sums(direction);
   if (!block.training || count == 0) return;
-  op.take(direction, sums_->add(count, threads_, [&](std::int64_t g, double* sums) {
+  op.use_sums(direction, sums_->add(count, threads_, [&](std::int64_t g, double* sums) {
     const float* const dy = direction == Direction::backward ? deltas(i + 1) + g * rows_ * op.out : nullptr;
-    op.collect(values(i) + g * rows_ * op.in, dy, at(block, g, 1, i + 1 == network_.ops().size()), sums);
+    op.collect_sums(values(i) + g * rows_ * op.in, dy, at(block, g, 1, i + 1 == network_.ops().size()), sums);
   }));
 }
 

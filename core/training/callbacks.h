@@ -67,7 +67,7 @@ struct FitState {
 struct CheckpointMoment {
   const EpochSums& sums;  ///< of the epoch's steps so far; empty between two epochs
   bool stopping = false;  ///< training ends here
-  double gathering = 0;   ///< seconds that bringing weights and sums together took
+  double gathering = 0;   ///< seconds spent gathering weights and sums
 };
 
 /// Hooks of fit(), called on every rank in the order given; keras/src/callbacks/callback.py. A hook that is marked Collective may use
@@ -92,9 +92,9 @@ class Callback {
     bool interrupt = false;  ///< with stop: the job is to be run again
   };
   virtual Request request() noexcept { return {}; }
-  /// After a step before which any rank's request() asked for a checkpoint or a stop, and after the end of an epoch if any asks then: epoch
-  /// is the next one in that case, and step 0. Returns the seconds that a checkpoint held training up, 0 without one. Collective. The
-  /// model's weights are whole on rank 0; on the others only between epochs and when training stops here.
+  /// Collective. Called after a step if any rank's request() asked for a checkpoint or a stop before it, and after an epoch if any asks
+  /// then; in that case epoch is the next one and step is 0. Returns the seconds that training waited for a checkpoint; 0 if none was
+  /// taken. Rank 0 has all weights; other ranks have them only between epochs and when training stops.
   virtual double on_checkpoint(const FitState&, const CheckpointMoment&) { return 0; }
 
   /// What a checkpoint keeps of this callback (a best value, a counter), under a name of its own; a resumed fit() gives it back before

@@ -33,11 +33,16 @@ void share_start(Sequential& model, const World& world) {
 
 /// A plan must be of the training that it is passed to.
 void check_plan(const TrainingPlan& plan, const ModelState& model, const Dataset& train, const FitOptions& options, const World& world) {
-  const bool same_ranks = plan.job.rank == world.rank() && plan.job.ranks == world.size();
-  const bool same_rows = plan.rows.train.last == split_rows(train, options).train.last && plan.batch_size == options.batch_size;
-  if (same_ranks && same_rows && plan.dtype_policy == model.policy) return;
-  throw Error("FitOptions::plan is of other data, options or ranks than fit() is called with; make it by Sequential::plan() with the same",
-              kUsage);
+  const TrainingPlan own = outline_plan(model, train, options, shape_of(world));
+  const bool same_ranks = plan.job.rank == own.job.rank && plan.job.ranks == own.job.ranks;
+  const bool same_rows = plan.rows.train.last == own.rows.train.last && plan.batch_size == own.batch_size &&
+                         plan.sampler.shards() == own.sampler.shards() && plan.sampler.slots() == own.sampler.slots();
+  const bool same_exchange = plan.exchange.factors == own.exchange.factors && plan.exchange.layers == own.exchange.layers;
+  if (same_ranks && same_rows && same_exchange && plan.dtype_policy == model.policy) return;
+  throw Error(
+      "FitOptions::plan was made for other ranks, rows, batches or another exchange; call Sequential::plan() with the arguments of "
+      "fit()",
+      kUsage);
 }
 
 using Clock = std::chrono::steady_clock;

@@ -17,10 +17,7 @@ namespace {
 
 void check_exchange(const FitOptions& options) {
   if (options.exchange == ExchangeKind::factors && options.allreduce != AllreduceAlgorithm::automatic) {
-    throw Error(
-        "the exchange of factors sums no gradients, so that no allreduce can be "
-        "chosen for it; leave out the allreduce, or exchange gradients",
-        kUsage);
+    throw Error("the exchange of factors uses no allreduce; remove the allreduce setting, or set exchange: gradients", kUsage);
   }
   if (!options.reproducible) return;
   if (options.exchange == ExchangeKind::gradients || options.allreduce != AllreduceAlgorithm::automatic) {

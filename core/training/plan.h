@@ -50,7 +50,7 @@ struct TrainingPlan {
   ExchangePlan exchange;
   std::vector<OpPlan> ops;
   MemoryNeed memory;  ///< this rank's
-  StepCost cost;      ///< this rank's
+  StepCost cost;      ///< sent: this rank's
 
   std::int64_t steps_per_epoch() const { return sampler.steps(); }
   /// The grains of any rank, and its rows of a full batch.

@@ -48,8 +48,8 @@ struct FitOptions {
   std::int64_t shards = 0;                          ///< logical shards V; 0: batch_size, at most 1024 (sampler.h); below 0: Error (kUsage)
   int threads = 0;  ///< OpenMP threads of this rank; 0: OMP_NUM_THREADS, else a fair share of the cores (placement.h)
   AllreduceAlgorithm allreduce = AllreduceAlgorithm::automatic;
-  const TrainingPlan* plan = nullptr;  ///< from Sequential::plan() with these options and data; null: fit() makes it. Of another training:
-                                       ///< Error (kUsage)
+  const TrainingPlan* plan = nullptr;  ///< from Sequential::plan() with these options and data; null: fit() makes it. One of other ranks,
+                                       ///< rows, batches or another exchange: Error (kUsage)
   ExchangeKind exchange = ExchangeKind::automatic;
   /// The same bits of weights and metrics at every number of ranks on any hosts, by factors and, where those of a batch are larger than a
   /// kernel, by gradients summed in one tree over grains. With a forced allreduce or exchange of gradients, or CPUs that compute otherwise:
@@ -124,10 +124,11 @@ class Sequential {
   /// Trains; a step's loss and gradient are means over the rows of the global batch. Collective, and so are its Errors: see check() and
   /// FitOptions.
   History fit(const Dataset& train, const FitOptions& options, const World& world = World());
-  /// What fit() with these options is going to do, which it then does if it gets the plan (core/training/plan.h). Reads no rows. The Errors
-  /// are those of fit(), but for those of rows; where the dtype policy is automatic, it is decided. Collective.
+  /// What fit() with these options will do (core/training/plan.h); FitOptions::plan makes it do exactly that. Reads no rows. Decides an
+  /// automatic dtype policy. Throws fit()'s Errors, except those about rows. Collective.
   TrainingPlan plan(const Dataset& train, const FitOptions& options, const World& world = World());
-  /// The same for one rank of any job, as far as it is known without its ranks (outline_plan). Not collective.
+  /// The same for one rank of any job, as far as it is known without its ranks (outline_plan). Not collective. A model that is not
+  /// compiled, or options that exclude each other: Error (kUsage).
   TrainingPlan plan(const Dataset& train, const FitOptions& options, const JobShape& job);
   /// Loss and metrics of every row exactly once. Features that are not finite are an AgreedError that names row and column. Collective.
   Scores evaluate(const Dataset& data, const World& world = World());

@@ -97,7 +97,7 @@ std::string result_json(const RunResult& result) {
   json["planned"] = {{"operations_per_step", plan.cost.operations},
                      {"bytes_sent_per_step", plan.cost.sent},
                      {"state_bytes", plan.memory.weights},
-                     {"row_bytes", plan.memory.rows}};
+                     {"activation_bytes", plan.memory.rows}};
   json["ranks"] = result.ranks.size();
   json["hosts"] = plan.job.hosts;
   json["threads"] = result.ranks.empty() ? 0 : result.ranks.front().threads;

@@ -52,7 +52,7 @@ struct Examination {
 
   /// Ranks of this rank's host, ascending.
   std::vector<int> neighbours() const;
-  /// What a training would plan for the first of a host's ranks; for where `model` is.
+  /// The plan of the first of these ranks, all on one host. Needs the model and its data (rank 0).
   TrainingPlan plan(const std::vector<int>& host) const;
   /// One rank of each host does what needs doing once a host.
   bool leads_host() const { return neighbours().front() == world.rank(); }

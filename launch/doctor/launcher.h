@@ -2,8 +2,8 @@
 
 namespace lockstep {
 
-/// The process that the launcher started as one of several, which MPI did not join, or will not: an Error (kUsage) that says which and the
-/// way out. Before MPI is initialised.
+/// Throws an Error (kUsage) if a launcher started several processes that MPI did not or will not join; it names the launcher and the
+/// remedy. Call it before MPI_Init.
 void check_launcher_environment();
 
 }  // namespace lockstep

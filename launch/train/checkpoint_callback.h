@@ -19,8 +19,8 @@ namespace lockstep {
 ///
 /// One that falls due (by steps, by time, on request) while another is still being written is taken after the first step at which the
 /// writer is free. At the end of an epoch, at a stop and at the end training waits for the writer instead: these states are not passed
-/// over; the end of an epoch is saved when the callbacks have seen it. One before large data sets have been compared (DataIdentity) does
-/// not say what they hold.
+/// over. The checkpoint of an epoch is taken after all callbacks have seen its end. A checkpoint taken before large data sets are compared
+/// (DataIdentity) has no digest of them.
 class CheckpointCallback final : public Callback {
  public:
   /// `before`: history of the run that this one resumes; `constant`: what all checkpoints of the run say alike of bits and rows;
