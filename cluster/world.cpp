@@ -65,7 +65,8 @@ void in_pieces(std::size_t count, F&& piece) {
 template <class T>
 void sum_in_order(std::span<T> values, MPI_Datatype type, MPI_Comm comm, int size) {
   constexpr std::size_t kPiece = 4096;
-  std::vector<T> all(std::min(kPiece, values.size()) * static_cast<std::size_t>(size));
+  thread_local std::vector<T> all;  // grows only: sums in the middle of a step allocate nothing
+  all.resize(std::max(all.size(), std::min(kPiece, values.size()) * static_cast<std::size_t>(size)));
   for (std::size_t at = 0; at < values.size(); at += kPiece) {
     const std::span<T> piece = values.subspan(at, std::min(kPiece, values.size() - at));
     const int count = static_cast<int>(piece.size());

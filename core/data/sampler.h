@@ -21,6 +21,8 @@ class Sampler {
   /// shards: V; 0 takes the default, batch_size but at most 1024 and at most rows.
   Sampler(std::int64_t rows, std::int64_t batch_size, std::int64_t shards, std::uint64_t seed, bool shuffle);
 
+  bool operator==(const Sampler&) const = default;
+
   /// Steps of an epoch, ceil(rows / batch_size); the last batch may be short.
   std::int64_t steps() const;
   /// Rows in the global batch of a step.

@@ -35,9 +35,9 @@ void share_start(Sequential& model, const World& world) {
 void check_plan(const TrainingPlan& plan, const ModelState& model, const Dataset& train, const FitOptions& options, const World& world) {
   const TrainingPlan own = outline_plan(model, train, options, shape_of(world));
   const bool same_ranks = plan.job.rank == own.job.rank && plan.job.ranks == own.job.ranks;
-  const bool same_rows = plan.rows.train.last == own.rows.train.last && plan.batch_size == own.batch_size &&
-                         plan.sampler.shards() == own.sampler.shards() && plan.sampler.slots() == own.sampler.slots();
-  const bool same_exchange = plan.exchange.factors == own.exchange.factors && plan.exchange.layers == own.exchange.layers;
+  const bool same_rows = plan.rows.train.last == own.rows.train.last && plan.sampler == own.sampler;
+  const bool same_exchange = plan.exchange.factors == own.exchange.factors && plan.exchange.layers == own.exchange.layers &&
+                             (own.exchange.allreduce.empty() || plan.allreduce() == own.allreduce());
   if (same_ranks && same_rows && same_exchange && plan.dtype_policy == model.policy) return;
   throw Error(
       "FitOptions::plan was made for other ranks, rows, batches or another exchange; call Sequential::plan() with the arguments of "
@@ -268,7 +268,11 @@ History Sequential::fit(const Dataset& train, const FitOptions& options, const W
   const TrainingPlan planned = options.plan != nullptr ? *options.plan : plan(train, options, world);
   const Dataset* validation = options.validation_data;
   world.agree([&] {
-    if (options.plan != nullptr) check_plan(planned, *state_, train, options, world);
+    if (options.plan != nullptr) {
+      check(train);
+      if (validation != nullptr) check(*validation);
+      check_plan(planned, *state_, train, options, world);
+    }
     if (options.epochs < 0 || options.initial_epoch < 0 || options.initial_step < 0) {
       throw Error("epochs, initial_epoch and initial_step must not be negative", kUsage);
     }

@@ -197,12 +197,15 @@ bool read_model(Sequential& model, const Hdf5File& file, Lacking optimizer = Lac
   return true;
 }
 
+/// Normalization's count, which no training changes; all other weights are floats.
+bool stored_as_int32(const WeightView& weight) { return weight.name == "count"; }
+
 void write_layer(Hdf5File& file, const LayerGroup& group) {
   file.create_group(group.group);
   write_string_attribute(file, group.group, "name", group.name);
   for (std::size_t i = 0; i < group.weights.size(); ++i) {
     const WeightView& weight = group.weights[i];
-    if (weight.name == "count") {
+    if (stored_as_int32(weight)) {
       file.write<std::int32_t>(group_name(group.group, i), {}, std::array{static_cast<std::int32_t>(weight.values[0])});
     } else {
       file.write<float>(group_name(group.group, i), weight.shape, weight.values);
@@ -227,7 +230,7 @@ std::vector<WeightArray> weight_arrays(Sequential& model) {
   std::vector<WeightArray> arrays;
   for (const LayerGroup& group : layer_groups(model)) {
     for (std::size_t i = 0; i < group.weights.size(); ++i) {
-      if (group.weights[i].trainable) arrays.push_back({group_name(group.group, i), group.weights[i].values});
+      if (!stored_as_int32(group.weights[i])) arrays.push_back({group_name(group.group, i), group.weights[i].values});
     }
   }
   if (!model.compiled()) return arrays;

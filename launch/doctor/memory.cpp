@@ -92,7 +92,8 @@ Verdict judge_memory(const Case& facts) {
     double need = plan.memory.weights;
     for (const int rank : ranks) need += plan.memory.row * static_cast<double>(plan.grains_of(rank).own_slots());
     verdict.summary = fmt::format("memory for the model and the rows between its layers, about {:.0f} MiB a host", std::ceil(need / kMiB));
-    if (fact["room"].is_null() || need <= fact["room"].get<double>()) continue;
+    const double taken = ranks.front() == 0 ? plan.memory.taken : 0;  // rank 0 has made the model
+    if (fact["room"].is_null() || need - taken <= fact["room"].get<double>()) continue;
     verdict.problem(ranks, fmt::format("{}, where training needs about {:.0f} MiB", fact["limit"].get<std::string>(), need / kMiB),
                     "lockstep train refuses to start, or the kernel kills a rank.", fact["option"].get<std::string>());
   }

@@ -40,6 +40,16 @@ TEST(WeightsSnapshot, IsTheFileOfTheModelAtEveryCopy) {
   }
 }
 
+TEST(WeightsSnapshot, FollowsWeightsThatAreNotTrained) {
+  Sequential model{Input{{2, 3}}, Normalization{}, Flatten{}, Dense{4}, BatchNormalization{}, Dense{3, softmax}};
+  model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = Sgd{}});
+  WeightsSnapshot snapshot(model);
+  train(model);
+  EXPECT_NE(model.get_weights()[7][0], 0.F) << "the moving mean has not moved";
+  snapshot.copy(model);
+  EXPECT_EQ(snapshot.bytes(), weights_image(model, "image"));
+}
+
 TEST(WeightsSnapshot, SeesEveryNumberThatIsNotFinite) {
   Sequential model = trained_model(Adam{});
   WeightsSnapshot snapshot(model);
