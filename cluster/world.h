@@ -15,8 +15,8 @@ namespace lockstep {
 /// The ranks of a job and what they need to agree on things. A World made by the default constructor is this process alone: rank 0 of 1,
 /// every collective returns at once and MPI is never touched. Session (cluster/run.h) makes the world of an MPI job.
 ///
-/// Members marked Collective must be called by all ranks, in the same order. They are for set-up and for once-an-epoch sums; the step
-/// itself uses Exchange. Only one thread of a rank may use a World.
+/// Members marked Collective must be called by all ranks, in the same order. The step exchanges gradients
+/// by Exchange; of these members it uses sum() alone, for layers that need sums over the batch. Only one thread of a rank may use a World.
 class World {
  public:
   World();

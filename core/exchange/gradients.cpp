@@ -110,15 +110,9 @@ void Gradients::add_tree_layer(std::size_t layer) {
   shared_->watch({}, trees_.own(layer));
 }
 
-/// Columns of the first layer that are computed apart: where they stay with their ranks, or where rows are computed grain by grain anyway.
+/// Columns of the first layer, where they stay with their ranks.
 void Gradients::choose_columns() {
-  if (!columns_stay_) {
-    if (trainable_.empty() || op_of(trainable_.size() - 1).row_count_invariant()) return;
-    for (const GradientBlock& block : blocks_) {
-      if (block.columns > 0) columns_.push_back({block.column, block.columns});
-    }
-    return;
-  }
+  if (!columns_stay_) return;
   for (const GradientBlock& block : exchange_->own()) {
     if (block.stays) columns_.push_back({block.column, block.columns});
   }
@@ -139,22 +133,21 @@ std::unique_ptr<BlockForm> Gradients::choose_form(std::size_t layer) {
 
 void Gradients::forward(const Block& block) {
   const TraceSpan span(options_.trace, SpanKind::forward);
-  if (columns_.empty() && !columns_stay_) {
-    pass_.forward(block, grains_.own());
-  } else {
+  if (columns_stay_) {
     const std::size_t first = trainable_.back();
     pass_.forward(block, grains_.own(), 0, first);
     multiply_columns();
     pass_.finish(first, block);
     pass_.forward(block, grains_.own(), first + 1, network_.ops().size());
+  } else {
+    pass_.forward(block, grains_.own());
   }
   if (shared_ != nullptr) shared_->forwarded();
 }
 
-/// The first layer's product, for whose input all ranks wait where columns stay with them.
+/// The first layer's product where columns stay with ranks: each waits for all rows of its input.
 void Gradients::multiply_columns() {
   const std::size_t first = trainable_.back();
-  if (!columns_stay_) return pass_.multiply(first, grains_.first, grains_.last, columns_);
   if (!columns_of_all_.empty()) pass_.multiply(first, grains_.first, grains_.last, columns_of_all_);
   in_exchange([this] { shared_->collect(); });
   pass_.multiply(first, 0, grains_.count, columns_);

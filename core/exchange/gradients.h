@@ -93,7 +93,7 @@ class Gradients {
   bool in_place_;                       // a kernel's gradient goes straight into the kernel, but in trees_
   TreeGradients trees_;
   std::vector<GradientBlock> blocks_;          // of all layers
-  std::vector<Pass::Columns> columns_;         // of the first layer's output that this rank computes; empty: all at once
+  std::vector<Pass::Columns> columns_;         // of the first layer's output that this rank computes where columns stay with ranks
   std::vector<Pass::Columns> columns_of_all_;  // those that every rank computes for its own rows, where others stay
   std::unique_ptr<Allreduce> allreduce_;
   std::unique_ptr<Exchange> exchange_;

@@ -1,13 +1,11 @@
 #include "core/layers/activation.h"
 
-#include <cstring>
+#include <algorithm>
 
 #include "core/layers/op.h"
 
 namespace lockstep {
 namespace {
-
-void copy(const float* from, float* to, std::int64_t count) { std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(float)); }
 
 class ActivationOp final : public Op {
  public:
@@ -15,12 +13,18 @@ class ActivationOp final : public Op {
     in = out = elements;
   }
   void forward(const float* x, float* y, const Block& block) const override {
-    if (block.logits) return copy(x, y, block.rows * in);
+    if (block.logits) {
+      std::copy_n(x, block.rows * in, y);
+      return;
+    }
     activate(function_, x, y, block.rows * (in / last_axis_), last_axis_);
   }
   void backward(const float* x, const float* y, float* dy, float* dx, const Block& block) const override {
     if (dx == nullptr) return;
-    if (block.logits) return copy(dy, dx, block.rows * in);
+    if (block.logits) {
+      std::copy_n(dy, block.rows * in, dx);
+      return;
+    }
     activation_gradient(function_, x, y, dy, dx, block.rows * (in / last_axis_), last_axis_);
   }
   std::optional<ActivationFunction> activation() const override { return function_; }

@@ -1,15 +1,12 @@
 #include "core/layers/dropout.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/layers/op.h"
 #include "core/math/philox.h"
 
 namespace lockstep {
 namespace {
-
-void copy(const float* from, float* to, std::int64_t count) { std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(float)); }
 
 /// The mask is computed anew in backward: a function of (seed, layer, step, slot, element) needs no memory.
 class DropoutOp final : public Op {
@@ -19,12 +16,18 @@ class DropoutOp final : public Op {
     in = out = elements;
   }
   void forward(const float* x, float* y, const Block& block) const override {
-    if (!block.training || rate_ == 0) return copy(x, y, block.rows * in);
+    if (!block.training || rate_ == 0) {
+      std::copy_n(x, block.rows * in, y);
+      return;
+    }
     mask(x, y, block);
   }
   void backward(const float*, const float*, float* dy, float* dx, const Block& block) const override {
     if (dx == nullptr) return;
-    if (!block.training || rate_ == 0) return copy(dy, dx, block.rows * in);
+    if (!block.training || rate_ == 0) {
+      std::copy_n(dy, block.rows * in, dx);
+      return;
+    }
     mask(dy, dx, block);
   }
 

@@ -20,9 +20,12 @@ std::vector<BuiltLayer> build_layers(const std::vector<LayerSpec>& layers, const
   std::vector<BuiltLayer> built;
   for (const LayerSpec& layer : layers) {
     const LayerSite site{built.empty() ? input : built.back().output, built.size(), seed};
-    std::visit([&](const auto& spec) { fields(spec, BoundsCheck("layer '" + layer_name(layer) + "' (" + class_name(layer) + ")")); },
-               layer);
-    built.push_back(std::visit([&](const auto& spec) { return build(spec, site); }, layer));
+    built.push_back(std::visit(
+        [&](const auto& spec) {
+          fields(spec, BoundsCheck("layer '" + layer_name(layer) + "' (" + class_name(layer) + ")"));
+          return build(spec, site);
+        },
+        layer));
     built.back().name = layer_name(layer);
     built.back().class_name = class_name(layer);
   }

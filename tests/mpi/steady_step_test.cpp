@@ -156,13 +156,16 @@ struct Case {
   int threads = 1;
   bool traced = false;
   DtypePolicy policy = DtypePolicy::float32;
+  bool statistics = false;  ///< of the batch, in the middle of a pass
 };
 
 class SteadyStep : public testing::TestWithParam<Case> {};
 
 TEST_P(SteadyStep, AllocatesNothingAndTakesNoLock) {
-  const auto& [name, optimizer, exchange, allreduce, threads, traced, policy] = GetParam();
-  Sequential model{Dense{300, relu}, Dropout{0.1F}, Dense{100, gelu}, Dense{10, softmax}};
+  const auto& [name, optimizer, exchange, allreduce, threads, traced, policy, statistics] = GetParam();
+  Sequential model{Dense{300, relu}, Dropout{0.1F}, Dense{100, gelu}};
+  if (statistics) model.add(BatchNormalization{});
+  model.add(Dense{10, softmax});
   model.set_dtype_policy(policy);
   model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = optimizer, .metrics = {accuracy}});
   const ArrayDataset data = labelled_rows(32 * (kFirst + kSteps + 5), 200, 10);
@@ -199,7 +202,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"ring", Sgd{}, ExchangeKind::gradients, AllreduceAlgorithm::ring},
                     Case{"mpi", Sgd{}, ExchangeKind::gradients, AllreduceAlgorithm::mpi},
                     Case{"traced", Sgd{}, ExchangeKind::factors, AllreduceAlgorithm::automatic, 1, true},
-                    Case{"bfloat16", Sgd{}, ExchangeKind::factors, AllreduceAlgorithm::automatic, 2, false, DtypePolicy::automatic}),
+                    Case{"bfloat16", Sgd{}, ExchangeKind::factors, AllreduceAlgorithm::automatic, 2, false, DtypePolicy::automatic},
+                    Case{"statistics", Sgd{}, ExchangeKind::factors, AllreduceAlgorithm::automatic, 1, false, DtypePolicy::float32, true}),
     [](const auto& param) { return param.param.name; });
 
 /// The counter itself: a program that could not see an allocation would pass everything.

@@ -155,6 +155,14 @@ TEST(Plan, IsWhatFitDoes) {
   expect_error([&] { model.fit(data, with); }, {"FitOptions::plan", "Sequential::plan()"});
   with.batch_size = 32;
   expect_error([&] { model.fit(labelled_rows(202, 20, 3), with); }, {"FitOptions::plan"});
+  expect_error([&] { model.fit(labelled_rows(203, 30, 3), with); }, {"(30,)", "(20,)"});
+  const ArrayDataset wide = labelled_rows(31, 30, 3);
+  FitOptions validated = with;
+  validated.validation_data = &wide;
+  expect_error([&] { model.fit(data, validated); }, {"(30,)", "(20,)"});
+  FitOptions ordered = with;
+  ordered.shuffle = false;
+  expect_error([&] { model.fit(data, ordered); }, {"FitOptions::plan"});
 }
 
 }  // namespace
