@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <climits>
 #include <csignal>
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include <optional>
 #include <string_view>
 #include <system_error>
+#include <thread>
 
 #include "cluster/host/process_limits.h"
 #include "cluster/mpi_call.h"
@@ -98,6 +100,10 @@ int launcher_rank() {
     if (const char* const text = std::getenv(name)) return std::atoi(text);
   }
   return 0;
+}
+
+void leave_it_to_rank_0() {
+  if (launcher_rank() > 0 && !mpi_initialized()) std::this_thread::sleep_for(std::chrono::seconds(5));
 }
 
 Session::Session(int& argc, char**& argv) {

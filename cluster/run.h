@@ -10,6 +10,10 @@ namespace lockstep {
 /// launcher.
 int launcher_rank();
 
+/// For an error of all ranks before MPI is initialised: lets rank 0 alone tell it. The other ranks wait here for 5 s, or until the launcher
+/// ends them because rank 0 has ended. If one of them ended first, the launcher would end rank 0 before it has told anything.
+void leave_it_to_rank_0();
+
 /// The scope of MPI. Initialises it (MPI_THREAD_MULTIPLE) when the process was started by an MPI launcher, uses it as it is when the
 /// embedding program has done so already, and leaves it alone otherwise; finalises only what it has initialised, and ignores SIGPIPE from
 /// then on. MPI_Init and MPI_Finalize wait for all ranks: after a minute it says so; where MPI_Init does not return, it ends the process

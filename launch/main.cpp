@@ -71,11 +71,17 @@ int main(int argc, char** argv) {
   lockstep::add_completion(app);
   const bool tells = lockstep::tells_errors(argc > 1 ? argv[1] : "");
   try {
-    return ended(command_line.run(argc, argv, tells));
+    const int code = command_line.run(argc, argv, tells);
+    if (code != lockstep::kOk && !tells) lockstep::leave_it_to_rank_0();
+    return ended(code);
   } catch (const lockstep::Exit& e) {
     return ended(e.code);
   } catch (const lockstep::Error& e) {
-    if (tells) std::fprintf(stderr, "lockstep: %s\n", lockstep::error_text(e).c_str());
+    if (tells) {
+      std::fprintf(stderr, "lockstep: %s\n", lockstep::error_text(e).c_str());
+    } else {
+      lockstep::leave_it_to_rank_0();
+    }
     return e.exit_code();
   } catch (const std::system_error& e) {
     if (std::ferror(stdout) != 0) return ended(lockstep::kFailed, e.code().value());  // {fmt} throws it

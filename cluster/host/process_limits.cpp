@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 #include <malloc.h>
+#include <mpi.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -223,24 +223,23 @@ void check_address_space(double bytes, double data, const std::string& what) {
 void check_before_mpi() {
   constexpr int kThreads = 2, kFiles = 21;            // and a file for each rank of this host
   constexpr double kAddressSpace = 48.0 * (1 << 20);  // its libraries and buffers
-  constexpr double kSegment = 4.0 * (1 << 20);        // a file in /dev/shm for each rank
   try {
     const char* const ranks = std::getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
     const int local = std::max(1, ranks == nullptr ? 1 : std::atoi(ranks));
     if (local > 1) check_open_files(kFiles + local);
     check_threads(kThreads);
     check_address_space(kAddressSpace, 0, "MPI");
-    if (const auto most = soft_limit(RLIMIT_FSIZE); local > 1 && most && *most < kSegment && mpi_shares_files()) {
-      throw Error("ulimit -f allows files of " + gib(*most) + ", MPI needs one of about " + gib(kSegment) +
+    if (const auto most = soft_limit(RLIMIT_FSIZE); local > 1 && most && *most < mpi_shared_file() && mpi_shares_files()) {
+      throw Error("ulimit -f allows files of " + gib(*most) + ", MPI needs one of about " + gib(mpi_shared_file()) +
                   " in /dev/shm; ulimit -f unlimited");
     }
   } catch (const Error&) {
-    if (launcher_rank() > 0) {
-      std::this_thread::sleep_for(std::chrono::seconds(5));  // the launcher ends this process when rank 0 has told it
-    }
+    leave_it_to_rank_0();
     throw;
   }
 }
+
+double mpi_shared_file() { return (OMPI_MAJOR_VERSION >= 5 ? 16.0 : 4.0) * (1 << 20); }
 
 double shared_memory_free() {
   struct statvfs shm {};

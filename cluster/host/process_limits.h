@@ -38,6 +38,8 @@ void check_address_space(double bytes, double data, const std::string& what);
 /// only one message appears.
 void check_before_mpi();
 
+/// Bytes of the file in /dev/shm that MPI makes for each rank: 4 MiB, of Open MPI 5 16 MiB.
+double mpi_shared_file();
 /// Bytes that are free in /dev/shm; negative: there is none.
 double shared_memory_free();
 /// An Error if ranks cannot share `bytes` in /dev/shm for `what`: there is none, it has too little room, or ulimit -f is too small.

@@ -1,16 +1,22 @@
 #include "cluster/host/shared_memory.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <mpi.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <exception>
-#include <memory>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <new>
+#include <numeric>
+#include <string>
 
+#include "cluster/descriptor.h"
 #include "cluster/host/placement.h"
 #include "cluster/host/process_limits.h"
 #include "cluster/mpi_call.h"
@@ -27,63 +33,103 @@ std::atomic_ref<std::uint32_t> flag(std::byte* segment) {
   return std::atomic_ref<std::uint32_t>(*reinterpret_cast<std::uint32_t*>(segment));
 }
 
-}  // namespace
+/// The ranks of this host.
+class HostRanks {
+ public:
+  /// Collective among all ranks.
+  explicit HostRanks(const World& world) {
+    const MPI_Comm all = *static_cast<const MPI_Comm*>(world.communicator());
+    mpi(MPI_Comm_split_type(all, MPI_COMM_TYPE_SHARED, world.rank(), MPI_INFO_NULL, &comm_), "MPI_Comm_split_type");
+  }
+  ~HostRanks() { MPI_Comm_free(&comm_); }
+  HostRanks(const HostRanks&) = delete;
+  HostRanks& operator=(const HostRanks&) = delete;
 
-struct SharedMemory::Window {
-  MPI_Comm host = MPI_COMM_NULL;
-  MPI_Win win = MPI_WIN_NULL;
-  void* alone = MAP_FAILED;
-  std::size_t bytes = 0;
-  int exceptions = std::uncaught_exceptions();
+  std::vector<std::size_t> all_gather(std::size_t value) const {
+    int size = 0;
+    MPI_Comm_size(comm_, &size);
+    std::vector<std::size_t> values(static_cast<std::size_t>(size));
+    mpi(MPI_Allgather(&value, sizeof value, MPI_BYTE, values.data(), sizeof value, MPI_BYTE, comm_), "MPI_Allgather");
+    return values;
+  }
+  /// From the first of them.
+  void broadcast(std::string& text) const { mpi(MPI_Bcast(text.data(), static_cast<int>(text.size()), MPI_CHAR, 0, comm_), "MPI_Bcast"); }
+
+ private:
+  MPI_Comm comm_ = MPI_COMM_NULL;
 };
 
-SharedMemory::SharedMemory(const World& world, std::size_t bytes_per_rank)
-    : window_(std::make_unique<Window>()), size_(whole_pages(std::max<std::size_t>(bytes_per_rank, 1))) {
-  if (world.size() > 1) {  // all ranks call it, those that are alone on their host too
-    const MPI_Comm all = *static_cast<const MPI_Comm*>(world.communicator());
-    mpi(MPI_Comm_split_type(all, MPI_COMM_TYPE_SHARED, world.rank(), MPI_INFO_NULL, &window_->host), "MPI_Comm_split_type");
+/// A file that one rank makes and the others of its host open. It has no name beyond this object's life.
+class HostFile {
+ public:
+  explicit HostFile(bool makes) : makes_(makes) {}
+  ~HostFile() {
+    if (makes_ && file_.is_open()) unlink(name.c_str());
   }
-  if (world.local_size() == 1) {  // also in a job of several hosts: nobody to share with
-    if (window_->host != MPI_COMM_NULL) MPI_Comm_free(&window_->host);
-    window_->alone = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (window_->alone == MAP_FAILED) throw std::bad_alloc();
-    window_->bytes = size_;
-    segments_.push_back(static_cast<std::byte*>(window_->alone));
+  HostFile(const HostFile&) = delete;
+  HostFile& operator=(const HostFile&) = delete;
+
+  /// Its bytes are zeros, and have no pages before somebody touches them: then on the memory node of that rank.
+  void make(std::size_t bytes) {
+    file_ = Descriptor(mkostemp(name.data(), O_CLOEXEC));
+    if (!file_.is_open() || ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0) fail("cannot be made");
+  }
+  int open() {
+    if (!makes_) file_ = Descriptor(::open(name.c_str(), O_RDWR | O_CLOEXEC));
+    if (!file_.is_open()) fail("cannot be opened");
+    return file_.get();
+  }
+
+  std::string name = "/dev/shm/lockstep.XXXXXX";
+
+ private:
+  [[noreturn]] void fail(const char* what) const {
+    const int error = errno;
+    const bool apart = error == ENOENT;
+    throw Error(name + ", memory that the ranks of this host share, " + what + ": " + std::strerror(error) +
+                (apart ? "; containers need one /dev/shm: docker run --ipc=host" : ""));
+  }
+  const bool makes_;
+  Descriptor file_;
+};
+
+}  // namespace
+
+SharedMemory::SharedMemory(const World& world, std::size_t bytes) : size_(whole_pages(std::max<std::size_t>(bytes, 1))) {
+  const auto map = [this](std::size_t all, int flags, int file) {
+    void* const memory = mmap(nullptr, all, PROT_READ | PROT_WRITE, flags, file, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    memory_ = static_cast<std::byte*>(memory);
+    mapped_ = all;
+  };
+  if (world.size() == 1) {
+    map(size_, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    segments_ = {memory_};
     return;
   }
-  void* base = nullptr;
-  // A page more, because MPI puts its own header before the first segment and promises no alignment.
-  try {
-    mpi(MPI_Win_allocate_shared(static_cast<MPI_Aint>(size_ + kPage), 1, MPI_INFO_NULL, window_->host, &base, &window_->win),
-        "MPI_Win_allocate_shared");
-  } catch (const Error&) {  // mostly of a small /dev/shm, which MPI's text does not name
-    const double window = static_cast<double>(size_ + kPage) * world.local_size();  // one file holds the segments of all
-    check_shared_memory(window, fmt::format("memory that the {} ranks of this host share", world.local_size()));
-    throw;
+  const HostRanks host(world);
+  const std::vector<std::size_t> sizes = host.all_gather(size_);
+  const std::size_t all = std::accumulate(sizes.begin(), sizes.end(), std::size_t{0});
+  HostFile file(world.local_rank() == 0);
+  world.agree([&] {
+    if (world.local_size() == 1) return map(all, MAP_PRIVATE | MAP_ANONYMOUS, -1);  // also in a job of several hosts: nobody to share with
+    if (world.local_rank() != 0) return;
+    check_shared_memory(static_cast<double>(all), fmt::format("memory that the {} ranks of this host share", world.local_size()));
+    file.make(all);
+  });
+  host.broadcast(file.name);
+  world.agree([&] {
+    if (world.local_size() > 1) map(all, MAP_SHARED, file.open());
+  });
+  std::byte* segment = memory_;
+  for (const std::size_t size : sizes) {
+    segments_.push_back(segment);
+    segment += size;
   }
-  for (int r = 0; r < world.local_size(); ++r) {
-    MPI_Aint bytes = 0;
-    int unit = 0;
-    void* segment = nullptr;
-    mpi(MPI_Win_shared_query(window_->win, r, &bytes, &unit, &segment), "MPI_Win_shared_query");
-    std::size_t space = size_ + kPage;
-    segments_.push_back(static_cast<std::byte*>(std::align(kPage, size_, segment, space)));
-  }
-  // The window is a file that was just made: zeros, whose pages come to be when somebody touches them, on that rank's memory node. A
-  // gradient that goes straight into the weights never does.
-  mpi(MPI_Barrier(window_->host), "MPI_Barrier");
 }
 
 SharedMemory::~SharedMemory() {
-  if (window_->alone != MAP_FAILED) munmap(window_->alone, window_->bytes);
-  int finalized = 0;
-  MPI_Finalized(&finalized);
-  if (finalized != 0 || window_->win == MPI_WIN_NULL) return;
-  // Freeing waits for all ranks. An exception on its way up may be this rank's alone, and the others wait for it in a sum: then the
-  // window is left to the end of the process, or lockstep::run would never get to report the error and to end the job.
-  if (std::uncaught_exceptions() > window_->exceptions) return;
-  MPI_Win_free(&window_->win);
-  MPI_Comm_free(&window_->host);
+  if (memory_ != nullptr) munmap(memory_, mapped_);
 }
 
 SpinWait::SpinWait(const World& world) : activity_(world.activity()), patience_(world.local_size() > host_cores(world) ? 1 : kSpins) {}

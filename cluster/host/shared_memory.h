@@ -1,7 +1,6 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <vector>
 
@@ -9,25 +8,26 @@
 
 namespace lockstep {
 
-/// Zeroed memory that all ranks of a host read and write, a page-aligned segment for each (an MPI-3 shared window; plain memory in a
-/// world of one rank). Collective: construction and destruction; destruction by an exception is local and keeps the memory to the end of
-/// the process.
+/// Zeroed memory that all ranks of a host read and write, a page-aligned segment for each: a file in /dev/shm that has lost its name before
+/// it is used (plain memory where a rank is alone on its host). Construction is collective and throws AgreedError where there is no room;
+/// destruction is local, the other ranks keep theirs.
 class SharedMemory {
  public:
-  SharedMemory(const World& world, std::size_t bytes_per_rank);
+  /// Ranks may differ in `bytes`, those of this rank's own segment.
+  SharedMemory(const World& world, std::size_t bytes);
   ~SharedMemory();
   SharedMemory(const SharedMemory&) = delete;
   SharedMemory& operator=(const SharedMemory&) = delete;
 
   /// Segment of the rank with this local_rank().
   std::byte* segment(int local_rank) const { return segments_[static_cast<std::size_t>(local_rank)]; }
+  /// Of this rank's own segment, in bytes: whole pages.
   std::size_t size() const { return size_; }
 
  private:
-  struct Window;
-  std::unique_ptr<Window> window_;
+  std::size_t size_, mapped_ = 0;
+  std::byte* memory_ = nullptr;
   std::vector<std::byte*> segments_;
-  std::size_t size_;
 };
 
 /// Waiting for another rank of the host: spins, since that is some 50 us of patience at most; gives the core away (sched_yield) after that,

@@ -39,11 +39,11 @@ int number(const char* name) {
   return text == nullptr ? 0 : std::atoi(text);
 }
 
-/// Whether /dev/shm has room for MPI's shared memory, about 4 MiB a rank (Open MPI 5: 16 MiB). Where it has not, MPI starts only with the
-/// network, and Lockstep then says what is short.
+/// Whether /dev/shm has room for MPI's shared memory, with some to spare. Where it has not, MPI starts only with the network, and Lockstep
+/// then says what is short.
 bool has_room_for_shared_memory() {
-  constexpr double kPerRank = (OMPI_MAJOR_VERSION >= 5 ? 17 : 5) << 20;
-  return shared_memory_free() >= kPerRank * std::max({number("OMPI_COMM_WORLD_LOCAL_SIZE"), number("SLURM_STEP_NUM_TASKS"), 1});
+  return shared_memory_free() >=
+         1.25 * mpi_shared_file() * std::max({number("OMPI_COMM_WORLD_LOCAL_SIZE"), number("SLURM_STEP_NUM_TASKS"), 1});
 }
 
 /// Whether MPI's list, "self,vader" or "^uct,openib", lets it use one of the names.

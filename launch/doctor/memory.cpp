@@ -116,7 +116,7 @@ std::set<std::string> files_in_use() {
   return used;
 }
 
-/// This user's files of dead MPI jobs: older than a minute, in nobody's use.
+/// This user's files of dead jobs: older than a minute, in nobody's use.
 Json stale_shared_memory() {
   const std::set<std::string> used = files_in_use();
   std::error_code ignored;
@@ -124,9 +124,9 @@ Json stale_shared_memory() {
   Json names = Json::array();
   for (const fs::directory_entry& file : fs::directory_iterator(kShm, ignored)) {
     const std::string name = file.path().filename().string();
-    const bool of_mpi = name.starts_with("vader_segment.") || name.starts_with("osc_rdma.") || name.starts_with("osc_sm.") ||
-                        name.starts_with("sm_segment.");
-    if (!of_mpi || used.contains(file.path().string()) || access(file.path().c_str(), W_OK) != 0) continue;
+    const bool of_job = name.starts_with("vader_segment.") || name.starts_with("osc_rdma.") || name.starts_with("osc_sm.") ||
+                        name.starts_with("sm_segment.") || name.starts_with("lockstep.");
+    if (!of_job || used.contains(file.path().string()) || access(file.path().c_str(), W_OK) != 0) continue;
     if (fs::file_time_type::clock::now() - file.last_write_time(ignored) < std::chrono::minutes(1)) continue;
     bytes += static_cast<double>(file.file_size(ignored));
     names.push_back(name);
@@ -143,7 +143,7 @@ Json probe_shared(const Examination& examination) {
 
 /// Bytes of /dev/shm that a job takes on the host of these ranks: Open MPI's segments, and what the ranks share in training.
 double shared_bytes(const Examination& examination, const std::vector<int>& ranks) {
-  const double bytes = static_cast<double>(ranks.size()) * 4.5 * kMiB;
+  const double bytes = static_cast<double>(ranks.size()) * 1.125 * mpi_shared_file();
   return examination.model == nullptr ? bytes : bytes + examination.plan(ranks).memory.shared_most;
 }
 
@@ -164,7 +164,7 @@ Verdict judge_shared(const Case& facts) {
     }
     if (fact["stale"]["names"].empty()) continue;
     verdict.warning({ranks.front()},
-                    fmt::format("{} files of dead MPI jobs in /dev/shm, {:.0f} MiB: {}", fact["stale"]["names"].size(),
+                    fmt::format("{} files of dead jobs in /dev/shm, {:.0f} MiB: {}", fact["stale"]["names"].size(),
                                 fact["stale"]["bytes"].get<double>() / kMiB, fact["stale"]["names"][0].get<std::string>()),
                     "They hold memory until the host restarts.",
                     "on that host: rm /dev/shm/" + fact["stale"]["names"][0].get<std::string>() + " ...");

@@ -39,12 +39,12 @@ std::optional<std::uint32_t> job_number(const std::string& text, int base) {
   return error == std::errc() && end != text.data() && *end == '.' ? std::optional(number) : std::nullopt;
 }
 
-/// Segments are called vader_segment.HOST.UID.JOB.RANK (Open MPI 5: sm_segment), and osc_sm.HOST.JOB... while ranks create a window. All
-/// jobs of one mpirun have the upper half of JOB in common.
+/// Segments are called vader_segment.HOST.UID.JOB.RANK (Open MPI 5: sm_segment). All jobs of one mpirun have the upper half of JOB in
+/// common.
 void remove_shared_memory(std::uint32_t mpirun, const std::string& host) {
   std::error_code none;
-  for (const std::string& start : {fmt::format("vader_segment.{}.{}.", host, geteuid()), fmt::format("sm_segment.{}.{}.", host, geteuid()),
-                                   fmt::format("osc_sm.{}.", host)}) {
+  for (const std::string& start :
+       {fmt::format("vader_segment.{}.{}.", host, geteuid()), fmt::format("sm_segment.{}.{}.", host, geteuid())}) {
     std::vector<fs::path> found;
     for (const auto& entry : fs::directory_iterator("/dev/shm", none)) {
       const std::string name = entry.path().filename().string();

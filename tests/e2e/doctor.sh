@@ -182,7 +182,7 @@ finds full space warning '[0]' 'in memory'
 examined shm 1 unshare -m bash -c "mount -t tmpfs -o size=20m tmpfs /dev/shm && two small.yaml $wide"
 finds shm shared problem '[0,1]' 'MiB free in /dev/shm, where 2 ranks need about [3-9][0-9] MiB'
 examined dead_jobs 0 unshare -m bash -c "mount -t tmpfs tmpfs /dev/shm && touch -d '1 hour ago' /dev/shm/vader_segment.dead && two"
-finds dead_jobs shared warning '[0]' '1 files of dead MPI jobs .*vader_segment.dead'
+finds dead_jobs shared warning '[0]' '1 files of dead jobs .*vader_segment.dead'
 examined rdma 0 unshare -m bash -c 'mount -t tmpfs tmpfs /sys/class && mkdir -p /sys/class/infiniband/mlx5_0 && ulimit -l 64 && exec "$0" doctor --json' "$lockstep"
 finds rdma limits warning '[0]' '64 KiB of memory may be locked'
 
