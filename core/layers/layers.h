@@ -3,12 +3,12 @@
 #include <variant>
 
 #include "core/layers/activation.h"
-#include "core/layers/batch_normalization.h"
 #include "core/layers/dense.h"
-#include "core/layers/dropout.h"
-#include "core/layers/normalization.h"
-#include "core/layers/rescaling.h"
-#include "core/layers/reshape.h"
+#include "core/layers/normalization/batch_normalization.h"
+#include "core/layers/preprocessing/normalization.h"
+#include "core/layers/preprocessing/rescaling.h"
+#include "core/layers/regularization/dropout.h"
+#include "core/layers/reshaping/reshape.h"
 
 namespace lockstep {
 

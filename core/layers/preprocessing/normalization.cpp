@@ -1,4 +1,4 @@
-#include "core/layers/normalization.h"
+#include "core/layers/preprocessing/normalization.h"
 
 #include <algorithm>
 #include <cmath>

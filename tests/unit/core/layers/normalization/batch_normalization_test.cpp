@@ -1,4 +1,4 @@
-#include "core/layers/batch_normalization.h"
+#include "core/layers/normalization/batch_normalization.h"
 
 #include <gtest/gtest.h>
 

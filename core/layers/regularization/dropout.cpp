@@ -1,4 +1,4 @@
-#include "core/layers/dropout.h"
+#include "core/layers/regularization/dropout.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "core/layers/reshape.h"
+#include "core/layers/reshaping/reshape.h"
 
 #include "core/layers/op.h"
 

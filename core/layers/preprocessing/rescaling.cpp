@@ -1,4 +1,4 @@
-#include "core/layers/rescaling.h"
+#include "core/layers/preprocessing/rescaling.h"
 
 #include "core/layers/op.h"
 #include "core/math/elementwise.h"
