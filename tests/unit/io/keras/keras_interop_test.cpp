@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 #include "io/hdf5/dataset.h"
 #include "io/hdf5/file.h"
@@ -32,6 +33,41 @@ TEST(KerasInterop, LoadsPredictsTrainsOnAndSavesAgain) {
     save_weights(model, directory + "/lockstep_" + name + ".weights.h5");
     model.fit(data, {.epochs = 1, .batch_size = 16, .shuffle = false, .verbose = 0});
     write_predictions(results, "/" + name + "/after", model, data);
+  }
+  results.close();
+}
+
+void write_weights(Hdf5File& file, const std::string& name, Sequential& model) {
+  std::vector<float> all;
+  for (const std::vector<float>& values : model.get_weights()) all.insert(all.end(), values.begin(), values.end());
+  file.write<float>(name, {static_cast<std::int64_t>(all.size())}, all);
+}
+
+/// Every .keras file there is, tests/interop/keras_layers.py decides which. A model that is not compiled is not trained.
+TEST(KerasLayers, PredictAndTrain) {
+  const char* given = std::getenv("LOCKSTEP_LAYERS_DIR");
+  if (given == nullptr) GTEST_SKIP() << "run by tests/e2e/keras_interop.sh";
+  const std::filesystem::path directory = given;
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    if (entry.path().extension() == ".keras") names.push_back(entry.path().stem());
+  }
+  Hdf5File results = Hdf5File::create(directory / "lockstep.h5");
+  for (const std::string& name : names) {
+    SCOPED_TRACE(name);
+    const std::string file = directory / (name + ".keras");
+    const Hdf5Dataset data(directory / (name + ".h5"), "test");
+    Sequential model = load_model(file);
+    write_predictions(results, "/" + name + "/predicted", model, data);
+    if (model.compiled()) {
+      Sequential one_step = load_model(file);
+      one_step.fit(Hdf5Dataset(directory / (name + ".h5"), "test", {.rows = {0, 8}}), {.batch_size = 8, .shuffle = false, .verbose = 0});
+      write_weights(results, "/" + name + "/one step", one_step);
+      model.fit(data, {.batch_size = 8, .shuffle = false, .verbose = 0});
+      write_weights(results, "/" + name + "/three steps", model);
+      write_predictions(results, "/" + name + "/predicted then", model, data);
+    }
+    save_model(model, directory / (name + "_lockstep.keras"));
   }
   results.close();
 }

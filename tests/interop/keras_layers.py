@@ -1,0 +1,118 @@
+"""Every layer beside Keras' own: predictions, gradients and training. Called by tests/e2e/keras_interop.sh with a folder as argument:
+
+    keras_layers.py make DIR [NAME...]   Keras saves small models and notes down what it makes of them
+    keras_layers.py check DIR [NAME...]  compares that with what Lockstep made, and opens what Lockstep saved
+"""
+import os
+import sys
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # most of the time is spent on compiling
+import h5py
+import keras
+import numpy as np
+from keras import layers
+
+ROWS, BATCH, RATE = 20, 8, 0.2  # three steps an epoch, the last of them short; the test in C++ has the same
+
+# The shape of a row and the layers. A model has a Dense layer before them, which needs their gradient, and Flatten and Dense behind them.
+MODELS = {
+    "dense": ((5,), lambda: [layers.Dense(4, activation="tanh")]),
+    "dense_of_vectors": ((3, 5), lambda: [layers.Dense(4, use_bias=False)]),
+    "dense_regularized": ((5,), lambda: [layers.Dense(4, kernel_regularizer="l2", bias_regularizer=keras.regularizers.L1(0.1))]),
+    "flatten": ((2, 3, 2), lambda: [layers.Flatten()]),
+    "rescaling": ((5,), lambda: [layers.Rescaling(0.5, offset=0.25)]),
+    "normalization": ((3, 4), lambda: [layers.Normalization()]),
+    "normalization_axes": ((3, 4), lambda: [layers.Normalization(axis=(1, 2))]),
+    "normalization_inverse": ((4,), lambda: [layers.Normalization(mean=[1.0, 2, 3, 4], variance=[4.0, 3, 2, 1], invert=True)]),
+    "batch_normalization": ((5,), lambda: [layers.BatchNormalization()]),
+    "batch_normalization_axis": ((3, 4), lambda: [layers.BatchNormalization(axis=1, momentum=0.8, scale=False)]),
+    "dropout": ((5,), lambda: [layers.Dropout(0.3)]),
+} | {
+    f"activation_{name}": ((7,), lambda name=name: [layers.Activation(name)])
+    for name in ("linear", "relu", "softmax", "sigmoid", "tanh", "elu", "selu", "gelu", "silu", "softplus", "leaky_relu")
+}
+
+COLUMNS = {"predicted": 1e-5, "gradient": 1e-5, "three steps": 1e-4, "predicted then": 1e-4, "saved by Lockstep": 1e-5}
+
+
+def is_random(layer):
+    return hasattr(layer, "seed_generator") or hasattr(layer, "generator")
+
+
+def make_model(name, random):
+    shape, make_layers = MODELS[name]
+    between = make_layers()
+    model = keras.Sequential([keras.Input(shape), layers.Dense(shape[-1]), *between, layers.Flatten(), layers.Dense(3)], name="model")
+    for weight in model.weights:
+        if weight.name == "count":
+            continue
+        values = random.normal(size=weight.shape) * 0.5
+        weight.assign(np.abs(values) + 0.5 if "variance" in weight.name else values)
+    for layer in between:
+        if isinstance(layer, layers.Normalization):
+            layer.finalize_state()
+    if not any(map(is_random, between)):  # Lockstep trains what is compiled
+        model.compile(keras.optimizers.SGD(RATE), "mean_squared_error")
+    return model
+
+
+def weights_of(model):
+    return np.concatenate([np.ravel(weight) for weight in model.get_weights()])
+
+
+def predict(model, x):
+    return model.predict(x, batch_size=ROWS, verbose=0)
+
+
+def train(model, x, y):
+    model.fit(x, y, batch_size=BATCH, epochs=1, shuffle=False, verbose=0)
+    return weights_of(model)
+
+
+def make(directory, names):
+    with h5py.File(f"{directory}/keras.h5", "w") as expected:
+        for seed, name in enumerate(names):
+            random = np.random.default_rng(seed)
+            model = make_model(name, random)
+            x, y = random.normal(size=(ROWS, *MODELS[name][0])).astype(np.float32), random.normal(size=(ROWS, 3)).astype(np.float32)
+            with h5py.File(f"{directory}/{name}.h5", "w") as data:
+                data["test/x"], data["test/y"] = x, y
+            model.save(f"{directory}/{name}.keras")
+            expected[f"{name}/predicted"] = predict(model, x)
+            if not model.compiled:
+                continue
+            start = model.get_weights()
+            expected[f"{name}/one step"] = train(model, x[:BATCH], y[:BATCH])
+            model.set_weights(start)
+            expected[f"{name}/three steps"] = train(model, x, y)
+            expected[f"{name}/predicted then"] = predict(model, x)
+
+
+def difference(found, expected):
+    if found.shape != expected.shape:
+        return np.inf
+    return float(np.max(np.abs(found - expected) / np.maximum(1, np.abs(expected))))  # NaN stays NaN
+
+
+def check(directory, names):
+    failed = []
+    print(f"{'largest difference of':30}", *(f"{column:>18}" for column in COLUMNS))
+    with h5py.File(f"{directory}/keras.h5") as expected, h5py.File(f"{directory}/lockstep.h5") as lockstep:
+        for name in names:
+            found = {column: difference(lockstep[name][column][:].ravel(), values[:].ravel()) for column, values in expected[name].items()}
+            if "one step" in found:
+                found["gradient"] = found["one step"] / RATE
+            with h5py.File(f"{directory}/{name}.h5") as data:
+                saved = predict(keras.saving.load_model(f"{directory}/{name}_lockstep.keras"), data["test/x"][:])
+            last = "predicted then" if "predicted then" in found else "predicted"
+            found["saved by Lockstep"] = difference(saved.ravel(), lockstep[name][last][:].ravel())
+            print(f"{name:30}", *(f"{found[column]:18.1e}" if column in found else f"{'':18}" for column in COLUMNS))
+            failed += [f"{name}, {column}" for column, limit in COLUMNS.items() if column in found and not found[column] <= limit]
+    if failed:
+        sys.exit("FAILED: too different from Keras: " + "; ".join(failed))
+
+
+if __name__ == "__main__":
+    print("Keras", keras.__version__, "on", keras.backend.backend())
+    {"make": make, "check": check}[sys.argv[1]](sys.argv[2], sys.argv[3:] or list(MODELS))
