@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/compile/regularizer.h"
+#include "core/compile/sizes.h"
 
 namespace lockstep {
 
@@ -134,6 +135,14 @@ class BoundsCheck {
   }
   void operator()(const Field& field, const std::vector<std::int64_t>& values) const {
     for (const std::int64_t value : values) (*this)(field, value);
+  }
+  template <std::size_t N>
+  void operator()(const Field& field, const Sizes<N>& sizes) const {
+    for (const std::int64_t size : sizes.along) (*this)(field, size);
+  }
+  template <std::size_t N>
+  void operator()(const Field& field, const std::optional<Sizes<N>>& sizes) const {
+    if (sizes) (*this)(field, *sizes);
   }
   void operator()(const Field& field, const Regularizer& regularizer) const {
     (*this)({field.name, at_least(0)}, regularizer.l1);

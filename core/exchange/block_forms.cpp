@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/math/onednn.h"
+#include "core/math/onednn/products.h"
 
 namespace lockstep {
 namespace {
@@ -24,8 +24,9 @@ class ZeroForm final : public BlockForm {
 class WrittenForm final : public BlockForm {
  public:
   explicit WrittenForm(const BlockSource& source) : source_(source) {}
-  void form(const GradientBlock& block, int /*thread*/) const override {
-    source_.op->gradient(source_.x, source_.d, source_.rows, {block.offset, block.count}, source_.gradients + block.offset);
+  void form(const GradientBlock& block, int thread) const override {
+    source_.op->gradient(source_.x, source_.d, {.rows = source_.rows, .thread = thread}, {block.offset, block.count},
+                         source_.gradients + block.offset);
   }
 
  private:

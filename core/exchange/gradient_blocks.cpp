@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/math/onednn.h"
+#include "core/math/onednn/products.h"
 
 namespace lockstep {
 namespace {

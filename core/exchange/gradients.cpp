@@ -25,7 +25,7 @@ Gradients::Gradients(Network& network, Optimizer& optimizer, const Grains& grain
       trainable_(trainable_ops(network)),
       in_place_(options.exchange.factors && optimizer.plain() && !regularized_),
       trees_(grains.count, world.size(), world.rank(), options.threads,
-             [this](const GradientBlock& block, std::int64_t grain, float* to) { form_leaf(block, grain, to); }),
+             [this](const GradientBlock& block, std::int64_t grain, int thread, float* to) { form_leaf(block, grain, thread, to); }),
       exchange_(make_exchange()),
       shared_(exchange_->factors()),
       columns_stay_(shared_ != nullptr && shared_->columns_stay()),
@@ -189,12 +189,12 @@ void Gradients::form(std::span<const GradientBlock> blocks) {
   });
 }
 
-void Gradients::form_leaf(const GradientBlock& block, std::int64_t grain, float* to) {
+void Gradients::form_leaf(const GradientBlock& block, std::int64_t grain, int thread, float* to) {
   const Op& op = op_of(block.layer);
   const std::size_t i = trainable_[block.layer];
   const float *x = pass_.visible_values(i).data() + grain * grains_.rows * op.in,
               *d = pass_.visible_deltas(i + 1).data() + grain * grains_.rows * op.out;
-  op.gradient(x, d, grains_.rows, {block.offset, block.count}, to);
+  op.gradient(x, d, {.rows = grains_.rows, .thread = thread}, {block.offset, block.count}, to);
   const bool last = block.offset + block.count == op.slice().offset + op.slice().count;
   if (last) std::fill_n(to + block.count - op.padding(), op.padding(), 0.F);
 }

@@ -72,7 +72,7 @@ class Gradients {
   std::unique_ptr<BlockForm> choose_form(std::size_t layer);
   bool in_tree(std::size_t layer) const { return options_.exchange.layers[layer] == LayerExchange::tree; }
   void multiply_columns();
-  void form_leaf(const GradientBlock& block, std::int64_t grain, float* to);
+  void form_leaf(const GradientBlock& block, std::int64_t grain, int thread, float* to);
   void form_due();
   void form(std::span<const GradientBlock> blocks);
   void penalize(const GradientBlock& block);

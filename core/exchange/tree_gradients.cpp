@@ -36,8 +36,9 @@ void TreeGradients::sum(std::size_t layer) {
     const GradientBlock& block = l.blocks[static_cast<std::size_t>(task % blocks)];
     const std::int64_t part = first + task / blocks;
     float* const to = l.parts.data() + part * l.slice.count + (block.offset - l.slice.offset);
-    float* const scratch = scratch_[static_cast<std::size_t>(threads_ > 1 ? grain_thread() : 0)].data();
-    tree_.sum_part(part, block.count, to, scratch, [&](std::int64_t grain, float* values) { leaf_(block, grain, values); });
+    const int thread = threads_ > 1 ? grain_thread() : 0;
+    tree_.sum_part(part, block.count, to, scratch_[static_cast<std::size_t>(thread)].data(),
+                   [&](std::int64_t grain, float* values) { leaf_(block, grain, thread, values); });
   });
 }
 

@@ -15,8 +15,8 @@ namespace lockstep {
 /// has added up over its own grains. A step: sum() per layer after backward, the exchange, combine() per block.
 class TreeGradients {
  public:
-  /// Writes a block's gradient from the rows of one grain: block.count floats, zeros in the padding.
-  using Leaf = std::function<void(const GradientBlock& block, std::int64_t grain, float* to)>;
+  /// Writes a block's gradient from the rows of one grain, on thread `thread`: block.count floats, zeros in the padding.
+  using Leaf = std::function<void(const GradientBlock& block, std::int64_t grain, int thread, float* to)>;
   TreeGradients(std::int64_t grains, int ranks, int rank, int threads, Leaf leaf);
 
   /// A layer, by its place in the order of the exchange; `blocks`: its blocks, slices all of them, of `slice`. `parts`: memory of

@@ -5,7 +5,7 @@
 #include "core/data/limits.h"
 #include "core/layers/activation.h"
 #include "core/layers/dense_op.h"
-#include "core/math/onednn.h"
+#include "core/math/onednn/products.h"
 
 namespace lockstep {
 namespace {
@@ -82,9 +82,9 @@ std::vector<VariableRange> DenseOp::parts() const {
   return parts;
 }
 
-void DenseOp::gradient(const float* x, const float* dy, std::int64_t rows, VariableRange part, float* to) const {
+void DenseOp::gradient(const float* x, const float* dy, const Block& block, VariableRange part, float* to) const {
   const auto [first, last, bias] = part_of(product_, part);
-  const std::int64_t vectors = rows * product_.repeat;
+  const std::int64_t vectors = block.rows * product_.repeat;
   if (first < last) WeightGradient{x, dy, vectors, product_.in, product_.out, first, last, 0, product_.out}.write(to);
   if (bias) bias_gradient(dy, vectors, product_.out, to + (product_.bias - part.offset));
 }

@@ -16,7 +16,7 @@ class DenseOp : public Op {
   void place(float* const* base, std::int64_t offset) override;
   const Product* product() const override { return &product_; }
   std::vector<VariableRange> parts() const override;
-  void gradient(const float* x, const float* dy, std::int64_t rows, VariableRange part, float* to) const override;
+  void gradient(const float* x, const float* dy, const Block& block, VariableRange part, float* to) const override;
   std::optional<ActivationFunction> activation() const override { return activation_; }
 
  protected:
@@ -31,7 +31,7 @@ class DenseOp : public Op {
   ActivationFunction activation_;
 };
 
-/// `op` with products in float32, by the kernels of core/math/onednn.h, or in bfloat16, by those of core/math/bfloat16.h.
+/// `op` with products in float32, by the kernels of core/math/onednn/products.h, or in bfloat16, by those of core/math/bfloat16.h.
 std::unique_ptr<Op> float32_dense_op(const DenseOp& op);
 std::unique_ptr<Op> bfloat16_dense_op(const DenseOp& op);
 

@@ -3,8 +3,14 @@
 #include <variant>
 
 #include "core/layers/activation.h"
+#include "core/layers/convolution/conv.h"
+#include "core/layers/convolution/conv_transpose.h"
+#include "core/layers/convolution/depthwise_conv.h"
+#include "core/layers/convolution/separable_conv.h"
 #include "core/layers/dense.h"
 #include "core/layers/normalization/batch_normalization.h"
+#include "core/layers/pooling/global_pooling.h"
+#include "core/layers/pooling/pooling.h"
 #include "core/layers/preprocessing/normalization.h"
 #include "core/layers/preprocessing/rescaling.h"
 #include "core/layers/regularization/dropout.h"
@@ -13,7 +19,10 @@
 namespace lockstep {
 
 /// Every layer that a Sequential can have.
-using LayerSpec = std::variant<Input, Rescaling, Flatten, Dense, Activation, Dropout, Normalization, BatchNormalization>;
+using LayerSpec = std::variant<Input, Rescaling, Flatten, Dense, Activation, Dropout, Normalization, BatchNormalization, Conv1D, Conv2D,
+                               Conv1DTranspose, Conv2DTranspose, DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D,
+                               MaxPooling1D, MaxPooling2D, AveragePooling1D, AveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D,
+                               GlobalAveragePooling1D, GlobalAveragePooling2D>;
 
 /// Keras' class name ("Dense") and the layer's own name.
 std::string class_name(const LayerSpec& layer);

@@ -33,7 +33,7 @@ std::span<float> Op::values(std::size_t i) {
   return {parameters() + weight.offset, static_cast<std::size_t>(elements(weight.shape))};
 }
 
-void Op::gradient(const float* /*x*/, const float* /*dy*/, std::int64_t /*rows*/, VariableRange /*part*/, float* /*to*/) const {
+void Op::gradient(const float* /*x*/, const float* /*dy*/, const Block& /*block*/, VariableRange /*part*/, float* /*to*/) const {
   throw std::logic_error("an op with trainable weights needs a gradient()");
 }
 

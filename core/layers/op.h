@@ -89,9 +89,10 @@ class Op {
   /// The pieces of slice() whose gradients are computed apart, by other threads or ranks; in order, without gaps. They depend on the op
   /// alone, so that an element is always summed by the same call. Default: one piece.
   virtual std::vector<VariableRange> parts() const { return {slice_}; }
-  /// Writes one of parts() of the weights' gradient, the sum over `rows` rows, to to[0, part.count); padding may be left as it is. `x` is
-  /// what forward was given, `dy` what backward left. An op with trainable weights has this.
-  virtual void gradient(const float* x, const float* dy, std::int64_t rows, VariableRange part, float* to) const;
+  /// Writes one of parts() of the weights' gradient, the sum over the block's rows, to to[0, part.count); padding may be left as it is. `x`
+  /// is what forward was given, `dy` what backward left. Of the block only rows and thread count; rows may be several times those of
+  /// prepare(). An op with trainable weights has this.
+  virtual void gradient(const float* x, const float* dy, const Block& block, VariableRange part, float* to) const;
   /// Not null: the trainable weights are those of a product, of which x and dy are the factors.
   virtual const Product* product() const { return nullptr; }
   virtual Computation computation() const { return {"own loops", static_cast<double>(out)}; }

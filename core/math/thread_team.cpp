@@ -1,6 +1,6 @@
 #include "core/math/thread_team.h"
 
-#include "core/math/onednn.h"
+#include "core/math/onednn/library.h"
 #include "core/math/subnormals.h"
 
 namespace lockstep {

@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "cluster/host/placement.h"
-#include "core/math/onednn.h"
+#include "core/math/onednn/library.h"
 #include "core/math/subnormals.h"
 #include "core/network/memory_need.h"
 #include "core/training/evaluator.h"

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <optional>
 
-#include "core/math/onednn.h"
+#include "core/math/onednn/library.h"
 #include "core/math/subnormals.h"
 #include "core/training/evaluator.h"
 #include "core/training/model_state.h"

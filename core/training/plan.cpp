@@ -7,7 +7,7 @@
 #include "core/exchange/gradient_blocks.h"
 #include "core/math/bfloat16.h"
 #include "core/math/grain_tree.h"
-#include "core/math/onednn.h"
+#include "core/math/onednn/library.h"
 #include "core/training/dtype.h"
 #include "core/training/model_state.h"
 #include "core/training/sequential.h"

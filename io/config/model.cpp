@@ -1,5 +1,6 @@
 #include "io/config/model.h"
 
+#include "core/compile/choice.h"
 #include "core/compile/metric_names.h"
 #include "core/data/limits.h"
 
@@ -78,7 +79,19 @@ class SettingReader {
   void read(const YAML::Node& node, const Field& field, Initializer& initializer) const {
     initializer = placed(section_, node, field.name, initializer_from_name);
   }
+  template <Choice E>
+  void read(const YAML::Node& node, const Field& field, E& value) const {
+    value = placed(section_, node, field.name, choice_of<E>);
+  }
   void read(const YAML::Node& node, const Field& field, Regularizer& regularizer) const;
+  /// One number for all axes, or a list with one for each.
+  template <std::size_t N>
+  void read(const YAML::Node& node, const Field& field, Sizes<N>& sizes) const {
+    if (node.IsMap() || (node.IsSequence() && node.size() != N)) {
+      section_.fail(node, field.name, "must be a number" + (N == 1 ? std::string() : " or a list of " + std::to_string(N) + " numbers"));
+    }
+    for (std::size_t axis = 0; axis < N; ++axis) read(node.IsScalar() ? node : node[axis], field, sizes[axis]);
+  }
   /// One value, or a list.
   template <class Value>
   void read(const YAML::Node& node, const Field& field, std::vector<Value>& values) const {
@@ -86,6 +99,10 @@ class SettingReader {
     if (node.IsMap()) section_.fail(node, field.name, "must be a number, or a list of numbers such as [28, 28]");
     if (node.IsScalar()) read(node, field, values.emplace_back());
     for (const YAML::Node& one : node) read(one, field, values.emplace_back());
+  }
+  template <std::size_t N>
+  void read(const YAML::Node& node, const Field& field, std::optional<Sizes<N>>& sizes) const {
+    read(node, field, sizes.emplace());
   }
   void check(const YAML::Node& node, const Field& field, double value) const {
     if (!field.bounds.hold(value)) section_.fail(node, field.name, "must be " + field.bounds.text() + ", found " + node.Scalar());

@@ -114,6 +114,20 @@ void KerasSettingReader::operator()(const Field& field, std::vector<float>& valu
   }
 }
 
+/// Missing or null stays as it is.
+void KerasSettingReader::read_sizes(const Field& field, std::span<std::int64_t> sizes) const {
+  const Json value = arguments_.take(field.name);
+  if (value.is_null()) return;
+  const std::string expected = "a whole number or a list of " + std::to_string(sizes.size()) + ", " + field.bounds.text();
+  if (!value.is_integer() && (!value.is_array() || value.size() != sizes.size())) arguments_.fail(field.name, expected, value);
+  for (std::size_t axis = 0; axis < sizes.size(); ++axis) {
+    const Json& size = value.is_array() ? value[axis] : value;
+    if (!size.is_integer() || !field.bounds.hold(static_cast<double>(size.get<std::int64_t>())))
+      arguments_.fail(field.name, expected, value);
+    sizes[axis] = size.get<std::int64_t>();
+  }
+}
+
 // --- writing ---
 
 void KerasSettingWriter::operator()(const Fixed& fixed) const {

@@ -1,9 +1,12 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "cluster/json.h"
+#include "core/compile/choice.h"
 #include "core/compile/kinds.h"
 #include "core/layers/layers.h"
 #include "io/keras/arguments.h"
@@ -27,8 +30,26 @@ class KerasSettingReader {
   void operator()(const Field& field, Regularizer& regularizer) const;
   void operator()(const Field& field, std::vector<std::int64_t>& values) const;
   void operator()(const Field& field, std::vector<float>& values) const;
+  /// A number or a list of N.
+  template <std::size_t N>
+  void operator()(const Field& field, Sizes<N>& sizes) const {
+    read_sizes(field, sizes.along);
+  }
+  template <std::size_t N>
+  void operator()(const Field& field, std::optional<Sizes<N>>& sizes) const {
+    Sizes<N> read = -1;
+    read_sizes(field, read.along);
+    if (read[0] >= 0) sizes = read;
+  }
+  template <Choice E>
+  void operator()(const Field& field, E& value) const {
+    const std::string word = arguments_.take_string(field.name);
+    if (!word.empty()) value = keras_look_up(arguments_, field.name, [&] { return choice_of<E>(word); });
+  }
 
  private:
+  void read_sizes(const Field& field, std::span<std::int64_t> sizes) const;
+
   KerasArguments& arguments_;
 };
 
@@ -47,6 +68,19 @@ class KerasSettingWriter {
   void operator()(const Field& field, const Regularizer& regularizer) const;
   void operator()(const Field& field, const std::vector<std::int64_t>& values) const;
   void operator()(const Field& field, const std::vector<float>& values) const;
+  template <std::size_t N>
+  void operator()(const Field& field, const Sizes<N>& sizes) const {
+    (*this)(field, std::vector<std::int64_t>(sizes.along.begin(), sizes.along.end()));
+  }
+  template <std::size_t N>
+  void operator()(const Field& field, const std::optional<Sizes<N>>& sizes) const {
+    if (sizes) return (*this)(field, *sizes);
+    config_[field.name] = Json(nullptr);
+  }
+  template <Choice E>
+  void operator()(const Field& field, E value) const {
+    config_[field.name] = std::string(word_of(value));
+  }
 
  private:
   Json& config_;

@@ -3,7 +3,7 @@
 #include <hdf5.h>
 
 #include "cluster/versions.h"
-#include "core/math/onednn.h"
+#include "core/math/onednn/library.h"
 
 namespace lockstep {
 

@@ -6,7 +6,8 @@
 #include <functional>
 #include <optional>
 
-#include "core/math/onednn.h"
+#include "core/math/onednn/library.h"
+#include "core/math/onednn/products.h"
 
 namespace lockstep {
 namespace {

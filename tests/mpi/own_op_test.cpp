@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "core/math/bfloat16.h"
-#include "core/math/onednn.h"
+#include "core/math/onednn/library.h"
 #include "core/training/trainer.h"
 #include "support/mpi_world.h"
 #include "support/random_data.h"

@@ -40,7 +40,7 @@ inline void expect_numeric_gradient(Network& network, std::int64_t rows, float s
     const Op& op = *network.ops()[i];
     if (!op.trainable()) return;
     for (const VariableRange& part : op.parts()) {
-      op.gradient(pass.values(i), pass.deltas(i + 1), rows, part, gradient.data() + part.offset);
+      op.gradient(pass.values(i), pass.deltas(i + 1), {.rows = rows}, part, gradient.data() + part.offset);
     }
   });
   for (const Variable& variable : network.variables()) {

@@ -18,9 +18,9 @@ class ScaleOp final : public Op {
   void backward(const float* /*x*/, const float* /*y*/, float* dy, float* dx, const Block& block) const override {
     if (dx != nullptr) scale(dy, dx, block.rows);
   }
-  void gradient(const float* x, const float* dy, std::int64_t rows, VariableRange /*part*/, float* to) const override {
+  void gradient(const float* x, const float* dy, const Block& block, VariableRange /*part*/, float* to) const override {
     std::fill_n(to, in, 0.F);
-    for (std::int64_t i = 0; i < rows * in; ++i) to[i % in] += x[i] * dy[i];
+    for (std::int64_t i = 0; i < block.rows * in; ++i) to[i % in] += x[i] * dy[i];
   }
 
  private:

@@ -147,7 +147,7 @@ class BatchNormalizationOp final : public Op {
     clear_absent(block, dx);
   }
 
-  void gradient(const float* x, const float* dy, std::int64_t rows, VariableRange, float* to) const override {
+  void gradient(const float* x, const float* dy, const Block& block, VariableRange, float* to) const override {
     constexpr std::int64_t kSome = 64;
     const auto to_float = [](double value) { return static_cast<float>(value); };
     const std::int64_t n = channels_.count;
@@ -156,7 +156,7 @@ class BatchNormalizationOp final : public Op {
     for (std::int64_t start = 0; start < n; start += kSome) {
       const std::int64_t some = std::min(kSome, n - start);
       std::array<double, kSome> sum{}, products{};
-      add_products(channels_, start, some, {.rows = rows}, x, dy, mean_.data(), inverse_.data(), sum.data(), products.data());
+      add_products(channels_, start, some, {.rows = block.rows}, x, dy, mean_.data(), inverse_.data(), sum.data(), products.data());
       if (has_gamma_) std::transform(products.data(), products.data() + some, gamma + start, to_float);
       if (has_beta_) std::transform(sum.data(), sum.data() + some, beta + start, to_float);
     }

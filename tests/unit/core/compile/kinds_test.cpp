@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <limits>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -15,12 +17,19 @@
 
 namespace lockstep {
 
+enum class Corner { top, bottom };
+constexpr std::array<std::pair<std::string_view, Corner>, 2> choices(Corner) {
+  return {{{"top", Corner::top}, {"bottom", Corner::bottom}}};
+}
+
 struct Toy {
   static constexpr Kind kKind = {.class_name = "ToyKind", .name = "toy_kind", .short_name = "toy"};
   float rate = 0.1F;
   std::int64_t units = 3;
   bool shown = true;
   float off = 0;
+  Sizes<2> window = 2;
+  Corner corner = Corner::top;
 };
 template <Is<Toy> S, class Visit>
 void fields(S& toy, Visit&& visit) {
@@ -28,6 +37,8 @@ void fields(S& toy, Visit&& visit) {
   visit(Field{.name = "units", .bounds = at_least(1), .required = true}, toy.units);
   visit(Field{"shown"}, toy.shown);
   visit(Field{.name = "off", .null_if_zero = true}, toy.off);
+  visit(Field{"window", at_least(1)}, toy.window);
+  visit(Field{"corner"}, toy.corner);
   visit(Fixed{"data_format", "channels_last"});
 }
 
@@ -68,9 +79,10 @@ TEST(Kinds, ANumberBeyondItsBoundsIsAnError) {
 
 TEST(Kinds, KerasSettingsAreWrittenInOrderAndReadAgain) {
   Json config = Json::object();
-  const Toy written{.rate = 0.2F, .units = 7, .shown = false};
+  const Toy written{.rate = 0.2F, .units = 7, .shown = false, .window = {3, 5}, .corner = Corner::bottom};
   fields(written, KerasSettingWriter(config));
-  EXPECT_EQ(config.dump(), R"({"rate":0.2,"units":7,"shown":false,"off":null,"data_format":"channels_last"})");
+  EXPECT_EQ(config.dump(),
+            R"({"rate":0.2,"units":7,"shown":false,"off":null,"window":[3,5],"corner":"bottom","data_format":"channels_last"})");
   KerasArguments arguments("toy", Json::parse(config.dump()));
   Toy read;
   fields(read, KerasSettingReader(arguments));
@@ -78,10 +90,28 @@ TEST(Kinds, KerasSettingsAreWrittenInOrderAndReadAgain) {
   EXPECT_EQ(read.rate, 0.2F);
   EXPECT_EQ(read.units, 7);
   EXPECT_FALSE(read.shown);
+  EXPECT_EQ(read.window, (Sizes<2>{3, 5}));
+  EXPECT_EQ(read.corner, Corner::bottom);
 
   config["units"] = 0;
   KerasArguments wrong("toy", Json::parse(config.dump()));
   testing::expect_error([&] { fields(read, KerasSettingReader(wrong)); }, {"toy: 'units': expected a whole number at least 1, found 0"});
+}
+
+TEST(Kinds, KerasSizesAreANumberOrAListAndWordsAreKnown) {
+  const auto read = [](const char* config) {
+    KerasArguments arguments("toy", Json::parse(config));
+    Toy toy;
+    fields(toy, KerasSettingReader(arguments));
+    return toy;
+  };
+  EXPECT_EQ(read(R"({"window": 4})").window, (Sizes<2>{4, 4}));
+  EXPECT_EQ(read(R"({"window": null, "corner": null})").window, (Sizes<2>{2, 2}));
+  for (const char* window : {"[4]", "[4, 5, 6]", "[4, 0]", "0", "1.5", "\"4\"", "[[4, 5]]"}) {
+    testing::expect_error([&] { read((R"({"window": )" + std::string(window) + "}").c_str()); },
+                          {"toy: 'window': expected a whole number or a list of 2, at least 1, found "});
+  }
+  testing::expect_error([&] { read(R"({"corner": "left"})"); }, {"toy: 'corner': unknown word 'left'; there are: top, bottom"});
 }
 
 }  // namespace

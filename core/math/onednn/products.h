@@ -5,9 +5,9 @@
 
 namespace lockstep {
 
-// Products of float32 matrices, by the kernels of gemm.h or by oneDNN. Only this file's source includes oneDNN; it knows how the APIs of
-// versions 2 and 3 differ. oneDNN computes what is large and cut by the model alone, since its sums depend on how a product is cut.
-// Everything here runs on the calling thread alone: a batch is spread over threads in rows, a gradient in blocks.
+// Products of float32 matrices, by the kernels of gemm.h or by oneDNN. oneDNN computes what is large and cut by the model alone, since its
+// sums depend on how a product is cut. Everything here runs on the calling thread alone: a batch is spread over threads in rows, a gradient
+// in blocks.
 
 /// Whether a kernel (in, out) fits a core's second-level cache.
 bool small_kernel(std::int64_t in, std::int64_t out);
@@ -42,10 +42,6 @@ void bias_gradient(const float* d, std::int64_t rows, std::int64_t out, float* g
 /// Names the kernels that multiply by a matrix (in, out), for people: "own kernels, AVX512".
 std::string product_kernels(std::int64_t in, std::int64_t out);
 
-/// oneDNN's version and the instruction set it will use, for the start-up table.
-const char* onednn_version();
-const char* onednn_isa();
-
 /// y = f(x W + b) computed by oneDNN's inner products, on matrices of its own that hold small numbers. For benchmarks.
 class OnednnInnerProduct {
  public:
@@ -66,19 +62,6 @@ class OnednnInnerProduct {
  private:
   struct Impl;
   std::unique_ptr<const Impl> impl_;
-};
-
-/// Sets the number of OpenMP threads of the calling thread's parallel regions for a scope. oneDNN must see the same number when a primitive
-/// is made and when it runs.
-class ThreadScope {
- public:
-  explicit ThreadScope(int threads);
-  ~ThreadScope();
-  ThreadScope(const ThreadScope&) = delete;
-  ThreadScope& operator=(const ThreadScope&) = delete;
-
- private:
-  int before_;
 };
 
 }  // namespace lockstep

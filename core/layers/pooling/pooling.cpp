@@ -1,0 +1,201 @@
+#include "core/layers/pooling/pooling.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "cluster/clones.h"
+
+namespace lockstep {
+namespace {
+
+/// Elements of an axis that output `i` of a window sees: [first, last), and how many.
+struct Seen {
+  std::int64_t first, last;
+  std::int64_t count() const { return last - first; }
+};
+
+inline Seen seen(const WindowAxis& axis, std::int64_t i) {
+  const std::int64_t start = i * axis.stride - axis.before;
+  return {std::max<std::int64_t>(start, 0), std::min(start + axis.window, axis.in)};
+}
+
+/// The larger one; NaN if one is.
+inline float larger(float a, float b) { return b > a || b != b ? b : a; }
+
+// A row is (height, width, channels). First the lines that an output line sees are brought together, then its columns: the inner loops run
+// over a whole line, or over the channels of a pixel.
+
+LOCKSTEP_CLONES void max_forward(const Window2D& w, std::int64_t channels, std::int64_t rows, const float* x, float* line, float* y) {
+  const std::int64_t width = w.width.in * channels;
+  for (std::int64_t r = 0; r < rows; ++r, x += w.height.in * width) {
+    for (std::int64_t i = 0; i < w.height.out; ++i) {
+      const Seen lines = seen(w.height, i);
+      std::copy_n(x + lines.first * width, width, line);
+      for (std::int64_t l = lines.first + 1; l < lines.last; ++l) {
+        const float* const from = x + l * width;
+#pragma omp simd
+        for (std::int64_t k = 0; k < width; ++k) line[k] = larger(line[k], from[k]);
+      }
+      for (std::int64_t j = 0; j < w.width.out; ++j, y += channels) {
+        const Seen columns = seen(w.width, j);
+        const float* from = line + columns.first * channels;
+        std::copy_n(from, channels, y);
+        for (std::int64_t column = 1; column < columns.count(); ++column) {
+          from += channels;
+#pragma omp simd
+          for (std::int64_t c = 0; c < channels; ++c) y[c] = larger(y[c], from[c]);
+        }
+      }
+    }
+  }
+}
+
+/// `left`: the part of dy that has found no input yet.
+LOCKSTEP_CLONES void max_backward(const Window2D& w, std::int64_t channels, std::int64_t rows, const float* x, const float* y,
+                                  const float* dy, float* left, float* dx) {
+  const std::int64_t width = w.width.in * channels, size = w.height.in * width;
+  std::fill_n(dx, rows * size, 0.F);
+  for (std::int64_t r = 0; r < rows; ++r, x += size, dx += size) {
+    for (std::int64_t i = 0; i < w.height.out; ++i) {
+      const Seen lines = seen(w.height, i);
+      for (std::int64_t j = 0; j < w.width.out; ++j, y += channels, dy += channels) {
+        const Seen columns = seen(w.width, j);
+        std::copy_n(dy, channels, left);
+        for (std::int64_t l = lines.first; l < lines.last; ++l) {
+          for (std::int64_t column = columns.first; column < columns.last; ++column) {
+            const float* const from = x + l * width + column * channels;
+            float* const to = dx + l * width + column * channels;
+#pragma omp simd
+            for (std::int64_t c = 0; c < channels; ++c) {
+              const bool found = from[c] == y[c];
+              to[c] += found ? left[c] : 0.F;
+              left[c] = found ? 0.F : left[c];
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+LOCKSTEP_CLONES void average_forward(const Window2D& w, std::int64_t channels, std::int64_t rows, const float* x, float* line, float* y) {
+  const std::int64_t width = w.width.in * channels;
+  for (std::int64_t r = 0; r < rows; ++r, x += w.height.in * width) {
+    for (std::int64_t i = 0; i < w.height.out; ++i) {
+      const Seen lines = seen(w.height, i);
+      std::copy_n(x + lines.first * width, width, line);
+      for (std::int64_t l = lines.first + 1; l < lines.last; ++l) {
+        const float* const from = x + l * width;
+#pragma omp simd
+        for (std::int64_t k = 0; k < width; ++k) line[k] += from[k];
+      }
+      for (std::int64_t j = 0; j < w.width.out; ++j, y += channels) {
+        const Seen columns = seen(w.width, j);
+        const auto count = static_cast<float>(lines.count() * columns.count());
+        for (std::int64_t c = 0; c < channels; ++c) y[c] = 0;
+        for (std::int64_t column = columns.first; column < columns.last; ++column) {
+          const float* const from = line + column * channels;
+#pragma omp simd
+          for (std::int64_t c = 0; c < channels; ++c) y[c] += from[c];
+        }
+#pragma omp simd
+        for (std::int64_t c = 0; c < channels; ++c) y[c] /= count;
+      }
+    }
+  }
+}
+
+LOCKSTEP_CLONES void average_backward(const Window2D& w, std::int64_t channels, std::int64_t rows, const float* dy, float* line,
+                                      float* dx) {
+  const std::int64_t width = w.width.in * channels, size = w.height.in * width;
+  std::fill_n(dx, rows * size, 0.F);
+  for (std::int64_t r = 0; r < rows; ++r, dx += size) {
+    for (std::int64_t i = 0; i < w.height.out; ++i) {
+      const Seen lines = seen(w.height, i);
+      std::fill_n(line, width, 0.F);
+      for (std::int64_t j = 0; j < w.width.out; ++j, dy += channels) {
+        const Seen columns = seen(w.width, j);
+        const auto count = static_cast<float>(lines.count() * columns.count());
+        for (std::int64_t column = columns.first; column < columns.last; ++column) {
+          float* const to = line + column * channels;
+#pragma omp simd
+          for (std::int64_t c = 0; c < channels; ++c) to[c] += dy[c] / count;
+        }
+      }
+      for (std::int64_t l = lines.first; l < lines.last; ++l) {
+        float* const to = dx + l * width;
+#pragma omp simd
+        for (std::int64_t k = 0; k < width; ++k) to[k] += line[k];
+      }
+    }
+  }
+}
+
+class PoolingOp : public Op {
+ public:
+  PoolingOp(const Window2D& window, std::int64_t channels) : window_(window), channels_(channels) {
+    in = window.height.in * window.width.in * channels;
+    out = window.positions() * channels;
+  }
+
+  void prepare(std::int64_t /*rows*/, int threads) override {
+    lines_.resize(std::max(lines_.size(), static_cast<std::size_t>(threads)),
+                  std::vector<float>(static_cast<std::size_t>(window_.width.in * channels_)));
+  }
+  Computation computation() const override {
+    return {"own loops", static_cast<double>(out * window_.height.window * window_.width.window)};
+  }
+
+ protected:
+  float* line(const Block& block) const { return lines_[static_cast<std::size_t>(block.thread)].data(); }
+
+  Window2D window_;
+  std::int64_t channels_;
+
+ private:
+  mutable std::vector<std::vector<float>> lines_;  // of each thread: a line of the input
+};
+
+class MaxPoolingOp final : public PoolingOp {
+ public:
+  using PoolingOp::PoolingOp;
+  void forward(const float* x, float* y, const Block& block) const override {
+    max_forward(window_, channels_, block.rows, x, line(block), y);
+  }
+  void backward(const float* x, const float* y, float* dy, float* dx, const Block& block) const override {
+    if (dx != nullptr) max_backward(window_, channels_, block.rows, x, y, dy, line(block), dx);
+  }
+};
+
+class AveragePoolingOp final : public PoolingOp {
+ public:
+  using PoolingOp::PoolingOp;
+  void forward(const float* x, float* y, const Block& block) const override {
+    average_forward(window_, channels_, block.rows, x, line(block), y);
+  }
+  void backward(const float* /*x*/, const float* /*y*/, float* dy, float* dx, const Block& block) const override {
+    if (dx != nullptr) average_backward(window_, channels_, block.rows, dy, line(block), dx);
+  }
+};
+
+template <class PoolOp, class Layer, std::size_t N>
+BuiltLayer build_pooling(const Layer& layer, const Sizes<N>& size, const LayerSite& site) {
+  check_padding(layer);
+  const Window2D window = window_of(layer, site.input, WindowSettings<N>{size, layer.strides.value_or(size), 1, layer.padding});
+  BuiltLayer built{.output = fitting(layer, shape_after(window, N, site.input.back()))};
+  built.ops.push_back(std::make_unique<PoolOp>(window, site.input.back()));
+  return built;
+}
+
+}  // namespace
+
+BuiltLayer build(const MaxPooling1D& layer, const LayerSite& site) { return build_pooling<MaxPoolingOp>(layer, layer.pool_size, site); }
+BuiltLayer build(const MaxPooling2D& layer, const LayerSite& site) { return build_pooling<MaxPoolingOp>(layer, layer.pool_size, site); }
+BuiltLayer build(const AveragePooling1D& layer, const LayerSite& site) {
+  return build_pooling<AveragePoolingOp>(layer, layer.pool_size, site);
+}
+BuiltLayer build(const AveragePooling2D& layer, const LayerSite& site) {
+  return build_pooling<AveragePoolingOp>(layer, layer.pool_size, site);
+}
+
+}  // namespace lockstep

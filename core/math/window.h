@@ -1,0 +1,12 @@
+#pragma once
+#include <cstdint>
+
+namespace lockstep {
+
+/// A window that slides along one axis: the lengths of input, output and window in elements, and the padding around the input. Output i
+/// sees inputs i * stride - before + k * dilation for k in [0, window), those that exist.
+struct WindowAxis {
+  std::int64_t in = 1, out = 1, window = 1, stride = 1, dilation = 1, before = 0, after = 0;
+};
+
+}  // namespace lockstep
