@@ -21,6 +21,7 @@ void add_train(Command& app);
 void add_evaluate(Command& app);
 void add_predict(Command& app);
 void add_summary(Command& app);
+void add_convert(Command& app);
 void add_data(Command& app);
 void add_status(Command& app);
 void add_watch(Command& app);

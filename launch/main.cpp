@@ -58,6 +58,7 @@ int main(int argc, char** argv) {
   lockstep::add_evaluate(app);
   lockstep::add_predict(app);
   lockstep::add_summary(app);
+  lockstep::add_convert(app);
   lockstep::add_status(app);
   lockstep::add_watch(app);
   lockstep::add_checkpoint(app);

@@ -10,6 +10,7 @@
 #include "core/data/limits.h"
 #include "core/math/utf8.h"
 #include "io/config/model.h"
+#include "io/keras/keras_file.h"
 
 namespace lockstep {
 namespace {
@@ -218,6 +219,17 @@ void read_checkpoint(ConfigSection section, RunConfig& config) {
   section.finish();
 }
 
+/// The file's model with the run's seed.
+Sequential keras_model(const RunConfig& config) {
+  StoredModel stored = open_model(config.model.keras);
+  Sequential result(stored.model.layers(), stored.model.name());
+  result.set_seed(config.seed);
+  result.set_dtype_policy(config.mixed_precision == DtypePolicy::float32 ? stored.model.dtype_policy() : config.mixed_precision);
+  result.build(stored.model.input_shape());
+  result.set_weights(stored.model.get_weights());
+  return result;
+}
+
 RunConfig read(const YAML::Node& root, const std::string& file) {
   RunConfig config;
   ConfigSection section(root, file, "");
@@ -237,6 +249,7 @@ RunConfig read(const YAML::Node& root, const std::string& file) {
   section.need("data");
   read_all_data(section.section("data"), config);
   config.model = read_model(section.need("model"), file);
+  config.initial_weights = section.text("initial_weights", "");
   section.need("training");
   read_training(section.section("training"), config);
   read_cluster(section.section("cluster"), config);
@@ -249,6 +262,7 @@ RunConfig read(const YAML::Node& root, const std::string& file) {
 }  // namespace
 
 Sequential RunConfig::make_model() const {
+  if (!model.keras.empty()) return keras_model(*this);
   Sequential result(model.layers);
   result.set_seed(seed);
   result.set_dtype_policy(mixed_precision);
@@ -264,11 +278,24 @@ RunConfig parse_config(const std::string& text, const std::string& file, const s
     for (const std::string& assignment : overrides) apply_override(root, assignment, file);
     RunConfig config = read(root, file);
     config.yaml = YAML::Dump(root) + "\n";
+    if (!config.model.keras.empty()) return config;  // whose file may be elsewhere by now
     const Sequential checked = config.make_model();  // duplicate names, misplaced Input
     return config;
   } catch (const YAML::Exception& error) {
     const std::string line = error.mark.is_null() ? "" : ":" + std::to_string(error.mark.line + 1);
     throw Error(file + line + ": no valid YAML: " + error.msg, kUsage);
+  }
+}
+
+CompileOptions parse_scores(const std::string& loss, const std::string& metrics) {
+  try {
+    YAML::Node root(YAML::NodeType::Map);
+    root["loss"] = YAML::Load(loss);
+    root["metrics"] = YAML::Load("[" + metrics + "]");
+    ConfigSection section(root, "--loss, --metrics", "");
+    return read_compile(section);
+  } catch (const YAML::Exception& error) {
+    throw Error("--loss " + loss + " --metrics " + metrics + ": expected names as in a configuration: " + error.msg, kUsage);
   }
 }
 

@@ -22,6 +22,7 @@ struct DataConfig {
 struct ModelConfig {
   std::vector<LayerSpec> layers;
   std::vector<std::size_t> adapt;  ///< indices of the layers to adapt
+  std::string keras = {};          ///< the model is that of this file, with its weights; `layers` is empty then
 };
 
 /// When checkpoints are written besides at the end, at a stop and on request, and which stay.
@@ -41,6 +42,7 @@ struct RunConfig {
   DataConfig train;
   std::optional<DataConfig> validation, test;
   ModelConfig model;
+  std::string initial_weights;  ///< a file whose weights the training starts from; empty: those of the model
   CompileOptions compile;
   DtypePolicy mixed_precision = DtypePolicy::float32;
   FitOptions
@@ -52,13 +54,17 @@ struct RunConfig {
   std::optional<std::filesystem::perms> run_dir_mode;  ///< unset: 0700 when it is made
   std::string yaml;                                    ///< the whole configuration with overrides applied, for the run directory
 
-  /// An uncompiled model with seed and dtype policy set.
+  /// An uncompiled model with seed and dtype policy set. One of a Keras file is built and has the file's weights.
   Sequential make_model() const;
 };
 
 /// Reads a configuration text. `overrides`: "training.epochs=3", "model.3.Dense.units=64", applied before reading. Unknown keys, wrong
 /// types and values are Errors (kUsage) that name `file`, line and key.
 RunConfig parse_config(const std::string& text, const std::string& file, const std::vector<std::string>& overrides = {});
+
+/// Loss and metrics of two texts as in a configuration: "mse" or "{huber: {delta: 2}}", and "mae, RootMeanSquaredError". What is wrong with
+/// them is an Error (kUsage).
+CompileOptions parse_scores(const std::string& loss, const std::string& metrics);
 
 /// The text of a configuration file, or an Error that says what is there instead.
 std::string read_config_file(const std::filesystem::path& path);

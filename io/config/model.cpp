@@ -197,8 +197,15 @@ MetricSpec read_metric(Named& named) {
 }  // namespace
 
 ModelConfig read_model(const YAML::Node& node, const std::string& file) {
-  if (!node.IsSequence() || node.size() == 0) throw Error(config_place(file, node) + "'model' must be a list of layers", kUsage);
   ModelConfig model;
+  if (node.IsMap()) {
+    ConfigSection section(node, file, "model");
+    model.keras = section.as_text(section.need("keras"), "keras");
+    section.finish();
+    return model;
+  }
+  if (!node.IsSequence() || node.size() == 0)
+    throw Error(config_place(file, node) + "'model' must be a list of layers, or {keras: FILE.keras}", kUsage);
   for (std::size_t i = 0; i < node.size(); ++i) {
     Named named = read_named(node[i], file, "model." + std::to_string(i));
     bool adapt = false;

@@ -4,7 +4,7 @@
 
 namespace lockstep {
 
-/// `model:` a list of layers.
+/// `model:` a list of layers, or {keras: FILE}.
 ModelConfig read_model(const YAML::Node& node, const std::string& file);
 /// `loss`, `optimizer`, `metrics` of `training:`.
 CompileOptions read_compile(ConfigSection& training);

@@ -43,8 +43,14 @@ OpenAttribute open_attribute(hid_t file, const std::string& path, const std::str
   return {std::move(owner), std::move(attribute), std::move(type), std::move(space), count};
 }
 
-std::vector<std::string> read_fixed_strings(const OpenAttribute& open, const std::string& place) {
+std::vector<std::string> read_fixed_strings(hid_t file, const OpenAttribute& open, const std::string& place) {
   const std::size_t width = H5Tget_size(open.type.get());
+  hsize_t file_bytes = 0;
+  hdf5_check(H5Fget_filesize(file, &file_bytes), place, "cannot be read");
+  if (static_cast<std::uint64_t>(open.count) > file_bytes / std::max<std::size_t>(width, 1)) {
+    throw Error(place + ": damaged: " + std::to_string(open.count) + " strings of " + std::to_string(width) + " bytes in a file of " +
+                std::to_string(file_bytes));
+  }
   std::string bytes(width * static_cast<std::size_t>(open.count), '\0');
   hdf5_check(H5Aread(open.attribute.get(), open.type.get(), bytes.data()), place, "cannot read it");
   const bool spaces = H5Tget_strpad(open.type.get()) == H5T_STR_SPACEPAD;
@@ -108,11 +114,11 @@ std::vector<std::string> read_strings_attribute(const Hdf5File& file, const std:
   Hdf5Silence silence(file.path(), "attribute", name, object);
   const std::string place = attribute_place(file.path(), object, name);
   const OpenAttribute open = open_attribute(file.id(), file.path(), object, name);
+  if (open.count <= 0) return {};  // h5py writes an empty list as one of floats
   if (H5Tget_class(open.type.get()) != H5T_STRING) throw Error(place + ": expected strings");
-  if (open.count <= 0) return {};
   return H5Tis_variable_str(open.type.get()) > 0
              ? hdf5_heap_strings(file.id(), open.attribute.get(), static_cast<std::size_t>(open.count), place)
-             : read_fixed_strings(open, place);
+             : read_fixed_strings(file.id(), open, place);
 }
 
 std::string read_string_attribute(const Hdf5File& file, const std::string& object, const std::string& name) {

@@ -60,10 +60,12 @@ void KerasArguments::accept_float32() {
   if (const Json name = policy_name(value); !name.is_null() && name != "float32") fail("dtype", "float32", value);
 }
 
-bool KerasArguments::take_mixed_bfloat16() {
+std::string KerasArguments::take_policy() {
   const Json value = take("dtype"), name = policy_name(value);
-  if (!name.is_null() && name != "float32" && name != "mixed_bfloat16") fail("dtype", "float32 or mixed_bfloat16", value);
-  return name == "mixed_bfloat16";
+  if (name.is_null()) return "float32";
+  if (name != "float32" && name != "mixed_bfloat16" && name != "mixed_float16")
+    fail("dtype", "float32 or mixed_bfloat16 (mixed_float16 is computed in float32)", value);
+  return name.get<std::string>();
 }
 
 void KerasArguments::finish() const {
@@ -77,9 +79,26 @@ void KerasArguments::fail(const std::string& key, const std::string& expected, c
   throw Error(place_ + ": '" + key + "': expected " + expected + ", found " + found.dump(), kUsage);
 }
 
+namespace {
+
+/// A class or function of the model's author, perhaps with the name of one of Keras'.
+bool is_custom(const Json& object) {
+  const Json &module = object["module"], &registered = object["registered_name"];
+  const std::string of = module.is_string() ? module.get<std::string>() : "keras";
+  return (of != "keras" && of != "builtins" && !of.starts_with("keras.")) ||
+         (registered.is_string() && registered.get<std::string>().find('>') != std::string::npos);
+}
+
+}  // namespace
+
 KerasObject keras_object(const KerasArguments& owner, const std::string& key, const Json& value) {
   if (value.is_string()) return {value.get<std::string>()};
   if (!value["class_name"].is_string()) owner.fail(key, "a name or an object with class_name", value);
+  if (is_custom(value)) {
+    throw Error(owner.place() + ": '" + key + "': class " + value["class_name"].dump() +
+                    " is its author's own; Lockstep executes nothing that a file holds, so build the model of Keras' classes",
+                kUsage);
+  }
   const Json config = value.contains("config") ? value["config"] : Json::object();
   if (value["class_name"] == "function" && config.is_string()) return {config.get<std::string>()};
   return {value["class_name"].get<std::string>(), config.is_null() ? Json::object() : config};

@@ -26,8 +26,8 @@ class KerasArguments {
   void accept(const std::string& key, const Json& only);
   /// "dtype" as a string or a policy: float32.
   void accept_float32();
-  /// The same, or mixed_bfloat16: true.
-  bool take_mixed_bfloat16();
+  /// The same of a layer, or a policy whose variables are float32: "float32", "mixed_bfloat16" or "mixed_float16".
+  std::string take_policy();
   /// Newer versions write arguments that are off (null, false, empty); what is on and unknown is refused.
   void finish() const;
   [[noreturn]] void fail(const std::string& key, const std::string& expected, const Json& found) const;
@@ -37,7 +37,8 @@ class KerasArguments {
   std::map<std::string, Json> left_;
 };
 
-/// Class and arguments of an object: a plain string, {"class_name": ..., "config": {...}}, or a function's envelope.
+/// Class and arguments of an object: a plain string, {"class_name": ..., "config": {...}}, or a function's envelope. An object of a class
+/// that is not Keras' own is an Error (kUsage).
 struct KerasObject {
   std::string name;
   Json config = Json::object();

@@ -1,13 +1,19 @@
 #include "io/keras/compile_reader.h"
 
+#include "core/compile/metric_names.h"
 #include "io/keras/arguments.h"
 #include "io/keras/settings.h"
 
 namespace lockstep {
 namespace {
 
+constexpr std::string_view kCustom = "Custom>";  // Keras 2 writes its own optimizers so
+
 OptimizerSpec read_optimizer(const KerasArguments& owner, const Json& value) {
-  const KerasObject object = keras_object(owner, "optimizer", value);
+  KerasObject object = keras_object(owner, "optimizer", value);
+  if (object.name == "LossScaleOptimizer")  // around the optimizer of a mixed_float16 model
+    return read_optimizer(owner, object.config["inner_optimizer"]);
+  if (object.name.starts_with(kCustom)) object.name.erase(0, kCustom.size());
   OptimizerSpec spec = keras_look_up(owner, "optimizer", [&] { return optimizer_from_name(object.name); });
   KerasArguments arguments(owner.place() + ": optimizer " + object.name, object.config);
   std::visit([&](auto& one) { fields(one, KerasSettingReader(arguments)); }, spec);
@@ -21,9 +27,11 @@ LossSpec read_loss(const KerasArguments& owner, const Json& value) {
   const KerasObject object = keras_object(owner, "loss", value);
   LossSpec loss = keras_look_up(owner, "loss", [&] { return loss_from_name(object.name); });
   KerasArguments arguments(owner.place() + ": loss " + object.name, object.config);
-  arguments.take("name");
+  for (const char* unused : {"name", "fn"}) arguments.take(unused);  // Keras 2 names the function of a class of its own
   arguments.accept_float32();
-  arguments.accept("reduction", "sum_over_batch_size");
+  if (const std::string reduction = arguments.take_string("reduction");
+      !reduction.empty() && reduction != "auto" && reduction != "mean" && reduction != "sum_over_batch_size")
+    arguments.fail("reduction", "sum_over_batch_size", reduction);
   arguments.accept("axis", -1);
   std::visit([&](auto& one) { fields(one, KerasSettingReader(arguments)); }, loss);
   arguments.finish();
@@ -31,13 +39,16 @@ LossSpec read_loss(const KerasArguments& owner, const Json& value) {
 }
 
 MetricSpec read_metric(const KerasArguments& owner, const Json& value) {
-  const KerasObject object = keras_object(owner, "metrics", value);
+  KerasObject object = keras_object(owner, "metrics", value);
+  if (object.name == "MeanMetricWrapper" && object.config["fn"].is_string())
+    object.name = object.config["fn"].get<std::string>();  // Keras 2
   MetricSpec metric = keras_look_up(owner, "metrics", [&] { return metric_from_name(object.name); });
   if (value.is_string()) return metric;
   if (object.name == "Accuracy") {  // compares numbers for equality, unlike the string of that name
     throw Error(owner.place() + ": metric class Accuracy is not known to Lockstep; use the string 'accuracy'", kUsage);
   }
   KerasArguments arguments(owner.place() + ": metric " + object.name, object.config);
+  arguments.take("fn");
   const std::string name = arguments.take_string("name");
   metric.name = name.empty() ? default_name(metric) : name;
   arguments.accept_float32();
@@ -55,17 +66,35 @@ void append_metrics(const KerasArguments& owner, const Json& value, std::vector<
 
 }  // namespace
 
-CompileOptions read_compile_config(const std::string& name, const Json& config) {
+CompileConfig read_compile_config(const std::string& name, const Json& config) {
   KerasArguments arguments(name + ": compile_config", config);
-  CompileOptions options;
-  const Json optimizer = arguments.take("optimizer"), loss = arguments.take("loss");
-  if (!optimizer.is_null()) options.optimizer = read_optimizer(arguments, optimizer);
-  if (!loss.is_null()) options.loss = read_loss(arguments, loss.is_array() && loss.size() == 1 ? loss[0] : loss);
-  append_metrics(arguments, arguments.take("metrics"), options.metrics);
-  for (const char* unused : {"run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss"})
-    arguments.take(unused);  // how Keras computes, not what
-  arguments.finish();        // loss_weights and weighted_metrics must be off
-  return options;
+  CompileConfig compile{.given = true};
+  const auto part = [&](std::string& flaw, const auto& read) {
+    try {
+      read();
+    } catch (const Error& error) {
+      flaw = error.what();
+      if (!flaw.starts_with(arguments.place())) flaw = arguments.place() + ": " + flaw;
+    }
+  };
+  const Json optimizer = arguments.take("optimizer"), loss = arguments.take("loss"), metrics = arguments.take("metrics");
+  part(compile.optimizer_flaw, [&] {
+    if (optimizer.is_null()) return;
+    compile.options.optimizer = read_optimizer(arguments, optimizer);
+    check(compile.options.optimizer);
+  });
+  part(compile.loss_flaw, [&] {
+    if (!loss.is_null()) compile.options.loss = read_loss(arguments, loss.is_array() && loss.size() == 1 ? loss[0] : loss);
+    for (const char* unused : {"run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss"})
+      arguments.take(unused);  // how Keras computes, not what
+    arguments.finish();        // loss_weights and weighted_metrics must be off
+  });
+  part(compile.metrics_flaw, [&] {
+    append_metrics(arguments, metrics, compile.options.metrics);
+    std::vector<MetricSpec> named = compile.options.metrics;
+    name_metrics(named);
+  });
+  return compile;
 }
 
 }  // namespace lockstep

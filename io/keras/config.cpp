@@ -65,19 +65,58 @@ Json compile_config(Sequential& model) {
           {"steps_per_execution", 1}};
 }
 
+/// The model's own settings with the layers.
+Json sequential_config(Sequential& model, const Json& layers) {
+  Json config{{"name", model.name()}, {"trainable", true}, {"dtype", "float32"}};
+  if (model.built()) config["build_input_shape"] = batch_shape(model.input_shape());
+  config["layers"] = layers;
+  return config;
+}
+
+/// An object of an .h5 file: {"class_name", "config"} of an envelope; names stay.
+Json legacy_object(const Json& envelope) {
+  return envelope.is_object() ? Json{{"class_name", envelope["class_name"]}, {"config", envelope["config"]}} : envelope;
+}
+
 }  // namespace
 
 std::string model_config(Sequential& model) {
   Json layers = Json::array();
   for (const LayerSpec& layer : model.layers())
     layers.push_back(keras_envelope("keras.layers", class_name(layer), layer_config(layer, model.dtype_policy())));
-  Json config{{"name", model.name()}, {"trainable", true}, {"dtype", "float32"}};
-  if (model.built()) config["build_input_shape"] = batch_shape(model.input_shape());
-  config["layers"] = layers;
-  Json root = keras_envelope("keras", "Sequential", config);
+  Json root = keras_envelope("keras", "Sequential", sequential_config(model, layers));
   if (model.built()) root["build_config"] = {{"input_shape", batch_shape(model.input_shape())}};
   root["compile_config"] = compile_config(model);
   return root.dump(2);
+}
+
+std::string legacy_model_config(Sequential& model) {
+  Json layers = Json::array();
+  for (const LayerSpec& layer : model.layers()) {
+    const Json config = layer_config(layer, model.dtype_policy());
+    if (config["axis"].is_array() && config["axis"].size() != 1) {
+      throw Error("layer '" + layer_name(layer) + "' (" + class_name(layer) + "): Keras loses axis " + config["axis"].dump() +
+                      " when it reads an .h5 file; save a .keras file",
+                  kUsage);
+    }
+    layers.push_back(Json{{"class_name", class_name(layer)}, {"config", config}});
+  }
+  return Json{{"class_name", "Sequential"}, {"config", sequential_config(model, layers)}}.dump();
+}
+
+std::string legacy_training_config(Sequential& model) {
+  const Json compiled = compile_config(model);
+  if (compiled.empty()) return "";
+  Json config = Json::object();
+  for (const Json::Member& member : compiled.members()) {
+    if (member.key == "metrics") {
+      config["metrics"] = Json::array();
+      for (const Json& metric : member.value) config["metrics"].push_back(legacy_object(metric));
+    } else {
+      config[member.key == "optimizer" ? "optimizer_config" : member.key] = legacy_object(member.value);
+    }
+  }
+  return config.dump();
 }
 
 }  // namespace lockstep

@@ -7,7 +7,14 @@
 // that every Keras 3 reads.
 namespace lockstep {
 
+inline constexpr const char* kKerasVersion = "3.0.5";  ///< the oldest that reads what we write
+
 /// The JSON text. The model need not be built or compiled.
 std::string model_config(Sequential& model);
+
+/// The same for .h5 files, where the compile options stand apart; of a model that is not compiled they are empty. A list of axes, which
+/// Keras' reader of that format loses, is an Error (kUsage) that names the layer.
+std::string legacy_model_config(Sequential& model);
+std::string legacy_training_config(Sequential& model);
 
 }  // namespace lockstep

@@ -1,7 +1,10 @@
 #include "io/keras/config_reader.h"
 
+#include <algorithm>
+
 #include "io/keras/arguments.h"
 #include "io/keras/compile_reader.h"
+#include "io/keras/functional.h"
 #include "io/keras/settings.h"
 
 namespace lockstep {
@@ -34,7 +37,11 @@ LayerSpec read_layer(const std::string& class_of, KerasArguments& arguments) {
     known += (known.empty() ? "" : ", ") + std::string(Layer::kKind.class_name);
     if (class_of == Layer::kKind.class_name) layer = std::move(one);
   });
-  if (!layer) throw Error(arguments.place() + ": Lockstep has no layer " + class_of + "; it has " + known, kUsage);
+  if (!layer) {
+    throw Error(
+        arguments.place() + ": Lockstep has no layer " + class_of + "; use a model without it, or train it in Keras. It has " + known,
+        kUsage);
+  }
   std::visit(
       Overloaded{[&](Input& input) { input = read_input(arguments); }, [&](auto& one) { fields(one, KerasSettingReader(arguments)); }},
       *layer);
@@ -46,22 +53,74 @@ struct ProductPolicies {
   std::int64_t float32 = 0, mixed_bfloat16 = 0;
 };
 
-LayerSpec read_entry(const std::string& file, const Json& entry, std::size_t index, ProductPolicies& policies) {
-  const KerasArguments owner(file + ": layer " + std::to_string(index), entry);
-  const KerasObject object = keras_object(owner, "layer", entry);
-  const Json& own_name = object.config["name"];
-  KerasArguments arguments(file + ": layer " + (own_name.is_string() ? "'" + own_name.get<std::string>() + "'" : std::to_string(index)) +
-                               " (" + object.name + ")",
-                           object.config);
+/// Collects the layers of a model and of the models within it.
+class LayerReader {
+ public:
+  LayerReader(std::string file, StoredModel& to) : file_(std::move(file)), to_(to) {}
+  /// `model`: the object of a Sequential or Functional; `container`: "" or the name of the model around its layers.
+  void read(const Json& model, const std::string& container, std::vector<StoredLayer>& stored);
+  void set_policy();
+
+ private:
+  void read_entry(const Json& entry, std::size_t index, const std::string& container, std::vector<StoredLayer>& stored);
+  std::string free_name(const std::string& name, const std::string& container) const;
+
+  std::string file_;
+  StoredModel& to_;
+  ProductPolicies policies_;
+  bool mixed_float16_ = false;
+};
+
+bool is_model(const std::string& class_of) { return class_of == "Sequential" || class_of == "Functional" || class_of == "Model"; }
+
+/// Names are unique within one model only; across models that become one, the container's name is put before.
+std::string LayerReader::free_name(const std::string& name, const std::string& container) const {
+  const std::vector<LayerSpec>& layers = to_.model.layers();
+  const auto taken = [&](const LayerSpec& layer) { return layer_name(layer) == name; };
+  return !container.empty() && std::any_of(layers.begin(), layers.end(), taken) ? container + "_" + name : name;
+}
+
+void LayerReader::read_entry(const Json& entry, std::size_t index, const std::string& container, std::vector<StoredLayer>& stored) {
+  const Json& own_name = entry["config"]["name"];
+  const std::string called = own_name.is_string() ? own_name.get<std::string>() : std::to_string(index);
+  const KerasObject object = keras_object(KerasArguments(file_ + ": layer '" + called + "'", entry), "layer", entry);
+  const std::string place = file_ + ": layer " + (own_name.is_string() ? "'" + called + "'" : called) + " (" + object.name + ")";
+  if (is_model(object.name)) {
+    stored.push_back({object.name, called});
+    return read(entry, container.empty() ? called : container + "_" + called, stored.back().layers);
+  }
+  KerasArguments arguments(place, object.config);
   const std::string name = arguments.take_string("name");
-  const bool mixed = arguments.take_mixed_bfloat16();  // of no meaning without products: such layers compute in float32
+  const std::string policy = arguments.take_policy();
+  mixed_float16_ = mixed_float16_ || policy == "mixed_float16";
   arguments.accept("trainable", true);
   LayerSpec layer = read_layer(object.name, arguments);
-  for (const char* known : {"batch_input_shape", "build_input_shape"}) arguments.take(known);  // on a first layer; read_model saw it
+  for (const char* known : {"batch_input_shape", "build_input_shape"}) arguments.take(known);  // on a first layer; input_shape() saw it
   arguments.finish();
-  if (kind_of(layer).has_products) ++(mixed ? policies.mixed_bfloat16 : policies.float32);
-  layer_name(layer) = name;
-  return layer;
+  if (std::holds_alternative<Input>(layer) && !to_.model.layers().empty()) return;  // of a model within: its input is known
+  if (kind_of(layer).has_products) ++(policy == "mixed_bfloat16" ? policies_.mixed_bfloat16 : policies_.float32);
+  layer_name(layer) = free_name(name, container);
+  const bool input = std::holds_alternative<Input>(layer);
+  to_.model.add(std::move(layer));
+  if (!input) stored.push_back({object.name, layer_name(to_.model.layers().back())});
+}
+
+void LayerReader::read(const Json& model, const std::string& container, std::vector<StoredLayer>& stored) {
+  const Json& config = model["config"];
+  const std::string place = file_ + (container.empty() ? ": model" : ": model '" + container + "'");
+  if (!config["layers"].is_array()) throw Error(place + ": 'config': expected an object with a list of layers", kUsage);
+  std::size_t index = 0;
+  const bool sequential = model["class_name"] == "Sequential";
+  for (const Json& entry : sequential ? config["layers"].elements() : functional_chain(place, config))
+    read_entry(entry, index++, container, stored);
+}
+
+/// Other layers compute in float32 under any policy.
+void LayerReader::set_policy() {
+  if (policies_.mixed_bfloat16 > 0 && policies_.float32 > 0)
+    throw Error(file_ + ": some layers with products have dtype float32 and some mixed_bfloat16; Lockstep has one policy for all", kUsage);
+  if (policies_.mixed_bfloat16 > 0) to_.model.set_dtype_policy(DtypePolicy::mixed_bfloat16);
+  if (mixed_float16_) to_.notes.push_back(file_ + ": its dtype policy is mixed_float16; Lockstep computes it in float32");
 }
 
 /// The shape of a sample, wherever it stands; null: nowhere.
@@ -72,46 +131,78 @@ Json input_shape(const Json& root, const Json& config) {
   return layers.empty() ? Json() : layers[0]["config"]["batch_input_shape"];
 }
 
-Sequential read_model(const std::string& file, const Json& root) {
-  KerasArguments top(file, root);
-  if (const std::string kind = top.take_string("class_name"); kind != "Sequential") {
-    throw Error(file + ": expected a Sequential model, found class '" + kind + "'; Lockstep has no other kind of model", kUsage);
-  }
-  const Json config = top.take("config");
-  if (!config["layers"].is_array()) top.fail("config", "an object with a list of layers", config);
-  KerasArguments own(file + ": model", config);
-  Sequential model({}, own.take_string("name"));
-  std::size_t index = 0;
-  ProductPolicies policies;
-  for (const Json& entry : config["layers"]) model.add(read_entry(file, entry, index++, policies));
-  if (policies.mixed_bfloat16 > 0) {
-    if (policies.float32 > 0)
-      throw Error(file + ": some layers with products have dtype float32 and some mixed_bfloat16; Lockstep has one policy for all", kUsage);
-    model.set_dtype_policy(DtypePolicy::mixed_bfloat16);
-  }
-  const bool has_input = !model.layers().empty() && std::holds_alternative<Input>(model.layers().front());
-  const Json shape = input_shape(root, config);
-  if (has_input) {
-    model.build(std::get<Input>(model.layers().front()).shape);
-  } else if (!shape.is_null()) {
-    model.build(sample_shape(own, "build_input_shape", shape));
-  }
-  if (const Json compiled = top.take("compile_config"); compiled.is_object() && !compiled.empty())
-    model.compile(read_compile_config(file, compiled));
-  return model;
+void build(const std::string& file, const Json& root, Sequential& model) {
+  if (!model.layers().empty() && std::holds_alternative<Input>(model.layers().front()))
+    return model.build(std::get<Input>(model.layers().front()).shape);
+  const Json& config = root["config"];
+  const KerasArguments own(file + ": model", config);
+  if (const Json shape = input_shape(root, config); !shape.is_null()) model.build(sample_shape(own, "build_input_shape", shape));
 }
 
-}  // namespace
+void compile(const std::string& file, const Json& compiled, StoredModel& stored) {
+  if (!compiled.is_object() || compiled.empty()) return;
+  stored.compile = read_compile_config(file, compiled);
+  if (stored.compile.flaw().empty()) stored.model.compile(stored.compile.options);
+}
 
-Sequential model_from_config(const std::string& name, std::string_view json) {
+StoredModel read_model(const std::string& file, const Json& root) {
+  const KerasArguments top(file, root);
+  const KerasObject object = keras_object(top, "model", root);
+  if (!is_model(object.name)) {
+    throw Error(file + ": expected a Sequential model or a Functional one, found class '" + object.name +
+                    "'; save it as a Sequential of Keras' layers",
+                kUsage);
+  }
+  const Json& name = root["config"]["name"];
+  StoredModel stored{Sequential({}, name.is_string() ? name.get<std::string>() : "sequential")};
+  LayerReader reader(file, stored);
+  reader.read(root, "", stored.layers);
+  reader.set_policy();
+  build(file, root, stored.model);
+  return stored;
+}
+
+/// Runs a reader; Errors of layers or of compile, which know no file, get its name.
+template <class Read>
+StoredModel of_file(const std::string& name, const Read& read) {
   try {
-    return read_model(name, Json::parse(json));
-  } catch (const Error& error) {  // of layers or of compile, which know no file
+    return read();
+  } catch (const Error& error) {
     const std::string what = error.what();
     throw Error(what.starts_with(name.substr(0, name.find(": "))) ? what : name + ": " + what, error.exit_code());
   } catch (const JsonError& error) {
     throw Error(name + ": is not the description of a Keras model: " + error.what());
   }
+}
+
+}  // namespace
+
+StoredModel read_model_config(const std::string& name, std::string_view json) {
+  return of_file(name, [&] {
+    const Json root = Json::parse(json);
+    StoredModel stored = read_model(name, root);
+    compile(name, root["compile_config"], stored);
+    return stored;
+  });
+}
+
+StoredModel read_legacy_config(const std::string& name, std::string_view model_config, std::string_view training_config) {
+  return of_file(name, [&] {
+    StoredModel stored = read_model(name, Json::parse(model_config));
+    if (training_config.empty()) return stored;
+    const Json training = Json::parse(training_config);
+    Json compiled = Json::object();
+    for (const Json::Member& member : training.members())
+      compiled[member.key == "optimizer_config" ? "optimizer" : member.key] = member.value;
+    compile(name, compiled, stored);
+    return stored;
+  });
+}
+
+Sequential model_from_config(const std::string& name, std::string_view json) {
+  StoredModel stored = read_model_config(name, json);
+  if (const std::string& flaw = stored.compile.flaw(); !flaw.empty()) throw Error(flaw, kUsage);
+  return std::move(stored.model);
 }
 
 }  // namespace lockstep

@@ -6,6 +6,7 @@
 
 #include "core/training/sequential.h"
 #include "io/hdf5/file.h"
+#include "io/keras/stored_model.h"
 
 // Keras 3's weight files (.weights.h5): /layers/dense/vars/0 (kernel), /1 (bias), /layers/dense_1/..., /optimizer/vars/N. Layers are
 // counted per class in model order, whatever their own names. keras/src/saving/saving_lib.py.
@@ -21,15 +22,17 @@ std::vector<WeightArray> weight_arrays(Sequential& model);
 inline constexpr const char* kIterations = "/optimizer/vars/0";    ///< number of steps, one std::int64_t
 inline constexpr const char* kLearningRate = "/optimizer/vars/1";  ///< one float
 
-/// Writes weights and, of a compiled model, the optimizer's state. The name must end in ".weights.h5", as Keras wants it. Written beside
-/// and renamed. The model must be built. Call on one rank.
+/// Writes weights and, of a compiled model, the optimizer's state. A name that ends in ".weights.h5" is Keras 3's; another one that ends in
+/// ".h5" gets the layout of Keras 2, without the optimizer. Written beside and renamed. The model must be built. Call on one rank.
 void save_weights(Sequential& model, const std::string& path);
 
-/// Reads weights into a built model of the same architecture; an Error leaves the model as it was. Returns true if the optimizer's state
-/// was read as well; false if the model is not compiled, or if the file's state is of another optimizer or missing, which Keras passes over
-/// with a warning. State with the right count but wrong shapes is an Error. Of another optimizer: the file names another one of Keras', or
-/// the number of arrays is another one.
+/// Reads weights, in the layout of Keras 3 or of a legacy .h5 file, into a built model of the same architecture; an Error leaves the model
+/// as it was. Returns true if the optimizer's state was read as well; false if the model is not compiled, or if the file's state is of
+/// another optimizer or missing, which Keras passes over with a warning. State with the right count but wrong shapes is an Error. Of
+/// another optimizer: the file names another one of Keras', or the number of arrays is another one.
 bool load_weights(Sequential& model, const std::string& path);
+/// The same without the optimizer's state.
+void load_weights_alone(Sequential& model, const std::string& path);
 /// The same for a compiled model, where a file without the state of its optimizer is an Error that names both optimizers.
 void load_weights_and_optimizer(Sequential& model, const std::string& path);
 
@@ -38,5 +41,7 @@ std::string weights_image(Sequential& model, const std::string& name);
 /// The same into a file in memory.
 void write_weights(Hdf5File& file, Sequential& model);
 bool load_weights_image(Sequential& model, const std::string& name, std::string_view bytes);
+/// `layers`: those of the file's model, which may hold models.
+bool load_weights_image(Sequential& model, const std::string& name, std::string_view bytes, const std::vector<StoredLayer>& layers);
 
 }  // namespace lockstep

@@ -13,14 +13,34 @@ namespace lockstep {
 namespace {
 
 struct EvaluateArguments {
-  std::string model, data, group;
+  std::string model, data, group, loss, metrics;
   bool json = false;
 };
 
+/// --loss and --metrics, else what the model was compiled with.
+void choose_scores(SavedModel& saved, const EvaluateArguments& arguments) {
+  if (saved.model.compiled() && arguments.loss.empty() && arguments.metrics.empty()) return;
+  const CompileConfig& file = saved.compile;
+  const bool compiled = saved.model.compiled() || (file.given && file.loss_flaw.empty());
+  if (arguments.loss.empty()) {
+    if (!file.loss_flaw.empty()) throw Error(file.loss_flaw + "; give another loss: --loss mse (and --metrics)", kUsage);
+    if (!compiled) throw Error(arguments.model + ": the model is not compiled; give --loss, such as --loss mse (and --metrics)", kUsage);
+    if (!file.metrics_flaw.empty() && arguments.metrics.empty())
+      throw Error(file.metrics_flaw + "; give other metrics (--metrics mae), or a loss alone (--loss)", kUsage);
+  }
+  CompileOptions options = saved.model.compiled() ? saved.model.compile_options() : file.options;
+  if (!arguments.loss.empty()) options.metrics.clear();
+  const CompileOptions given = parse_scores(arguments.loss.empty() ? "mse" : arguments.loss, arguments.metrics);
+  if (!arguments.loss.empty()) options.loss = given.loss;
+  if (!arguments.metrics.empty()) options.metrics = given.metrics;
+  saved.model.compile({.loss = options.loss, .optimizer = Sgd{}, .metrics = options.metrics});
+}
+
 void evaluate(const EvaluateArguments& arguments, const World& world) {
-  SavedModel saved = load_saved_model(arguments.model, world);
+  SavedModel saved = load_saved_model(arguments.model, world, true);
   std::optional<Hdf5Dataset> data;
   world.agree([&] {
+    choose_scores(saved, arguments);
     const DataConfig chosen = choose_data(saved, arguments.data, arguments.group);
     data.emplace(chosen.file, chosen.group, chosen.options);
   });
@@ -42,16 +62,18 @@ void evaluate(const EvaluateArguments& arguments, const World& world) {
 void add_evaluate(Command& app) {
   auto arguments = std::make_shared<EvaluateArguments>();
   Command command = app.add_command("evaluate", "Loss and metrics of a trained model on a data set");
-  command.option("model", arguments->model, "RUN_DIR (its newest checkpoint), a checkpoint (RUN_DIR/checkpoints/step-...) or MODEL.keras")
-      .required();
+  command.option("model", arguments->model, kSavedModels).required();
   command.option("--data", arguments->data, "Data file (default: the run's; see --group)");
   command.option("--group", arguments->group,
                  "Group of the data file (default: test; of a run without test rows, its validation or else its training rows)");
+  command.option("--loss", arguments->loss, "Loss in place of the model's, e.g. mse or '{huber: {delta: 2}}'");
+  command.option("--metrics", arguments->metrics, "Metrics in place of the model's, e.g. accuracy,mse (default with --loss: none)");
   command.flag("--json", arguments->json, "Print as JSON, with all digits");
   command.footer(
       "Examples:\n"
       "  lockstep evaluate runs/fashion_mnist-20260101-120000\n"
-      "  mpirun -np 4 lockstep evaluate model.keras --data data/fashion_mnist.h5 --group test");
+      "  mpirun -np 4 lockstep evaluate model.keras --data data/fashion_mnist.h5 --group test\n"
+      "  lockstep evaluate notebook.h5 --data data/fashion_mnist.h5 --loss sparse_categorical_crossentropy --metrics accuracy");
   command.callback([arguments] { run_on_ranks([&](World& world) { evaluate(*arguments, world); }); });
 }
 

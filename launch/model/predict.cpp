@@ -196,8 +196,7 @@ void predict(const PredictArguments& arguments, const World& world) {
 void add_predict(Command& app) {
   auto arguments = std::make_shared<PredictArguments>();
   Command command = app.add_command("predict", "A trained model's answers for the rows of a data set");
-  command.option("model", arguments->model, "RUN_DIR (its newest checkpoint), a checkpoint (RUN_DIR/checkpoints/step-...) or MODEL.keras")
-      .required();
+  command.option("model", arguments->model, kSavedModels).required();
   command.option("--data", arguments->data, "Data file (default: the run's; see --group)");
   command.option("--group", arguments->group,
                  "Group of the data file (default: test; of a run without test rows, its validation or else its training rows)");

@@ -10,16 +10,26 @@
 
 namespace lockstep {
 
-SavedModel load_saved_model(const std::string& source, const World& world) {
+SavedModel open_model_file(const std::string& path, bool needs_compile, bool warns) {
+  StoredModel stored = open_model(path);
+  if (warns) {
+    for (const std::string& note : stored.notes) fmt::print(stderr, "warning: {}\n", note);
+    if (const std::string& flaw = stored.compile.flaw(); !flaw.empty() && !needs_compile)
+      fmt::print(stderr, "warning: {}; the model is read as one that is not compiled\n", flaw);
+  }
+  return {std::move(stored.model), {}, std::move(stored.compile)};
+}
+
+SavedModel load_saved_model(const std::string& source, const World& world, bool needs_compile) {
   std::optional<SavedModel> saved;
   world.agree([&] {
     if (!std::filesystem::is_directory(source)) {
-      saved.emplace(SavedModel{load_model(source), {}});
+      saved.emplace(open_model_file(source, needs_compile, world.rank() == 0));
       return;
     }
     if (is_checkpoint(source)) {
       const std::string config = source + "/config.yaml";
-      saved.emplace(SavedModel{load_checkpoint_model(source), {}});
+      saved.emplace(SavedModel{load_checkpoint_model(source)});
       if (path_exists(config)) saved->config = parse_config(read_config_file(config), config);
       return;
     }
@@ -53,7 +63,7 @@ DataConfig choose_data(const SavedModel& saved, const std::string& file, const s
     data.group = group;
     data.options.rows = {};
   }
-  if (data.file.empty()) throw Error("a .keras file does not say which data it is for; give --data FILE.h5 (and --group)", kUsage);
+  if (data.file.empty()) throw Error("a model file does not say which data it is for; give --data FILE.h5 (and --group)", kUsage);
   return data;
 }
 

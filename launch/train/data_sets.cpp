@@ -3,6 +3,7 @@
 #include <string>
 
 #include "core/training/plan.h"
+#include "io/keras/keras_file.h"
 
 namespace lockstep {
 namespace {
@@ -61,7 +62,9 @@ Sequential make_model(RunConfig& config, const DataSets& data, bool resumes, con
   Sequential model = std::move(*made);
   check_rows(config, data, split, model, world);
   config.fit.rows_checked = true;
-  if (!resumes) adapt(config, data, split, model, world);
+  if (resumes) return model;
+  adapt(config, data, split, model, world);
+  if (!config.initial_weights.empty()) world.agree([&] { load_initial_weights(model, config.initial_weights); });
   return model;
 }
 

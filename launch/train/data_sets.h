@@ -19,7 +19,7 @@ struct DataSets {
 
 /// The compiled model of a configuration, checked against shapes and rows of its data sets, all truth and weights included: nothing about
 /// them must be told at the end of a long run. Decides the dtype policy, and adapts Normalization layers unless a checkpoint has their
-/// statistics (`resumes`). Sets config.fit.rows_checked. Collective.
+/// statistics (`resumes`), and puts the initial weights in. Sets config.fit.rows_checked. Collective.
 Sequential make_model(RunConfig& config, const DataSets& data, bool resumes, const World& world);
 
 }  // namespace lockstep

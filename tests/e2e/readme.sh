@@ -100,6 +100,15 @@ says '^row 2 '
 runs 'lockstep summary configs/fashion_mnist.yaml'
 says 'Total params: 266,610'
 
+# --- Models from a notebook ---
+cp runs/first/model.keras .
+runs 'lockstep summary model.keras'
+says 'Total params: 266,61'
+runs 'lockstep convert model.keras model.h5'
+runs 'lockstep convert model.keras model.onnx'
+runs 'lockstep evaluate model.h5 --data data/fashion_mnist.h5 --loss sparse_categorical_crossentropy --metrics accuracy'
+says 'accuracy'
+
 # --- On a cluster: whether this machine is a sound one is not the question ---
 doctor='mpirun -np 2 lockstep doctor configs/fashion_mnist.yaml'
 documented "$doctor"

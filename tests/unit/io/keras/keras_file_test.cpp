@@ -220,7 +220,7 @@ TEST(KerasFile, WhatLockstepDoesNotHaveIsNamed) {
   expect_error(load(changed(kRecent, "\"rmsprop\"", R"({"class_name": "SGD", "config": {"use_ema": true}})")), {"SGD", "use_ema"});
   expect_error(load(changed(kRecent, "mean_squared_error", "cosine_similarity")), {"loss", "cosine_similarity"});
   expect_error(load(changed(kRecent, "\"mae\"", "\"auc\"")), {"metrics", "auc"});
-  expect_error(load(changed(kRecent, "\"Sequential\"", "\"Functional\"")), {"Sequential", "Functional"});
+  expect_error(load(changed(kRecent, "\"Sequential\"", "\"Bidirectional\"")), {"Sequential", "Functional", "Bidirectional"});
   expect_error(load("{\"class_name\": "), {"m.keras", "not the description"});
   expect_error(load("[]"), {"m.keras"});
 }
@@ -243,8 +243,8 @@ TEST(KerasFile, AnyDamageIsAnErrorAndNoneIsACrash) {
   ASSERT_NE(config, std::string::npos);
   flipped[config + 1] = 'w';
   expect_refused(flipped);  // the checksum of the member
-  expect_error([&] { save_model(model, dir / "m.h5"); }, {"m.h5", ".keras"});
-  expect_error([&] { save_weights(model, dir / "m.h5"); }, {"m.h5", ".weights.h5"});
+  expect_error([&] { save_model(model, dir / "m.weights.h5"); }, {"m.weights.h5", ".keras"});
+  expect_error([&] { save_weights(model, dir / "m.keras"); }, {"m.keras", ".weights.h5"});
   expect_error([&] { save_model(model, dir / "no/m.keras"); }, {"no/m.keras", "No such file"});
   expect_error([&] { load_model(dir / "absent.keras"); }, {"absent.keras", "No such file"});
   write_file(dir / "empty.weights.h5", "");

@@ -1,0 +1,122 @@
+#include "io/onnx/export.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cluster/error.h"
+#include "io/files/durable_file.h"
+#include "io/onnx/activations.h"
+#include "io/onnx/graph.h"
+
+namespace lockstep {
+namespace {
+
+/// A layer being written.
+struct Site {
+  OnnxGraph& graph;
+  const Shape& input;  ///< of a sample
+  const Shape& output;
+  std::vector<WeightView> weights;
+
+  const WeightView* find(std::string_view name) const {
+    const auto found = std::find_if(weights.begin(), weights.end(), [&](const WeightView& weight) { return weight.name == name; });
+    return found == weights.end() ? nullptr : &*found;
+  }
+  const WeightView& weight(std::string_view name) const { return *find(name); }
+  std::string constant(const WeightView& weight, const Shape& shape) const {
+    return graph.constant(weight.name.c_str(), shape, weight.values);
+  }
+  std::string constant(const WeightView& weight) const { return constant(weight, weight.shape); }
+};
+
+/// The lengths of these axes (counted with the batch axis, as Keras does) and 1 for all others, so that statistics broadcast.
+Shape broadcast_shape(const Shape& input, const std::vector<std::int64_t>& axes) {
+  Shape shape(input.size() + 1, 1);
+  const auto count = static_cast<std::int64_t>(shape.size());
+  for (const std::int64_t axis : axes) {
+    const std::int64_t positive = axis < 0 ? axis + count : axis;
+    shape[static_cast<std::size_t>(positive)] = input[static_cast<std::size_t>(positive - 1)];
+  }
+  return shape;
+}
+
+/// max(sqrt(variance), epsilon)
+std::vector<float> deviations(std::span<const float> variance) {
+  constexpr float kEpsilon = 1e-7F;  // keras.config.epsilon()
+  std::vector<float> values;
+  for (const float one : variance) values.push_back(std::max(std::sqrt(one), kEpsilon));
+  return values;
+}
+
+// --- one function for every layer that ONNX's operators give ---
+
+void write(const Input&, const Site&) {}
+void write(const Dropout&, const Site&) {}
+void write(const Flatten&, const Site& site) { site.graph.add("Flatten", {}, {{"axis", std::int64_t{1}}}); }
+void write(const Activation& layer, const Site& site) { add_activation(site.graph, layer.function); }
+
+void write(const Rescaling& layer, const Site& site) {
+  site.graph.add("Mul", {site.graph.constant("scale", layer.scale)});
+  if (layer.offset != 0) site.graph.add("Add", {site.graph.constant("offset", layer.offset)});
+}
+
+void write(const Dense& layer, const Site& site) {
+  site.graph.add("MatMul", {site.constant(site.weight("kernel"))});
+  if (layer.use_bias) site.graph.add("Add", {site.constant(site.weight("bias"))});
+  add_activation(site.graph, layer.activation);
+}
+
+void write(const Normalization& layer, const Site& site) {
+  const std::span<const float> mean = layer.mean.empty() ? site.weight("mean").values : std::span<const float>(layer.mean);
+  const std::vector<float> deviation =
+      deviations(layer.mean.empty() ? site.weight("variance").values : std::span<const float>(layer.variance));
+  const Shape shape = mean.size() == 1 ? Shape{} : broadcast_shape(site.input, layer.axis);
+  const std::string middle = site.graph.constant("mean", shape, mean), scale = site.graph.constant("deviation", shape, deviation);
+  site.graph.add(layer.invert ? "Mul" : "Sub", {layer.invert ? scale : middle});
+  site.graph.add(layer.invert ? "Add" : "Div", {layer.invert ? middle : scale});
+}
+
+void write(const BatchNormalization& layer, const Site& site) {
+  const Shape shape = broadcast_shape(site.input, {layer.axis});
+  const WeightView* const gamma = site.find("gamma");
+  std::vector<float> scale;
+  for (const float variance : site.weight("moving_variance").values) {
+    const float own = gamma == nullptr ? 1 : gamma->values[scale.size()];
+    scale.push_back(own / std::sqrt(variance + layer.epsilon));
+  }
+  site.graph.add("Sub", {site.constant(site.weight("moving_mean"), shape)});
+  site.graph.add("Mul", {site.graph.constant("scale", shape, scale)});
+  if (const WeightView* const beta = site.find("beta"); beta != nullptr) site.graph.add("Add", {site.constant(*beta, shape)});
+}
+
+/// Every other layer.
+template <class Layer>
+void write(const Layer& layer, const Site&) {
+  throw Error("layer '" + layer.name + "' (" + std::string(Layer::kKind.class_name) +
+                  ") cannot be written as ONNX yet; convert to .keras and export it there (model.export), or leave the layer out",
+              kUsage);
+}
+
+}  // namespace
+
+std::string onnx_bytes(Sequential& model) {
+  const std::vector<LayerSpec>& layers = model.layers();
+  const bool has_input = !layers.empty() && std::holds_alternative<Input>(layers.front());
+  OnnxGraph graph(model.name(), has_input ? layer_name(layers.front()) : "input", model.input_shape());
+  const std::vector<WeightView> weights = model.weights();
+  Shape shape = model.input_shape();
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const Shape& output = model.output_shape(i);
+    Site site{graph, shape, output, {}};
+    std::copy_if(weights.begin(), weights.end(), std::back_inserter(site.weights),
+                 [&](const WeightView& weight) { return weight.layer == layer_name(layers[i]); });
+    graph.begin(layer_name(layers[i]));
+    std::visit([&](const auto& layer) { write(layer, site); }, layers[i]);
+    shape = output;
+  }
+  return graph.bytes("output", shape);
+}
+
+void save_onnx(Sequential& model, const std::string& path) { replace_file(path, onnx_bytes(model)); }
+
+}  // namespace lockstep

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Model files that real Keras made, of many forms: each is read, predicts what Keras does, and is converted into every other format, which Keras
+# and ONNX Runtime read.
+set -euo pipefail
+. "$LOCKSTEP_SOURCE/tests/support/python_environment.sh"
+python_environment onnx onnxruntime onnx numpy
+onnx_python=$python
+keras_python=${LOCKSTEP_INTEROP_PYTHON:-}
+[ -n "$keras_python" ] || { python_environment keras "keras${KERAS_VERSION:+==$KERAS_VERSION}" jax h5py numpy; keras_python=$python; }
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+export KERAS_BACKEND=jax
+lockstep=$LOCKSTEP_BIN/lockstep
+"$keras_python" "$LOCKSTEP_SOURCE/tests/interop/keras_files.py" make "$directory" 2> "$directory/log" || { cat "$directory/log"; exit 1; }
+cd "$directory"
+for npz in *.npz; do
+  name=${npz%.npz}
+  for ending in keras h5; do
+    "$lockstep" summary "$name.$ending" > /dev/null 2> warning
+    "$lockstep" predict "$name.$ending" --data data.h5 --group "$name" --proba --out "$name.$ending.predicted.h5" > /dev/null 2>> warning
+    case $name in
+      custom_loss) grep -q "warning: .*$name.$ending.*my_loss" warning ;;
+      scheduled) grep -q "warning: .*$name.$ending.*optimizer" warning ;;
+      mixed_float16) grep -q "warning: .*float16" warning ;;
+      *) [ ! -s warning ] ;;
+    esac || { echo "FAILED: $name.$ending: other warnings than expected:"; cat warning; exit 1; }
+    for to in keras h5; do "$lockstep" convert "$name.$ending" "$name.$ending.converted.$to" > /dev/null 2>&1; done
+  done
+  "$lockstep" summary "$name.weights.h5" > /dev/null
+  "$lockstep" convert "$name.keras" "$name.onnx" > /dev/null 2>&1
+done
+"$keras_python" "$LOCKSTEP_SOURCE/tests/interop/keras_files.py" check .
+"$onnx_python" "$LOCKSTEP_SOURCE/tests/interop/onnx_files.py" .
+
+# A file that is not compiled, or for what Lockstep does not have, is scored by another loss.
+"$keras_python" - << 'END'
+import h5py
+with h5py.File("data.h5", "a") as data: data["uncompiled/y"] = [[0.5, 0.25]] * 24; data["scheduled/y"] = [0.5] * 24
+END
+for name in uncompiled scheduled; do
+  if "$lockstep" evaluate $name.keras --data data.h5 --group $name > answer 2>&1; then echo "FAILED: $name.keras has no loss"; exit 1; fi
+  grep -q -- '--loss' answer || { cat answer; exit 1; }
+  "$lockstep" evaluate $name.h5 --data data.h5 --group $name --loss mae --metrics 'mse, RootMeanSquaredError' > answer
+  grep -q 'RootMeanSquaredError' answer || { cat answer; exit 1; }
+done
+echo "model files of Keras are read, converted and written"

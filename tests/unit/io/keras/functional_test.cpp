@@ -1,0 +1,102 @@
+#include "io/keras/functional.h"
+
+#include <gtest/gtest.h>
+
+#include "io/keras/config_reader.h"
+#include "support/throws.h"
+
+namespace lockstep {
+namespace {
+
+using testing::expect_error;
+
+/// A layer of a Functional model as Keras 3 writes it; `sources`: the layers whose tensors it takes.
+std::string keras3(const std::string& class_name, const std::string& name, const std::string& config,
+                   const std::vector<std::string>& sources, const std::string& kwargs = "{}") {
+  std::string tensors;
+  for (const std::string& source : sources) {
+    tensors += (tensors.empty() ? "" : ", ") +
+               (R"({"class_name": "__keras_tensor__", "config": {"shape": [null, 4], "dtype": "float32", "keras_history": [")" + source +
+                R"(", 0, 0]}})");
+  }
+  const std::string args = sources.size() > 1 ? "[[" + tensors + "]]" : "[" + tensors + "]";
+  return R"({"module": "keras.layers", "class_name": ")" + class_name + R"(", "config": {"name": ")" + name + "\"" +
+         (config.empty() ? "" : ", " + config) + R"(}, "registered_name": null, "name": ")" + name + R"(", "inbound_nodes": [)" +
+         (sources.empty() ? "" : R"({"args": )" + args + R"(, "kwargs": )" + kwargs + "}") + "]}";
+}
+
+std::string model_of(const std::vector<std::string>& layers, const std::string& outputs = R"(["b", 0, 0])") {
+  std::string list;
+  for (const std::string& layer : layers) list += (list.empty() ? "" : ", ") + layer;
+  return R"({"module": "keras", "class_name": "Functional", "config": {"name": "m", "layers": [)" + list +
+         R"(], "input_layers": [["in", 0, 0]], "output_layers": )" + outputs + "}, \"compile_config\": {}}";
+}
+
+const std::string kIn = keras3("InputLayer", "in", R"("batch_shape": [null, 4])", {});
+const std::string kA = keras3("Dense", "a", R"("units": 3, "activation": "relu")", {"in"});
+const std::string kB = keras3("Dense", "b", R"("units": 2)", {"a"});
+
+TEST(Functional, AChainIsASequentialInWhateverOrderItIsWritten) {
+  for (const std::string& json : {model_of({kIn, kA, kB}), model_of({kB, kIn, kA}), model_of({kIn, kA, kB}, R"([["b", 0, 0]])")}) {
+    const StoredModel stored = read_model_config("f", json);
+    ASSERT_EQ(stored.model.layers().size(), 3U);
+    EXPECT_EQ(layer_name(stored.model.layers()[1]), "a");
+    EXPECT_EQ(layer_name(stored.model.layers()[2]), "b");
+    EXPECT_EQ(stored.model.input_shape(), Shape{4});
+    EXPECT_EQ(stored.model.output_width(), 2);
+  }
+}
+
+TEST(Functional, Keras2WritesNodesAsLists) {
+  const StoredModel stored = read_model_config("f", R"({"class_name": "Functional", "config": {"name": "old", "layers": [
+    {"class_name": "InputLayer", "config": {"batch_input_shape": [null, 4], "dtype": "float32", "sparse": false, "ragged": false,
+     "name": "in"}, "name": "in", "inbound_nodes": []},
+    {"class_name": "Dense", "config": {"name": "d", "units": 2, "kernel_initializer": {"class_name": "GlorotUniform",
+     "config": {"seed": null}}}, "name": "d", "inbound_nodes": [[["in", 0, 0, {}]]]}],
+    "input_layers": [["in", 0, 0]], "output_layers": [["d", 0, 0]]}})");
+  EXPECT_EQ(stored.model.layers().size(), 2U);
+}
+
+TEST(Functional, WhatIsNoChainNamesTheLayer) {
+  const auto load = [](const std::vector<std::string>& layers, const std::string& outputs = R"(["b", 0, 0])") {
+    return [=] { read_model_config("f.keras: config.json", model_of(layers, outputs)); };
+  };
+  const std::string add = keras3("Add", "sum", "", {"a", "in"});
+  expect_error(load({kIn, kA, add}, R"(["sum", 0, 0])"), {"f.keras", "'sum' (Add)", "takes 2 tensors", "chains", "Sequential"});
+  expect_error(load({kIn, kA, kB, keras3("Dense", "c", R"("units": 1)", {"a"})}), {"'c' (Dense)", "shares its input 'a'"});
+  expect_error(load({kIn, kA, kB}, R"([["a", 0, 0], ["b", 0, 0]])"), {"'b' (Dense)", "only output"});
+  expect_error(load({kIn, kA, kB}, R"(["a", 0, 0])"), {"only output"});
+  expect_error(load({kIn, keras3("InputLayer", "in2", R"("batch_shape": [null, 4])", {}), kA, kB}), {"'in2'", "second input"});
+  expect_error(load({kIn, keras3("Dropout", "d", R"("rate": 0.5)", {"in"}, R"({"training": true})")}, R"(["d", 0, 0])"),
+               {"'d' (Dropout)", "training = true"});
+  expect_error(load({kA, kB}), {"no input"});
+  expect_error(load({kIn, keras3("Dense", "a", R"("units": 3)", {"b"}), kB}), {"f.keras"});  // a circle
+  expect_error(load({}), {"no layers"});
+}
+
+TEST(Functional, ModelsWithinGiveTheirLayers) {
+  const std::string inner = R"({"module": "keras", "class_name": "Sequential", "config": {"name": "trunk", "layers": [
+     {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [null, 4], "name": "in"}},
+     {"module": "keras.layers", "class_name": "Dense", "config": {"name": "a", "units": 5}}]}})";
+  const StoredModel stored = read_model_config("f", R"({"class_name": "Sequential", "config": {"name": "m", "layers": [
+     {"module": "keras.layers", "class_name": "Dense", "config": {"name": "a", "units": 4, "batch_input_shape": [null, 6]}}, )" +
+                                                        inner + R"(]}, "build_config": {"input_shape": [null, 6]}})");
+  ASSERT_EQ(stored.model.layers().size(), 2U);
+  EXPECT_EQ(layer_name(stored.model.layers()[1]), "trunk_a");  // names stay unique
+  ASSERT_EQ(stored.layers.size(), 2U);
+  EXPECT_EQ(stored.layers[1].layers.size(), 1U);
+  EXPECT_EQ(stored.model.output_width(), 5);
+}
+
+TEST(Functional, ClassesOfTheAuthorAreNotTaken) {
+  const auto load = [](const std::string& entry) {
+    return [=] { read_model_config("f", R"({"class_name": "Sequential", "config": {"name": "m", "layers": [)" + entry + "]}}"); };
+  };
+  expect_error(load(R"({"module": "my.code", "class_name": "Dense", "config": {"name": "d", "units": 2}})"), {"'d'", "Dense", "own"});
+  expect_error(load(R"({"module": "keras.layers", "class_name": "Dense", "registered_name": "my>Dense", "config": {"name": "d"}})"),
+               {"'d'", "own"});
+  expect_error([] { read_model_config("f", R"({"module": "my", "class_name": "Net", "config": {"name": "n"}})"); }, {"Net", "own"});
+}
+
+}  // namespace
+}  // namespace lockstep
