@@ -96,6 +96,9 @@ class Op {
   /// Not null: the trainable weights are those of a product, of which x and dy are the factors.
   virtual const Product* product() const { return nullptr; }
   virtual Computation computation() const { return {"own loops", static_cast<double>(out)}; }
+  /// What of this op the library has only reference code for, about a hundred times slower than the rest, for people: "its forward pass by
+  /// ref:any"; empty: nothing. `input_gradient`: that is wanted as well.
+  virtual std::string slow(bool /*input_gradient*/) const { return {}; }
   /// The same op with its products in bfloat16 or in float32; null: it has none, or computes so already.
   virtual std::unique_ptr<Op> with_products(bool /*bfloat16*/) const { return nullptr; }
 

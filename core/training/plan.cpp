@@ -60,7 +60,10 @@ void choose_dtype(ModelState& model, std::int64_t batch_size, const World& world
 
 std::vector<OpPlan> plan_ops(const Network& network, const ExchangePlan& exchange) {
   std::vector<OpPlan> ops;
-  for (std::size_t i = 0; i < network.ops().size(); ++i) ops.push_back({network.layer_of(i), network.ops()[i]->computation().by});
+  for (std::size_t i = 0; i < network.ops().size(); ++i) {
+    const Op& op = *network.ops()[i];
+    ops.push_back({.layer = network.layer_of(i), .computed_by = op.computation().by, .slow = op.slow(i > network.first_trainable())});
+  }
   const std::vector<std::size_t> trainable = trainable_ops(network);
   for (std::size_t layer = 0; layer < trainable.size(); ++layer) ops[trainable[layer]].exchange = exchange.layers[layer];
   return ops;
@@ -163,6 +166,16 @@ std::string TrainingPlan::computed_by() const {
     if (op.exchange) layers.emplace_back(op.layer, op.computed_by);
   }
   return by_text(layers);
+}
+
+std::vector<std::string> TrainingPlan::slow() const {
+  std::vector<std::string> warnings;
+  for (const OpPlan& op : ops) {
+    if (op.slow.empty()) continue;
+    warnings.push_back("layer '" + op.layer + "' computes " + op.slow +
+                       ", about a hundred times slower than other code of oneDNN; other numbers of channels or groups avoid it");
+  }
+  return warnings;
 }
 
 TrainingPlan outline_plan(const ModelState& model, const Dataset& train, const FitOptions& options, const JobShape& job) {

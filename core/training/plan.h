@@ -29,6 +29,7 @@ struct OpPlan {
   std::string layer;                           ///< that it belongs to
   std::string computed_by;                     ///< "own kernels, AVX512"
   std::optional<LayerExchange> exchange = {};  ///< of its gradient; none: it has no weights to train
+  std::string slow = {};                       ///< what of it only reference code computes (Op::slow); empty: nothing
 };
 
 /// What a full batch takes, counted and not measured.
@@ -62,6 +63,8 @@ struct TrainingPlan {
   std::string exchanges() const;
   /// "dense, dense_1: own kernels, AVX512": the same layers.
   std::string computed_by() const;
+  /// "layer 'conv2d' computes its forward pass by ref:any ...": a warning for each layer that only reference code computes.
+  std::vector<std::string> slow() const;
 };
 
 /// The plan of one rank of such a job, as far as it is known without the other ranks: an allreduce is not measured, the number of threads

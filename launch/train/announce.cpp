@@ -60,11 +60,13 @@ std::string plan_lines(const TrainingPlan& plan) {
 }  // namespace
 
 void announce(const RunConfig& config, const RunPlan& plan, Sequential& model, const DataSets& data, const RunDirectory& directory) {
-  if (const std::string why = too_many_threads(plan.places); !why.empty()) {
+  const TrainingPlan& training = plan.training;
+  std::vector<std::string> warnings = training.slow();
+  if (const std::string why = too_many_threads(plan.places); !why.empty()) warnings.push_back(why);
+  for (const std::string& why : warnings) {
     fmt::print(stderr, "warning: {}\n", why);
     directory.log("warning: " + why);
   }
-  const TrainingPlan& training = plan.training;
   std::string versions;
   for (const auto& [library, version] : all_versions()) versions += (versions.empty() ? "" : ", ") + library + " " + version;
   fmt::print("{}\n", versions);

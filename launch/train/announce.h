@@ -11,7 +11,7 @@
 
 namespace lockstep {
 
-/// Prints what a training is going to do, before its first step; more threads than cores are a warning, which the run's log keeps. For rank
+/// Prints what a training is going to do, before its first step; more threads than cores, and layers that only slow code computes, are warnings, which the run's log keeps. For rank
 /// 0.
 void announce(const RunConfig& config, const RunPlan& plan, Sequential& model, const DataSets& data, const RunDirectory& directory);
 

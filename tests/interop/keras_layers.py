@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import layers
 
-ROWS, BATCH, RATE = 20, 8, 0.2  # three steps an epoch, the last of them short; the test in C++ has the same
+ROWS, BATCH, RATE = 20, 8, 0.02  # three steps an epoch, the last of them short; the test in C++ has the same
 
 # The shape of a row and the layers. A model has a Dense layer before them, which needs their gradient, and Flatten and Dense behind them.
 MODELS = {
@@ -28,6 +28,33 @@ MODELS = {
     "batch_normalization": ((5,), lambda: [layers.BatchNormalization()]),
     "batch_normalization_axis": ((3, 4), lambda: [layers.BatchNormalization(axis=1, momentum=0.8, scale=False)]),
     "dropout": ((5,), lambda: [layers.Dropout(0.3)]),
+    "conv2d": ((5, 5, 3), lambda: [layers.Conv2D(4, 3, activation="relu")]),
+    "conv2d_strides": ((4, 5, 3), lambda: [layers.Conv2D(4, (3, 2), strides=(2, 1), padding="same", kernel_regularizer="l2")]),
+    "conv2d_dilated_groups": ((5, 4, 4), lambda: [layers.Conv2D(6, 3, dilation_rate=2, groups=2, padding="same", use_bias=False)]),
+    "conv2d_one_channel": ((5, 4, 1), lambda: [layers.Conv2D(5, 5, padding="same", activation="gelu")]),
+    "conv1d": ((7, 3), lambda: [layers.Conv1D(4, 3, activation="tanh")]),
+    "conv1d_causal": ((7, 3), lambda: [layers.Conv1D(4, 3, padding="causal", dilation_rate=2)]),
+    "conv2d_transpose": ((2, 3, 3), lambda: [layers.Conv2DTranspose(2, 3, strides=2, padding="same", activation="sigmoid")]),
+    "conv2d_transpose_valid": ((2, 3, 3), lambda: [layers.Conv2DTranspose(2, (2, 3), strides=(3, 2))]),
+    "conv2d_transpose_output_padding": ((2, 3, 3), lambda: [layers.Conv2DTranspose(2, 3, strides=2, output_padding=1)]),
+    "conv2d_transpose_same_output_padding": ((2, 3, 3), lambda: [layers.Conv2DTranspose(2, 4, strides=3, padding="same", output_padding=2)]),
+    "conv1d_transpose": ((5, 3), lambda: [layers.Conv1DTranspose(2, 4, strides=2, padding="same")]),
+    "conv1d_transpose_dilated": ((5, 3), lambda: [layers.Conv1DTranspose(2, 2, dilation_rate=2)]),
+    "depthwise_conv2d": ((6, 7, 3), lambda: [layers.DepthwiseConv2D(3, strides=2, padding="same", depth_multiplier=2, activation="silu")]),
+    "depthwise_conv1d": ((7, 3), lambda: [layers.DepthwiseConv1D(3, dilation_rate=2, use_bias=False)]),
+    "separable_conv2d": ((6, 7, 3), lambda: [layers.SeparableConv2D(4, 3, depth_multiplier=2, activation="relu", pointwise_regularizer="l2")]),
+    "separable_conv1d": ((7, 3), lambda: [layers.SeparableConv1D(4, 3, strides=2, padding="same")]),
+    "max_pooling2d": ((5, 6, 3), lambda: [layers.MaxPooling2D()]),
+    "max_pooling2d_overlapping": ((5, 6, 3), lambda: [layers.MaxPooling2D((3, 2), strides=(1, 2), padding="same")]),
+    "max_pooling1d": ((7, 3), lambda: [layers.MaxPooling1D(3, strides=2)]),
+    "average_pooling2d": ((5, 6, 3), lambda: [layers.AveragePooling2D((2, 3))]),
+    "average_pooling2d_overlapping": ((5, 6, 3), lambda: [layers.AveragePooling2D(3, strides=1, padding="same")]),
+    "average_pooling1d": ((7, 3), lambda: [layers.AveragePooling1D(2, padding="same")]),
+    "global_max_pooling2d": ((5, 6, 3), lambda: [layers.GlobalMaxPooling2D()]),
+    "global_max_pooling1d": ((7, 3), lambda: [layers.GlobalMaxPooling1D(keepdims=True)]),
+    "global_max_pooling2d_equal": ((4, 4, 2), lambda: [layers.Activation("relu"), layers.GlobalMaxPooling2D()]),
+    "global_average_pooling2d": ((5, 6, 3), lambda: [layers.GlobalAveragePooling2D(keepdims=True)]),
+    "global_average_pooling1d": ((7, 3), lambda: [layers.GlobalAveragePooling1D()]),
 } | {
     f"activation_{name}": ((7,), lambda name=name: [layers.Activation(name)])
     for name in ("linear", "relu", "softmax", "sigmoid", "tanh", "elu", "selu", "gelu", "silu", "softplus", "leaky_relu")
@@ -47,7 +74,7 @@ def make_model(name, random):
     for weight in model.weights:
         if weight.name == "count":
             continue
-        values = random.normal(size=weight.shape) * 0.5
+        values = random.normal(size=weight.shape) * min(0.5, 1 / np.sqrt(np.prod(weight.shape[:-1])))
         weight.assign(np.abs(values) + 0.5 if "variance" in weight.name else values)
     for layer in between:
         if isinstance(layer, layers.Normalization):

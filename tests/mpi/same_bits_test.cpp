@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <tuple>
 
 #include "core/training/plan.h"
 #include "core/training/sequential.h"
@@ -158,6 +159,37 @@ TEST(SameBits, OfStatisticsOfTheBatch) {
         }
       }
     }
+  }
+}
+
+/// Images of 8 x 9 by convolutions of several kinds, with statistics of the batch between them.
+Sequential convolutional(const OptimizerSpec& optimizer) {
+  Sequential model{Input{{8, 9, 1}},
+                   Conv2D{.filters = 6, .kernel_size = 3, .padding = Padding::same, .kernel_regularizer = {.l2 = 1e-3F}},
+                   BatchNormalization{},
+                   Activation{relu},
+                   MaxPooling2D{},
+                   SeparableConv2D{.filters = 7, .kernel_size = 3, .padding = Padding::same, .activation = gelu},
+                   Conv2DTranspose{.filters = 3, .kernel_size = 2, .strides = 2, .activation = tanh_},
+                   AveragePooling2D{.pool_size = 2},
+                   Flatten{},
+                   Dense{5, softmax}};
+  model.set_seed(11);
+  model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = optimizer, .metrics = {accuracy}});
+  return model;
+}
+
+TEST(SameBits, OfConvolutions) {
+  std::vector<float> features(150 * 72), truth(150);
+  for (std::size_t i = 0; i < features.size(); ++i) features[i] = std::sin(static_cast<float>(i % 1000 * i));
+  for (std::size_t i = 0; i < truth.size(); ++i) truth[i] = static_cast<float>(i % 5);
+  const ArrayDataset data({8, 9, 1}, features, truth);
+  const OptimizerSpec plain = Sgd{}, adam = Adam{.options = {.clipnorm = 0.1F}};
+  for (const auto& [optimizer, batch, threads] : std::vector<std::tuple<OptimizerSpec, std::int64_t, int>>{
+           {plain, 13, 1}, {plain, 32, 2}, {plain, 150, 1}, {adam, 32, 1}, {adam, 150, 2}}) {
+    const Trained alone = train(convolutional(optimizer), data, batch, 1, World());
+    expect_same_bits(train(convolutional(optimizer), data, batch, threads, world()), alone,
+                     "batch " + std::to_string(batch) + ", " + std::to_string(threads) + " threads");
   }
 }
 

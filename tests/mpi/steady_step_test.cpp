@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -157,18 +158,35 @@ struct Case {
   bool traced = false;
   DtypePolicy policy = DtypePolicy::float32;
   bool statistics = false;  ///< of the batch, in the middle of a pass
+  bool convolutions = false;
 };
+
+/// Images of 10 x 20 with one channel, and a class each.
+ArrayDataset images(std::int64_t rows) {
+  std::vector<float> features(static_cast<std::size_t>(rows * 200)), truth(static_cast<std::size_t>(rows));
+  for (std::size_t i = 0; i < features.size(); ++i) features[i] = std::sin(static_cast<float>(i % 1000));
+  for (std::size_t i = 0; i < truth.size(); ++i) truth[i] = static_cast<float>(i % 10);
+  return ArrayDataset({10, 20, 1}, std::move(features), std::move(truth));
+}
 
 class SteadyStep : public testing::TestWithParam<Case> {};
 
 TEST_P(SteadyStep, AllocatesNothingAndTakesNoLock) {
-  const auto& [name, optimizer, exchange, allreduce, threads, traced, policy, statistics] = GetParam();
-  Sequential model{Dense{300, relu}, Dropout{0.1F}, Dense{100, gelu}};
+  const auto& [name, optimizer, exchange, allreduce, threads, traced, policy, statistics, convolutions] = GetParam();
+  Sequential model;
+  if (convolutions) {
+    for (const LayerSpec& layer : std::vector<LayerSpec>{Conv2D{.filters = 6, .kernel_size = 3, .activation = relu}, MaxPooling2D{},
+                                                         SeparableConv2D{.filters = 7, .kernel_size = 3, .activation = gelu},
+                                                         Conv2DTranspose{.filters = 3, .kernel_size = 3}, Flatten{}})
+      model.add(layer);
+  }
+  for (const LayerSpec& layer : std::vector<LayerSpec>{Dense{300, relu}, Dropout{0.1F}, Dense{100, gelu}}) model.add(layer);
   if (statistics) model.add(BatchNormalization{});
   model.add(Dense{10, softmax});
   model.set_dtype_policy(policy);
   model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = optimizer, .metrics = {accuracy}});
-  const ArrayDataset data = labelled_rows(32 * (kFirst + kSteps + 5), 200, 10);
+  constexpr std::int64_t kRows = 32 * (kFirst + kSteps + 5);
+  const ArrayDataset data = convolutions ? images(kRows) : labelled_rows(kRows, 200, 10);
   Window window;
   allocations.reset();
   locks.reset();
@@ -203,7 +221,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"mpi", Sgd{}, ExchangeKind::gradients, AllreduceAlgorithm::mpi},
                     Case{"traced", Sgd{}, ExchangeKind::factors, AllreduceAlgorithm::automatic, 1, true},
                     Case{"bfloat16", Sgd{}, ExchangeKind::factors, AllreduceAlgorithm::automatic, 2, false, DtypePolicy::automatic},
-                    Case{"statistics", Sgd{}, ExchangeKind::factors, AllreduceAlgorithm::automatic, 1, false, DtypePolicy::float32, true}),
+                    Case{"statistics", Sgd{}, ExchangeKind::factors, AllreduceAlgorithm::automatic, 1, false, DtypePolicy::float32, true},
+                    Case{.name = "convolutions", .optimizer = Adam{}, .threads = 2, .convolutions = true},
+                    Case{.name = "convolutions_gradients", .optimizer = Sgd{}, .exchange = ExchangeKind::gradients, .convolutions = true}),
     [](const auto& param) { return param.param.name; });
 
 /// The counter itself: a program that could not see an allocation would pass everything.

@@ -39,14 +39,18 @@ class AnyConvolutionOp : public Op {
     return {"oneDNN, " + forward + (weights == forward ? "" : " and " + weights), operations()};
   }
 
+  void prepare(std::int64_t rows, int threads) override {
+    convolution_.prepare(rows, threads);
+    while (trainable() && static_cast<int>(grains_.size()) < threads) grains_.emplace_back(slice().count);
+  }
+
   void gradient(const float* x, const float* dy, const Block& block, VariableRange /*part*/, float* to) const override {
-    const std::int64_t rows = convolution_.prepared(block.rows);
+    const std::int64_t rows = convolution_.prepared(block.rows), count = slice().count - padding();
     write_gradient(x, dy, rows, block.thread, to);
-    const std::int64_t count = slice().count - padding();
+    float* const grain = grains_[static_cast<std::size_t>(block.thread)].data();
     for (std::int64_t row = rows; row < block.rows; row += rows) {  // where ranks exchange gradients: all grains of a rank
-      std::vector<float> more(static_cast<std::size_t>(count));
-      write_gradient(x + row * in, dy + row * out, rows, block.thread, more.data());
-      add_arrays(to, more.data(), to, count);
+      write_gradient(x + row * in, dy + row * out, rows, block.thread, grain);
+      add_arrays(to, grain, to, count);
     }
   }
 
@@ -70,9 +74,21 @@ class AnyConvolutionOp : public Op {
     activation_gradient(activation_, nullptr, y, dy, dy, block.rows * (out / channels), channels);
   }
 
+  /// "its forward pass by ref:any, ..." of (what, by) pairs: those by reference code.
+  static std::string slow_of(const std::vector<std::pair<const char*, std::string>>& passes) {
+    std::string text;
+    for (const auto& [what, by] : passes) {
+      if (by.find("ref") != std::string::npos) text += (text.empty() ? "" : ", ") + std::string(what) + " by " + by;
+    }
+    return text;
+  }
+
   ConvolutionShape shape_;
   Convolution convolution_;
   ActivationFunction activation_;
+
+ private:
+  mutable std::vector<Buffer> grains_;  // of each thread: the gradient of a grain
 };
 
 class ConvolutionOp final : public AnyConvolutionOp {
@@ -83,8 +99,14 @@ class ConvolutionOp final : public AnyConvolutionOp {
     out = pixels(shape.out, shape.height.out, shape.width.out);
   }
 
+  std::string slow(bool input_gradient) const override {
+    const auto [forward, data, weights] = convolution_.implementations();
+    return slow_of({{"its forward pass", forward},
+                    {"its input's gradient", input_gradient ? data : ""},
+                    {"its kernel's gradient", trainable() ? weights : ""}});
+  }
   void prepare(std::int64_t rows, int threads) override {
-    convolution_.prepare(rows, threads);
+    AnyConvolutionOp::prepare(rows, threads);
     convolution_.refresh_forward(kernel());
   }
   void refresh(std::int64_t piece, bool backward) override {
@@ -114,8 +136,14 @@ class TransposedConvolutionOp final : public AnyConvolutionOp {
     out = pixels(shape.in, shape.height.in, shape.width.in);
   }
 
+  std::string slow(bool input_gradient) const override {
+    const auto [forward, data, weights] = convolution_.implementations();
+    return slow_of({{"its forward pass", data},
+                    {"its input's gradient", input_gradient ? forward : ""},
+                    {"its kernel's gradient", trainable() ? weights : ""}});
+  }
   void prepare(std::int64_t rows, int threads) override {
-    convolution_.prepare(rows, threads);
+    AnyConvolutionOp::prepare(rows, threads);
     convolution_.refresh_backward_data(kernel());
   }
   void refresh(std::int64_t piece, bool backward) override {

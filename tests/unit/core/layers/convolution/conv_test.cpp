@@ -114,7 +114,8 @@ std::string text(const Conv2D& layer, const Shape& input) {
 
 void expect_convolution(const Conv2D& layer, const Shape& input) {
   Network network({layer}, input, 7);
-  EXPECT_EQ(network.ops()[0]->computation().by.find("ref"), std::string::npos) << network.ops()[0]->computation().by;
+  EXPECT_EQ(network.ops()[0]->slow(true), "") << text(layer, input);
+  EXPECT_EQ(network.ops()[0]->computation().by.find("oneDNN, "), 0U);
   EXPECT_EQ(network.output_shape(0),
             (Shape{along(input[0], layer.kernel_size[0], layer.strides[0], layer.dilation_rate[0], layer.padding).out,
                    along(input[1], layer.kernel_size[1], layer.strides[1], layer.dilation_rate[1], layer.padding).out, layer.filters}));
