@@ -15,6 +15,20 @@ void TreeGradients::add(VariableRange slice, std::vector<GradientBlock> blocks, 
     for (Buffer& scratch : scratch_) scratch = Buffer(tree_.scratch() * block.count);
   }
   layers_.push_back({slice, std::move(blocks), parts});
+  cut(layers_.back());
+}
+
+void TreeGradients::cut(Layer& layer) const {
+  const std::int64_t first = tree_.first_part(rank_), last = tree_.first_part(rank_ + 1);
+  const auto blocks = (last - first) * static_cast<std::int64_t>(layer.blocks.size());
+  while (blocks > 0 && blocks << layer.depth < threads_) ++layer.depth;
+  for (std::int64_t part = first; part < last; ++part) {
+    for (const GradientBlock& block : layer.blocks) {
+      float* const to = layer.parts.data() + part * layer.slice.count + (block.offset - layer.slice.offset);
+      for (std::int64_t piece = 0; piece < tree_.pieces(part, layer.depth); ++piece)
+        layer.pieces.push_back({part, piece, block, piece == 0 ? to : layer.memory.emplace_back(block.count).data()});
+    }
+  }
 }
 
 const TreeGradients::Layer* TreeGradients::find(std::size_t layer) const {
@@ -30,16 +44,24 @@ Factor TreeGradients::own(std::size_t layer) const {
 
 void TreeGradients::sum(std::size_t layer) {
   const Layer& l = *find(layer);
-  const auto blocks = static_cast<std::int64_t>(l.blocks.size());
-  const std::int64_t first = tree_.first_part(rank_), own = tree_.first_part(rank_ + 1) - first;
-  for_each_grain(threads_, own * blocks, [&](std::int64_t task) {
-    const GradientBlock& block = l.blocks[static_cast<std::size_t>(task % blocks)];
-    const std::int64_t part = first + task / blocks;
-    float* const to = l.parts.data() + part * l.slice.count + (block.offset - l.slice.offset);
+  const auto count = static_cast<std::int64_t>(l.pieces.size());
+  for_each_grain(threads_, count, [&](std::int64_t i) {
+    const auto& [part, piece, block, to] = l.pieces[static_cast<std::size_t>(i)];
     const int thread = threads_ > 1 ? grain_thread() : 0;
-    tree_.sum_part(part, block.count, to, scratch_[static_cast<std::size_t>(thread)].data(),
-                   [&](std::int64_t grain, float* values) { leaf_(block, grain, thread, values); });
+    tree_.sum_piece(part, l.depth, piece, block.count, to, scratch_[static_cast<std::size_t>(thread)].data(),
+                    [&, &of = block](std::int64_t grain, float* values) { leaf_(of, grain, thread, values); });
   });
+  join(l);
+}
+
+/// Pieces of a block lie one after the other in the list.
+void TreeGradients::join(const Layer& layer) {
+  for (std::size_t first = 0, last = 0; first < layer.pieces.size(); first = last) {
+    joined_.clear();
+    do joined_.push_back(layer.pieces[last++].to);
+    while (last < layer.pieces.size() && layer.pieces[last].piece > 0);
+    GrainTree::join(joined_, layer.pieces[first].block.count);
+  }
 }
 
 void TreeGradients::combine(const GradientBlock& block, float* gradients, int thread) {

@@ -34,17 +34,29 @@ class TreeGradients {
   void combine(const GradientBlock& block, float* gradients, int thread);
 
  private:
+  /// A block of this rank's part, or a piece of it where there are more threads than blocks.
+  struct Piece {
+    std::int64_t part, piece;
+    GradientBlock block;
+    float* to;
+  };
   struct Layer {
     VariableRange slice;
     std::vector<GradientBlock> blocks;
     std::span<float> parts;  // (tree_.parts(), slice.count)
+    int depth = 0;           // of the pieces below parts
+    std::vector<Piece> pieces = {};
+    std::vector<Buffer> memory = {};  // of pieces but the first of each block, which lies in `parts`
   };
+  void cut(Layer& layer) const;
+  void join(const Layer& layer);
   const Layer* find(std::size_t layer) const;
 
   GrainTree tree_;
   int rank_, threads_;
   Leaf leaf_;
   std::vector<Layer> layers_;
+  std::vector<float*> joined_;   // pieces of a block
   std::vector<Buffer> scratch_;  // per thread: (tree_.scratch(), floats of the largest block)
 };
 

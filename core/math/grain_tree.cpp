@@ -37,6 +37,18 @@ void GrainTree::split(const Node& node, std::int64_t first, std::int64_t last) {
   split(node.right(), first, last);
 }
 
+std::int64_t GrainTree::pieces(std::int64_t part, int depth) const {
+  const Node &node = parts_[static_cast<std::size_t>(part)], first = below(node, depth);
+  const std::int64_t end = std::min(grains_, (node.index + 1) << node.level), length = std::int64_t{1} << first.level;
+  return (end - first.first() + length - 1) / length;
+}
+
+void GrainTree::join(std::span<float* const> pieces, std::int64_t count) {
+  for (std::size_t step = 1; step < pieces.size(); step *= 2) {
+    for (std::size_t i = 0; i + step < pieces.size(); i += 2 * step) add_arrays(pieces[i], pieces[i + step], pieces[i], count);
+  }
+}
+
 template <class Number>
 void GrainTree::combine_parts(const Number* parts, std::int64_t stride, std::int64_t count, Number* to, Number* scratch) const {
   std::int64_t part = 0;  // they are met in order

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace lockstep {
@@ -29,6 +30,18 @@ class GrainTree {
     sum(parts_[static_cast<std::size_t>(part)], count, to, scratch, leaf);
   }
 
+  /// A part in pieces, for several threads: the nodes `depth` levels below it that exist, or its grains where it has fewer levels.
+  std::int64_t pieces(std::int64_t part, int depth) const;
+  /// sum_part of one of pieces(). The part is left + right of its pieces, those in turn, as join() adds them.
+  template <class Number, class Leaf>
+  void sum_piece(std::int64_t part, int depth, std::int64_t piece, std::int64_t count, Number* to, Number* scratch,
+                 const Leaf& leaf) const {
+    const Node node = below(parts_[static_cast<std::size_t>(part)], depth);
+    sum(Node{node.level, node.index + piece}, count, to, scratch, leaf);
+  }
+  /// pieces[0][0, count) = the part whose pieces these are; the others are overwritten.
+  static void join(std::span<float* const> pieces, std::int64_t count);
+
   /// to[0, count) = the sum over all grains; part p lies at parts[p * stride, p * stride + count). `scratch`: (scratch(), count).
   void combine(const float* parts, std::int64_t stride, std::int64_t count, float* to, float* scratch) const;
   void combine(const double* parts, std::int64_t stride, std::int64_t count, double* to, double* scratch) const;
@@ -42,6 +55,11 @@ class GrainTree {
     Node right() const { return {level - 1, 2 * index + 1}; }
   };
 
+  /// The first of the nodes `depth` levels below `node`, or of its grains.
+  static Node below(const Node& node, int depth) {
+    const int levels = depth < node.level ? depth : node.level;
+    return {node.level - levels, node.index << levels};
+  }
   template <class Number, class Leaf>
   void sum(const Node& node, std::int64_t count, Number* to, Number* scratch, const Leaf& leaf) const {
     if (node.level == 0) return leaf(node.index, to);

@@ -25,7 +25,10 @@ inline float larger(float a, float b) { return b > a || b != b ? b : a; }
 // A row is (height, width, channels). First the lines that an output line sees are brought together, then its columns: the inner loops run
 // over a whole line, or over the channels of a pixel.
 
-LOCKSTEP_CLONES void max_forward(const Window2D& w, std::int64_t channels, std::int64_t rows, const float* x, float* line, float* y) {
+// Few channels are told the compiler as constants, for which it makes loops over them without a remainder.
+
+[[gnu::always_inline]] inline void max_forward_of(const Window2D& w, std::int64_t channels, std::int64_t rows, const float* x, float* line,
+                                                  float* y) {
   const std::int64_t width = w.width.in * channels;
   for (std::int64_t r = 0; r < rows; ++r, x += w.height.in * width) {
     for (std::int64_t i = 0; i < w.height.out; ++i) {
@@ -50,9 +53,19 @@ LOCKSTEP_CLONES void max_forward(const Window2D& w, std::int64_t channels, std::
   }
 }
 
+LOCKSTEP_CLONES void max_forward(const Window2D& w, std::int64_t channels, std::int64_t rows, const float* x, float* line, float* y) {
+  switch (channels) {
+    case 1: return max_forward_of(w, 1, rows, x, line, y);
+    case 3: return max_forward_of(w, 3, rows, x, line, y);
+    case 6: return max_forward_of(w, 6, rows, x, line, y);
+    case 8: return max_forward_of(w, 8, rows, x, line, y);
+    default: return max_forward_of(w, channels, rows, x, line, y);
+  }
+}
+
 /// `left`: the part of dy that has found no input yet.
-LOCKSTEP_CLONES void max_backward(const Window2D& w, std::int64_t channels, std::int64_t rows, const float* x, const float* y,
-                                  const float* dy, float* left, float* dx) {
+[[gnu::always_inline]] inline void max_backward_of(const Window2D& w, std::int64_t channels, std::int64_t rows, const float* x,
+                                                   const float* y, const float* dy, float* left, float* dx) {
   const std::int64_t width = w.width.in * channels, size = w.height.in * width;
   std::fill_n(dx, rows * size, 0.F);
   for (std::int64_t r = 0; r < rows; ++r, x += size, dx += size) {
@@ -75,6 +88,17 @@ LOCKSTEP_CLONES void max_backward(const Window2D& w, std::int64_t channels, std:
         }
       }
     }
+  }
+}
+
+LOCKSTEP_CLONES void max_backward(const Window2D& w, std::int64_t channels, std::int64_t rows, const float* x, const float* y,
+                                  const float* dy, float* left, float* dx) {
+  switch (channels) {
+    case 1: return max_backward_of(w, 1, rows, x, y, dy, left, dx);
+    case 3: return max_backward_of(w, 3, rows, x, y, dy, left, dx);
+    case 6: return max_backward_of(w, 6, rows, x, y, dy, left, dx);
+    case 8: return max_backward_of(w, 8, rows, x, y, dy, left, dx);
+    default: return max_backward_of(w, channels, rows, x, y, dy, left, dx);
   }
 }
 

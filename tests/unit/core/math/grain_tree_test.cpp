@@ -55,6 +55,34 @@ TEST(GrainTree, GivesTheBitsOfItsDefinitionAtAnyNumberOfRanks) {
   }
 }
 
+TEST(GrainTree, PiecesOfAPartMakeItsBits) {
+  for (const std::int64_t grains : {1, 2, 5, 8, 13}) {
+    for (const int ranks : {1, 3}) {
+      const GrainTree sums(grains, ranks);
+      std::vector<float> scratch(static_cast<std::size_t>(std::max<std::int64_t>(sums.scratch(), 1) * kCount)), whole(kCount);
+      const auto write = [](std::int64_t grain, float* values) {
+        for (std::int64_t i = 0; i < kCount; ++i) values[i] = leaf(grain, i);
+      };
+      for (std::int64_t part = 0; part < sums.parts(); ++part) {
+        sums.sum_part(part, kCount, whole.data(), scratch.data(), write);
+        for (int depth = 0; depth < 5; ++depth) {
+          std::vector<std::vector<float>> pieces(static_cast<std::size_t>(sums.pieces(part, depth)), std::vector<float>(kCount));
+          std::vector<float*> places;
+          for (std::size_t p = 0; p < pieces.size(); ++p) {
+            sums.sum_piece(part, depth, static_cast<std::int64_t>(p), kCount, pieces[p].data(), scratch.data(), write);
+            places.push_back(pieces[p].data());
+          }
+          GrainTree::join(places, kCount);
+          EXPECT_EQ(pieces[0], whole) << grains << " grains, part " << part << ", depth " << depth;
+        }
+      }
+    }
+  }
+  EXPECT_EQ(GrainTree(5, 1).pieces(0, 1), 2);  // 4 grains and 1
+  EXPECT_EQ(GrainTree(5, 1).pieces(0, 2), 3);  // 2, 2, 1
+  EXPECT_EQ(GrainTree(5, 1).pieces(0, 9), 5);
+}
+
 TEST(GrainTree, DiffersFromASumInOrder) {  // or the test above would tell nothing
   float in_order = 0;
   for (std::int64_t grain = 0; grain < 8; ++grain) in_order += leaf(grain, 4);
