@@ -45,7 +45,11 @@ struct Seat {
 Seat place_of(MPI_Comm comm, int rank) {
   Seat place;
   MPI_Comm host = MPI_COMM_NULL;
-  mpi(MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &host), "MPI_Comm_split_type");
+  try {
+    mpi(MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &host), "MPI_Comm_split_type");
+  } catch (const Error& error) {  // the first call of all ranks: of Open MPI 5 on hosts whose names are the same
+    throw Error(std::string(error.what()) + "; each host of a job needs a name of its own (hostname)");
+  }
   MPI_Comm_rank(host, &place.local_rank);
   MPI_Comm_size(host, &place.local_size);
   MPI_Comm_free(&host);

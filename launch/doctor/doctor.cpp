@@ -268,13 +268,17 @@ int doctor(const DoctorArguments& arguments, Watchdog& watchdog, const World& wo
 
 int run_doctor(const DoctorArguments& arguments) {
   Watchdog watchdog(arguments.timeout);
-  const auto not_joined = [&](const std::string& what) {
+  const auto without_world = [&](const Error& error) {
     Report report(arguments.json, launcher_rank() == 0);  // processes that MPI does not join would each report
     const World alone;
     const Examination nobody{alone, nullptr, nullptr, nullptr, {}, {}, {}};
     Verdict verdict;
-    verdict.problem({}, what, "Each process would train alone and take itself for the only one, in the same run directory.",
-                    "mpirun lockstep ... inside the job, or srun --mpi=pmix lockstep ... (srun --mpi=list shows whether Slurm has pmix)");
+    if (error.exit_code() == kUsage) {  // MPI did not join the processes
+      verdict.problem({}, error.what(), "Each process would train alone and take itself for the only one, in the same run directory.",
+                      "mpirun lockstep ... inside the job, or srun --mpi=pmix lockstep ... (srun --mpi=list shows whether Slurm has pmix)");
+    } else {
+      verdict.problem({}, error.what(), "A job that is started in the same way ends with this message, or hangs.", "what the message says");
+    }
     report.add(nobody, "launch", verdict);
     return report.end({});
   };
@@ -287,7 +291,7 @@ int run_doctor(const DoctorArguments& arguments) {
     Session session(argc, pointer);
     return doctor(arguments, watchdog, session.world());
   } catch (const Error& error) {  // of Session: there is no world
-    return not_joined(error.what());
+    return without_world(error);
   }
 }
 

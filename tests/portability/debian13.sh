@@ -43,7 +43,7 @@ if [ "${1:-}" = inside ]; then
   if [ -n "${CCACHE_DIR:-}" ]; then
     mkdir "$root/ccache"
     mount --bind "$CCACHE_DIR" "$root/ccache"
-    inside+=(CCACHE_DIR=/ccache CCACHE_BASEDIR=/lockstep CCACHE_NOHASHDIR=1 CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache)
+    inside+=(CCACHE_DIR=/ccache CCACHE_BASEDIR=/checkout CCACHE_NOHASHDIR=1 CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache)
   fi
   # Not chroot alone: what enters a mount namespace, as the tests' hosts do, would find itself in the old root.
   cd "$root"
@@ -52,7 +52,7 @@ if [ "${1:-}" = inside ]; then
     umount -l /mnt
     apt-get update -qq
     [ -z "${CCACHE_DIR:-}" ] || apt-get install -y -qq --no-install-recommends ccache
-    cd /lockstep
+    cd /checkout
     exec ./launch/test "$@"' launch/test "$@"
 fi
 
@@ -107,6 +107,6 @@ cp -L "${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}" "$root$authorities" 2> /
 [ -z "$proxies" ] || echo "$proxies" > "$root/etc/apt/apt.conf.d/90proxies"
 printf '#!/bin/sh\nexit 101\n' > "$root/usr/sbin/policy-rc.d"   # packages start no daemons
 chmod +x "$root/usr/sbin/policy-rc.d"
-mkdir "$root/lockstep"
-tar -C "$source" --exclude-vcs --exclude-vcs-ignores -c . | tar -C "$root/lockstep" -x
+mkdir "$root/checkout"
+tar -C "$source" --exclude-vcs --exclude-vcs-ignores -c . | tar -C "$root/checkout" -x
 alone bash "$source/tests/portability/debian13.sh" inside "$root" "$@"
