@@ -47,8 +47,9 @@ Seat place_of(MPI_Comm comm, int rank) {
   MPI_Comm host = MPI_COMM_NULL;
   try {
     mpi(MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &host), "MPI_Comm_split_type");
-  } catch (const Error& error) {  // the first call of all ranks: of Open MPI 5 on hosts whose names are the same
-    throw Error(std::string(error.what()) + "; each host of a job needs a name of its own (hostname)");
+  } catch (const Error& error) {  // the first call of all ranks: of Open MPI 5 where two hosts have one name, or one host has two
+    throw Error(std::string(error.what()) +
+                "; each host of a job needs one name of its own, that of hostname, once in the launcher's list");
   }
   MPI_Comm_rank(host, &place.local_rank);
   MPI_Comm_size(host, &place.local_size);
