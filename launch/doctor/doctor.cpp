@@ -92,8 +92,8 @@ class Watchdog {
     since_ = Clock::now();
     changed_.notify_all();
   }
-  /// Known once MPI is there. `hung` is called on rank 0 before it ends the process.
-  void joined(int rank, std::function<void(const std::string&)> hung) {
+  /// `hung` is called on rank 0 before it ends the process.
+  void when_hung(int rank, std::function<void(const std::string&)> hung) {
     const std::lock_guard lock(mutex_);
     rank_ = rank;
     hung_ = std::move(hung);
@@ -110,8 +110,7 @@ class Watchdog {
       if (over_ || Clock::now() < since_ + limit_) continue;
       const std::string what = what_;
       if (!waits_) {
-        std::fprintf(stderr, "[%s on %s] lockstep doctor: no end after %lld s: %s\n",
-                     rank_ < 0 ? "a rank" : ("rank " + std::to_string(rank_)).c_str(), World().hostname().c_str(),
+        std::fprintf(stderr, "[rank %d on %s] lockstep doctor: no end after %lld s: %s\n", rank_, World().hostname().c_str(),
                      static_cast<long long>(limit_.count()), what.c_str());
         std::fflush(stderr);
       }
@@ -127,7 +126,7 @@ class Watchdog {
   std::condition_variable changed_;
   std::string what_ = "MPI_Init";
   bool waits_ = false, over_ = false;
-  int rank_ = -1;
+  int rank_ = launcher_rank();
   std::function<void(const std::string&)> hung_;
   Clock::time_point since_ = Clock::now();
   std::thread thread_;  // last: it uses all of the above
@@ -238,7 +237,7 @@ int doctor(const DoctorArguments& arguments, Watchdog& watchdog, const World& wo
   watchdog.trying("the first messages between ranks", true);
   Examination examination{
       world, nullptr, nullptr, nullptr, arguments.run_dir, seats(world), [&watchdog](const std::string& what) { watchdog.trying(what); }};
-  watchdog.joined(world.rank(), [&](const std::string& what) {
+  watchdog.when_hung(world.rank(), [&](const std::string& what) {
     if (world.rank() != 0) return;
     Verdict hung;
     hung.problem({}, fmt::format("no end after {} s: {}", arguments.timeout, what), "A run would hang here.",
@@ -268,10 +267,23 @@ int doctor(const DoctorArguments& arguments, Watchdog& watchdog, const World& wo
 
 int run_doctor(const DoctorArguments& arguments) {
   Watchdog watchdog(arguments.timeout);
-  const auto without_world = [&](const Error& error) {
-    Report report(arguments.json, launcher_rank() == 0);  // processes that MPI does not join would each report
+  // Of the launch alone. Processes that MPI does not join would each report.
+  const auto report_launch = [&](const Verdict& verdict) {
+    Report report(arguments.json, launcher_rank() == 0);
     const World alone;
-    const Examination nobody{alone, nullptr, nullptr, nullptr, {}, {}, {}};
+    report.add({alone, nullptr, nullptr, nullptr, {}, {}, {}}, "launch", verdict);
+    return report.end({});
+  };
+  watchdog.when_hung(launcher_rank(), [&](const std::string& what) {
+    if (launcher_rank() != 0) return;
+    Verdict hung;
+    hung.problem(
+        {}, fmt::format("no end after {} s: {}", arguments.timeout, what), "A run would hang here.",
+        "start as many ranks as the launcher was told; several hosts may have the same address on a network that MPI takes, as with "
+        "docker0: mpirun --mca btl_tcp_if_include NETWORK, one that all hosts are on");
+    report_launch(hung);
+  });
+  const auto without_world = [&](const Error& error) {
     Verdict verdict;
     if (error.exit_code() == kUsage) {  // MPI did not join the processes
       verdict.problem({}, error.what(), "Each process would train alone and take itself for the only one, in the same run directory.",
@@ -279,8 +291,7 @@ int run_doctor(const DoctorArguments& arguments) {
     } else {
       verdict.problem({}, error.what(), "A job that is started in the same way ends with this message, or hangs.", "what the message says");
     }
-    report.add(nobody, "launch", verdict);
-    return report.end({});
+    return report_launch(verdict);
   };
   try {
     check_launcher_environment();
