@@ -9,6 +9,7 @@
 #include "cluster/regular_file.h"
 #include "core/data/limits.h"
 #include "core/math/utf8.h"
+#include "io/config/keras_model.h"
 #include "io/config/model.h"
 #include "io/keras/keras_file.h"
 
@@ -222,10 +223,7 @@ void read_checkpoint(ConfigSection section, RunConfig& config) {
 /// The file's model with the run's seed.
 Sequential keras_model(const RunConfig& config) {
   StoredModel stored = open_model(config.model.keras);
-  Sequential result(stored.model.layers(), stored.model.name());
-  result.set_seed(config.seed);
-  result.set_dtype_policy(config.mixed_precision == DtypePolicy::float32 ? stored.model.dtype_policy() : config.mixed_precision);
-  result.build(stored.model.input_shape());
+  Sequential result = remade(stored.model, config);
   result.set_weights(stored.model.get_weights());
   return result;
 }

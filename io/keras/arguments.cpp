@@ -32,8 +32,9 @@ float KerasArguments::take_float(const std::string& key, float fallback) {
 std::int64_t KerasArguments::take_int(const std::string& key, std::int64_t fallback) {
   const Json value = take(key);
   if (value.is_null()) return fallback;
-  if (!value.is_integer()) fail(key, "a whole number", value);
-  return value.get<std::int64_t>();
+  const Json& number = value.is_array() && value.size() == 1 ? value[0] : value;  // Keras 2 writes one axis as a list
+  if (!number.is_integer()) fail(key, "a whole number", value);
+  return number.get<std::int64_t>();
 }
 
 bool KerasArguments::take_bool(const std::string& key, bool fallback) {

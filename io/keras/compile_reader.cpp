@@ -17,7 +17,8 @@ OptimizerSpec read_optimizer(const KerasArguments& owner, const Json& value) {
   OptimizerSpec spec = keras_look_up(owner, "optimizer", [&] { return optimizer_from_name(object.name); });
   KerasArguments arguments(owner.place() + ": optimizer " + object.name, object.config);
   std::visit([&](auto& one) { fields(one, KerasSettingReader(arguments)); }, spec);
-  for (const char* unused : {"name", "ema_momentum", "is_legacy_optimizer", "jit_compile"})
+  arguments.accept("decay", 0);  // of Keras 2 before 2.11
+  for (const char* unused : {"name", "ema_momentum", "ema_overwrite_frequency", "is_legacy_optimizer", "jit_compile"})
     arguments.take(unused);  // say nothing while use_ema is off
   arguments.finish();
   return spec;
@@ -57,9 +58,20 @@ MetricSpec read_metric(const KerasArguments& owner, const Json& value) {
   return metric;
 }
 
-/// Keras saves `metrics` as given: one, a list, or a list of lists (one per output).
+/// What is given for the one output of a model: {"output": value} and [value] are value.
+const Json& of_output(const Json& value) {
+  if (value.is_array() && value.size() == 1) return of_output(value[0]);
+  const bool by_name = value.is_object() && value.size() == 1 && !value.contains("class_name");
+  return by_name ? of_output(value.members()[0].value) : value;
+}
+
+/// Keras saves `metrics` as given: one, a list, or a list of lists or a mapping (one per output).
 void append_metrics(const KerasArguments& owner, const Json& value, std::vector<MetricSpec>& metrics) {
   if (value.is_null()) return;
+  if (value.is_object() && !value.contains("class_name")) {
+    if (value.size() != 1) owner.fail("metrics", "those of one output", value);
+    return append_metrics(owner, value.members()[0].value, metrics);
+  }
   if (!value.is_array()) return metrics.push_back(read_metric(owner, value));
   for (const Json& one : value) append_metrics(owner, one, metrics);
 }
@@ -84,7 +96,7 @@ CompileConfig read_compile_config(const std::string& name, const Json& config) {
     check(compile.options.optimizer);
   });
   part(compile.loss_flaw, [&] {
-    if (!loss.is_null()) compile.options.loss = read_loss(arguments, loss.is_array() && loss.size() == 1 ? loss[0] : loss);
+    if (!loss.is_null()) compile.options.loss = read_loss(arguments, of_output(loss));
     for (const char* unused : {"run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss"})
       arguments.take(unused);  // how Keras computes, not what
     arguments.finish();        // loss_weights and weighted_metrics must be off

@@ -91,6 +91,7 @@ void LayerReader::read_entry(const Json& entry, std::size_t index, const std::st
   }
   KerasArguments arguments(place, object.config);
   const std::string name = arguments.take_string("name");
+  if (object.name == Input::kKind.class_name) arguments.take("dtype");  // rows are floats here, whatever they were in Keras
   const std::string policy = arguments.take_policy();
   mixed_float16_ = mixed_float16_ || policy == "mixed_float16";
   arguments.accept("trainable", true);

@@ -6,28 +6,12 @@
 #include "cluster/error.h"
 #include "io/files/durable_file.h"
 #include "io/onnx/activations.h"
+#include "io/onnx/convolutions.h"
 #include "io/onnx/graph.h"
+#include "io/onnx/site.h"
 
 namespace lockstep {
 namespace {
-
-/// A layer being written.
-struct Site {
-  OnnxGraph& graph;
-  const Shape& input;  ///< of a sample
-  const Shape& output;
-  std::vector<WeightView> weights;
-
-  const WeightView* find(std::string_view name) const {
-    const auto found = std::find_if(weights.begin(), weights.end(), [&](const WeightView& weight) { return weight.name == name; });
-    return found == weights.end() ? nullptr : &*found;
-  }
-  const WeightView& weight(std::string_view name) const { return *find(name); }
-  std::string constant(const WeightView& weight, const Shape& shape) const {
-    return graph.constant(weight.name.c_str(), shape, weight.values);
-  }
-  std::string constant(const WeightView& weight) const { return constant(weight, weight.shape); }
-};
 
 /// The lengths of these axes (counted with the batch axis, as Keras does) and 1 for all others, so that statistics broadcast.
 Shape broadcast_shape(const Shape& input, const std::vector<std::int64_t>& axes) {
@@ -48,25 +32,25 @@ std::vector<float> deviations(std::span<const float> variance) {
   return values;
 }
 
-// --- one function for every layer that ONNX's operators give ---
+// --- one function for every layer that ONNX's operators give; convolutions.h has more ---
 
-void write(const Input&, const Site&) {}
-void write(const Dropout&, const Site&) {}
-void write(const Flatten&, const Site& site) { site.graph.add("Flatten", {}, {{"axis", std::int64_t{1}}}); }
-void write(const Activation& layer, const Site& site) { add_activation(site.graph, layer.function); }
+void write_onnx(const Input&, const OnnxSite&) {}
+void write_onnx(const Dropout&, const OnnxSite&) {}
+void write_onnx(const Flatten&, const OnnxSite& site) { site.graph.add("Flatten", {}, {{"axis", std::int64_t{1}}}); }
+void write_onnx(const Activation& layer, const OnnxSite& site) { add_activation(site.graph, layer.function); }
 
-void write(const Rescaling& layer, const Site& site) {
+void write_onnx(const Rescaling& layer, const OnnxSite& site) {
   site.graph.add("Mul", {site.graph.constant("scale", layer.scale)});
   if (layer.offset != 0) site.graph.add("Add", {site.graph.constant("offset", layer.offset)});
 }
 
-void write(const Dense& layer, const Site& site) {
+void write_onnx(const Dense& layer, const OnnxSite& site) {
   site.graph.add("MatMul", {site.constant(site.weight("kernel"))});
   if (layer.use_bias) site.graph.add("Add", {site.constant(site.weight("bias"))});
   add_activation(site.graph, layer.activation);
 }
 
-void write(const Normalization& layer, const Site& site) {
+void write_onnx(const Normalization& layer, const OnnxSite& site) {
   const std::span<const float> mean = layer.mean.empty() ? site.weight("mean").values : std::span<const float>(layer.mean);
   const std::vector<float> deviation =
       deviations(layer.mean.empty() ? site.weight("variance").values : std::span<const float>(layer.variance));
@@ -76,7 +60,7 @@ void write(const Normalization& layer, const Site& site) {
   site.graph.add(layer.invert ? "Add" : "Div", {layer.invert ? middle : scale});
 }
 
-void write(const BatchNormalization& layer, const Site& site) {
+void write_onnx(const BatchNormalization& layer, const OnnxSite& site) {
   const Shape shape = broadcast_shape(site.input, {layer.axis});
   const WeightView* const gamma = site.find("gamma");
   std::vector<float> scale;
@@ -91,7 +75,7 @@ void write(const BatchNormalization& layer, const Site& site) {
 
 /// Every other layer.
 template <class Layer>
-void write(const Layer& layer, const Site&) {
+void write_onnx(const Layer& layer, const OnnxSite&) {
   throw Error("layer '" + layer.name + "' (" + std::string(Layer::kKind.class_name) +
                   ") cannot be written as ONNX yet; convert to .keras and export it there (model.export), or leave the layer out",
               kUsage);
@@ -107,11 +91,11 @@ std::string onnx_bytes(Sequential& model) {
   Shape shape = model.input_shape();
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const Shape& output = model.output_shape(i);
-    Site site{graph, shape, output, {}};
+    OnnxSite site{graph, shape, output, {}};
     std::copy_if(weights.begin(), weights.end(), std::back_inserter(site.weights),
                  [&](const WeightView& weight) { return weight.layer == layer_name(layers[i]); });
     graph.begin(layer_name(layers[i]));
-    std::visit([&](const auto& layer) { write(layer, site); }, layers[i]);
+    std::visit([&](const auto& layer) { write_onnx(layer, site); }, layers[i]);
     shape = output;
   }
   return graph.bytes("output", shape);

@@ -3,6 +3,8 @@
 #include <string>
 
 #include "core/training/plan.h"
+#include "io/config/keras_model.h"
+#include "io/keras/config_reader.h"
 #include "io/keras/keras_file.h"
 
 namespace lockstep {
@@ -47,12 +49,13 @@ void adapt(const RunConfig& config, const DataSets& data, const RowSplit& split,
 DataSets::DataSets(const RunConfig& config)
     : train(open_data(config.train)), validation(open_data(config.validation)), test(open_data(config.test)) {}
 
-Sequential make_model(RunConfig& config, const DataSets& data, bool resumes, const World& world) {
+Sequential make_model(RunConfig& config, const DataSets& data, const std::string& checkpoint, const World& world) {
   std::optional<Sequential> made;
   RowSplit split;
   if (data.validation) config.fit.validation_data = &*data.validation;
   world.agree([&] {
-    made.emplace(config.make_model());
+    const bool kept = !config.model.keras.empty() && !checkpoint.empty();
+    made.emplace(kept ? remade(model_from_config("config.json of the checkpoint", checkpoint), config) : config.make_model());
     made->compile(config.compile);
     made->check(data.train);  // before a run directory is made
     if (data.validation) made->check(*data.validation);
@@ -62,7 +65,7 @@ Sequential make_model(RunConfig& config, const DataSets& data, bool resumes, con
   Sequential model = std::move(*made);
   check_rows(config, data, split, model, world);
   config.fit.rows_checked = true;
-  if (resumes) return model;
+  if (!checkpoint.empty()) return model;
   adapt(config, data, split, model, world);
   if (!config.initial_weights.empty()) world.agree([&] { load_initial_weights(model, config.initial_weights); });
   return model;

@@ -1,5 +1,6 @@
 #pragma once
 #include <optional>
+#include <string>
 
 #include "cluster/world.h"
 #include "core/training/sequential.h"
@@ -19,7 +20,8 @@ struct DataSets {
 
 /// The compiled model of a configuration, checked against shapes and rows of its data sets, all truth and weights included: nothing about
 /// them must be told at the end of a long run. Decides the dtype policy, and adapts Normalization layers unless a checkpoint has their
-/// statistics (`resumes`), and puts the initial weights in. Sets config.fit.rows_checked. Collective.
-Sequential make_model(RunConfig& config, const DataSets& data, bool resumes, const World& world);
+/// statistics, and puts the initial weights in. `checkpoint`: the config.json of the one that the run goes on from, which stands for a
+/// Keras file of the configuration that may be gone; empty: there is none. Sets config.fit.rows_checked. Collective.
+Sequential make_model(RunConfig& config, const DataSets& data, const std::string& checkpoint, const World& world);
 
 }  // namespace lockstep

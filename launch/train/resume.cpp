@@ -251,10 +251,12 @@ ResumePoint find_resume_point(const TrainArguments& arguments, const RunConfig& 
     } else if (point.checkpoint) {
       expect_epochs_left(arguments, config, point, false);
     }
+    if (point.checkpoint) point.model = read_file(point.checkpoint->path + "/config.json");
     point.done = arguments.continue_run && result_is_kept(config, arguments.run_dir);
   });
   const std::string found = world.broadcast(point.checkpoint ? "found" : "");
   point.found = !found.empty();
+  point.model = world.broadcast(point.model);
   point.done = !world.broadcast(point.done ? "done" : "").empty();
   return point;
 }

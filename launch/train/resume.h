@@ -20,6 +20,7 @@ struct ResumePoint {
   std::optional<RunDirectory> directory;     ///< rank 0: the run's own directory, locked; empty where a new one is to be made
   std::optional<CheckpointInfo> checkpoint;  ///< rank 0
   bool found = false;                        ///< there is a checkpoint; on all ranks
+  std::string model;                         ///< its config.json; on all ranks
   bool done = false;                         ///< of --continue: all epochs were done before and everything of them is on disk; on all ranks
 };
 

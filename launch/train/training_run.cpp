@@ -144,7 +144,7 @@ void TrainingRun::run() {
     world_.agree([&] { data_.emplace(config_); });
   }
   compare_ranks();
-  model_ = make_model(config_, *data_, point_.found, world_);
+  model_ = make_model(config_, *data_, point_.model, world_);
   plan_ = make_run_plan(config_, *model_, data_->train, world_);
   config_.fit.plan = &plan_->training;
   check_limits();

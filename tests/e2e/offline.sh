@@ -14,11 +14,11 @@ skipped() {
   [ "$code" = 77 ] && grep -q "^SKIPPED: .*$reason" "$work/output" || { cat "$work/output"; echo "FAILED: exit code $code of $*" >&2; exit 1; }
 }
 if python3 -c 'import ensurepip' 2> /dev/null; then
-  skipped 'keras jax' bash "$LOCKSTEP_SOURCE/tests/e2e/keras_interop.sh"
+  skipped 'keras jax' bash "$LOCKSTEP_SOURCE/tests/e2e/keras/keras_interop.sh"
   grep -qE 'ERROR: .*keras' "$work/output" || { cat "$work/output"; echo 'FAILED: pip does not say what is missing' >&2; exit 1; }
 fi
-XDG_CACHE_HOME=/proc/nowhere skipped 'keras jax' bash "$LOCKSTEP_SOURCE/tests/e2e/keras_interop.sh"
+XDG_CACHE_HOME=/proc/nowhere skipped 'keras jax' bash "$LOCKSTEP_SOURCE/tests/e2e/keras/keras_interop.sh"
 export LOCKSTEP_OFFLINE=1
-skipped 'keras jax' bash "$LOCKSTEP_SOURCE/tests/e2e/keras_interop.sh"
+skipped 'keras jax' bash "$LOCKSTEP_SOURCE/tests/e2e/keras/keras_interop.sh"
 skipped 'grpcio' bash "$LOCKSTEP_SOURCE/tests/e2e/grpc_clients.sh"
 echo 'offline: tests are skipped, and say why'

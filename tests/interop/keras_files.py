@@ -1,10 +1,11 @@
-"""Model files as notebooks make them. Called by tests/e2e/keras_files.sh:
+"""Model files as notebooks make them. Called by tests/e2e/keras/keras_files.sh:
 
     keras_files.py make DIR     Keras saves every model below as NAME.keras, NAME.h5 and NAME.weights.h5, rows for them in data.h5 (group
                                 NAME), and rows and predictions in NAME.npz
     keras_files.py check DIR    compares what Lockstep predicts with these files (NAME.ENDING.predicted.h5), and what Keras predicts with
                                 the files that Lockstep made of them (NAME.ENDING.converted.ENDING)
 """
+import glob
 import os
 import sys
 
@@ -124,8 +125,24 @@ def scheduled():
     return compiled(keras.Sequential([keras.Input((6,)), layers.Dense(4, "softplus"), layers.Dense(1)]), "number", optimizers.Ftrl(schedule), "mape", ["cosine_similarity"])
 
 
+def convolutional():
+    return compiled(keras.Sequential([keras.Input((8, 8, 3)), layers.Rescaling(1 / 2), layers.Conv2D(4, 3, padding="same", activation="relu"),
+                                      layers.BatchNormalization(), layers.MaxPooling2D(), layers.SeparableConv2D(5, (3, 2), depth_multiplier=2),
+                                      layers.DepthwiseConv2D(2, strides=2, padding="same", activation="elu"), layers.GlobalAveragePooling2D(),
+                                      layers.Dense(3, "softmax")]), "class", "adamw")
+
+
+def windows():
+    inputs = keras.Input((12, 3))
+    x = layers.Conv1D(6, 4, strides=2, padding="causal", activation="tanh")(inputs)
+    x = layers.Conv1D(4, 3, dilation_rate=2, padding="same", groups=2, use_bias=False)(x)
+    x = layers.AveragePooling1D(3, strides=2, padding="same")(x)
+    x = layers.Flatten()(layers.MaxPooling1D(2, padding="same")(x))
+    return compiled(keras.Model(inputs, layers.Dense(1)(x)), "number", "sgd", "mae", ())
+
+
 MODELS = [classifier, without_input, housing, uncompiled, untrained, functional, regularized, nested, nested_functional, logits, mixed_bfloat16,
-          mixed_float16, custom_loss, scheduled]
+          mixed_float16, custom_loss, scheduled, convolutional, windows]
 
 
 ENDINGS = ("keras", "h5", "weights.h5")
@@ -162,6 +179,9 @@ def check(directory):
                 found[f"Keras reads .{to} of .{ending}"] = model.predict(x, verbose=0)
                 if name not in ("uncompiled", "mixed_bfloat16", "custom_loss", "scheduled") and model.optimizer is None:
                     failed.append(f"{name}: .{to} of .{ending} is not compiled")
+        for path in glob.glob(f"{directory}/{name}.run-*.predicted.h5"):
+            with h5py.File(path) as file:
+                found[os.path.basename(path)] = file["output"][:]
         for what, values in found.items():
             difference = float(np.max(np.abs(values.astype(np.float32) - expected)))
             print(f"{name:<18} {what:<28} {difference:.1e}")

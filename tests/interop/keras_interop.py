@@ -1,4 +1,4 @@
-"""What Lockstep and Keras make of each other's files. Called by tests/e2e/keras_interop.sh with the working directory as argument:
+"""What Lockstep and Keras make of each other's files. Called by tests/e2e/keras/keras_interop.sh with the working directory as argument:
 
     keras_interop.py make DIR    Keras trains models, saves them and notes down what it predicts
     keras_interop.py check DIR   Keras opens what Lockstep saved and compares predictions, optimizer state and the next training epoch

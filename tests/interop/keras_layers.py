@@ -1,4 +1,4 @@
-"""Every layer beside Keras' own: predictions, gradients and training. Called by tests/e2e/keras_interop.sh with a folder as argument:
+"""Every layer beside Keras' own: predictions, gradients and training. Called by tests/e2e/keras/keras_interop.sh with a folder as argument:
 
     keras_layers.py make DIR [NAME...]   Keras saves small models and notes down what it makes of them
     keras_layers.py check DIR [NAME...]  compares that with what Lockstep made, and opens what Lockstep saved

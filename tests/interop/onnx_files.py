@@ -1,4 +1,4 @@
-"""ONNX Runtime beside Keras. Called by tests/e2e/keras_files.sh: onnx_files.py DIR compares, for every DIR/NAME.onnx, its outputs for the rows
+"""ONNX Runtime beside Keras. Called by tests/e2e/keras/keras_files.sh: onnx_files.py DIR compares, for every DIR/NAME.onnx, its outputs for the rows
 of NAME.npz with the predictions there, which are Keras'.
 """
 import glob

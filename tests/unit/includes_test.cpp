@@ -19,6 +19,7 @@ const std::vector<std::string> kFolders = {"cluster", "core", "io", "launch", "t
 /// The places that own a library: only their .cpp files (and the tests') include it.
 const std::multimap<std::string, std::string> kOwners = {{"mpi", "cluster/"},
                                                          {"grpc", "cluster/"},
+                                                         {"onnx", "io/onnx/"},
                                                          {"dnnl", "core/math/onednn/"},
                                                          {"hdf5", "io/"},
                                                          {"CLI11", "launch/command_line.cpp"},
@@ -30,6 +31,7 @@ const std::string kInternal = "core/math/onednn/api.h";
 std::string library_of(const std::string& header) {
   if (header == kInternal) return "dnnl";
   static const std::vector<std::pair<std::regex, std::string>> names = {{std::regex(R"(mpi\.h|mpi-ext\.h)"), "mpi"},
+                                                                        {std::regex(R"(io/onnx/.*\.pb\.h)"), "onnx"},
                                                                         {std::regex(R"(grpc.*|google/protobuf.*|.*\.pb\.h)"), "grpc"},
                                                                         {std::regex(R"((oneapi/dnnl/)?dnnl.*)"), "dnnl"},
                                                                         {std::regex(R"(hdf5.*|H5.*)"), "hdf5"},
@@ -109,6 +111,9 @@ TEST(Includes, WhatIsForbiddenIsFound) {
   EXPECT_NE(wrong_include("cluster/world.h", "mpi.h", false), "");
   EXPECT_NE(wrong_include("tests/support/mpi_world.h", "mpi.h", false), "");
   EXPECT_NE(wrong_include("cluster/status/status.h", "cluster/coordinator/coordinator.grpc.pb.h", true), "");
+  EXPECT_NE(wrong_include("io/onnx/graph.h", "io/onnx/onnx.pb.h", true), "");
+  EXPECT_NE(wrong_include("io/keras/weights.cpp", "io/onnx/onnx.pb.h", true), "");
+  EXPECT_EQ(wrong_include("io/onnx/graph.cpp", "io/onnx/onnx.pb.h", true), "");
   EXPECT_NE(wrong_include("core/layers/op.h", "oneapi/dnnl/dnnl.hpp", false), "");
   EXPECT_NE(wrong_include("core/math/onednn/convolution.h", "core/math/onednn/api.h", true), "");
   EXPECT_NE(wrong_include("core/layers/dense.cpp", "core/math/onednn/api.h", true), "");

@@ -87,6 +87,7 @@ void product_backward_data(const float* dy, const float* weights, float* dx, std
 }
 
 void WeightGradient::run(float alpha, float beta, float* target) const {
+  if (alpha == 0) return;  // a learning rate of 0; to run_small() it would mean to write
   if (small_kernel(in, out)) return run_small(beta == 0 ? 0 : alpha, target);
   check(dnnl_sgemm('T', 'N', last - first, columns, rows, alpha, x + first, in, d + column, out, beta, target, out), "sgemm");
 }

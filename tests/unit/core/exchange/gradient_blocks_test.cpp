@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/small_model.h"
+
 namespace lockstep {
 namespace {
 
@@ -36,6 +38,13 @@ TEST(GradientBlocks, AllStayWhereBringingThemGainsNothing) {
   EXPECT_EQ(staying(300, 16, 2, false), "sssssss-");   // 12 x 16 multiplications a row of the kernel, or 12 floats of it
   EXPECT_EQ(staying(300, 32, 4, false), "sssssss-");   // two ranks have no rows
   EXPECT_EQ(staying(300, 256, 8, false), "sssssss-");  // not a block for each
+}
+
+TEST(GradientBlocks, ALearningRateOf0LeavesWeightsAsTheyAre) {
+  Sequential model = testing::small_model(Sgd{.learning_rate = 0});
+  const std::vector<std::vector<float>> before = model.get_weights();
+  model.fit(testing::small_data(22), {.epochs = 1, .batch_size = 8, .verbose = 0});
+  EXPECT_EQ(model.get_weights(), before);
 }
 
 }  // namespace

@@ -6,7 +6,9 @@
 #include <cmath>
 #include <limits>
 
+#include "io/keras/keras_file.h"
 #include "support/small_model.h"
+#include "support/temp_dir.h"
 #include "support/throws.h"
 
 namespace lockstep {
@@ -98,6 +100,38 @@ TEST(Config, FactorsAreNotSummedByAnAllreduce) {
   expect_error(
       [&] { model.fit(testing::small_data(8), {.allreduce = AllreduceAlgorithm::ring, .exchange = ExchangeKind::factors, .verbose = 0}); },
       {"factors", "allreduce"});
+}
+
+TEST(Config, AModelCanBeThatOfAKerasFile) {
+  const testing::TempDir dir;
+  const std::string path = dir / "m.keras";
+  const auto text = [](const std::string& model) {
+    return "seed: 7\ndata:\n  train: {file: none.h5}\nmodel: " + model + "\ninitial_weights: w.h5\ntraining:\n  loss: mse\n";
+  };
+  const RunConfig config = parse_config(text("{keras: " + path + "}"), "c.yaml");  // the file need not be there yet
+  EXPECT_EQ(config.model.keras, path);
+  EXPECT_EQ(config.initial_weights, "w.h5");
+  expect_error([&] { static_cast<void>(config.make_model()); }, {"m.keras"});
+  Sequential model = testing::trained_model(Adam{});
+  save_model(model, path);
+  Sequential made = config.make_model();
+  EXPECT_EQ(made.get_weights(), model.get_weights());
+  EXPECT_EQ(made.seed(), 7U);
+  EXPECT_FALSE(made.compiled()) << "a training has its own loss and optimizer";
+  expect_refused(text("{keras: m.keras, units: 3}"), {"c.yaml:4: ", "units", "keras"});
+  expect_refused(text("{}"), {"c.yaml:4: ", "keras"});
+  expect_refused(text("three layers"), {"c.yaml:4: ", "list of layers", "keras"});
+}
+
+TEST(Config, ScoresAreNamedAsInAConfiguration) {
+  const CompileOptions options = parse_scores("{huber: {delta: 2}}", "mae, {binary_accuracy: {threshold: 0.25}}");
+  EXPECT_EQ(std::get<Huber>(options.loss).delta, 2);
+  ASSERT_EQ(options.metrics.size(), 2U);
+  EXPECT_EQ(std::get<BinaryAccuracy>(options.metrics[1].kind).threshold, 0.25F);
+  EXPECT_TRUE(parse_scores("mse", "").metrics.empty());
+  expect_error([] { parse_scores("nothing", ""); }, {"--loss", "nothing", "huber"});
+  expect_error([] { parse_scores("mse", "nothing"); }, {"--metrics", "nothing"});
+  expect_error([] { parse_scores("{", ""); }, {"--loss {"});
 }
 
 // --- calls that come too early ---

@@ -200,6 +200,29 @@ TEST(KerasFile, ReadsTheFormsOfOtherVersions) {
   EXPECT_FALSE(no_input.compiled());
 }
 
+TEST(KerasFile, ACompileConfigurationIsReadInItsParts) {
+  const auto read = [](const std::string& from, const std::string& to) {
+    return read_model_config("r", changed(kRecent, from, to)).compile;
+  };
+  const CompileConfig optimizer = read("\"rmsprop\"", "\"ftrl\"");
+  EXPECT_NE(optimizer.optimizer_flaw.find("ftrl"), std::string::npos);
+  EXPECT_EQ(optimizer.loss_flaw + optimizer.metrics_flaw, "");
+  EXPECT_TRUE(std::holds_alternative<MeanSquaredError>(optimizer.options.loss));
+  EXPECT_EQ(optimizer.options.metrics.size(), 2U);
+  const CompileConfig metrics = read("\"mae\"", "\"nothing\"");
+  EXPECT_NE(metrics.metrics_flaw.find("nothing"), std::string::npos);
+  EXPECT_EQ(metrics.optimizer_flaw + metrics.loss_flaw, "");
+  EXPECT_NE(read("\"loss_weights\": null", "\"loss_weights\": [2.0]").loss_flaw, "");
+  const std::string function = R"({"module": "builtins", "class_name": "function", "config": "mean_squared_error",
+   "registered_name": "function"})";
+  const CompileConfig named = read(function, R"({"d": ["mae"]})");  // by the names of outputs
+  EXPECT_TRUE(std::holds_alternative<MeanAbsoluteError>(named.options.loss));
+  EXPECT_EQ(named.flaw(), "");
+  EXPECT_EQ(read(R"("metrics": [[)", R"("metrics": [["mse", )").options.metrics.size(), 3U);
+  EXPECT_NE(read(function, R"({"a": "mae", "b": "mae"})").loss_flaw, "");
+  EXPECT_FALSE(read_model_config("r", changed(kRecent, "\"rmsprop\"", "\"ftrl\"")).model.compiled());
+}
+
 TEST(KerasFile, WhatLockstepDoesNotHaveIsNamed) {
   const auto load = [](const std::string& text) { return [text] { model_from_config("m.keras: config.json", text); }; };
   expect_error(load(changed(kRecent, "\"class_name\": \"Dense\"", "\"class_name\": \"LSTM\"")), {"m.keras", "layer 'd'", "LSTM", "Dense"});

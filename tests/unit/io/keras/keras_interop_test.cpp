@@ -1,4 +1,4 @@
-// Lockstep's half of tests/e2e/keras_interop.sh; by itself it does nothing, since the files come from Keras.
+// Lockstep's half of tests/e2e/keras/keras_interop.sh; by itself it does nothing, since the files come from Keras.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -17,7 +17,7 @@ void write_predictions(Hdf5File& file, const std::string& name, Sequential& mode
 
 TEST(KerasInterop, LoadsPredictsTrainsOnAndSavesAgain) {
   const char* given = std::getenv("LOCKSTEP_INTEROP_DIR");
-  if (given == nullptr) GTEST_SKIP() << "run by tests/e2e/keras_interop.sh";
+  if (given == nullptr) GTEST_SKIP() << "run by tests/e2e/keras/keras_interop.sh";
   const std::string directory = given;
   const Hdf5Dataset data(directory + "/data.h5", "test");
   Hdf5File results = Hdf5File::create(directory + "/lockstep.h5");
@@ -46,7 +46,7 @@ void write_weights(Hdf5File& file, const std::string& name, Sequential& model) {
 /// Every .keras file there is, tests/interop/keras_layers.py decides which. A model that is not compiled is not trained.
 TEST(KerasLayers, PredictAndTrain) {
   const char* given = std::getenv("LOCKSTEP_LAYERS_DIR");
-  if (given == nullptr) GTEST_SKIP() << "run by tests/e2e/keras_interop.sh";
+  if (given == nullptr) GTEST_SKIP() << "run by tests/e2e/keras/keras_interop.sh";
   const std::filesystem::path directory = given;
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {

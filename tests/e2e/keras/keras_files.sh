@@ -29,6 +29,25 @@ for npz in *.npz; do
   "$lockstep" summary "$name.weights.h5" > /dev/null
   "$lockstep" convert "$name.keras" "$name.onnx" > /dev/null 2>&1
 done
+
+# A run takes the architecture and the weights of a file, or weights alone: at a learning rate of 0 it predicts what the file did.
+"$keras_python" - << 'END'
+import h5py
+with h5py.File("data.h5", "a") as data: data["classifier/y"] = [0, 1, 2] * 8
+END
+common='data: {train: {file: data.h5, group: classifier}}
+training: {loss: sparse_categorical_crossentropy, optimizer: {SGD: {learning_rate: 0}}}'
+layers='model: [Flatten, {Dense: {units: 12, activation: relu}}, {Dense: {units: 3, activation: softmax}}]'
+for file in classifier.keras classifier.h5 classifier.weights.h5; do
+  if [ $file = classifier.weights.h5 ]; then from=$layers; else from="model: {keras: $file}"; fi
+  printf '%s\n%s\n' "$common" "$from" > run.yaml
+  [ $file != classifier.weights.h5 ] || echo "initial_weights: $file" >> run.yaml
+  mpirun --oversubscribe -np 2 "$lockstep" train run.yaml --run-dir "runs/$file" > log 2>&1 || { cat log; exit 1; }
+  "$lockstep" predict "runs/$file/model.keras" --data data.h5 --group classifier --proba --out "classifier.run-$file.predicted.h5" > /dev/null
+done
+rm -rf moved && mkdir moved && mv classifier.keras moved/  # a resume needs the run's directory only
+mpirun --oversubscribe -np 2 "$lockstep" train --resume runs/classifier.keras --epochs 2 > log 2>&1 || { cat log; exit 1; }
+mv moved/classifier.keras .
 "$keras_python" "$LOCKSTEP_SOURCE/tests/interop/keras_files.py" check .
 "$onnx_python" "$LOCKSTEP_SOURCE/tests/interop/onnx_files.py" .
 

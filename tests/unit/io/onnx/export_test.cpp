@@ -1,0 +1,89 @@
+// What is in the file; tests/e2e/keras/keras_files.sh compares the outputs of ONNX Runtime with those of Keras.
+#include "io/onnx/export.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "io/files/file_bytes.h"
+#include "io/onnx/onnx.pb.h"
+#include "support/small_model.h"
+#include "support/temp_dir.h"
+#include "support/throws.h"
+
+namespace lockstep {
+namespace {
+
+using testing::expect_error;
+using testing::TempDir;
+
+onnx::ModelProto parsed(Sequential& model) {
+  onnx::ModelProto proto;
+  EXPECT_TRUE(proto.ParseFromString(onnx_bytes(model)));
+  return proto;
+}
+
+std::vector<std::string> operators(const onnx::ModelProto& model) {
+  std::vector<std::string> names;
+  for (const onnx::NodeProto& node : model.graph().node()) names.push_back(node.op_type());
+  return names;
+}
+
+std::vector<float> values(const onnx::ModelProto& model, const std::string& name) {
+  for (const onnx::TensorProto& tensor : model.graph().initializer()) {
+    if (tensor.name() != name) continue;
+    std::vector<float> floats(tensor.raw_data().size() / sizeof(float));
+    std::memcpy(floats.data(), tensor.raw_data().data(), tensor.raw_data().size());
+    return floats;
+  }
+  ADD_FAILURE() << "no constant " << name;
+  return {};
+}
+
+TEST(OnnxExport, AChainOfOperatorsWithTheWeights) {
+  Sequential model = testing::trained_model(Sgd{});
+  const onnx::ModelProto proto = parsed(model);
+  EXPECT_EQ(operators(proto),
+            (std::vector<std::string>{"Mul", "Add", "Flatten", "Sub", "Div", "MatMul", "Add", "Relu", "MatMul", "Softmax", "Identity"}));
+  const std::vector<std::vector<float>> weights = model.get_weights();  // mean, variance, count, kernel, bias, kernel
+  EXPECT_EQ(values(proto, "dense/kernel"), weights[3]);
+  EXPECT_EQ(values(proto, "normalization/mean"), weights[0]);
+  for (int i = 1; i < proto.graph().node_size(); ++i) EXPECT_EQ(proto.graph().node(i).input(0), proto.graph().node(i - 1).output(0));
+  ASSERT_EQ(proto.graph().input_size(), 1);
+  const onnx::TensorShapeProto& shape = proto.graph().input(0).type().tensor_type().shape();
+  ASSERT_EQ(shape.dim_size(), 3);
+  EXPECT_EQ(shape.dim(0).dim_param(), "batch");
+  EXPECT_EQ(shape.dim(2).dim_value(), 3);
+  EXPECT_EQ(proto.graph().output(0).name(), proto.graph().node(proto.graph().node_size() - 1).output(0));
+}
+
+TEST(OnnxExport, AKernelIsTurnedAndPaddedAsInKeras) {
+  Sequential model{Input{{5, 5, 2}}, Conv2D{.filters = 3, .kernel_size = {2, 4}, .strides = 2, .padding = Padding::same}};
+  model.build({5, 5, 2});
+  const onnx::ModelProto proto = parsed(model);
+  EXPECT_EQ(operators(proto), (std::vector<std::string>{"Transpose", "Conv", "Transpose", "Identity"}));
+  const std::vector<float> keras = model.get_weights()[0], turned = values(proto, "conv2d/kernel");
+  for (std::size_t y = 0; y < 2; ++y) {
+    for (std::size_t x = 0; x < 4; ++x) {
+      for (std::size_t c = 0; c < 2; ++c) {
+        for (std::size_t f = 0; f < 3; ++f) EXPECT_EQ(turned[((f * 2 + c) * 2 + y) * 4 + x], keras[((y * 4 + x) * 2 + c) * 3 + f]);
+      }
+    }
+  }
+  for (const onnx::AttributeProto& attribute : proto.graph().node(1).attribute()) {
+    const std::vector<std::int64_t> ints(attribute.ints().begin(), attribute.ints().end());
+    if (attribute.name() == "pads") {  // 3 outputs of 5: (3 - 1) * 2 + 2 - 5 = 1 above and below together, 3 left and right
+      EXPECT_EQ(ints, (std::vector<std::int64_t>{0, 1, 1, 2}));
+    }
+  }
+}
+
+TEST(OnnxExport, ALayerThatCannotBeWrittenIsNamed) {
+  Sequential model{Input{{4, 2}}, Conv1DTranspose{.filters = 3, .kernel_size = 2, .name = "up"}};
+  model.build({4, 2});
+  const TempDir dir;
+  expect_error([&] { save_onnx(model, dir / "m.onnx"); }, {"'up' (Conv1DTranspose)", "ONNX"});
+}
+
+}  // namespace
+}  // namespace lockstep
