@@ -28,6 +28,7 @@ struct Kind {
   std::string_view name = {};        ///< Keras' string, or another name: "binary_crossentropy"
   std::string_view short_name = {};  ///< Keras' short string, which may also be written in capitals: "bce"
   bool has_products = false;         ///< of layers: computes products, in the type of the DtypePolicy
+  bool takes_trainable = true;       ///< of layers: Keras' class has the argument `trainable`
 };
 
 /// The values that a number may have.
@@ -58,6 +59,7 @@ struct Field {
 struct Fixed {
   const char* name;
   std::variant<std::nullptr_t, const char*, bool> value = nullptr;
+  bool written = true;  ///< false: older versions of Keras do not take it
 };
 
 /// An argument that some Keras versions write and that has no effect here: skipped on reading, never written.
@@ -143,6 +145,20 @@ class BoundsCheck {
   template <std::size_t N>
   void operator()(const Field& field, const std::optional<Sizes<N>>& sizes) const {
     if (sizes) (*this)(field, *sizes);
+  }
+  void operator()(const Field& field, const Margins& margins) const {
+    for (const Sizes<2>& sizes : margins.along) (*this)(field, sizes);
+  }
+  void operator()(const Field& field, const Range& range) const {
+    for (const float end : {range.low, range.high}) (*this)(field, end);
+  }
+  void operator()(const Field& field, const std::optional<float>& value) const {
+    if (value) (*this)(field, *value);
+  }
+  void operator()(const Field& field, const std::vector<std::optional<std::int64_t>>& values) const {
+    for (const auto& value : values) {
+      if (value) (*this)(field, *value);
+    }
   }
   void operator()(const Field& field, const Regularizer& regularizer) const {
     (*this)({field.name, at_least(0)}, regularizer.l1);

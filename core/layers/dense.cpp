@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "core/data/limits.h"
 #include "core/layers/activation.h"
 #include "core/layers/dense_op.h"
 #include "core/math/onednn/products.h"
@@ -44,9 +43,7 @@ Shape output_shape(const Dense& layer, const Shape& input) {
   if (input.empty()) throw layer_error(layer, "needs an input with at least one axis besides the batch; put a Flatten before it");
   Shape output = input;
   output.back() = layer.units;
-  if (row_fits(output)) return output;
-  throw layer_error(layer,
-                    "an output of shape " + to_string(output, true) + " has more than " + std::to_string(kMostElements) + " numbers a row");
+  return fitting(layer, output);
 }
 
 }  // namespace

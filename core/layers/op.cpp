@@ -37,10 +37,12 @@ void Op::gradient(const float* /*x*/, const float* /*dy*/, const Block& /*block*
   throw std::logic_error("an op with trainable weights needs a gradient()");
 }
 
-BuiltLayer same_shape(const LayerSite& site, std::unique_ptr<Op> op) {
-  BuiltLayer built{.output = site.input};
+BuiltLayer one_op(Shape output, std::unique_ptr<Op> op) {
+  BuiltLayer built{.output = std::move(output)};
   built.ops.push_back(std::move(op));
   return built;
 }
+
+BuiltLayer same_shape(const LayerSite& site, std::unique_ptr<Op> op) { return one_op(site.input, std::move(op)); }
 
 }  // namespace lockstep

@@ -159,7 +159,25 @@ Error layer_error(const Layer& layer, const std::string& what) {
   return Error("layer '" + layer.name + "' (" + std::string(Layer::kKind.class_name) + "): " + what, kUsage);
 }
 
-/// A layer that one op computes and whose output has the shape of its input.
+/// The number of axes of the layer's input; another one is an Error. `axes`: "(height, width, channels)".
+template <class Layer>
+void expect_axes(const Layer& layer, const Shape& input, std::size_t count, const std::string& axes) {
+  if (input.size() == count) return;
+  throw layer_error(layer,
+                    "needs rows of shape " + axes + ", found an input of shape " + to_string(input, true) + "; put a Reshape before it");
+}
+
+/// `shape` if a row of it can be computed; else an Error that names the layer.
+template <class Layer>
+Shape fitting(const Layer& layer, Shape shape) {
+  if (row_fits(shape)) return shape;
+  throw layer_error(layer,
+                    "an output of shape " + to_string(shape, true) + " has more than " + std::to_string(kMostElements) + " numbers a row");
+}
+
+/// A layer that one op computes.
+BuiltLayer one_op(Shape output, std::unique_ptr<Op> op);
+/// The same, and the output has the shape of the input.
 BuiltLayer same_shape(const LayerSite& site, std::unique_ptr<Op> op);
 
 }  // namespace lockstep

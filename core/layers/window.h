@@ -60,12 +60,4 @@ Window2D window_of(const Layer& layer, const Shape& input, const WindowSettings<
 /// (height, width, channels), or (width, channels) of one axis.
 Shape shape_after(const Window2D& window, std::size_t axes, std::int64_t channels);
 
-/// `shape` if a row of it can be computed, else an Error that names the layer.
-template <class Layer>
-Shape fitting(const Layer& layer, Shape shape) {
-  if (row_fits(shape)) return shape;
-  throw layer_error(layer,
-                    "an output of shape " + to_string(shape, true) + " has more than " + std::to_string(kMostElements) + " numbers a row");
-}
-
 }  // namespace lockstep

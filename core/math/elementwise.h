@@ -8,7 +8,7 @@ namespace lockstep {
 // every machine; all inlined into the caller, which carries LOCKSTEP_CLONES.
 
 /// e^x to 1e-13 relative for x in [-708, 709], held at the ends outside; NaN stays NaN.
-[[gnu::always_inline]] inline double exponential(double x) {
+[[gnu::always_inline]] inline double exponential_of(double x) {
   constexpr double kRound = 0x1.8p52;  // adding it leaves round(x) in the low bits of the sum
   constexpr double kLog2High = 0x1.62e42feep-1, kLog2Low = 0x1.a39ef35793c76p-33;
   x = x < -708.0 ? -708.0 : x;
@@ -34,14 +34,44 @@ namespace lockstep {
 /// e^x - 1 without cancellation, to 1e-9 relative.
 [[gnu::always_inline]] inline double exponential_minus_one(double x) {
   const double series = x * (1 + x * (0.5 + x * (1.0 / 6 + x * (1.0 / 24))));
-  const double direct = exponential(x) - 1;
+  const double direct = exponential_of(x) - 1;
   return x < 1e-3 && x > -1e-3 ? series : direct;
 }
 
 /// 1 / (1 + e^-x); the argument of e is never positive, so nothing overflows.
 [[gnu::always_inline]] inline double logistic(double x) {
-  const double e = exponential(x < 0 ? x : -x);
+  const double e = exponential_of(x < 0 ? x : -x);
   return (x < 0 ? e : 1.0) / (1 + e);
+}
+
+/// log(1 + u) for u in [0, 1], to 1e-11 relative.
+[[gnu::always_inline]] inline double logarithm_of_one_plus(double u) {
+  const double s = u / (2 + u), square = s * s;  // log(1 + u) = 2 artanh(s), s <= 1/3
+  double sum = 1.0 / 21;
+  sum = sum * square + 1.0 / 19;
+  sum = sum * square + 1.0 / 17;
+  sum = sum * square + 1.0 / 15;
+  sum = sum * square + 1.0 / 13;
+  sum = sum * square + 1.0 / 11;
+  sum = sum * square + 1.0 / 9;
+  sum = sum * square + 1.0 / 7;
+  sum = sum * square + 1.0 / 5;
+  sum = sum * square + 1.0 / 3;
+  sum = sum * square + 1.0;
+  return 2 * s * sum;
+}
+
+/// log(1 + e^x).
+[[gnu::always_inline]] inline double softplus_of(double x) {
+  const double rest = logarithm_of_one_plus(exponential_of(x < 0 ? x : -x));
+  return x < 0 ? rest : x + rest;
+}
+
+/// tanh x, to 1e-9 relative.
+[[gnu::always_inline]] inline double hyperbolic_tangent(double x) {
+  const double e = exponential_minus_one(x < 0 ? 2 * x : -2 * x);  // in (-1, 0]
+  const double magnitude = -e / (2 + e);
+  return x < 0 ? -magnitude : magnitude;
 }
 
 /// y[i] = f(x[i]) for i < count; x may be y.

@@ -21,7 +21,7 @@ inline PhiloxBlock philox(PhiloxBlock counter, std::array<std::uint32_t, 2> key)
 }
 
 /// What a stream of random numbers is for: streams of different purposes never share a block.
-enum class RandomPurpose : std::uint32_t { weights = 1, dropout = 2, shuffle = 3, split = 4 };
+enum class RandomPurpose : std::uint32_t { weights = 1, dropout = 2, shuffle = 3, split = 4, augmentation = 5 };
 
 /// A keyed stream: block(i, j) depends on (seed, purpose, id, i, j) alone; no rank number enters.
 class RandomStream {

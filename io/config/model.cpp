@@ -92,6 +92,23 @@ class SettingReader {
     }
     for (std::size_t axis = 0; axis < N; ++axis) read(node.IsScalar() ? node : node[axis], field, sizes[axis]);
   }
+  void read(const YAML::Node& node, const Field& field, Margins& margins) const {
+    if (node.IsMap() || (node.IsSequence() && node.size() != 2))
+      section_.fail(node, field.name, "must be a number, or a list of two, each a number or a pair: [[top, bottom], [left, right]]");
+    for (std::size_t axis = 0; axis < 2; ++axis) read(node.IsScalar() ? node : node[axis], field, margins[axis]);
+  }
+  void read(const YAML::Node& node, const Field& field, Range& range) const {
+    std::vector<float> ends;
+    read(node, field, ends);
+    if (ends.size() > 2 || ends.size() < (node.IsScalar() ? 1U : 2U)) section_.fail(node, field.name, "must be a number or a list of two");
+    range = ends.size() == 1 ? Range(ends[0]) : Range(ends[0], ends[1]);
+  }
+  /// In a list null stands for none.
+  template <class Value>
+  void read(const YAML::Node& node, const Field& field, std::optional<Value>& value) const {
+    value.reset();
+    if (!node.IsNull()) read(node, field, value.emplace());
+  }
   /// One value, or a list.
   template <class Value>
   void read(const YAML::Node& node, const Field& field, std::vector<Value>& values) const {

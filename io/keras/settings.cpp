@@ -43,6 +43,17 @@ void append(const KerasArguments& arguments, const char* key, const Json& value,
   }
 }
 
+/// A whole number for all of `numbers`, or a list with one for each; false: something else, or beyond the bounds.
+bool read_numbers(const Json& value, const Bounds& bounds, std::span<std::int64_t> numbers) {
+  if (!value.is_integer() && (!value.is_array() || value.size() != numbers.size())) return false;
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const Json& number = value.is_array() ? value[i] : value;
+    if (!number.is_integer() || !bounds.hold(static_cast<double>(number.get<std::int64_t>()))) return false;
+    numbers[i] = number.get<std::int64_t>();
+  }
+  return true;
+}
+
 }  // namespace
 
 // --- reading ---
@@ -56,6 +67,14 @@ void KerasSettingReader::operator()(const Ignored& ignored) const { arguments_.t
 void KerasSettingReader::operator()(const Field& field, float& value) const {
   value = arguments_.take_float(field.name, value);
   if (!field.bounds.hold(value)) arguments_.fail(field.name, "a number " + field.bounds.text(), value);
+}
+
+void KerasSettingReader::operator()(const Field& field, std::optional<float>& value) const {
+  const Json given = arguments_.take(field.name);
+  value.reset();
+  if (given.is_null()) return;
+  if (!given.is_number() || !field.bounds.hold(given.get<float>())) arguments_.fail(field.name, "a number " + field.bounds.text(), given);
+  value = given.get<float>();
 }
 
 void KerasSettingReader::operator()(const Field& field, std::int64_t& value) const {
@@ -117,25 +136,74 @@ void KerasSettingReader::operator()(const Field& field, std::vector<float>& valu
 /// Missing or null stays as it is.
 void KerasSettingReader::read_sizes(const Field& field, std::span<std::int64_t> sizes) const {
   const Json value = arguments_.take(field.name);
-  if (value.is_null()) return;
   const std::string expected = "a whole number or a list of " + std::to_string(sizes.size()) + ", " + field.bounds.text();
-  if (!value.is_integer() && (!value.is_array() || value.size() != sizes.size())) arguments_.fail(field.name, expected, value);
-  for (std::size_t axis = 0; axis < sizes.size(); ++axis) {
-    const Json& size = value.is_array() ? value[axis] : value;
-    if (!size.is_integer() || !field.bounds.hold(static_cast<double>(size.get<std::int64_t>())))
-      arguments_.fail(field.name, expected, value);
-    sizes[axis] = size.get<std::int64_t>();
+  if (!value.is_null() && !read_numbers(value, field.bounds, sizes)) arguments_.fail(field.name, expected, value);
+}
+
+void KerasSettingReader::operator()(const Field& field, Margins& margins) const {
+  const Json value = arguments_.take(field.name);
+  if (value.is_null()) return;
+  for (std::size_t axis = 0; axis < 2; ++axis) {
+    const bool both = !value.is_array() || value.size() == 2;
+    if (!both || !read_numbers(value.is_array() ? value[axis] : value, field.bounds, margins[axis].along)) {
+      arguments_.fail(field.name, "a whole number, or a list of two, each a number or a pair, " + field.bounds.text(), value);
+    }
+  }
+}
+
+void KerasSettingReader::operator()(const Field& field, Range& range) const {
+  std::vector<float> ends = {range.low, range.high};
+  const Json value = arguments_.take(field.name);
+  if (value.is_null()) return;
+  ends.clear();
+  append(arguments_, field.name, value, ends);
+  if (ends.size() == 1 && !value.is_array()) range = ends[0];
+  if (ends.size() == 2) range = {ends[0], ends[1]};
+  const bool fits = ends.size() == (value.is_array() ? 2U : 1U) && field.bounds.hold(range.low) && field.bounds.hold(range.high);
+  if (!fits) arguments_.fail(field.name, "a number or a list of two, " + field.bounds.text(), value);
+}
+
+void KerasSettingReader::operator()(const Field& field, std::vector<std::optional<std::int64_t>>& values) const {
+  const Json value = arguments_.take(field.name);
+  values.clear();
+  if (value.is_null()) return;
+  if (!value.is_array()) arguments_.fail(field.name, "a list of whole numbers and nulls", value);
+  for (const Json& one : value) {
+    std::int64_t number = 0;
+    if (!one.is_null() && !read_numbers(one, field.bounds, {&number, 1}))
+      arguments_.fail(field.name, "whole numbers, " + field.bounds.text() + ", or null", value);
+    values.push_back(one.is_null() ? std::optional<std::int64_t>() : number);
   }
 }
 
 // --- writing ---
 
 void KerasSettingWriter::operator()(const Fixed& fixed) const {
+  if (!fixed.written) return;
   std::visit([&](const auto value) { config_[fixed.name] = value; }, fixed.value);
 }
 
 void KerasSettingWriter::operator()(const Field& field, float value) const {
   config_[field.name] = field.null_if_zero && value == 0 ? Json(nullptr) : number(value);
+}
+
+void KerasSettingWriter::operator()(const Field& field, const std::optional<float>& value) const {
+  config_[field.name] = value ? number(*value) : Json(nullptr);
+}
+
+void KerasSettingWriter::operator()(const Field& field, const std::vector<std::optional<std::int64_t>>& values) const {
+  Json list = Json::array();
+  for (const auto& value : values) list.push_back(value ? Json(*value) : Json(nullptr));
+  config_[field.name] = values.empty() ? Json(nullptr) : list;
+}
+
+void KerasSettingWriter::operator()(const Field& field, const Margins& margins) const {
+  const auto pair = [](const Sizes<2>& sizes) { return Json::array({sizes[0], sizes[1]}); };
+  config_[field.name] = Json::array({pair(margins[0]), pair(margins[1])});
+}
+
+void KerasSettingWriter::operator()(const Field& field, const Range& range) const {
+  config_[field.name] = Json::array({number(range.low), number(range.high)});
 }
 
 void KerasSettingWriter::operator()(const Field& field, std::int64_t value) const { config_[field.name] = value; }

@@ -22,6 +22,7 @@ class KerasSettingReader {
   void operator()(const Fixed& fixed) const;
   void operator()(const Ignored& ignored) const;
   void operator()(const Field& field, float& value) const;
+  void operator()(const Field& field, std::optional<float>& value) const;
   void operator()(const Field& field, std::int64_t& value) const;
   void operator()(const Field& field, bool& value) const;
   void operator()(const Field& field, std::optional<std::uint64_t>& seed) const;
@@ -30,6 +31,9 @@ class KerasSettingReader {
   void operator()(const Field& field, Regularizer& regularizer) const;
   void operator()(const Field& field, std::vector<std::int64_t>& values) const;
   void operator()(const Field& field, std::vector<float>& values) const;
+  void operator()(const Field& field, std::vector<std::optional<std::int64_t>>& values) const;
+  void operator()(const Field& field, Margins& margins) const;
+  void operator()(const Field& field, Range& range) const;
   /// A number or a list of N.
   template <std::size_t N>
   void operator()(const Field& field, Sizes<N>& sizes) const {
@@ -60,6 +64,7 @@ class KerasSettingWriter {
   void operator()(const Fixed& fixed) const;
   void operator()(const Ignored&) const {}
   void operator()(const Field& field, float value) const;
+  void operator()(const Field& field, const std::optional<float>& value) const;
   void operator()(const Field& field, std::int64_t value) const;
   void operator()(const Field& field, bool value) const;
   void operator()(const Field& field, const std::optional<std::uint64_t>& seed) const;
@@ -68,6 +73,9 @@ class KerasSettingWriter {
   void operator()(const Field& field, const Regularizer& regularizer) const;
   void operator()(const Field& field, const std::vector<std::int64_t>& values) const;
   void operator()(const Field& field, const std::vector<float>& values) const;
+  void operator()(const Field& field, const std::vector<std::optional<std::int64_t>>& values) const;
+  void operator()(const Field& field, const Margins& margins) const;
+  void operator()(const Field& field, const Range& range) const;
   template <std::size_t N>
   void operator()(const Field& field, const Sizes<N>& sizes) const {
     (*this)(field, std::vector<std::int64_t>(sizes.along.begin(), sizes.along.end()));

@@ -205,6 +205,40 @@ TEST(SameBits, OfStatisticsWhereGradientsAreSummed) {
   }
 }
 
+/// Everything that draws random numbers, and weights that are no product's.
+Sequential with_random_numbers(const OptimizerSpec& optimizer) {
+  Sequential model{Reshape{{5, 4, 3}},
+                   RandomFlip{},
+                   RandomTranslation{0.3F, 0.3F},
+                   Dense{8},
+                   PReLU{.shared_axes = {1, 2}},
+                   SpatialDropout2D{0.2F},
+                   GaussianDropout{0.2F},
+                   Reshape{{20, 8}},
+                   SpatialDropout1D{0.2F},
+                   Dropout{.rate = 0.2F, .noise_shape = {1, {}, 1}},
+                   GaussianNoise{0.1F},
+                   PReLU{},
+                   Flatten{},
+                   Dense{5, softmax}};
+  model.set_seed(11);
+  model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = optimizer, .metrics = {accuracy}});
+  return model;
+}
+
+TEST(SameBits, OfRandomNumbersAndWeightsOfActivations) {
+  const ArrayDataset data = labelled_rows(103, 60, 5);
+  for (const std::int64_t batch : {13, 103}) {
+    for (const bool reproducible : {false, true}) {
+      const Trained alone = train(with_random_numbers(Adam{}), data, batch, 1, World(), reproducible);
+      for (const int threads : {1, 2}) {
+        expect_same_bits(train(with_random_numbers(Adam{}), data, batch, threads, world(), reproducible), alone,
+                         "batch " + std::to_string(batch) + ", " + std::to_string(threads) + " threads");
+      }
+    }
+  }
+}
+
 TEST(SameBits, AfterMomentumIsCarriedIntoASecondFit) {
   const ArrayDataset data = labelled_rows(90, 60, 5);
   Sequential all = wide(Adam{}), alone = wide(Adam{});

@@ -175,9 +175,10 @@ TEST_P(SteadyStep, AllocatesNothingAndTakesNoLock) {
   const auto& [name, optimizer, exchange, allreduce, threads, traced, policy, statistics, convolutions] = GetParam();
   Sequential model;
   if (convolutions) {
-    for (const LayerSpec& layer : std::vector<LayerSpec>{Conv2D{.filters = 6, .kernel_size = 3, .activation = relu}, MaxPooling2D{},
-                                                         SeparableConv2D{.filters = 7, .kernel_size = 3, .activation = gelu},
-                                                         Conv2DTranspose{.filters = 3, .kernel_size = 3}, Flatten{}})
+    for (const LayerSpec& layer : std::vector<LayerSpec>{
+             RandomFlip{}, RandomTranslation{0.1F, 0.1F}, Conv2D{.filters = 6, .kernel_size = 3, .activation = relu}, MaxPooling2D{},
+             SeparableConv2D{.filters = 7, .kernel_size = 3, .activation = gelu}, Conv2DTranspose{.filters = 3, .kernel_size = 3},
+             PReLU{.shared_axes = {1, 2}}, SpatialDropout2D{0.1F}, GaussianNoise{0.1F}, GaussianDropout{0.1F}, Softmax{{1}}, Flatten{}})
       model.add(layer);
   }
   for (const LayerSpec& layer : std::vector<LayerSpec>{Dense{300, relu}, Dropout{0.1F}, Dense{100, gelu}}) model.add(layer);
