@@ -30,6 +30,10 @@ struct Toy {
   float off = 0;
   Sizes<2> window = 2;
   Corner corner = Corner::top;
+  Margins margins = 1;
+  Range range = 0;
+  std::optional<float> limit = {};
+  std::vector<std::optional<std::int64_t>> axes = {};
 };
 template <Is<Toy> S, class Visit>
 void fields(S& toy, Visit&& visit) {
@@ -39,7 +43,12 @@ void fields(S& toy, Visit&& visit) {
   visit(Field{.name = "off", .null_if_zero = true}, toy.off);
   visit(Field{"window", at_least(1)}, toy.window);
   visit(Field{"corner"}, toy.corner);
+  visit(Field{"margins", at_least(0)}, toy.margins);
+  visit(Field{"range", between(-1, 1)}, toy.range);
+  visit(Field{"limit", at_least(0)}, toy.limit);
+  visit(Field{"axes", at_least(1)}, toy.axes);
   visit(Fixed{"data_format", "channels_last"});
+  visit(Fixed{"newer_format", "channels_last", false});
 }
 
 namespace {
@@ -79,10 +88,18 @@ TEST(Kinds, ANumberBeyondItsBoundsIsAnError) {
 
 TEST(Kinds, KerasSettingsAreWrittenInOrderAndReadAgain) {
   Json config = Json::object();
-  const Toy written{.rate = 0.2F, .units = 7, .shown = false, .window = {3, 5}, .corner = Corner::bottom};
+  const Toy written{.rate = 0.2F,
+                    .units = 7,
+                    .shown = false,
+                    .window = {3, 5},
+                    .corner = Corner::bottom,
+                    .margins = {{1, 2}, 3},
+                    .range = {-0.5F, 0.25F},
+                    .limit = 6.F,
+                    .axes = {{}, 1}};
   fields(written, KerasSettingWriter(config));
-  EXPECT_EQ(config.dump(),
-            R"({"rate":0.2,"units":7,"shown":false,"off":null,"window":[3,5],"corner":"bottom","data_format":"channels_last"})");
+  EXPECT_EQ(config.dump(), R"({"rate":0.2,"units":7,"shown":false,"off":null,"window":[3,5],"corner":"bottom","margins":[[1,2],[3,3]],)"
+                           R"("range":[-0.5,0.25],"limit":6.0,"axes":[null,1],"data_format":"channels_last"})");
   KerasArguments arguments("toy", Json::parse(config.dump()));
   Toy read;
   fields(read, KerasSettingReader(arguments));
@@ -92,6 +109,10 @@ TEST(Kinds, KerasSettingsAreWrittenInOrderAndReadAgain) {
   EXPECT_FALSE(read.shown);
   EXPECT_EQ(read.window, (Sizes<2>{3, 5}));
   EXPECT_EQ(read.corner, Corner::bottom);
+  EXPECT_EQ(read.margins, written.margins);
+  EXPECT_EQ(read.range, written.range);
+  EXPECT_EQ(read.limit, written.limit);
+  EXPECT_EQ(read.axes, written.axes);
 
   config["units"] = 0;
   KerasArguments wrong("toy", Json::parse(config.dump()));
@@ -112,6 +133,23 @@ TEST(Kinds, KerasSizesAreANumberOrAListAndWordsAreKnown) {
                           {"toy: 'window': expected a whole number or a list of 2, at least 1, found "});
   }
   testing::expect_error([&] { read(R"({"corner": "left"})"); }, {"toy: 'corner': unknown word 'left'; there are: top, bottom"});
+
+  EXPECT_EQ(read(R"({"margins": 4})").margins, Margins(4));
+  EXPECT_EQ(read(R"({"margins": [4, [5, 6]]})").margins, Margins(4, {5, 6}));
+  for (const char* margins : {"[4]", "[4, 5, 6]", "[[4], 5]", "[-1, 0]", "1.5", "\"4\"", "[[4, 5], [6, 7], [8, 9]]"}) {
+    testing::expect_error([&] { read((R"({"margins": )" + std::string(margins) + "}").c_str()); },
+                          {"toy: 'margins': expected a whole number, or a list of two, each a number or a pair, at least 0, found "});
+  }
+  EXPECT_EQ(read(R"({"range": 0.5})").range, Range(-0.5F, 0.5F));
+  for (const char* range : {"[0.5]", "[0.1, 0.2, 0.3]", "2", "[0, 2]", "[]"}) {
+    testing::expect_error([&] { read((R"({"range": )" + std::string(range) + "}").c_str()); },
+                          {"toy: 'range': expected a number or a list of two, in [-1, 1], found "});
+  }
+  EXPECT_FALSE(read(R"({"limit": null})").limit);
+  testing::expect_error([&] { read(R"({"limit": -1})"); }, {"toy: 'limit': expected a number at least 0, found -1"});
+  testing::expect_error([&] { read(R"({"axes": [0]})"); }, {"toy: 'axes': expected whole numbers, at least 1, or null, found [0]"});
+  EXPECT_EQ(read(R"({"newer_format": "channels_last"})").units, 3);
+  testing::expect_error([&] { read(R"({"newer_format": "channels_first"})"); }, {"toy: 'newer_format': expected"});
 }
 
 }  // namespace

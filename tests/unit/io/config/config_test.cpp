@@ -93,6 +93,47 @@ TEST(Config, AVarianceIsNotNegative) {
                {"layer 'normalization'", "mean", "nan"});
 }
 
+/// The first layer of a model that begins with `layer`.
+LayerSpec read_layer(const std::string& layer) {
+  const std::string text = "data:\n  train: {file: none.h5}\nmodel:\n  - " + layer + "\ntraining:\n  loss: mean_squared_error\n";
+  return parse_config(text, "c.yaml").model.layers.at(0);
+}
+
+TEST(Config, MarginsAreANumberOrAListOfNumbersOrPairs) {
+  const auto read = [](const std::string& padding) {
+    return std::get<ZeroPadding2D>(read_layer("ZeroPadding2D: {padding: " + padding + "}")).padding;
+  };
+  EXPECT_EQ(read("3"), Margins(3));
+  EXPECT_EQ(read("[1, 2]"), Margins(1, 2));
+  EXPECT_EQ(read("[[1, 2], [3, 4]]"), Margins({1, 2}, {3, 4}));
+  EXPECT_EQ(read("[[1, 2], 3]"), Margins({1, 2}, 3));
+  for (const char* const wrong : {"[1]", "[1, 2, 3]", "{a: 1}", "[[1, 2, 3], 1]", "[-1, 0]", "a", "1.5", "99999999999"}) {
+    expect_error([&] { read(wrong); }, {"c.yaml:4: ", "'model.0.ZeroPadding2D.padding' must be "});
+  }
+}
+
+TEST(Config, ARangeIsANumberOrAListOfTwo) {
+  const auto read = [](const std::string& factor) {
+    return std::get<RandomTranslation>(read_layer("RandomTranslation: {width_factor: 0, height_factor: " + factor + "}")).height_factor;
+  };
+  EXPECT_EQ(read("0.25"), Range(-0.25F, 0.25F));
+  EXPECT_EQ(read("-0.25"), Range(-0.25F, 0.25F));
+  EXPECT_EQ(read("[-0.5, 0.25]"), Range(-0.5F, 0.25F));
+  EXPECT_EQ(read("[0.25, -0.5]"), Range(-0.5F, 0.25F));
+  for (const char* const wrong : {"[0.1]", "[0.1, 0.2, 0.3]", "{a: 1}", "2", "[0, 1.5]", "a", "[]"}) {
+    expect_error([&] { read(wrong); }, {"c.yaml:4: ", "'model.0.RandomTranslation.height_factor' must be "});
+  }
+}
+
+TEST(Config, ANoiseShapeMayHaveNulls) {
+  const auto dropout = std::get<Dropout>(read_layer("Dropout: {rate: 0.1, noise_shape: [null, 1, 3]}"));
+  EXPECT_EQ(dropout.noise_shape, (std::vector<std::optional<std::int64_t>>{{}, 1, 3}));
+  expect_error([] { read_layer("Dropout: {rate: 0.1, noise_shape: [null, 0]}"); },
+               {"c.yaml:4: ", "'model.0.Dropout.noise_shape' must be at least 1, found 0"});
+  EXPECT_EQ(std::get<ReLU>(read_layer("ReLU: {max_value: 6}")).max_value, 6.F);
+  EXPECT_FALSE(std::get<ReLU>(read_layer("ReLU: {max_value: null}")).max_value);
+}
+
 TEST(Config, FactorsAreNotSummedByAnAllreduce) {
   const std::string both = config() + "cluster: {exchange: factors, allreduce: ring}\n";
   expect_refused(both, {"c.yaml:10: ", "'cluster.allreduce'", "factors"});
