@@ -11,6 +11,7 @@
 #include "core/compile/optimizers.h"
 #include "core/data/shape.h"
 #include "core/layers/layer.h"
+#include "core/math/window.h"
 
 namespace lockstep {
 
@@ -95,6 +96,8 @@ class Op {
   virtual void gradient(const float* x, const float* dy, const Block& block, VariableRange part, float* to) const;
   /// Not null: the trainable weights are those of a product, of which x and dy are the factors.
   virtual const Product* product() const { return nullptr; }
+  /// Not null: the op is this convolution, or the one that it is the transposed of.
+  virtual const ConvolutionShape* convolution() const { return nullptr; }
   virtual Computation computation() const { return {"own loops", static_cast<double>(out)}; }
   /// What of this op the library has only reference code for, about a hundred times slower than the rest, for people: "its forward pass by
   /// ref:any"; empty: nothing. `input_gradient`: that is wanted as well.

@@ -1,24 +1,13 @@
 #pragma once
-#include <array>
-#include <optional>
 #include <string>
-#include <string_view>
-#include <utility>
 
-#include "core/compile/choice.h"
 #include "core/compile/sizes.h"
 #include "core/data/shape.h"
 #include "core/layers/op.h"
+#include "core/layers/padding.h"
 #include "core/math/window.h"
 
 namespace lockstep {
-
-/// What surrounds the input of a window that slides over it. valid: nothing; same: as much as makes ceil(in / stride) outputs, an odd
-/// element at the end; causal: all before the beginning, so that an output sees no later input.
-enum class Padding { valid, same, causal };
-constexpr std::array<std::pair<std::string_view, Padding>, 3> choices(Padding) {
-  return {{{"valid", Padding::valid}, {"same", Padding::same}, {"causal", Padding::causal}}};
-}
 
 /// A window over two axes; a row of one axis has height 1.
 struct Window2D {

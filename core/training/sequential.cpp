@@ -187,6 +187,9 @@ ActivationFunction Sequential::output_activation() const { return state_->built(
 std::vector<LayerProduct> Sequential::products() const {
   std::vector<LayerProduct> products;
   for (const auto& op : state_->built().ops()) {
+    if (const ConvolutionShape* shape = op->convolution()) {
+      products.push_back({op->in, op->out, 1, shape->bias, op->activation().value_or(linear), *shape});
+    }
     const Product* product = op->product();
     if (product == nullptr) continue;
     products.push_back({product->in, product->out, product->repeat, product->bias >= 0, op->activation().value_or(linear)});

@@ -3,6 +3,7 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "core/data/dataset.h"
 #include "core/exchange/options.h"
 #include "core/layers/layers.h"
+#include "core/math/window.h"
 #include "core/network/dtype_policy.h"
 #include "core/training/callbacks.h"
 
@@ -81,11 +83,12 @@ struct WeightView {
   std::span<float> values;
 };
 
-/// A product y = f(x W + b) of a layer, on `repeat` vectors of `in` floats per row.
+/// A product y = f(x W + b) of a layer, on `repeat` vectors of `in` floats per row; or a convolution of a row of `in` floats.
 struct LayerProduct {
   std::int64_t in = 0, out = 0, repeat = 1;
   bool bias = true;
   ActivationFunction activation = linear;
+  std::optional<ConvolutionShape> convolution = {};
 };
 
 /// A stack of layers, Keras' Sequential (keras/src/models/sequential.py): user code adds layers, compiles and fits. Every rank of a World

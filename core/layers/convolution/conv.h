@@ -1,6 +1,6 @@
 #pragma once
 #include "core/layers/layer.h"
-#include "core/layers/window.h"
+#include "core/layers/padding.h"
 
 namespace lockstep {
 

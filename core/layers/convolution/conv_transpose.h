@@ -2,7 +2,7 @@
 #include <optional>
 
 #include "core/layers/layer.h"
-#include "core/layers/window.h"
+#include "core/layers/padding.h"
 
 namespace lockstep {
 

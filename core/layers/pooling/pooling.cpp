@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cluster/clones.h"
+#include "core/layers/window.h"
 
 namespace lockstep {
 namespace {

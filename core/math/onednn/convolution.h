@@ -7,12 +7,6 @@
 
 namespace lockstep {
 
-struct ConvolutionShape {
-  std::int64_t groups = 1, in = 1, out = 1;  ///< channels in and out of all groups; groups divide both
-  WindowAxis height = {}, width = {};
-  bool bias = false, relu = false;  ///< y = relu(x * W + b), of the forward pass
-};
-
 /// A convolution (cross-correlation) by oneDNN: x (rows, height, width, in), y (rows, height, width, out), and the kernel in Keras' layout
 /// (height, width, in / groups, out). Primitives keep the kernel in formats of their own, which refresh_ makes anew from it. Those of one
 /// object run on several threads at the same time. What oneDNN cannot compute is an Error.
