@@ -78,6 +78,32 @@ TEST(OnnxExport, AKernelIsTurnedAndPaddedAsInKeras) {
   }
 }
 
+TEST(OnnxExport, LayersWithoutProducts) {
+  Sequential chain{Input{{2, 6}},
+                   Reshape{{-1, 2, 2}},
+                   RandomFlip{},
+                   SpatialDropout2D{0.1F},
+                   Permute{{3, 1, 2}},
+                   PReLU{.shared_axes = {1}},
+                   GaussianNoise{0.1F},
+                   ReLU{.max_value = 6.F},
+                   LeakyReLU{},
+                   ELU{},
+                   Softmax{}};
+  chain.build({2, 6});
+  const onnx::ModelProto proto = parsed(chain);
+  EXPECT_EQ(operators(proto),
+            (std::vector<std::string>{"Reshape", "Transpose", "PRelu", "LeakyRelu", "Min", "LeakyRelu", "Elu", "Softmax", "Identity"}));
+  const onnx::AttributeProto& order = proto.graph().node(1).attribute(0);
+  EXPECT_EQ(std::vector<std::int64_t>(order.ints().begin(), order.ints().end()), (std::vector<std::int64_t>{0, 3, 1, 2}));
+  for (const LayerSpec& layer : std::vector<LayerSpec>{ReLU{.threshold = 1, .name = "it"}, Softmax{{1, 2}, "it"}}) {
+    Sequential other{Input{{2, 6}}, layer};
+    other.build({2, 6});
+    const TempDir dir;
+    expect_error([&] { save_onnx(other, dir / "m.onnx"); }, {"'it'", "ONNX"});
+  }
+}
+
 TEST(OnnxExport, ALayerThatCannotBeWrittenIsNamed) {
   Sequential model{Input{{4, 2}}, Conv1DTranspose{.filters = 3, .kernel_size = 2, .name = "up"}};
   model.build({4, 2});
