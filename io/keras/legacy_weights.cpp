@@ -83,6 +83,19 @@ std::vector<OwnGroup> own_groups(const std::vector<StoredLayer>& layers, const s
   return groups;
 }
 
+/// Keras before 2.11 keeps Adam's first slots of all weights before the second ones, and ends their names in "/m:0" and "/v:0".
+void interleave_old_slots(std::vector<std::string>& arrays) {
+  const auto old = [](const std::string& name) { return name.ends_with("/m:0"); };
+  const auto count = static_cast<std::size_t>(std::count_if(arrays.begin(), arrays.end(), old));
+  if (count == 0 || arrays.size() < 1 + 2 * count) return;
+  std::vector<std::string> ordered{arrays[0]};
+  for (std::size_t i = 1; i <= count; ++i) {
+    ordered.push_back(arrays[i]);
+    ordered.push_back(arrays[count + i]);
+  }
+  std::copy(ordered.begin(), ordered.end(), arrays.begin());
+}
+
 }  // namespace
 
 bool is_legacy(const Hdf5File& file) { return file.exists(kModel) || has_list(file, "/", "layer_names"); }
@@ -115,6 +128,7 @@ StoredWeights find_legacy_weights(Sequential& model, const Hdf5File& file, const
     for (std::size_t i = 0; i < group.weights.size(); ++i) stored.weights[group.weights[i]] = found[layer].datasets[i];
   }
   if (file.exists(kOptimizer)) stored.optimizer = datasets_of(file, kOptimizer);
+  interleave_old_slots(stored.optimizer);
   return stored;
 }
 

@@ -140,6 +140,41 @@ TEST(LegacyFile, ReadsWhatKeras2Writes) {
   EXPECT_FALSE(load_model(dir / "plain.keras").compiled());
 }
 
+TEST(LegacyFile, ReadsAdamsStateAsKerasBefore211KeepsIt) {
+  TempDir dir;
+  std::string training = kKeras2Training;
+  const std::size_t at = training.find("{\"class_name\": \"Custom>SGD\"");
+  training.replace(at, training.size() - at, R"({"class_name": "Adam", "config": {"name": "Adam", "learning_rate": 0.5, "decay": 0.0,
+    "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-07, "amsgrad": false}}})");
+  {
+    Hdf5File file = Hdf5File::create(dir / "old.h5");
+    write_string_attribute(file, "/", "model_config", kKeras2Model);
+    write_string_attribute(file, "/", "training_config", training);
+    file.write<float>("/model_weights/dense/dense/kernel:0", {2, 1}, std::array{1.5F, -2.0F});
+    file.write<float>("/model_weights/dense/dense/bias:0", {1}, std::array{0.25F});
+    write_strings_attribute(file, "/model_weights/dense", "weight_names", {"dense/kernel:0", "dense/bias:0"});
+    write_strings_attribute(file, "/model_weights", "layer_names", {"dense"});
+    file.write<std::int64_t>("/optimizer_weights/training/Adam/iter:0", {}, std::array{std::int64_t{3}});
+    std::vector<std::string> names{"training/Adam/iter:0"};
+    float value = 0;
+    for (const char* slot : {"m", "v"}) {
+      names.push_back(std::string("training/Adam/dense/kernel/") + slot + ":0");
+      file.write<float>("/optimizer_weights/" + names.back(), {2, 1}, std::array{value + 1, value + 2});
+      names.push_back(std::string("training/Adam/dense/bias/") + slot + ":0");
+      file.write<float>("/optimizer_weights/" + names.back(), {1}, std::array{value + 3});
+      value += 10;
+    }
+    write_strings_attribute(file, "/optimizer_weights", "weight_names", names);
+    file.close();
+  }
+  Sequential model = load_model(dir / "old.h5");
+  EXPECT_EQ(model.optimizer()->iterations(), 3);
+  EXPECT_EQ(model.optimizer_view(0, 0)[1], 2);   // m of the kernel
+  EXPECT_EQ(model.optimizer_view(0, 1)[0], 3);   // m of the bias
+  EXPECT_EQ(model.optimizer_view(1, 0)[0], 11);  // v of the kernel
+  EXPECT_EQ(model.optimizer_view(1, 1)[0], 13);  // v of the bias
+}
+
 TEST(LegacyFile, WeightsAloneComeBack) {
   TempDir dir;
   Sequential model = trained_model(Sgd{}), other = small_model(Sgd{}), wide{Input{{2, 3}}, Flatten{}, Dense{4}, Dense{3}};
