@@ -8,6 +8,7 @@
 #include "io/onnx/activations.h"
 #include "io/onnx/convolutions.h"
 #include "io/onnx/graph.h"
+#include "io/onnx/reshaping.h"
 #include "io/onnx/site.h"
 
 namespace lockstep {
@@ -32,52 +33,15 @@ std::vector<float> deviations(std::span<const float> variance) {
   return values;
 }
 
-template <class Layer>
-Error unwritable(const Layer& layer) {
-  return Error("layer '" + layer.name + "' (" + std::string(Layer::kKind.class_name) +
-                   ") cannot be written as ONNX yet; convert to .keras and export it there (model.export), or leave the layer out",
-               kUsage);
-}
-
-// --- one function for every layer that ONNX's operators give; convolutions.h has more ---
+// --- one function for every layer that ONNX's operators give; more are in convolutions.h and reshaping.h ---
 
 void write_onnx(const Input&, const OnnxSite&) {}
-void write_onnx(const Dropout&, const OnnxSite&) {}
-void write_onnx(const SpatialDropout1D&, const OnnxSite&) {}
-void write_onnx(const SpatialDropout2D&, const OnnxSite&) {}
-void write_onnx(const GaussianNoise&, const OnnxSite&) {}
-void write_onnx(const GaussianDropout&, const OnnxSite&) {}
-void write_onnx(const RandomFlip&, const OnnxSite&) {}
-void write_onnx(const RandomTranslation&, const OnnxSite&) {}
+template <class Layer>
+requires(Is<Layer, Dropout> || Is<Layer, SpatialDropout1D> || Is<Layer, SpatialDropout2D> || Is<Layer, GaussianNoise> ||
+         Is<Layer, GaussianDropout> || Is<Layer, RandomFlip> || Is<Layer, RandomTranslation>)  // they work in training alone
+    void write_onnx(const Layer&, const OnnxSite&) {}
 void write_onnx(const Flatten&, const OnnxSite& site) { site.graph.add("Flatten", {}, {{"axis", std::int64_t{1}}}); }
 void write_onnx(const Activation& layer, const OnnxSite& site) { add_activation(site.graph, layer.function); }
-
-void write_onnx(const LeakyReLU& layer, const OnnxSite& site) { site.graph.add("LeakyRelu", {}, {{"alpha", layer.negative_slope}}); }
-void write_onnx(const ELU& layer, const OnnxSite& site) { site.graph.add("Elu", {}, {{"alpha", layer.alpha}}); }
-void write_onnx(const PReLU&, const OnnxSite& site) { site.graph.add("PRelu", {site.constant(site.weight("alpha"))}); }
-
-void write_onnx(const ReLU& layer, const OnnxSite& site) {
-  if (layer.threshold != 0) throw unwritable(layer);
-  site.graph.add("LeakyRelu", {}, {{"alpha", layer.negative_slope}});
-  if (layer.max_value) site.graph.add("Min", {site.graph.constant("max_value", *layer.max_value)});
-}
-
-void write_onnx(const Softmax& layer, const OnnxSite& site) {
-  if (layer.axis.size() != 1) throw unwritable(layer);
-  site.graph.add("Softmax", {}, {{"axis", layer.axis[0]}});
-}
-
-void write_onnx(const Reshape&, const OnnxSite& site) {
-  std::vector<std::int64_t> shape = {-1};
-  shape.insert(shape.end(), site.output.begin(), site.output.end());
-  site.graph.add("Reshape", {site.graph.constant("shape", shape)});
-}
-
-void write_onnx(const Permute& layer, const OnnxSite& site) {
-  std::vector<std::int64_t> order = {0};
-  order.insert(order.end(), layer.dims.begin(), layer.dims.end());
-  site.graph.add("Transpose", {}, {{"perm", order}});
-}
 
 void write_onnx(const Rescaling& layer, const OnnxSite& site) {
   site.graph.add("Mul", {site.graph.constant("scale", layer.scale)});
@@ -116,7 +80,9 @@ void write_onnx(const BatchNormalization& layer, const OnnxSite& site) {
 /// Every other layer.
 template <class Layer>
 void write_onnx(const Layer& layer, const OnnxSite&) {
-  throw unwritable(layer);
+  throw Error("layer '" + layer.name + "' (" + std::string(Layer::kKind.class_name) +
+                  ") cannot be written as ONNX yet; convert to .keras and export it there (model.export), or leave the layer out",
+              kUsage);
 }
 
 }  // namespace

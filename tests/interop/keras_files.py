@@ -141,8 +141,18 @@ def windows():
     return compiled(keras.Model(inputs, layers.Dense(1)(x)), "number", "sgd", "mae", ())
 
 
+def reshaped():
+    return compiled(keras.Sequential([
+        keras.Input((6, 4)), layers.Reshape((6, 2, 2)), layers.RandomFlip(), layers.ZeroPadding2D(((1, 2), (0, 1))), layers.Cropping2D(1),
+        layers.UpSampling2D(2, interpolation="bilinear"), layers.PReLU(shared_axes=[1, 2], alpha_initializer="ones"),
+        layers.UpSampling2D((1, 2)), layers.Permute((2, 1, 3)), layers.Reshape((-1, 4)), layers.Cropping1D((1, 0)),
+        layers.ReLU(max_value=1.5, negative_slope=0.1, threshold=0.25), layers.ZeroPadding1D(2), layers.UpSampling1D(3),
+        layers.SpatialDropout1D(0.1), layers.GaussianNoise(0.1), layers.LeakyReLU(), layers.GlobalMaxPooling1D(), layers.RepeatVector(3),
+        layers.ELU(), layers.Flatten(), layers.Dense(3, "mish"), layers.Softmax()]), "class", optimizers.SGD(0.01))
+
+
 MODELS = [classifier, without_input, housing, uncompiled, untrained, functional, regularized, nested, nested_functional, logits, mixed_bfloat16,
-          mixed_float16, custom_loss, scheduled, convolutional, windows]
+          mixed_float16, custom_loss, scheduled, convolutional, windows, reshaped]
 
 
 ENDINGS = ("keras", "h5", "weights.h5")

@@ -290,6 +290,21 @@ TEST(KerasFile, WeightsOfAnotherModelAreRefusedAndChangeNothing) {
   EXPECT_EQ(model.get_weights(), before);
 }
 
+TEST(KerasFile, Keras212CountsLayersInItsOwnWay) {
+  TempDir dir;
+  Sequential model{Input{{2}}, Dense{.units = 3, .use_bias = false}, Dense{.units = 1, .use_bias = false}};
+  model.build({2});
+  {
+    Hdf5File file = Hdf5File::create(dir / "old.weights.h5");
+    file.write<float>("/_layer_checkpoint_dependencies/dense/vars/0", {2, 3}, std::array{1.F, 2.F, 3.F, 4.F, 5.F, 6.F});
+    file.write<float>("/_layer_checkpoint_dependencies/dense_2/vars/0", {3, 1}, std::array{7.F, 8.F, 9.F});
+    file.write<float>("/metrics/mean/vars/0", {}, std::array{1.F});
+    file.close();
+  }
+  EXPECT_FALSE(load_weights(model, dir / "old.weights.h5"));
+  EXPECT_EQ(model.get_weights(), (std::vector<std::vector<float>>{{1, 2, 3, 4, 5, 6}, {7, 8, 9}}));
+}
+
 TEST(KerasFile, OptimizerStateIsTakenWhereItFits) {
   TempDir dir;
   Sequential model = trained_model(Adam{}), plain = small_model(Adam{}, false), adam = small_model(Adam{}), sgd = small_model(Sgd{}),
