@@ -230,7 +230,7 @@ TEST(KerasFile, WhatLockstepDoesNotHaveIsNamed) {
   expect_error(load(changed(kRecent, "\"kernel_constraint\": null", "\"kernel_constraint\": \"max_norm\"")),
                {"layer 'd'", "kernel_constraint"});
   expect_error(load(changed(kRecent, "HeNormal", "Orthogonal")), {"layer 'd'", "kernel_initializer", "orthogonal"});
-  expect_error(load(changed(kRecent, "swish", "mish")), {"layer 'd'", "activation", "mish"});
+  expect_error(load(changed(kRecent, "swish", "mesh")), {"layer 'd'", "activation", "mesh"});
   expect_error(load(changed(kRecent, "\"units\": 3", "\"units\": \"3\"")), {"layer 'd'", "'units'", "whole number", "\"3\""});
   expect_error(load(changed(kRecent, "\"units\": 3", "\"units\": 0")), {"layer 'd'", "'units'"});
   expect_error(load(changed(kRecent, "[null, 4]", "[null, null]")), {"layer 'in'", "batch_shape", "[null,null]"});
