@@ -26,6 +26,10 @@ bool is_called(const Kind& kind, std::string_view name) {
          (name == kind.class_name || name == kind.name || name == kind.short_name || is_upper_case_of(name, kind.short_name));
 }
 
+void throw_unknown_kind(std::string_view noun, std::string_view name, const std::string& known) {
+  throw Error(fmt::format("unknown {} '{}'; known are {}", noun, name, known), kUsage);
+}
+
 std::string BoundsCheck::number_text(float value) { return fmt::format("{}", value); }
 
 void BoundsCheck::check(const Field& field, double value, const std::string& text) const {

@@ -15,6 +15,7 @@
 
 #include "core/compile/regularizer.h"
 #include "core/compile/sizes.h"
+#include "core/data/numbers.h"
 
 namespace lockstep {
 
@@ -47,12 +48,13 @@ constexpr Bounds above(double least) { return {.least = least, .above = true}; }
 constexpr Bounds between(double least, double most) { return {.least = least, .most = most}; }
 constexpr Bounds from_to_below(double least, double most) { return {.least = least, .most = most, .below = true}; }
 
-/// A setting.
+/// A setting: a number, a list of numbers, a flag, a string, a Choice, or a KindSetting.
 struct Field {
   const char* name;           ///< Keras' argument and the key of a YAML configuration
   Bounds bounds = {};         ///< of a number, or of each number of a list
   bool required = false;      ///< has no default in a YAML configuration
   bool null_if_zero = false;  ///< Keras' way to write that it is off
+  bool bare_if_one = false;   ///< Keras writes a list of one number as that number
 };
 
 /// An argument that Keras writes and that can have this value only; nullptr: None.
@@ -69,6 +71,23 @@ struct Ignored {
 
 template <class S, class T>
 concept Is = std::same_as<std::remove_const_t<S>, T>;
+
+template <class T, class Variant>
+struct IsAlternative : std::false_type {};
+template <class T, class... Alternatives>
+struct IsAlternative<T, std::variant<Alternatives...>> : std::disjunction<std::is_same<T, Alternatives>...> {};
+template <class T, class Variant>
+concept AlternativeOf = IsAlternative<T, Variant>::value;
+
+/// A setting that is a kind with settings of its own, such as an initializer: `kind`, an optional of the variant `Kinds` that is empty if
+/// there is none, `kNoun` for messages, and `kModule`, where Keras has it.
+template <class T>
+concept KindSetting = requires(T setting) {
+  typename T::Kinds;
+  setting.kind;
+  T::kNoun;
+  T::kModule;
+};
 
 /// Of kinds without settings.
 template <class S, class Visit>
@@ -95,6 +114,8 @@ const Kind& kind_of(const Variant& variant) {
 
 /// Whether Keras knows a kind by this name: its class, its string, or the short one in small or capital letters.
 bool is_called(const Kind& kind, std::string_view name);
+
+[[noreturn]] void throw_unknown_kind(std::string_view noun, std::string_view name, const std::string& known);
 
 /// The alternative, with its defaults, that is called so; nothing if none is.
 template <class Variant>
@@ -126,14 +147,21 @@ std::string known_names() {
   return known;
 }
 
+/// An unknown name is an Error (kUsage) that lists those there are.
+template <KindSetting Setting>
+typename Setting::Kinds kind_from_name(std::string_view name) {
+  if (auto found = alternative_called<typename Setting::Kinds>(name)) return *found;
+  throw_unknown_kind(Setting::kNoun, name, known_names<typename Setting::Kinds>());
+}
+
 /// A visitor of a const kind: an Error (kUsage) "WHAT: momentum is 2, it must be in [0, 1]" about a number beyond its bounds.
 class BoundsCheck {
  public:
   explicit BoundsCheck(std::string_view what) : what_(what) {}
   void operator()(const Field& field, float value) const { check(field, value, number_text(value)); }
   void operator()(const Field& field, std::int64_t value) const { check(field, static_cast<double>(value), std::to_string(value)); }
-  void operator()(const Field& field, const std::vector<float>& values) const {
-    for (const float value : values) (*this)(field, value);
+  void operator()(const Field& field, const Numbers& numbers) const {
+    for (const float value : numbers.values) (*this)(field, value);
   }
   void operator()(const Field& field, const std::vector<std::int64_t>& values) const {
     for (const std::int64_t value : values) (*this)(field, value);
@@ -163,6 +191,11 @@ class BoundsCheck {
   void operator()(const Field& field, const Regularizer& regularizer) const {
     (*this)({field.name, at_least(0)}, regularizer.l1);
     (*this)({field.name, at_least(0)}, regularizer.l2);
+  }
+  template <KindSetting Setting>
+  void operator()(const Field& field, const Setting& setting) const {
+    const BoundsCheck inner(what_ + ", " + field.name);
+    if (setting.kind) std::visit([&](const auto& one) { fields(one, inner); }, *setting.kind);
   }
   template <class Other>
   void operator()(const Field&, const Other&) const {}

@@ -27,6 +27,10 @@ void Scorer::add(std::int64_t grain, const LossRows& rows, const float* present)
   }
 }
 
+void Scorer::add_penalty(std::int64_t grain, double penalty) {
+  pairs_[static_cast<std::size_t>(grain) * (1 + metrics_.size()) * 2] += penalty;
+}
+
 std::vector<Mean> Scorer::total() const {
   std::vector<Mean> totals(1 + metrics_.size());
   for (std::size_t i = 0; i < pairs_.size() / 2; ++i) {

@@ -17,6 +17,8 @@ class Scorer {
 
   /// One grain's rows; adds to pair `grain`. `rows.value` is scratch. `present` (rows): 1 for a row of the data, 0 for padding.
   void add(std::int64_t grain, const LossRows& rows, const float* present);
+  /// Adds a penalty of a grain's rows to their loss.
+  void add_penalty(std::int64_t grain, double penalty);
   /// What was added so far, all grains in order: loss first, then the metrics. Loss counts rows.
   std::vector<Mean> total() const;
   /// Starts from these pairs of all ranks, of which grains [first, last) are this rank's to go on with; from nothing if there are none.

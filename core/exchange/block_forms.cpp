@@ -11,7 +11,7 @@ void write_bias(const BlockSource& source, const Product& product) {
   bias_gradient(source.d, source.rows * product.repeat, product.out, source.gradients + product.bias);
 }
 
-/// Of a rank that sees nothing but its own rows, and has none.
+/// Of a rank that has nothing to add.
 class ZeroForm final : public BlockForm {
  public:
   explicit ZeroForm(float* gradients) : gradients_(gradients) {}
@@ -97,10 +97,31 @@ class Bfloat16InPlaceForm final : public InPlaceForm {
   const Bfloat16Factors& factors_;
 };
 
+class AddedForm final : public BlockForm {
+ public:
+  AddedForm(const BlockSource& source, const Optimizer& optimizer, float* parameters)
+      : source_(source), optimizer_(optimizer), parameters_(parameters) {}
+  void form(const GradientBlock& block, int thread) const override {
+    source_.op->add_gradient(source_.x, source_.d, {.rows = source_.rows, .thread = thread}, {block.offset, block.count},
+                             -optimizer_.learning_rate(), parameters_ + block.offset);
+  }
+  VariableRange left(const GradientBlock& block) const override { return {block.offset, 0}; }
+
+ private:
+  BlockSource source_;
+  const Optimizer& optimizer_;
+  float* parameters_;
+};
+
 }  // namespace
 
 std::unique_ptr<BlockForm> make_written_form(const BlockSource& source) {
   if (source.rows == 0) return std::make_unique<ZeroForm>(source.gradients);
+  return std::make_unique<WrittenForm>(source);
+}
+
+std::unique_ptr<BlockForm> make_sums_form(const BlockSource& source, bool whole) {
+  if (!whole) return std::make_unique<ZeroForm>(source.gradients);
   return std::make_unique<WrittenForm>(source);
 }
 
@@ -111,6 +132,10 @@ std::unique_ptr<BlockForm> make_bfloat16_form(const BlockSource& source, const B
 
 std::unique_ptr<BlockForm> make_tree_form(const BlockSource& source, TreeGradients& trees) {
   return std::make_unique<TreeForm>(source.gradients, trees);
+}
+
+std::unique_ptr<BlockForm> make_added_form(const BlockSource& source, const Optimizer& optimizer, float* parameters) {
+  return std::make_unique<AddedForm>(source, optimizer, parameters);
 }
 
 std::unique_ptr<BlockForm> make_in_place_form(const BlockSource& source, const Bfloat16Factors* factors, const Optimizer& optimizer,

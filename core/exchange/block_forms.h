@@ -30,10 +30,15 @@ struct BlockSource {
 
 /// By Op::gradient.
 std::unique_ptr<BlockForm> make_written_form(const BlockSource& source);
+/// By Op::gradient as well, of an op that has it already (Op::gradient_in_sums). `whole`: this rank writes it; else zeros, where ranks' are
+/// added.
+std::unique_ptr<BlockForm> make_sums_form(const BlockSource& source, bool whole);
 /// Products in bfloat16.
 std::unique_ptr<BlockForm> make_bfloat16_form(const BlockSource& source, const Bfloat16Factors& factors);
 /// From the parts of a tree's sum.
 std::unique_ptr<BlockForm> make_tree_form(const BlockSource& source, TreeGradients& trees);
+/// A step of plain SGD by Op::add_gradient. `parameters`: the flat buffer.
+std::unique_ptr<BlockForm> make_added_form(const BlockSource& source, const Optimizer& optimizer, float* parameters);
 /// A step of plain SGD, which adds the kernel's gradient to the kernel while it is formed; the bias' gradient is written. `factors`: not
 /// null where products are in bfloat16. `parameters`: the flat buffer.
 std::unique_ptr<BlockForm> make_in_place_form(const BlockSource& source, const Bfloat16Factors* factors, const Optimizer& optimizer,

@@ -15,9 +15,9 @@ struct Message {
 
 Message message_of(const Op& op, const Grains& grains) {
   const std::int64_t gradients = op.slice().count;
-  const Product* product = op.product();
-  if (product == nullptr) return {gradients, gradients};
-  return {grains.count * grains.rows * product->repeat * (product->in + product->out), gradients};
+  if (op.gradient_in_sums()) return {0, gradients};
+  if (!op.exchanges_rows()) return {gradients, gradients};
+  return {grains.count * grains.rows * (op.in + op.out), gradients};
 }
 
 bool exchanges_factors(const ExchangeOptions& options, const Network& network, const Grains& grains, int hosts) {
@@ -33,11 +33,13 @@ bool exchanges_factors(const ExchangeOptions& options, const Network& network, c
   return hosts == 1 || factors < gradients;
 }
 
-bool sums_in_tree(const ExchangeOptions& options, const Op& op, const Grains& grains) {
+/// With factors.
+LayerExchange layer_exchange(const ExchangeOptions& options, const Op& op, const Grains& grains) {
+  if (op.gradient_in_sums()) return LayerExchange::sums;
+  if (!op.exchanges_rows()) return LayerExchange::tree;
   const Product* product = op.product();
-  if (product == nullptr) return true;
-  if (!options.reproducible || options.exchange == ExchangeKind::factors) return false;
-  return message_of(op, grains).factors >= product->in * product->out;
+  if (product == nullptr || !options.reproducible || options.exchange == ExchangeKind::factors) return LayerExchange::factors;
+  return message_of(op, grains).factors >= product->in * product->out ? LayerExchange::tree : LayerExchange::factors;
 }
 
 /// What sums gradients as far as it is known before a measurement.
@@ -53,6 +55,7 @@ JobShape shape_of(const World& world) { return {world.rank(), world.size(), worl
 std::string_view name_of(LayerExchange exchange) {
   switch (exchange) {
     case LayerExchange::tree: return "tree";
+    case LayerExchange::sums: return "sums";
     case LayerExchange::gradients: return "gradients";
     default: return "factors";
   }
@@ -62,8 +65,7 @@ ExchangePlan plan_exchange(const ExchangeOptions& options, const Network& networ
   ExchangePlan plan{.factors = exchanges_factors(options, network, grains, hosts)};
   if (!plan.factors) plan.allreduce = known_allreduce(options.allreduce, hosts);
   for (const std::size_t op : trainable_ops(network)) {
-    const bool tree = sums_in_tree(options, *network.ops()[op], grains);
-    plan.layers.push_back(!plan.factors ? LayerExchange::gradients : tree ? LayerExchange::tree : LayerExchange::factors);
+    plan.layers.push_back(plan.factors ? layer_exchange(options, *network.ops()[op], grains) : LayerExchange::gradients);
   }
   return plan;
 }
@@ -71,7 +73,7 @@ ExchangePlan plan_exchange(const ExchangeOptions& options, const Network& networ
 double bytes_sent(const ExchangePlan& plan, Network& network, const Grains& grains, const JobShape& job) {
   constexpr double kFlags = Exchange::kFlags;
   if (!plan.factors) {
-    const double buffer = (static_cast<double>(network.parameters().size()) + kFlags) * sizeof(float);
+    const double buffer = (static_cast<double>(network.trainable_parameters()) + kFlags) * sizeof(float);
     return buffer * plan.allreduce.sent(static_cast<std::size_t>(buffer), job.ranks);
   }
   const GrainTree tree(grains.count, job.ranks);
@@ -80,8 +82,8 @@ double bytes_sent(const ExchangePlan& plan, Network& network, const Grains& grai
   const std::vector<std::size_t> trainable = trainable_ops(network);
   for (std::size_t layer = 0; layer < trainable.size(); ++layer) {
     const Op& op = *network.ops()[trainable[layer]];
-    const bool in_tree = plan.layers[layer] == LayerExchange::tree;
-    floats += static_cast<double>(in_tree ? parts * op.slice().count : grains.own_slots() * (op.in + op.out));
+    if (plan.layers[layer] == LayerExchange::tree) floats += static_cast<double>(parts * op.slice().count);
+    if (plan.layers[layer] == LayerExchange::factors) floats += static_cast<double>(grains.own_slots() * (op.in + op.out));
   }
   return floats * sizeof(float) * (job.hosts - 1);  // to one rank of every other host
 }

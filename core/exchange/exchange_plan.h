@@ -22,8 +22,9 @@ JobShape shape_of(const World& world);
 /// How ranks combine a layer's gradient.
 ///   factors    ranks see the activations and deltas of the whole batch, and each forms a part of the gradient over all rows
 ///   tree       ranks add up the gradients of their grains and see each other's partial sums
+///   sums       nothing: the gradient is among the sums over the batch that backward needed (Op::gradient_in_sums)
 ///   gradients  every rank forms the gradient of its own rows, and an allreduce sums them
-enum class LayerExchange { factors, tree, gradients };
+enum class LayerExchange { factors, tree, sums, gradients };
 std::string_view name_of(LayerExchange exchange);
 
 /// What ranks exchange of a network's gradient, decided once before the first step.

@@ -23,7 +23,7 @@ Gradients::Gradients(Network& network, Optimizer& optimizer, const Grains& grain
       options_(options),
       regularized_(has_regularizer(network)),
       trainable_(trainable_ops(network)),
-      in_place_(options.exchange.factors && optimizer.plain() && !regularized_),
+      in_place_(options.exchange.factors && optimizer.plain() && !regularized_ && network.constrained().empty()),
       trees_(grains.count, world.size(), world.rank(), options.threads,
              [this](const GradientBlock& block, std::int64_t grain, int thread, float* to) { form_leaf(block, grain, thread, to); }),
       exchange_(make_exchange()),
@@ -96,6 +96,10 @@ void Gradients::share_state() {
       add_tree_layer(layer);
       continue;
     }
+    if (options_.exchange.layers[layer] == LayerExchange::sums) {
+      shared_->watch({}, {});
+      continue;
+    }
     shared_->watch(factor(pass_.visible_values(op), op_of(layer).in), factor(pass_.visible_deltas(op + 1), op_of(layer).out));
   }
   exchange_->synchronize();
@@ -127,6 +131,8 @@ std::unique_ptr<BlockForm> Gradients::choose_form(std::size_t layer) {
                            exchange_->gradients().data()};
   const Bfloat16Factors* const bfloat16 = bfloat16_ && bfloat16_->has(layer) ? &*bfloat16_ : nullptr;
   if (trees_.has(layer)) return make_tree_form(source, trees_);
+  if (source.op->gradient_in_sums()) return make_sums_form(source, shared_ != nullptr || world_.rank() == 0);
+  if (in_place_ && source.op->adds_gradient()) return make_added_form(source, optimizer_, network_.parameters().data());
   if (in_place_) return make_in_place_form(source, bfloat16, optimizer_, network_.parameters().data());
   return bfloat16 != nullptr ? make_bfloat16_form(source, *bfloat16) : make_written_form(source);
 }
@@ -216,6 +222,18 @@ void Gradients::update() {
   }
   optimizer_.count_step();
   in_exchange([this] { exchange_->publish(); });
+  if (!network_.constrained().empty()) constrain();
+}
+
+/// A norm needs the whole weight, which a rank has after publish(). Each works on its own copy; the first one of a host if they share it.
+void Gradients::constrain() {
+  const bool one_copy = shared_ != nullptr && !shared_->replicates();
+  if (!one_copy) in_exchange([this] { exchange_->synchronize(); });  // nobody copies from this rank any more
+  if (!one_copy || world_.local_rank() == 0) {
+    for_each_grain(pass_.threads(), static_cast<std::int64_t>(network_.constrained().size()),
+                   [this](std::int64_t i) { network_.constrain(static_cast<std::size_t>(i)); });
+  }
+  if (one_copy) in_exchange([this] { exchange_->synchronize(); });
 }
 
 void Gradients::penalize(const GradientBlock& block) {

@@ -75,6 +75,7 @@ class Gradients {
   void form_leaf(const GradientBlock& block, std::int64_t grain, int thread, float* to);
   void form_due();
   void form(std::span<const GradientBlock> blocks);
+  void constrain();
   void penalize(const GradientBlock& block);
   void update(const GradientBlock& block);
   template <class Work>

@@ -8,6 +8,7 @@ struct Activation {
   static constexpr Kind kKind = {.class_name = "Activation"};
   ActivationFunction function;
   std::string name = {};
+  bool trainable = true;
 };
 
 /// y = x > threshold ? min(x, max_value) : negative_slope (x - threshold). Source: keras/src/layers/activations/relu.py.
@@ -17,6 +18,7 @@ struct ReLU {
   float negative_slope = 0;
   float threshold = 0;
   std::string name = {};
+  bool trainable = true;
 };
 
 /// y = x > 0 ? x : negative_slope x. Source: keras/src/layers/activations/leaky_relu.py.
@@ -24,6 +26,7 @@ struct LeakyReLU {
   static constexpr Kind kKind = {.class_name = "LeakyReLU"};
   float negative_slope = 0.3F;
   std::string name = {};
+  bool trainable = true;
 };
 
 /// y = x > 0 ? x : alpha (e^x - 1). Source: keras/src/layers/activations/elu.py.
@@ -31,6 +34,7 @@ struct ELU {
   static constexpr Kind kKind = {.class_name = "ELU"};
   float alpha = 1;
   std::string name = {};
+  bool trainable = true;
 };
 
 /// e^x / sum(e^x) over some axes. Source: keras/src/layers/activations/softmax.py.
@@ -38,6 +42,7 @@ struct Softmax {
   static constexpr Kind kKind = {.class_name = "Softmax"};
   std::vector<std::int64_t> axis = {-1};  ///< the axis, or axes that lie side by side; counted with the batch axis as in Keras
   std::string name = {};
+  bool trainable = true;
 };
 
 template <Is<Activation> S, class Visit>

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/layers/activation.h"
+#include "core/layers/activity_regularizer.h"
 #include "core/layers/dense_op.h"
 #include "core/math/onednn/products.h"
 
@@ -54,8 +55,8 @@ DenseOp::DenseOp(const Dense& layer, const Shape& input, ActivationFunction acti
   product_.repeat = elements(input) / input.back();
   in = product_.in * product_.repeat;
   out = product_.out * product_.repeat;
-  weights_.push_back({"kernel", {product_.in, product_.out}, layer.kernel_initializer, layer.kernel_regularizer});
-  if (layer.use_bias) weights_.push_back({"bias", {product_.out}, layer.bias_initializer, layer.bias_regularizer});
+  weights_.push_back({"kernel", {product_.in, product_.out}, layer.kernel_initializer, layer.kernel_regularizer, layer.kernel_constraint});
+  if (layer.use_bias) weights_.push_back({"bias", {product_.out}, layer.bias_initializer, layer.bias_regularizer, layer.bias_constraint});
 }
 
 void DenseOp::place(float* const* base, std::int64_t offset) {
@@ -99,6 +100,7 @@ BuiltLayer build(const Dense& layer, const LayerSite& site) {
   BuiltLayer built{.output = output};
   built.ops.push_back(std::make_unique<Float32DenseOp>(layer, site.input, keeps_input ? linear : layer.activation));
   if (keeps_input) built.ops.push_back(std::move(build(Activation{layer.activation}, {.input = output}).ops.front()));
+  add_activity_regularizer(layer.activity_regularizer, built);
   return built;
 }
 

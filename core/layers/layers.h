@@ -8,7 +8,9 @@
 #include "core/layers/convolution/depthwise_conv.h"
 #include "core/layers/convolution/separable_conv.h"
 #include "core/layers/dense.h"
+#include "core/layers/embedding.h"
 #include "core/layers/normalization/batch_normalization.h"
+#include "core/layers/normalization/layer_normalization.h"
 #include "core/layers/pooling/global_pooling.h"
 #include "core/layers/pooling/pooling.h"
 #include "core/layers/prelu.h"
@@ -26,16 +28,19 @@ namespace lockstep {
 
 /// Every layer that a Sequential can have.
 using LayerSpec =
-    std::variant<Input, Rescaling, Flatten, Dense, Activation, Dropout, Normalization, BatchNormalization, Conv1D, Conv2D, Conv1DTranspose,
-                 Conv2DTranspose, DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D, MaxPooling1D, MaxPooling2D,
-                 AveragePooling1D, AveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalAveragePooling1D, GlobalAveragePooling2D,
-                 ReLU, LeakyReLU, PReLU, ELU, Softmax, Reshape, Permute, RepeatVector, ZeroPadding1D, ZeroPadding2D, Cropping1D, Cropping2D,
-                 UpSampling1D, UpSampling2D, SpatialDropout1D, SpatialDropout2D, GaussianNoise, GaussianDropout, CenterCrop, RandomFlip,
-                 RandomTranslation>;
+    std::variant<Input, Rescaling, Flatten, Dense, Activation, Dropout, Normalization, BatchNormalization, LayerNormalization,
+                 GroupNormalization, UnitNormalization, Embedding, Conv1D, Conv2D, Conv1DTranspose, Conv2DTranspose, DepthwiseConv1D,
+                 DepthwiseConv2D, SeparableConv1D, SeparableConv2D, MaxPooling1D, MaxPooling2D, AveragePooling1D, AveragePooling2D,
+                 GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalAveragePooling1D, GlobalAveragePooling2D, ReLU, LeakyReLU, PReLU, ELU,
+                 Softmax, Reshape, Permute, RepeatVector, ZeroPadding1D, ZeroPadding2D, Cropping1D, Cropping2D, UpSampling1D, UpSampling2D,
+                 SpatialDropout1D, SpatialDropout2D, GaussianNoise, GaussianDropout, CenterCrop, RandomFlip, RandomTranslation>;
 
 /// Keras' class name ("Dense") and the layer's own name.
 std::string class_name(const LayerSpec& layer);
 const std::string& layer_name(const LayerSpec& layer);
 std::string& layer_name(LayerSpec& layer);
+/// Whether training changes its weights. An Input has none.
+bool layer_trainable(const LayerSpec& layer);
+void set_layer_trainable(LayerSpec& layer, bool trainable);
 
 }  // namespace lockstep

@@ -25,6 +25,7 @@ struct Block {
   std::int64_t step = 0;        ///< global step, for dropout's masks
   bool training = false;
   bool logits = false;             ///< the last op leaves its softmax or sigmoid to the loss
+  float row_scale = 1;             ///< what a row of the loss is multiplied with: 1 / rows of the batch
   int thread = 0;                  ///< number of the calling thread, below the `threads` of prepare()
   const float* present = nullptr;  ///< of every row: 1, or 0 of a slot without a row, which must not count; null: all are there
 
@@ -37,6 +38,7 @@ struct Weight {
   Shape shape;
   std::optional<Initializer> initializer = {};  ///< none: the op sets its values
   Regularizer regularizer = {};
+  Constraint constraint = {};
   bool trainable = true;
   std::int64_t offset = 0;  ///< of a trainable weight: where it starts in the flat buffers, set by Op::place()
 };
@@ -58,6 +60,12 @@ struct ProductPart {
   bool bias;
 };
 ProductPart part_of(const Product& product, VariableRange slice);
+
+/// A row that an op cannot compute with.
+struct RowFlaw {
+  std::int64_t slot;  ///< as Block::first_slot counts
+  std::string what;   ///< "7 is not a whole number from 0 to 4"
+};
 
 /// What computes an op, and how much forward is.
 struct Computation {
@@ -83,10 +91,14 @@ class Op {
   /// Puts the trainable weights one after the other, from `offset` on, into the flat buffers. `base` points at that of the parameters,
   /// which may move.
   virtual void place(float* const* base, std::int64_t offset);
-  /// The trainable weights in the flat buffers, padded with zeros to whole cache lines.
+  /// The weights stay as they are: the op does in training what it does otherwise. Before place().
+  void freeze() { frozen_ = true; }
+  bool frozen() const { return frozen_; }
+  /// The trainable weights in the flat buffers, frozen or not, padded with zeros to whole cache lines.
   VariableRange slice() const { return slice_; }
   std::int64_t padding() const { return padding_; }
-  bool trainable() const { return slice_.count > 0; }
+  /// Whether it has weights that training changes.
+  bool trainable() const { return slice_.count > 0 && !frozen_; }
   /// The pieces of slice() whose gradients are computed apart, by other threads or ranks; in order, without gaps. They depend on the op
   /// alone, so that an element is always summed by the same call. Default: one piece.
   virtual std::vector<VariableRange> parts() const { return {slice_}; }
@@ -94,6 +106,20 @@ class Op {
   /// is what forward was given, `dy` what backward left. Of the block only rows and thread count; rows may be several times those of
   /// prepare(). An op with trainable weights has this.
   virtual void gradient(const float* x, const float* dy, const Block& block, VariableRange part, float* to) const;
+  /// Set: that gradient is among the sums over the global batch that backward got (use_sums). gradient() writes it as it is on every rank.
+  virtual bool gradient_in_sums() const { return false; }
+  /// Whether ranks had better see x and dy of all rows than add up gradients. gradient() on all rows of the batch has the same bits then,
+  /// whatever rank calls it.
+  virtual bool exchanges_rows() const { return product() != nullptr; }
+  /// Set: it has add_gradient(), which adds `factor` times that gradient to `to` and touches nothing where it is 0.
+  virtual bool adds_gradient() const { return false; }
+  virtual void add_gradient(const float* /*x*/, const float* /*dy*/, const Block& /*block*/, VariableRange /*part*/, float /*factor*/,
+                            float* /*to*/) const {}
+  /// Set: rows of its output add a penalty() to the loss, before that is divided by the rows of the batch. `y`: (block.rows, out).
+  virtual bool has_penalty() const { return false; }
+  virtual double penalty(const float* /*y*/, const Block& /*block*/) const { return 0; }
+  /// The first row since the last call that forward could not compute with; it computed something else there.
+  virtual std::optional<RowFlaw> take_flaw() { return {}; }
   /// Not null: the trainable weights are those of a product, of which x and dy are the factors.
   virtual const Product* product() const { return nullptr; }
   /// Not null: the op is this convolution, or the one that it is the transposed of.
@@ -119,8 +145,8 @@ class Op {
   /// Set: all that this op does is x * scale + offset, so that reading can do it.
   virtual std::optional<ScaleAndOffset> scale_and_offset() const { return {}; }
   /// Whether a row's result has the same bits in a block of any size. If so nothing need be prepared for a size. Ops without
-  /// trainable weights work element by element or row by row.
-  virtual bool row_count_invariant() const { return !trainable(); }
+  /// trainable weights, frozen or not, work element by element or row by row.
+  virtual bool row_count_invariant() const { return slice_.count == 0; }
   /// The activation that ends forward, so that a loss can take its logits. None: what a row means stays as it was.
   virtual std::optional<ActivationFunction> activation() const { return {}; }
   /// Ops that offer a product: forward in two parts, of which the first can be done column by column. multiply: columns [column, column +
@@ -140,6 +166,7 @@ class Op {
   float* const* base_ = nullptr;
   VariableRange slice_{0, 0};
   std::int64_t padding_ = 0;
+  bool frozen_ = false;
 };
 
 /// Where a layer stands in its network.

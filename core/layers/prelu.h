@@ -11,6 +11,7 @@ struct PReLU {
   Regularizer alpha_regularizer = {};
   std::vector<std::int64_t> shared_axes = {};  ///< counted with the batch axis: 1 is the first of a row
   std::string name = {};
+  bool trainable = true;
 };
 
 template <Is<PReLU> S, class Visit>

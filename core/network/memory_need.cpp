@@ -25,7 +25,9 @@ std::string room_text(const MemoryRoom& room) {
 MemoryNeed MemoryNeed::of(Network& network, std::size_t slots, std::int64_t own, std::int64_t truth_width, bool backward) {
   MemoryNeed need;
   for (const Variable& variable : network.variables()) need.parameters += elements(variable.shape);
-  need.weights = static_cast<double>(network.parameters().size() * (1 + slots) * sizeof(float));
+  need.weights = (static_cast<double>(network.parameters().size()) +
+                  static_cast<double>(network.trainable_parameters()) * static_cast<double>(slots)) *
+                 sizeof(float);
   double floats = static_cast<double>(network.input_width() + network.output_width() + truth_width);
   for (std::size_t i = 0; i < network.ops().size(); ++i) {
     floats += static_cast<double>(network.ops()[i]->out) * (backward && i >= network.first_trainable() ? 2 : 1);

@@ -28,6 +28,8 @@ std::vector<BuiltLayer> build_layers(const std::vector<LayerSpec>& layers, const
         layer));
     built.back().name = layer_name(layer);
     built.back().class_name = class_name(layer);
+    if (layer_trainable(layer)) continue;
+    for (const auto& op : built.back().ops) op->freeze();
   }
   return built;
 }
@@ -35,6 +37,12 @@ std::vector<BuiltLayer> build_layers(const std::vector<LayerSpec>& layers, const
 /// Tells one weight of a model from another: weight `number` of layer `layer`.
 std::uint32_t weight_id(std::size_t layer, std::uint32_t number) {
   return static_cast<std::uint32_t>(2 * layer) + number % 2 + ((number / 2) << 24U);
+}
+
+[[noreturn]] void too_many_parameters(const BuiltLayer& layer, const Op& op) {
+  throw Error("layer '" + layer.name + "' (" + layer.class_name + "): with its weights " + to_string(op.weights().front().shape) +
+                  " the model has more than " + std::to_string(kMostParameters) + " parameters",
+              kUsage);
 }
 
 }  // namespace
@@ -60,17 +68,17 @@ Network::Network(std::vector<BuiltLayer> layers, Shape input, std::uint64_t seed
   }
 }
 
-/// Last layer first. Returns the floats of all, with the padding.
+/// Last layer first, those of frozen ops behind all others. Returns the floats of all, with the padding.
 std::int64_t Network::place_weights(const std::vector<BuiltLayer>& layers) {
   std::int64_t total = 0;
-  for (std::size_t i = ops_.size(); i-- > 0;) {
-    ops_[i]->place(&base_, total);
-    total += ops_[i]->slice().count;
-    if (total <= kMostParameters) continue;
-    const BuiltLayer& layer = layers[layer_of_op_[i]];
-    throw Error("layer '" + layer.name + "' (" + layer.class_name + "): with its weights " + to_string(ops_[i]->weights().front().shape) +
-                    " the model has more than " + std::to_string(kMostParameters) + " parameters",
-                kUsage);
+  for (const bool frozen : {false, true}) {
+    for (std::size_t i = ops_.size(); i-- > 0;) {
+      if (ops_[i]->frozen() != frozen) continue;
+      ops_[i]->place(&base_, total);
+      total += ops_[i]->slice().count;
+      if (total > kMostParameters) too_many_parameters(layers[layer_of_op_[i]], *ops_[i]);
+    }
+    if (!frozen) trainable_parameters_ = total;
   }
   return total;
 }
@@ -86,10 +94,23 @@ void Network::allocate_weights(std::int64_t total) {
   base_ = parameters_.data();
 }
 
+/// Runs `work`; its Error gets the names of layer and weight.
+template <class Work>
+void Network::naming_weight(std::size_t op, const Weight& weight, const Work& work) const {
+  try {
+    work();
+  } catch (const Error& error) {
+    throw Error("layer '" + names_[op] + "', weight '" + weight.name + "': " + error.what(), error.exit_code());
+  }
+}
+
 void Network::list_variables() {
   for (std::size_t i = 0; i < ops_.size(); ++i) {
     for (const Weight& weight : ops_[i]->weights()) {
-      if (weight.trainable) variables_.push_back({layer_of_op_[i], weight.name, weight.shape, weight.offset, weight.regularizer});
+      if (!weight.trainable || ops_[i]->frozen()) continue;
+      variables_.push_back({layer_of_op_[i], weight.name, weight.shape, weight.offset, weight.regularizer});
+      if (!weight.constraint.kind) continue;
+      naming_weight(i, weight, [&] { constrained_.push_back({weight.offset, WeightConstraint(weight.constraint, weight.shape)}); });
     }
   }
 }
@@ -102,7 +123,9 @@ void Network::initialize_weights(std::uint64_t seed) {
     layer = layer_of_op_[i];
     for (std::size_t w = 0; w < ops_[i]->weights().size(); ++w) {
       const Weight& weight = ops_[i]->weights()[w];
-      if (weight.initializer) initialize(*weight.initializer, weight.shape, seed, weight_id(layer, number++), ops_[i]->values(w));
+      if (!weight.initializer) continue;
+      naming_weight(i, weight,
+                    [&] { initialize(*weight.initializer, weight.shape, seed, weight_id(layer, number++), ops_[i]->values(w)); });
     }
   }
 }
@@ -126,6 +149,15 @@ void Network::set_bfloat16(bool on) {
   for (std::unique_ptr<Op>& op : ops_) {
     if (std::unique_ptr<Op> other = op->with_products(on)) op = std::move(other);
   }
+}
+
+std::optional<RowFlaw> Network::take_flaw() {
+  std::optional<RowFlaw> first;
+  for (std::size_t i = 0; i < ops_.size(); ++i) {
+    std::optional<RowFlaw> flaw = ops_[i]->take_flaw();
+    if (flaw && !first) first = {flaw->slot, "layer '" + names_[i] + "': " + flaw->what};
+  }
+  return first;
 }
 
 void Network::prepare(std::int64_t rows, int threads) {

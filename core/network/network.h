@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,10 +22,17 @@ struct Variable {
   Regularizer regularizer;
 };
 
+/// A trainable weight that must keep a constraint.
+struct ConstrainedWeight {
+  std::int64_t offset;
+  WeightConstraint constraint;
+};
+
 /// A built stack of layers: the ops that compute it and all trainable weights in one flat buffer.
 ///
 /// Weights lie in the order in which backward finishes their gradients, last layer first (each layer in Keras' order, padded to 16 floats
-/// with zeros), so that a bucket of gradients is a slice. variables() lists them in Keras' order, first layer first.
+/// with zeros), so that a bucket of gradients is a slice. Those of frozen ops come last. variables() lists them in Keras' order, first
+/// layer first.
 class Network {
  public:
   /// Layers in order, without Input layers; every layer is named. Shapes that do not fit are Errors (kUsage) naming the layer.
@@ -52,11 +60,19 @@ class Network {
   /// Ops before this one have no weights to train before them: backward ends here.
   std::size_t first_trainable() const { return first_trainable_; }
 
+  /// All weights that are trained somewhere; those of frozen ops, which stay as they are, lie behind the others.
   std::span<float> parameters() { return parameters_.span(); }
+  /// The first so many of them are trained: the length of gradients and of the optimizer's slots.
+  std::int64_t trainable_parameters() const { return trainable_parameters_; }
   /// Moves the weights into other memory of parameters().size() floats; with `keep` what lies there already is taken for the weights.
   void place(Buffer memory, bool keep);
   const std::vector<Variable>& variables() const { return variables_; }
+  /// The weights with constraints; constrain(i) applies that of the i-th one, after a step of the optimizer.
+  const std::vector<ConstrainedWeight>& constrained() const { return constrained_; }
+  void constrain(std::size_t i) { constrained_[i].constraint.apply(parameters_.data() + constrained_[i].offset); }
 
+  /// Op::take_flaw of all ops, the first one that has any; `what` names the layer.
+  std::optional<RowFlaw> take_flaw();
   /// Op::prepare of all ops.
   void prepare(std::int64_t rows, int threads);
 
@@ -65,6 +81,8 @@ class Network {
   void allocate_weights(std::int64_t total);
   void list_variables();
   void initialize_weights(std::uint64_t seed);
+  template <class Work>
+  void naming_weight(std::size_t op, const Weight& weight, const Work& work) const;
 
   Shape input_;
   std::vector<Shape> shapes_;  // per layer: output
@@ -73,9 +91,11 @@ class Network {
   std::vector<std::string> names_;  // per op: layer
   bool bfloat16_ = false;
   std::vector<Variable> variables_;
+  std::vector<ConstrainedWeight> constrained_;
   Buffer parameters_;
   float* base_ = nullptr;
   std::size_t first_trainable_ = 0;
+  std::int64_t trainable_parameters_ = 0;
 };
 
 }  // namespace lockstep

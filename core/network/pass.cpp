@@ -93,6 +93,15 @@ void Pass::forward(Block block, std::int64_t grains, std::size_t first, std::siz
   }
 }
 
+double Pass::penalty(Block block, std::int64_t grain) {
+  double total = 0;
+  for (std::size_t i = first_op_; i < network_.ops().size(); ++i) {
+    const Op& op = *network_.ops()[i];
+    if (op.has_penalty()) total += op.penalty(values(i + 1) + grain * rows_ * op.out, at(block, grain, 1, false));
+  }
+  return total;
+}
+
 void Pass::backward(Block block, const std::function<void(std::size_t)>& done) {
   const auto& ops = network_.ops();
   for (std::size_t i = ops.size(); i-- > network_.first_trainable();) {

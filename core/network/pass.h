@@ -59,6 +59,8 @@ class Pass {
   void multiply(std::size_t i, std::int64_t first, std::int64_t last, std::span<const Columns> columns);
   /// Op::finish of op i for the own grains.
   void finish(std::size_t i, Block block);
+  /// Op::penalty of all ops on the rows of one grain. `block`: its own.
+  double penalty(Block block, std::int64_t grain);
   /// From output_deltas() down to the first trainable op; leaves each op's deltas in deltas(i + 1).
   /// done(i) after op i, whose deltas and those of the ops behind it are complete then.
   void backward(Block block, const std::function<void(std::size_t)>& done);

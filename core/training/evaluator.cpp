@@ -63,6 +63,10 @@ void Evaluator::each(bool logits, bool truth, const std::function<void(std::int6
     world_.activity().enter(Stage::validating);
     reader_->read(count * kGrainRows, pass_.target(truth ? truth_.data() : nullptr, weight_.data()));
     pass_.forward({.logits = logits}, count);
+    if (const std::optional<RowFlaw> flaw = model_.network->take_flaw()) {
+      const std::int64_t row = order_[static_cast<std::size_t>(g * kGrainRows + flaw->slot)];
+      throw Error(data_.where(row, RowPart::features) + ": " + flaw->what);
+    }
     use(g, count);
   }
 }
@@ -87,6 +91,7 @@ std::vector<double> Evaluator::score() {
                       .width = width,
                       .truth_width = truth_width},
                      present_.data() + row);
+          scorer.add_penalty(grains_.first + first + g, pass_.penalty({.present = present_.data()}, g));
         });
       });
     });

@@ -41,8 +41,7 @@ void make_optimizer(ModelState& state) {
   need.taken = static_cast<double>(state.network->parameters().size() * sizeof(float));
   need.check(1);
   need.allocating([&] {
-    state.optimizer = std::make_unique<Optimizer>(state.options->optimizer, static_cast<std::int64_t>(state.network->parameters().size()),
-                                                  std::move(ranges));
+    state.optimizer = std::make_unique<Optimizer>(state.options->optimizer, state.network->trainable_parameters(), std::move(ranges));
   });
 }
 
@@ -204,7 +203,7 @@ std::vector<WeightView> Sequential::weights() {
     Op& op = *network.ops()[i];
     for (std::size_t w = 0; w < op.weights().size(); ++w) {
       const Weight& weight = op.weights()[w];
-      weights.push_back({network.layer_of(i), weight.name, weight.shape, weight.trainable, op.values(w)});
+      weights.push_back({network.layer_of(i), weight.name, weight.shape, weight.trainable && !op.frozen(), op.values(w)});
     }
   }
   return weights;

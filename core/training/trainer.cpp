@@ -156,24 +156,34 @@ void Trainer::weigh_classes() {
 }
 
 void Trainer::compute() {
+  const std::int64_t rows = sampler_.rows_in_step(step_);
+  const float scale = 1.F / static_cast<float>(rows);
   const Block block{.first_slot = grains_.first_slot(),
                     .step = model_.optimizer->iterations(),
                     .training = true,
                     .logits = model_.fused(),
+                    .row_scale = scale,
                     .present = present_.data()};
   gradients_.forward(block);
-  const std::int64_t rows = sampler_.rows_in_step(step_);
-  const float scale = 1.F / static_cast<float>(rows);
+  find_flaw();
   {
     const TraceSpan span(options_.trace, SpanKind::loss);
-    for_each_grain(gradients_.pass().threads(), grains_.own(), [&](std::int64_t g) { score(g, scale); });
+    for_each_grain(gradients_.pass().threads(), grains_.own(), [&](std::int64_t g) { score(g, block); });
   }
   rows_ += static_cast<double>(rows);
   if (gradients_.regularized()) penalty_ += static_cast<double>(rows) * penalty(*model_.network);
   gradients_.backward(block);
 }
 
-void Trainer::score(std::int64_t grain, float scale) {
+/// The others learn of it with this step.
+void Trainer::find_flaw() {
+  const std::optional<RowFlaw> flaw = model_.network->take_flaw();
+  if (!flaw || unread_) return;
+  const std::int64_t row = order_[static_cast<std::size_t>(step_ * grains_.own_slots() + flaw->slot - grains_.first_slot())];
+  unread_ = std::make_exception_ptr(Error(data_.where(row, RowPart::features) + ": " + flaw->what));
+}
+
+void Trainer::score(std::int64_t grain, const Block& block) {
   const std::int64_t row = grain * grains_.rows, width = model_.network->output_width(), truth_width = data_.truth_width();
   const bool trains = model_.network->first_trainable() < model_.network->ops().size();
   const auto slots = static_cast<std::size_t>(step_ * grains_.own_slots() + row);
@@ -188,8 +198,9 @@ void Trainer::score(std::int64_t grain, float scale) {
                  .rows = grains_.rows,
                  .width = width,
                  .truth_width = truth_width,
-                 .scale = scale},
+                 .scale = block.row_scale},
                 present_.data() + row);
+    scorer_.add_penalty(grains_.first + grain, gradients_.pass().penalty(block, grain));
   });
 }
 

@@ -53,7 +53,8 @@ class Trainer {
   [[noreturn]] void diverge();
   void read();
   void compute();
-  void score(std::int64_t grain, float scale);
+  void find_flaw();
+  void score(std::int64_t grain, const Block& block);
   void weigh_classes();
 
   ModelState& model_;
@@ -65,7 +66,7 @@ class Trainer {
   Gradients gradients_;
   Scorer scorer_;
   std::unique_ptr<RowReader> reader_;
-  std::exception_ptr unread_;  // why this rank could not read its rows of the step
+  std::exception_ptr unread_;  // why this rank could not read its rows of the step, or compute with them
 
   std::vector<std::int64_t> order_;              // (steps, own slots) of the epoch
   std::int64_t step_ = 0;                        // of the epoch, the next one

@@ -47,6 +47,8 @@ auto placed(const ConfigSection& section, const YAML::Node& node, const std::str
   }
 }
 
+constexpr const char* kNumberLists = "must be a number, a list of numbers such as [0.5, 1], or lists of such lists of equal length";
+
 /// Reads the settings of a kind, one for each of its fields.
 class SettingReader {
  public:
@@ -76,12 +78,32 @@ class SettingReader {
   void read(const YAML::Node& node, const Field& field, ActivationFunction& function) const {
     function = placed(section_, node, field.name, activation_from_name);
   }
-  void read(const YAML::Node& node, const Field& field, Initializer& initializer) const {
-    initializer = placed(section_, node, field.name, initializer_from_name);
+  void read(const YAML::Node& node, const Field& field, Numbers& numbers) const {
+    numbers = {};
+    for (YAML::Node inner = node; inner.IsSequence() && inner.size() > 0; inner.reset(inner[0]))
+      numbers.shape.push_back(static_cast<std::int64_t>(inner.size()));
+    append(node, field, 0, numbers);
+  }
+  /// The numbers of a list inside `depth` lists.
+  void append(const YAML::Node& node, const Field& field, std::size_t depth, Numbers& numbers) const {
+    if (depth == numbers.shape.size()) {
+      if (!node.IsScalar()) section_.fail(node, field.name, kNumberLists);
+      return read(node, field, numbers.values.emplace_back());
+    }
+    if (!node.IsSequence() || static_cast<std::int64_t>(node.size()) != numbers.shape[depth]) section_.fail(node, field.name, kNumberLists);
+    for (const YAML::Node& one : node) append(one, field, depth + 1, numbers);
   }
   template <Choice E>
   void read(const YAML::Node& node, const Field& field, E& value) const {
     value = placed(section_, node, field.name, choice_of<E>);
+  }
+  template <KindSetting Setting>
+  void read(const YAML::Node& node, const Field& field, Setting& setting) const {
+    Named named = read_named(node, section_.file(), section_.path_of(field.name));
+    auto kind = by_name(named, kind_from_name<Setting>);
+    std::visit([&](auto& one) { fields(one, SettingReader(named.arguments)); }, kind);
+    named.arguments.finish();
+    setting = std::move(kind);
   }
   void read(const YAML::Node& node, const Field& field, Regularizer& regularizer) const;
   /// One number for all axes, or a list with one for each.
@@ -170,6 +192,7 @@ LayerSpec read_layer(Named& named, const YAML::Node& node, bool& adapt) {
   if (const auto* input = std::get_if<Input>(&*layer)) check_input(s, input->shape);
   if (const auto* normalization = std::get_if<Normalization>(&*layer)) adapt = s.flag("adapt", normalization->mean.empty());
   layer_name(*layer) = s.text("name", "");
+  if (!std::holds_alternative<Input>(*layer)) set_layer_trainable(*layer, s.flag("trainable", true));
   s.finish();
   return *layer;
 }

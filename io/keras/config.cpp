@@ -20,7 +20,7 @@ Json layer_config(const LayerSpec& layer, DtypePolicy policy) {
   }
   const bool mixed = policy == DtypePolicy::mixed_bfloat16 && kind_of(layer).has_products;  // all other layers compute in float32
   Json config{{"name", layer_name(layer)}};
-  if (kind_of(layer).takes_trainable) config["trainable"] = true;
+  if (kind_of(layer).takes_trainable) config["trainable"] = layer_trainable(layer);
   config["dtype"] = mixed ? "mixed_bfloat16" : "float32";
   std::visit(Overloaded{[](const Input&) {}, [&](const auto& one) { fields(one, KerasSettingWriter(config)); }}, layer);
   return config;

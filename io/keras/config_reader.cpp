@@ -94,8 +94,9 @@ void LayerReader::read_entry(const Json& entry, std::size_t index, const std::st
   if (object.name == Input::kKind.class_name) arguments.take("dtype");  // rows are floats here, whatever they were in Keras
   const std::string policy = arguments.take_policy();
   mixed_float16_ = mixed_float16_ || policy == "mixed_float16";
-  arguments.accept("trainable", true);
+  const bool trainable = arguments.take_bool("trainable", true);
   LayerSpec layer = read_layer(object.name, arguments);
+  set_layer_trainable(layer, trainable);
   for (const char* known : {"batch_input_shape", "build_input_shape"}) arguments.take(known);  // on a first layer; input_shape() saw it
   arguments.finish();
   if (std::holds_alternative<Input>(layer) && !to_.model.layers().empty()) return;  // of a model within: its input is known

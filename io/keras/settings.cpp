@@ -21,26 +21,29 @@ Json number(float value) {
   return wide;
 }
 
-/// "glorot_uniform" -> "GlorotUniform"
-std::string camel_case(std::string_view snake) {
-  std::string camel;
-  bool upper = true;
-  for (const char c : snake) {
-    if (c != '_') camel += upper ? static_cast<char>(c - 'a' + 'A') : c;
-    upper = c == '_';
-  }
-  return camel;
+/// Appends the numbers of a list inside `depth` lists.
+void append(const KerasArguments& arguments, const char* key, const Json& value, std::size_t depth, Numbers& numbers) {
+  const bool list = depth < numbers.shape.size();
+  if (list ? !value.is_array() || static_cast<std::int64_t>(value.size()) != numbers.shape[depth] : !value.is_number())
+    arguments.fail(key, "a number, or lists of numbers of equal length", value);
+  if (!list) return numbers.values.push_back(value.get<float>());
+  for (const Json& element : value) append(arguments, key, element, depth + 1, numbers);
 }
 
-/// Appends a number, or the numbers of a list of any depth: Keras writes (), (n) or (1, n).
-void append(const KerasArguments& arguments, const char* key, const Json& value, std::vector<float>& numbers) {
-  if (value.is_array()) {
-    for (const Json& element : value) append(arguments, key, element, numbers);
-  } else if (value.is_number()) {
-    numbers.push_back(value.get<float>());
-  } else {
-    arguments.fail(key, "numbers", value);
-  }
+Numbers numbers_of(const KerasArguments& arguments, const char* key, const Json& value) {
+  Numbers numbers;
+  for (const Json* inner = &value; inner->is_array() && !inner->empty(); inner = &(*inner)[0])
+    numbers.shape.push_back(static_cast<std::int64_t>(inner->size()));
+  append(arguments, key, value, 0, numbers);
+  return numbers;
+}
+
+/// A number at the end of `shape`, or the lists that start at `next`.
+Json nested(const Numbers& numbers, std::size_t depth, std::size_t& next) {
+  if (depth == numbers.shape.size()) return number(numbers.values[next++]);
+  Json list = Json::array();
+  for (std::int64_t i = 0; i < numbers.shape[depth]; ++i) list.push_back(nested(numbers, depth + 1, next));
+  return list;
 }
 
 /// A whole number for all of `numbers`, or a list with one for each; false: something else, or beyond the bounds.
@@ -95,13 +98,6 @@ void KerasSettingReader::operator()(const Field& field, ActivationFunction& func
   function = keras_look_up(arguments_, field.name, look_up);
 }
 
-void KerasSettingReader::operator()(const Field& field, Initializer& initializer) const {
-  const Json value = arguments_.take(field.name);
-  if (value.is_null()) return;
-  const auto look_up = [&] { return initializer_from_name(snake_case(keras_object(arguments_, field.name, value).name)); };
-  initializer = keras_look_up(arguments_, field.name, look_up);
-}
-
 void KerasSettingReader::operator()(const Field& field, Regularizer& regularizer) const {
   const Json value = arguments_.take(field.name);
   if (value.is_null()) return;
@@ -124,11 +120,10 @@ void KerasSettingReader::operator()(const Field& field, std::vector<std::int64_t
   }
 }
 
-void KerasSettingReader::operator()(const Field& field, std::vector<float>& values) const {
+void KerasSettingReader::operator()(const Field& field, Numbers& numbers) const {
   const Json value = arguments_.take(field.name);
-  values.clear();
-  if (!value.is_null()) append(arguments_, field.name, value, values);
-  for (const float one : values) {
+  numbers = value.is_null() ? Numbers() : numbers_of(arguments_, field.name, value);
+  for (const float one : numbers.values) {
     if (!field.bounds.hold(one)) arguments_.fail(field.name, "numbers " + field.bounds.text(), value);
   }
 }
@@ -152,11 +147,9 @@ void KerasSettingReader::operator()(const Field& field, Margins& margins) const 
 }
 
 void KerasSettingReader::operator()(const Field& field, Range& range) const {
-  std::vector<float> ends = {range.low, range.high};
   const Json value = arguments_.take(field.name);
   if (value.is_null()) return;
-  ends.clear();
-  append(arguments_, field.name, value, ends);
+  const std::vector<float> ends = numbers_of(arguments_, field.name, value).values;
   if (ends.size() == 1 && !value.is_array()) range = ends[0];
   if (ends.size() == 2) range = {ends[0], ends[1]};
   const bool fits = ends.size() == (value.is_array() ? 2U : 1U) && field.bounds.hold(range.low) && field.bounds.hold(range.high);
@@ -218,12 +211,6 @@ void KerasSettingWriter::operator()(const Field& field, ActivationFunction funct
   config_[field.name] = std::string(name_of(function));
 }
 
-void KerasSettingWriter::operator()(const Field& field, Initializer initializer) const {
-  const bool constant = initializer == Initializer::zeros || initializer == Initializer::ones;
-  config_[field.name] =
-      keras_envelope("keras.initializers", camel_case(name_of(initializer)), constant ? Json::object() : Json{{"seed", nullptr}});
-}
-
 void KerasSettingWriter::operator()(const Field& field, const Regularizer& regularizer) const {
   Json config = Json::object();
   if (regularizer.l1 != 0) config["l1"] = number(regularizer.l1);
@@ -232,12 +219,13 @@ void KerasSettingWriter::operator()(const Field& field, const Regularizer& regul
   config_[field.name] = config.empty() ? Json(nullptr) : keras_envelope("keras.regularizers", class_name, config);
 }
 
-void KerasSettingWriter::operator()(const Field& field, const std::vector<std::int64_t>& values) const { config_[field.name] = values; }
+void KerasSettingWriter::operator()(const Field& field, const std::vector<std::int64_t>& values) const {
+  config_[field.name] = field.bare_if_one && values.size() == 1 ? Json(values[0]) : Json(values);
+}
 
-void KerasSettingWriter::operator()(const Field& field, const std::vector<float>& values) const {
-  Json list = Json::array();
-  for (const float value : values) list.push_back(number(value));
-  config_[field.name] = values.empty() ? Json(nullptr) : list;
+void KerasSettingWriter::operator()(const Field& field, const Numbers& numbers) const {
+  std::size_t next = 0;
+  config_[field.name] = numbers.empty() ? Json(nullptr) : nested(numbers, 0, next);
 }
 
 Json keras_envelope(const char* module, std::string_view class_name, Json config) {

@@ -27,10 +27,9 @@ class KerasSettingReader {
   void operator()(const Field& field, bool& value) const;
   void operator()(const Field& field, std::optional<std::uint64_t>& seed) const;
   void operator()(const Field& field, ActivationFunction& function) const;
-  void operator()(const Field& field, Initializer& initializer) const;
   void operator()(const Field& field, Regularizer& regularizer) const;
   void operator()(const Field& field, std::vector<std::int64_t>& values) const;
-  void operator()(const Field& field, std::vector<float>& values) const;
+  void operator()(const Field& field, Numbers& numbers) const;
   void operator()(const Field& field, std::vector<std::optional<std::int64_t>>& values) const;
   void operator()(const Field& field, Margins& margins) const;
   void operator()(const Field& field, Range& range) const;
@@ -50,12 +49,26 @@ class KerasSettingReader {
     const std::string word = arguments_.take_string(field.name);
     if (!word.empty()) value = keras_look_up(arguments_, field.name, [&] { return choice_of<E>(word); });
   }
+  template <KindSetting Setting>
+  void operator()(const Field& field, Setting& setting) const;
 
  private:
   void read_sizes(const Field& field, std::span<std::int64_t> sizes) const;
 
   KerasArguments& arguments_;
 };
+
+template <KindSetting Setting>
+void KerasSettingReader::operator()(const Field& field, Setting& setting) const {
+  const Json value = arguments_.take(field.name);
+  if (value.is_null()) return;
+  const KerasObject object = keras_object(arguments_, field.name, value);
+  auto kind = keras_look_up(arguments_, field.name, [&] { return kind_from_name<Setting>(object.name); });
+  KerasArguments inner(arguments_.place() + ", " + field.name, object.config);
+  std::visit([&](auto& one) { fields(one, KerasSettingReader(inner)); }, kind);
+  inner.finish();
+  setting = std::move(kind);
+}
 
 /// Writes every setting as Keras does, in the order of the fields. A number that is not finite is an Error.
 class KerasSettingWriter {
@@ -69,10 +82,9 @@ class KerasSettingWriter {
   void operator()(const Field& field, bool value) const;
   void operator()(const Field& field, const std::optional<std::uint64_t>& seed) const;
   void operator()(const Field& field, ActivationFunction function) const;
-  void operator()(const Field& field, Initializer initializer) const;
   void operator()(const Field& field, const Regularizer& regularizer) const;
   void operator()(const Field& field, const std::vector<std::int64_t>& values) const;
-  void operator()(const Field& field, const std::vector<float>& values) const;
+  void operator()(const Field& field, const Numbers& numbers) const;
   void operator()(const Field& field, const std::vector<std::optional<std::int64_t>>& values) const;
   void operator()(const Field& field, const Margins& margins) const;
   void operator()(const Field& field, const Range& range) const;
@@ -89,6 +101,8 @@ class KerasSettingWriter {
   void operator()(const Field& field, E value) const {
     config_[field.name] = std::string(word_of(value));
   }
+  template <KindSetting Setting>
+  void operator()(const Field& field, const Setting& setting) const;
 
  private:
   Json& config_;
@@ -96,5 +110,16 @@ class KerasSettingWriter {
 
 /// An object as Keras 3 writes it: {"module", "class_name", "config", "registered_name"}.
 Json keras_envelope(const char* module, std::string_view class_name, Json config);
+
+template <KindSetting Setting>
+void KerasSettingWriter::operator()(const Field& field, const Setting& setting) const {
+  if (!setting.kind) {
+    config_[field.name] = nullptr;
+    return;
+  }
+  Json config = Json::object();
+  std::visit([&](const auto& one) { fields(one, KerasSettingWriter(config)); }, *setting.kind);
+  config_[field.name] = keras_envelope(Setting::kModule, kind_of(*setting.kind).class_name, std::move(config));
+}
 
 }  // namespace lockstep

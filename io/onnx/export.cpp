@@ -25,6 +25,20 @@ Shape broadcast_shape(const Shape& input, const std::vector<std::int64_t>& axes)
   return shape;
 }
 
+/// The same of numbers that are spread over these axes, last to last.
+Shape broadcast_shape(const Shape& input, const std::vector<std::int64_t>& axes, const Numbers& numbers) {
+  const Shape whole = broadcast_shape(input, axes);
+  if (static_cast<std::int64_t>(numbers.values.size()) == elements(whole)) return whole;
+  std::vector<std::size_t> kept;
+  for (const std::int64_t axis : axes)
+    kept.push_back(static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(whole.size()) : axis));
+  std::sort(kept.begin(), kept.end());
+  Shape shape(whole.size(), 1);
+  for (std::size_t i = 1; i <= std::min(kept.size(), numbers.shape.size()); ++i)
+    shape[kept[kept.size() - i]] = numbers.shape[numbers.shape.size() - i];
+  return shape;
+}
+
 /// max(sqrt(variance), epsilon)
 std::vector<float> deviations(std::span<const float> variance) {
   constexpr float kEpsilon = 1e-7F;  // keras.config.epsilon()
@@ -55,10 +69,12 @@ void write_onnx(const Dense& layer, const OnnxSite& site) {
 }
 
 void write_onnx(const Normalization& layer, const OnnxSite& site) {
-  const std::span<const float> mean = layer.mean.empty() ? site.weight("mean").values : std::span<const float>(layer.mean);
-  const std::vector<float> deviation =
-      deviations(layer.mean.empty() ? site.weight("variance").values : std::span<const float>(layer.variance));
-  const Shape shape = mean.size() == 1 ? Shape{} : broadcast_shape(site.input, layer.axis);
+  const bool given = !layer.mean.empty();
+  const std::span<const float> mean = given ? std::span<const float>(layer.mean.values) : site.weight("mean").values;
+  const std::vector<float> deviation = deviations(given ? std::span<const float>(layer.variance.values) : site.weight("variance").values);
+  const Shape shape = mean.size() == 1 ? Shape{}
+                      : given          ? broadcast_shape(site.input, layer.axis, layer.mean)
+                                       : broadcast_shape(site.input, layer.axis);
   const std::string middle = site.graph.constant("mean", shape, mean), scale = site.graph.constant("deviation", shape, deviation);
   site.graph.add(layer.invert ? "Mul" : "Sub", {layer.invert ? scale : middle});
   site.graph.add(layer.invert ? "Add" : "Div", {layer.invert ? middle : scale});

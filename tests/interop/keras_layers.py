@@ -15,7 +15,8 @@ from keras import layers
 
 ROWS, BATCH, RATE = 20, 8, 0.02  # three steps an epoch, the last of them short; the test in C++ has the same
 
-# The shape of a row and the layers. A model has a Dense layer before them, which needs their gradient, and Flatten and Dense behind them.
+# The shape of a row and the layers. A model has a Dense layer before them, which needs their gradient (but for an Embedding, which takes
+# whole numbers), and Flatten and Dense behind them.
 MODELS = {
     "dense": ((5,), lambda: [layers.Dense(4, activation="tanh")]),
     "dense_of_vectors": ((3, 5), lambda: [layers.Dense(4, use_bias=False)]),
@@ -27,6 +28,44 @@ MODELS = {
     "normalization_inverse": ((4,), lambda: [layers.Normalization(mean=[1.0, 2, 3, 4], variance=[4.0, 3, 2, 1], invert=True)]),
     "batch_normalization": ((5,), lambda: [layers.BatchNormalization()]),
     "batch_normalization_axis": ((3, 4), lambda: [layers.BatchNormalization(axis=1, momentum=0.8, scale=False)]),
+    "batch_normalization_frozen": ((5,), lambda: [layers.Dense(4, trainable=False), layers.BatchNormalization(trainable=False)]),
+    "constraints": (
+        (5,),
+        lambda: [
+            layers.Dense(6, kernel_constraint=keras.constraints.MaxNorm(0.5), bias_constraint="non_neg"),
+            layers.Dense(6, kernel_constraint=keras.constraints.UnitNorm(axis=1)),
+            layers.Dense(6, kernel_constraint=keras.constraints.MinMaxNorm(0.1, 0.4, rate=0.5, axis=[0, 1])),
+        ],
+    ),
+    "activity_regularized": ((5,), lambda: [layers.Dense(4, activation="tanh", activity_regularizer=keras.regularizers.L1L2(0.1, 0.2))]),
+    "initializers": (
+        (5,),
+        lambda: [
+            layers.Dense(5, kernel_initializer=one, bias_initializer=two)
+            for one, two in [
+                ("orthogonal", "uniform"),
+                (keras.initializers.Identity(0.5), keras.initializers.Constant(2)),
+                (keras.initializers.VarianceScaling(3, "fan_out", "uniform", seed=3), keras.initializers.TruncatedNormal(1.0, seed=4)),
+                (keras.initializers.RandomNormal(0.5, 0.1), keras.initializers.RandomUniform(-1, 1)),
+            ]
+        ],
+    ),
+    "layer_normalization": ((3, 4), lambda: [layers.LayerNormalization()]),
+    "layer_normalization_axes": ((3, 4, 2), lambda: [layers.LayerNormalization(axis=(1, 2), center=False, epsilon=0.1)]),
+    "layer_normalization_first": ((3, 4), lambda: [layers.LayerNormalization(axis=1, scale=False, gamma_regularizer="l1")]),
+    "group_normalization": ((3, 6), lambda: [layers.GroupNormalization(groups=3)]),
+    "group_normalization_axis": ((2, 4, 3), lambda: [layers.GroupNormalization(groups=2, axis=2, epsilon=0.01)]),
+    "instance_normalization": ((2, 3, 4), lambda: [layers.GroupNormalization(groups=-1, scale=False)]),
+    "unit_normalization": ((3, 4), lambda: [layers.UnitNormalization()]),
+    "unit_normalization_axes": ((3, 4), lambda: [layers.UnitNormalization(axis=[1, 2])]),
+    "normalization_of_all": ((3, 4), lambda: [layers.Normalization(axis=None)]),
+    "normalization_number": ((3, 4), lambda: [layers.Normalization(mean=0.5, variance=2.0)]),
+    "normalization_lists": ((2, 3), lambda: [layers.Normalization(axis=(1, 2), mean=[[1.0], [2.0]], variance=[[4.0], [3.0]])]),
+    "embedding": ((4,), lambda: [layers.Embedding(9, 3)]),
+    "embedding_of_all": (
+        (2, 3),
+        lambda: [layers.Embedding(9, 3, activity_regularizer="l2", embeddings_regularizer="l2", embeddings_constraint="unit_norm")],
+    ),
     "dropout": ((5,), lambda: [layers.Dropout(0.3)]),
     "conv2d": ((5, 5, 3), lambda: [layers.Conv2D(4, 3, activation="relu")]),
     "conv2d_strides": ((4, 5, 3), lambda: [layers.Conv2D(4, (3, 2), strides=(2, 1), padding="same", kernel_regularizer="l2")]),
@@ -95,10 +134,15 @@ def is_random(layer):
     return hasattr(layer, "seed_generator") or hasattr(layer, "generator")
 
 
+def takes_indices(name):
+    return name.startswith("embedding")
+
+
 def make_model(name, random):
     shape, make_layers = MODELS[name]
     between = make_layers()
-    model = keras.Sequential([keras.Input(shape), layers.Dense(shape[-1]), *between, layers.Flatten(), layers.Dense(3)], name="model")
+    before = [] if takes_indices(name) else [layers.Dense(shape[-1])]
+    model = keras.Sequential([keras.Input(shape), *before, *between, layers.Flatten(), layers.Dense(3)], name="model")
     for weight in model.weights:
         if weight.name == "count":
             continue
@@ -131,6 +175,8 @@ def make(directory, names):
             random = np.random.default_rng(seed)
             model = make_model(name, random)
             x, y = random.normal(size=(ROWS, *MODELS[name][0])).astype(np.float32), random.normal(size=(ROWS, 3)).astype(np.float32)
+            if takes_indices(name):
+                x = random.integers(9, size=x.shape).astype(np.float32)
             with h5py.File(f"{directory}/{name}.h5", "w") as data:
                 data["test/x"], data["test/y"] = x, y
             model.save(f"{directory}/{name}.keras")

@@ -193,6 +193,94 @@ TEST(SameBits, OfConvolutions) {
   }
 }
 
+TEST(SameBits, WithConstraints) {
+  const ArrayDataset data = labelled_rows(203, 60, 5);
+  const auto make = [](const OptimizerSpec& optimizer) {
+    Sequential model{
+        Dense{.units = 205, .activation = relu, .kernel_constraint = MaxNorm{.max_value = 0.7F}},
+        Dense{.units = 19, .activity_regularizer = {.l2 = 0.01F}, .kernel_constraint = UnitNorm{.axis = {1}}, .bias_constraint = NonNeg{}},
+        Dense{5, softmax}};
+    model.set_seed(11);
+    model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = optimizer, .metrics = {accuracy}});
+    return model;
+  };
+  for (const OptimizerSpec& optimizer : {OptimizerSpec(Sgd{}), OptimizerSpec(Adam{})}) {
+    const Trained alone = train(make(optimizer), data, 32, 1, World());
+    for (const int threads : {1, 2}) expect_same_bits(train(make(optimizer), data, 32, threads, world()), alone, "constraints");
+    double longest = 0;
+    for (std::size_t c = 0; c < 205; ++c) {
+      double squares = 0;
+      for (std::size_t r = 0; r < 60; ++r) squares += std::pow(static_cast<double>(alone.weights[0][r * 205 + c]), 2);
+      longest = std::max(longest, std::sqrt(squares));
+    }
+    EXPECT_NEAR(longest, 0.7, 1e-4);
+  }
+}
+
+TEST(SameBits, OfNormalizationWithinRows) {
+  const ArrayDataset data = labelled_rows(203, 60, 5);
+  const auto make = [] {
+    Sequential model{Dense{24},           LayerNormalization{}, Activation{relu}, Dense{18}, GroupNormalization{.groups = 3},
+                     UnitNormalization{}, Dense{5, softmax}};
+    model.set_seed(11);
+    model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = Adam{}, .metrics = {accuracy}});
+    return model;
+  };
+  for (const bool reproducible : {false, true}) {
+    const Trained alone = train(make(), data, 50, 1, World(), reproducible);
+    for (const int threads : {1, 2}) expect_same_bits(train(make(), data, 50, threads, world(), reproducible), alone, "rows");
+  }
+}
+
+TEST(SameBits, OfAnEmbedding) {
+  std::vector<float> words(203 * 6), truth(203);
+  for (std::size_t i = 0; i < words.size(); ++i) words[i] = static_cast<float>(i * i % 997);
+  for (std::size_t i = 0; i < truth.size(); ++i) truth[i] = static_cast<float>(i % 5);
+  const ArrayDataset data({6}, words, truth);
+  const auto make = [](const OptimizerSpec& optimizer) {
+    Sequential model{Embedding{.input_dim = 1000, .output_dim = 11}, Flatten{}, Dense{5, softmax}};
+    model.set_seed(11);
+    model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = optimizer, .metrics = {accuracy}});
+    return model;
+  };
+  for (const OptimizerSpec& optimizer : {OptimizerSpec(Sgd{}), OptimizerSpec(Sgd{.momentum = 0.9F}), OptimizerSpec(Adam{})}) {
+    for (const bool reproducible : {false, true}) {
+      const Trained alone = train(make(optimizer), data, 50, 1, World(), reproducible);
+      for (const int threads : {1, 2}) expect_same_bits(train(make(optimizer), data, 50, threads, world(), reproducible), alone, "words");
+    }
+  }
+  Sequential model = make(Sgd{}), summed = make(Sgd{});
+  EXPECT_EQ(model.plan(data, {.batch_size = 50, .reproducible = true}, world()).exchanges(), "embedding: factors, dense: tree");
+  model.fit(data, {.batch_size = 50, .verbose = 0}, World());
+  summed.fit(data, {.batch_size = 50, .exchange = ExchangeKind::gradients, .verbose = 0}, world());
+  const std::vector<float> one = model.get_weights()[0], other = summed.get_weights()[0];
+  for (std::size_t i = 0; i < one.size(); ++i) ASSERT_NEAR(one[i], other[i], 1e-5);
+}
+
+TEST(SameBits, OfLayersThatAreNotTrained) {
+  const ArrayDataset data = labelled_rows(203, 60, 5);
+  const auto make = [](bool first) {
+    Sequential model{Dense{.units = 205, .activation = relu, .trainable = !first}, BatchNormalization{.trainable = false},
+                     Dense{.units = 19, .trainable = first}, Dense{5, softmax}};
+    model.set_seed(11);
+    model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = Sgd{}, .metrics = {accuracy}});
+    return model;
+  };
+  for (const bool first : {false, true}) {
+    for (const bool reproducible : {false, true}) {
+      const Trained alone = train(make(first), data, 32, 1, World(), reproducible);
+      for (const int threads : {1, 2}) expect_same_bits(train(make(first), data, 32, threads, world(), reproducible), alone, "frozen");
+    }
+    Sequential summed = make(first);
+    const auto before = (summed.build({60}), summed.get_weights());
+    summed.fit(data, {.epochs = 1, .batch_size = 32, .exchange = ExchangeKind::gradients, .verbose = 0}, world());
+    for (std::size_t w = 0; w < before.size(); ++w) {
+      const bool frozen = w < 2 ? first : w < 6 || (w < 8 && !first);
+      EXPECT_EQ(summed.get_weights()[w] == before[w], frozen) << w;
+    }
+  }
+}
+
 TEST(SameBits, OfStatisticsWhereGradientsAreSummed) {
   const ArrayDataset data = labelled_rows(203, 60, 5);
   Sequential all = with_statistics(Sgd{}), alone = with_statistics(Sgd{});

@@ -16,10 +16,11 @@ BuiltLayer build_conv(const Conv<N>& layer, const LayerSite& site) {
   }
   const Shape output = fitting(layer, shape_after(window, N, layer.filters));
   const ConvolutionShape shape{layer.groups, channels, layer.filters, window.height, window.width};
-  ConvolutionWeights weights{
-      {"kernel", kernel_shape(layer, channels / layer.groups, layer.filters), layer.kernel_initializer, layer.kernel_regularizer}};
-  if (layer.use_bias) weights.bias = Weight{"bias", {layer.filters}, layer.bias_initializer, layer.bias_regularizer};
-  return convolution_layer(output, convolution_op(shape, std::move(weights), fused(layer.activation)), layer.activation);
+  ConvolutionWeights weights{{"kernel", kernel_shape(layer, channels / layer.groups, layer.filters), layer.kernel_initializer,
+                              layer.kernel_regularizer, layer.kernel_constraint}};
+  if (layer.use_bias) weights.bias = Weight{"bias", {layer.filters}, layer.bias_initializer, layer.bias_regularizer, layer.bias_constraint};
+  return convolution_layer(output, convolution_op(shape, std::move(weights), fused(layer.activation)), layer.activation,
+                           layer.activity_regularizer);
 }
 
 }  // namespace

@@ -50,9 +50,11 @@ BuiltLayer build_transpose(const ConvTranspose<N>& layer, const LayerSite& site)
   const Shape output =
       fitting(layer, N == 1 ? Shape{window.width.in, layer.filters} : Shape{window.height.in, window.width.in, layer.filters});
   const ConvolutionShape shape{1, layer.filters, channels, window.height, window.width};
-  ConvolutionWeights weights{{"kernel", kernel_shape(layer, layer.filters, channels), layer.kernel_initializer, layer.kernel_regularizer}};
-  if (layer.use_bias) weights.bias = Weight{"bias", {layer.filters}, layer.bias_initializer, layer.bias_regularizer};
-  return convolution_layer(output, transposed_convolution_op(shape, std::move(weights), fused(layer.activation)), layer.activation);
+  ConvolutionWeights weights{{"kernel", kernel_shape(layer, layer.filters, channels), layer.kernel_initializer, layer.kernel_regularizer,
+                              layer.kernel_constraint}};
+  if (layer.use_bias) weights.bias = Weight{"bias", {layer.filters}, layer.bias_initializer, layer.bias_regularizer, layer.bias_constraint};
+  return convolution_layer(output, transposed_convolution_op(shape, std::move(weights), fused(layer.activation)), layer.activation,
+                           layer.activity_regularizer);
 }
 
 }  // namespace

@@ -23,7 +23,11 @@ struct ConvTranspose {
   Initializer bias_initializer = Initializer::zeros;
   Regularizer kernel_regularizer = {};
   Regularizer bias_regularizer = {};
+  Regularizer activity_regularizer = {};
+  Constraint kernel_constraint = {};
+  Constraint bias_constraint = {};
   std::string name = {};
+  bool trainable = true;
 };
 using Conv1DTranspose = ConvTranspose<1>;
 using Conv2DTranspose = ConvTranspose<2>;
@@ -46,9 +50,9 @@ void fields(S& layer, Visit&& visit) {
   visit(Field{"bias_initializer"}, layer.bias_initializer);
   visit(Field{"kernel_regularizer"}, layer.kernel_regularizer);
   visit(Field{"bias_regularizer"}, layer.bias_regularizer);
-  visit(Fixed{"activity_regularizer"});
-  visit(Fixed{"kernel_constraint"});
-  visit(Fixed{"bias_constraint"});
+  visit(Field{"activity_regularizer"}, layer.activity_regularizer);
+  visit(Field{"kernel_constraint"}, layer.kernel_constraint);
+  visit(Field{"bias_constraint"}, layer.bias_constraint);
 }
 
 BuiltLayer build(const Conv1DTranspose& layer, const LayerSite& site);

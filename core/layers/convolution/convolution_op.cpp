@@ -6,6 +6,7 @@
 
 #include "cluster/clones.h"
 #include "core/layers/activation.h"
+#include "core/layers/activity_regularizer.h"
 #include "core/math/grain_tree.h"
 #include "core/math/onednn/products.h"
 
@@ -182,11 +183,11 @@ std::unique_ptr<Op> transposed_convolution_op(ConvolutionShape shape, Convolutio
 
 ActivationFunction fused(ActivationFunction wanted) { return derivative_from_output(wanted) ? wanted : linear; }
 
-BuiltLayer convolution_layer(Shape output, std::unique_ptr<Op> op, ActivationFunction activation) {
+BuiltLayer convolution_layer(Shape output, std::unique_ptr<Op> op, ActivationFunction activation, const Regularizer& activity) {
   BuiltLayer built{.output = std::move(output)};
   built.ops.push_back(std::move(op));
-  if (fused(activation) == activation) return built;
-  built.ops.push_back(std::move(build(Activation{activation}, {.input = built.output}).ops.front()));
+  if (fused(activation) != activation) built.ops.push_back(std::move(build(Activation{activation}, {.input = built.output}).ops.front()));
+  add_activity_regularizer(activity, built);
   return built;
 }
 

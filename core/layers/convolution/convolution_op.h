@@ -21,8 +21,9 @@ std::unique_ptr<Op> convolution_op(ConvolutionShape shape, ConvolutionWeights we
 /// Source: keras/src/layers/convolutional/base_conv_transpose.py.
 std::unique_ptr<Op> transposed_convolution_op(ConvolutionShape shape, ConvolutionWeights weights, ActivationFunction activation);
 
-/// `op` with an activation behind it that reads what the op wrote, where `activation` needs its input kept.
-BuiltLayer convolution_layer(Shape output, std::unique_ptr<Op> op, ActivationFunction activation);
+/// `op` with an activation behind it that reads what the op wrote, where `activation` needs its input kept, and with the regularizer of
+/// what comes out, if it is on.
+BuiltLayer convolution_layer(Shape output, std::unique_ptr<Op> op, ActivationFunction activation, const Regularizer& activity);
 
 /// The activation that an op can end in itself: `wanted`, or linear where that needs its input kept.
 ActivationFunction fused(ActivationFunction wanted);

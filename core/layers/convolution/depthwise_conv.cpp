@@ -14,9 +14,10 @@ BuiltLayer build_depthwise(const DepthwiseConv<N>& layer, const LayerSite& site)
   const std::int64_t filters = channels * layer.depth_multiplier;
   const Shape output = fitting(layer, shape_after(window, N, filters));
   const ConvolutionShape shape{channels, channels, filters, window.height, window.width};
-  ConvolutionWeights weights{{"kernel", kernel, layer.depthwise_initializer, layer.depthwise_regularizer}};
-  if (layer.use_bias) weights.bias = Weight{"bias", {filters}, layer.bias_initializer, layer.bias_regularizer};
-  return convolution_layer(output, convolution_op(shape, std::move(weights), fused(layer.activation)), layer.activation);
+  ConvolutionWeights weights{{"kernel", kernel, layer.depthwise_initializer, layer.depthwise_regularizer, layer.depthwise_constraint}};
+  if (layer.use_bias) weights.bias = Weight{"bias", {filters}, layer.bias_initializer, layer.bias_regularizer, layer.bias_constraint};
+  return convolution_layer(output, convolution_op(shape, std::move(weights), fused(layer.activation)), layer.activation,
+                           layer.activity_regularizer);
 }
 
 }  // namespace

@@ -20,7 +20,11 @@ struct DepthwiseConv {
   Initializer bias_initializer = Initializer::zeros;
   Regularizer depthwise_regularizer = {};
   Regularizer bias_regularizer = {};
+  Regularizer activity_regularizer = {};
+  Constraint depthwise_constraint = {};
+  Constraint bias_constraint = {};
   std::string name = {};
+  bool trainable = true;
 };
 using DepthwiseConv1D = DepthwiseConv<1>;
 using DepthwiseConv2D = DepthwiseConv<2>;
@@ -42,9 +46,9 @@ void fields(S& layer, Visit&& visit) {
   visit(Field{"bias_initializer"}, layer.bias_initializer);
   visit(Field{"depthwise_regularizer"}, layer.depthwise_regularizer);
   visit(Field{"bias_regularizer"}, layer.bias_regularizer);
-  visit(Fixed{"activity_regularizer"});
-  visit(Fixed{"depthwise_constraint"});
-  visit(Fixed{"bias_constraint"});
+  visit(Field{"activity_regularizer"}, layer.activity_regularizer);
+  visit(Field{"depthwise_constraint"}, layer.depthwise_constraint);
+  visit(Field{"bias_constraint"}, layer.bias_constraint);
 }
 
 BuiltLayer build(const DepthwiseConv1D& layer, const LayerSite& site);

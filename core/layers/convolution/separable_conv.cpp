@@ -20,10 +20,12 @@ BuiltLayer build_separable(const SeparableConv<N>& layer, const LayerSite& site)
   Shape point_kernel(N, 1);
   point_kernel.push_back(between);
   point_kernel.push_back(layer.filters);
-  ConvolutionWeights weights{{"pointwise_kernel", fitting(layer, point_kernel), layer.pointwise_initializer, layer.pointwise_regularizer}};
-  if (layer.use_bias) weights.bias = Weight{"bias", {layer.filters}, layer.bias_initializer, layer.bias_regularizer};
-  BuiltLayer built = convolution_layer(output, convolution_op(pointwise, std::move(weights), fused(layer.activation)), layer.activation);
-  Weight depthwise_kernel{"depthwise_kernel", kernel, layer.depthwise_initializer, layer.depthwise_regularizer};
+  ConvolutionWeights weights{{"pointwise_kernel", fitting(layer, point_kernel), layer.pointwise_initializer, layer.pointwise_regularizer,
+                              layer.pointwise_constraint}};
+  if (layer.use_bias) weights.bias = Weight{"bias", {layer.filters}, layer.bias_initializer, layer.bias_regularizer, layer.bias_constraint};
+  BuiltLayer built = convolution_layer(output, convolution_op(pointwise, std::move(weights), fused(layer.activation)), layer.activation,
+                                       layer.activity_regularizer);
+  Weight depthwise_kernel{"depthwise_kernel", kernel, layer.depthwise_initializer, layer.depthwise_regularizer, layer.depthwise_constraint};
   built.ops.insert(built.ops.begin(), convolution_op(depthwise, {std::move(depthwise_kernel)}, linear));
   return built;
 }

@@ -24,7 +24,12 @@ struct SeparableConv {
   Regularizer depthwise_regularizer = {};
   Regularizer pointwise_regularizer = {};
   Regularizer bias_regularizer = {};
+  Regularizer activity_regularizer = {};
+  Constraint depthwise_constraint = {};
+  Constraint pointwise_constraint = {};
+  Constraint bias_constraint = {};
   std::string name = {};
+  bool trainable = true;
 };
 using SeparableConv1D = SeparableConv<1>;
 using SeparableConv2D = SeparableConv<2>;
@@ -49,10 +54,10 @@ void fields(S& layer, Visit&& visit) {
   visit(Field{"depthwise_regularizer"}, layer.depthwise_regularizer);
   visit(Field{"pointwise_regularizer"}, layer.pointwise_regularizer);
   visit(Field{"bias_regularizer"}, layer.bias_regularizer);
-  visit(Fixed{"activity_regularizer"});
-  visit(Fixed{"depthwise_constraint"});
-  visit(Fixed{"pointwise_constraint"});
-  visit(Fixed{"bias_constraint"});
+  visit(Field{"activity_regularizer"}, layer.activity_regularizer);
+  visit(Field{"depthwise_constraint"}, layer.depthwise_constraint);
+  visit(Field{"pointwise_constraint"}, layer.pointwise_constraint);
+  visit(Field{"bias_constraint"}, layer.bias_constraint);
 }
 
 BuiltLayer build(const SeparableConv1D& layer, const LayerSite& site);

@@ -1,7 +1,6 @@
 #include "core/layers/normalization/batch_normalization.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "cluster/clones.h"
@@ -17,30 +16,23 @@ struct Channels {
   std::int64_t width() const { return values() * count; }
 };
 
-/// f(i, c) for every float i of the rows and its channel c, of `some` channels from `start` on; rows without data are left out.
+/// f(i, c) for every float i of the rows and its channel c; rows without data are left out.
 template <class Function>
-[[gnu::always_inline]] inline void for_each_value(const Channels& channels, std::int64_t start, std::int64_t some, const Block& block,
-                                                  const Function& f) {
-  const std::int64_t end = start + some;
+[[gnu::always_inline]] inline void for_each_value(const Channels& channels, const Block& block, const Function& f) {
   for (std::int64_t r = 0; r < block.rows; ++r) {
     if (!block.has_row(r)) continue;
     for (std::int64_t o = 0; o < channels.outer; ++o) {
       const std::int64_t first = (r * channels.outer + o) * channels.count * channels.inner;
       if (channels.inner == 1) {
 #pragma omp simd
-        for (std::int64_t c = start; c < end; ++c) f(first + c, c);
+        for (std::int64_t c = 0; c < channels.count; ++c) f(first + c, c);
       } else {
-        for (std::int64_t c = start; c < end; ++c) {
+        for (std::int64_t c = 0; c < channels.count; ++c) {
           for (std::int64_t i = 0; i < channels.inner; ++i) f(first + c * channels.inner + i, c);
         }
       }
     }
   }
-}
-
-template <class Function>
-[[gnu::always_inline]] inline void for_each_value(const Channels& channels, const Block& block, const Function& f) {
-  for_each_value(channels, 0, channels.count, block, f);
 }
 
 /// sum += x, squares += x^2 of every channel.
@@ -58,13 +50,13 @@ LOCKSTEP_CLONES void apply(const Channels& channels, const Block& block, const f
   for_each_value(channels, block, [=](std::int64_t i, std::int64_t c) { y[i] = (x[i] - mean[c]) * factor[c] + offset[c]; });
 }
 
-/// sum += dy, products += dy (x - mean) inverse of channels [start, start + some); sum[0] and products[0] are those of `start`.
-LOCKSTEP_CLONES void add_products(const Channels& channels, std::int64_t start, std::int64_t some, const Block& block, const float* x,
-                                  const float* dy, const float* mean, const float* inverse, double* sum, double* products) {
-  for_each_value(channels, start, some, block, [=](std::int64_t i, std::int64_t c) {
+/// sum += dy, products += dy (x - mean) inverse.
+LOCKSTEP_CLONES void add_products(const Channels& channels, const Block& block, const float* x, const float* dy, const float* mean,
+                                  const float* inverse, double* sum, double* products) {
+  for_each_value(channels, block, [=](std::int64_t i, std::int64_t c) {
     const double value = dy[i];
-    sum[c - start] += value;
-    products[c - start] += value * static_cast<double>((x[i] - mean[c]) * inverse[c]);
+    sum[c] += value;
+    products[c] += value * static_cast<double>((x[i] - mean[c]) * inverse[c]);
   });
 }
 
@@ -85,12 +77,13 @@ class BatchNormalizationOp final : public Op {
     const Shape shape = {channels.count};
     has_gamma_ = layer.scale;
     has_beta_ = layer.center;
-    if (has_gamma_) weights_.push_back({"gamma", shape, layer.gamma_initializer, layer.gamma_regularizer});
-    if (has_beta_) weights_.push_back({"beta", shape, layer.beta_initializer, layer.beta_regularizer});
+    if (has_gamma_) weights_.push_back({"gamma", shape, layer.gamma_initializer, layer.gamma_regularizer, layer.gamma_constraint});
+    if (has_beta_) weights_.push_back({"beta", shape, layer.beta_initializer, layer.beta_regularizer, layer.beta_constraint});
     weights_.push_back({.name = "moving_mean", .shape = shape, .initializer = layer.moving_mean_initializer, .trainable = false});
     weights_.push_back({.name = "moving_variance", .shape = shape, .initializer = layer.moving_variance_initializer, .trainable = false});
     for (std::vector<float>* values : {&moving_mean_, &moving_variance_, &mean_, &inverse_, &factor_, &offset_, &mean_dy_, &mean_product_})
       values->resize(static_cast<std::size_t>(channels.count));
+    gradient_.resize(static_cast<std::size_t>(2 * channels.count));
   }
 
   std::span<float> values(std::size_t i) override {
@@ -101,18 +94,20 @@ class BatchNormalizationOp final : public Op {
   /// Results of a row do not depend on the block.
   bool row_count_invariant() const override { return true; }
 
-  /// For evaluate and predict.
+  /// For evaluate and predict, and for a frozen layer, whose mean_dy_ and mean_product_ stay 0.
   void prepare(std::int64_t, int) override {
     mean_ = moving_mean_;
     for (std::size_t c = 0; c < mean_.size(); ++c) set_factor(c, moving_variance_[c]);
   }
 
-  std::int64_t batch_sums(Direction direction) const override { return 2 * channels_.count + (direction == Direction::forward ? 1 : 0); }
+  std::int64_t batch_sums(Direction direction) const override {
+    return frozen() ? 0 : 2 * channels_.count + (direction == Direction::forward ? 1 : 0);
+  }
 
   void collect_sums(const float* x, const float* dy, const Block& block, double* sums) const override {
     const std::int64_t n = channels_.count;
     std::fill_n(sums, 2 * n, 0.0);
-    if (dy != nullptr) return add_products(channels_, 0, n, block, x, dy, mean_.data(), inverse_.data(), sums, sums + n);
+    if (dy != nullptr) return add_products(channels_, block, x, dy, mean_.data(), inverse_.data(), sums, sums + n);
     add_moments(channels_, block, x, sums, sums + n);
     double& rows = sums[2 * n] = 0;
     for (std::int64_t r = 0; r < block.rows; ++r) rows += block.has_row(r) ? 1 : 0;
@@ -124,6 +119,8 @@ class BatchNormalizationOp final : public Op {
     for (std::size_t c = 0; c < n; ++c) {
       const double first = sums[c] / count_, second = sums[n + c] / count_;
       if (direction == Direction::backward) {
+        gradient_[c] = static_cast<float>(sums[n + c]);
+        gradient_[n + c] = static_cast<float>(sums[c]);
         mean_dy_[c] = static_cast<float>(first);
         mean_product_[c] = static_cast<float>(second);
         continue;
@@ -147,19 +144,11 @@ class BatchNormalizationOp final : public Op {
     clear_absent(block, dx);
   }
 
-  void gradient(const float* x, const float* dy, const Block& block, VariableRange, float* to) const override {
-    constexpr std::int64_t kSome = 64;
-    const auto to_float = [](double value) { return static_cast<float>(value); };
+  bool gradient_in_sums() const override { return true; }
+  void gradient(const float*, const float*, const Block&, VariableRange, float* to) const override {
     const std::int64_t n = channels_.count;
-    float* const gamma = to;
-    float* const beta = to + (has_gamma_ ? n : 0);
-    for (std::int64_t start = 0; start < n; start += kSome) {
-      const std::int64_t some = std::min(kSome, n - start);
-      std::array<double, kSome> sum{}, products{};
-      add_products(channels_, start, some, {.rows = block.rows}, x, dy, mean_.data(), inverse_.data(), sum.data(), products.data());
-      if (has_gamma_) std::transform(products.data(), products.data() + some, gamma + start, to_float);
-      if (has_beta_) std::transform(sum.data(), sum.data() + some, beta + start, to_float);
-    }
+    if (has_gamma_) to = std::copy_n(gradient_.data(), n, to);
+    if (has_beta_) std::copy_n(gradient_.data() + n, n, to);
   }
 
  private:
@@ -184,7 +173,8 @@ class BatchNormalizationOp final : public Op {
   // Of the batch in training, else of the moving averages; per channel.
   std::vector<float> mean_, inverse_, factor_, offset_;
   std::vector<float> mean_dy_, mean_product_;
-  double count_ = 0;  // values of a channel in the batch
+  std::vector<float> gradient_;  // of gamma, then of beta
+  double count_ = 0;             // values of a channel in the batch
 };
 
 }  // namespace

@@ -5,6 +5,7 @@ namespace lockstep {
 
 /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta. In training mean and population variance are those of the global batch, whatever
 /// the number of ranks, and move the averages that evaluate and predict use: moving = momentum moving + (1 - momentum) batch.
+/// Not trainable: it uses the averages in training as well, and leaves them alone.
 /// Source: keras/src/layers/normalization/batch_normalization.py.
 struct BatchNormalization {
   static constexpr Kind kKind = {.class_name = "BatchNormalization"};
@@ -19,7 +20,10 @@ struct BatchNormalization {
   Initializer moving_variance_initializer = Initializer::ones;
   Regularizer beta_regularizer = {};
   Regularizer gamma_regularizer = {};
+  Constraint beta_constraint = {};
+  Constraint gamma_constraint = {};
   std::string name = {};
+  bool trainable = true;
 };
 
 template <Is<BatchNormalization> S, class Visit>
@@ -35,8 +39,8 @@ void fields(S& layer, Visit&& visit) {
   visit(Field{"moving_variance_initializer"}, layer.moving_variance_initializer);
   visit(Field{"beta_regularizer"}, layer.beta_regularizer);
   visit(Field{"gamma_regularizer"}, layer.gamma_regularizer);
-  visit(Fixed{"beta_constraint"});
-  visit(Fixed{"gamma_constraint"});
+  visit(Field{"beta_constraint"}, layer.beta_constraint);
+  visit(Field{"gamma_constraint"}, layer.gamma_constraint);
   visit(Fixed{"synchronized", false});  // the sums of several replicas, of which the process that reads the file is one
   visit(Ignored{"renorm_clipping"});    // renorm: true is refused as unknown
   visit(Ignored{"renorm_momentum"});

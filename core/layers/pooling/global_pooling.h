@@ -10,6 +10,7 @@ struct GlobalMaxPooling {
   static constexpr Kind kKind = {.class_name = N == 1 ? "GlobalMaxPooling1D" : "GlobalMaxPooling2D"};
   bool keepdims = false;  ///< true: the spatial axes stay, with length 1
   std::string name = {};
+  bool trainable = true;
 };
 using GlobalMaxPooling1D = GlobalMaxPooling<1>;
 using GlobalMaxPooling2D = GlobalMaxPooling<2>;
@@ -20,6 +21,7 @@ struct GlobalAveragePooling {
   static constexpr Kind kKind = {.class_name = N == 1 ? "GlobalAveragePooling1D" : "GlobalAveragePooling2D"};
   bool keepdims = false;  ///< true: the spatial axes stay, with length 1
   std::string name = {};
+  bool trainable = true;
 };
 using GlobalAveragePooling1D = GlobalAveragePooling<1>;
 using GlobalAveragePooling2D = GlobalAveragePooling<2>;

@@ -16,6 +16,7 @@ struct MaxPooling {
   Padding padding = Padding::valid;
   std::optional<Sizes<N>> strides = {};  ///< default: pool_size
   std::string name = {};
+  bool trainable = true;
 };
 using MaxPooling1D = MaxPooling<1>;
 using MaxPooling2D = MaxPooling<2>;
@@ -29,6 +30,7 @@ struct AveragePooling {
   Padding padding = Padding::valid;
   std::optional<Sizes<N>> strides = {};  ///< default: pool_size
   std::string name = {};
+  bool trainable = true;
 };
 using AveragePooling1D = AveragePooling<1>;
 using AveragePooling2D = AveragePooling<2>;

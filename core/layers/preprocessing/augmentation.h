@@ -23,6 +23,7 @@ struct RandomFlip {
   FlipMode mode = FlipMode::horizontal_and_vertical;
   std::optional<std::uint64_t> seed = {};  ///< default: the model's
   std::string name = {};
+  bool trainable = true;
 };
 
 /// What lies beyond an image a b c d: constant k k k | reflect c b a | a b c d | d c b, with the edge twice | wrap b c d | a b c d | a b c
@@ -43,6 +44,7 @@ struct RandomTranslation {
   std::optional<std::uint64_t> seed = {};  ///< default: the model's
   float fill_value = 0;                    ///< of FillMode::constant
   std::string name = {};
+  bool trainable = true;
 };
 
 template <Is<RandomFlip> S, class Visit>

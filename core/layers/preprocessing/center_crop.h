@@ -10,6 +10,7 @@ struct CenterCrop {
   std::int64_t height;
   std::int64_t width;
   std::string name = {};
+  bool trainable = true;
 };
 
 template <Is<CenterCrop> S, class Visit>

@@ -32,6 +32,42 @@ std::vector<std::size_t> kept_axes(const Normalization& layer, const Shape& inpu
   return kept;
 }
 
+/// Lengths of the kept axes.
+Shape kept_shape(const Normalization& layer, const Shape& input) {
+  Shape kept;
+  for (const std::size_t axis : kept_axes(layer, input)) kept.push_back(input[axis]);
+  return kept;
+}
+
+/// Whether numbers can be spread over the kept axes: as many as there are, or axes that are 1 or equal, last to last.
+bool broadcasts(const Numbers& numbers, const Shape& kept) {
+  if (static_cast<std::int64_t>(numbers.values.size()) == elements(kept)) return true;
+  if (numbers.shape.size() > kept.size()) return numbers.values.size() == 1;
+  for (std::size_t i = 1; i <= numbers.shape.size(); ++i) {
+    const std::int64_t length = numbers.shape[numbers.shape.size() - i];
+    if (length != 1 && length != kept[kept.size() - i]) return false;
+  }
+  return true;
+}
+
+/// One for each statistic, of numbers that broadcasts() allows.
+std::vector<float> broadcast(const Numbers& numbers, const Shape& kept) {
+  const std::int64_t count = elements(kept);
+  if (static_cast<std::int64_t>(numbers.values.size()) == count) return numbers.values;
+  std::vector<float> values;
+  for (std::int64_t s = 0; s < count; ++s) {
+    std::int64_t rest = s, at = 0, stride = 1;
+    for (std::size_t i = 1; i <= std::min(numbers.shape.size(), kept.size()); ++i) {
+      const std::int64_t length = numbers.shape[numbers.shape.size() - i];
+      at += rest % kept[kept.size() - i] % length * stride;
+      rest /= kept[kept.size() - i];
+      stride *= length;
+    }
+    values.push_back(numbers.values[static_cast<std::size_t>(at)]);
+  }
+  return values;
+}
+
 /// Index of the statistic of every element of a sample; `count` statistics in all.
 struct StatisticIndex {
   std::vector<std::int32_t> of_element;
@@ -71,9 +107,12 @@ class NormalizationOp final : public Op {
     in = out = elements(input);
     mean_ = Buffer(in);
     deviation_ = Buffer(in);
-    if (!layer.mean.empty()) return;
-    Shape kept;
-    for (const std::size_t axis : kept_axes(layer, input)) kept.push_back(input[axis]);
+    const Shape kept = kept_shape(layer, input);
+    if (!layer.mean.empty()) {
+      given_mean_ = broadcast(layer.mean, kept);
+      given_variance_ = broadcast(layer.variance, kept);
+      return;
+    }
     weights_ = {{.name = "mean", .shape = kept, .trainable = false},
                 {.name = "variance", .shape = kept, .trainable = false},
                 {.name = "count", .shape = {}, .trainable = false}};
@@ -88,12 +127,12 @@ class NormalizationOp final : public Op {
 
   void prepare(std::int64_t, int) override {
     const bool fixed = !layer_.mean.empty();
-    const std::vector<float>& mean = fixed ? layer_.mean : layer_.statistics->mean;
-    const std::vector<float>& variance = fixed ? layer_.variance : layer_.statistics->variance;
+    const std::vector<float>& mean = fixed ? given_mean_ : layer_.statistics->mean;
+    const std::vector<float>& variance = fixed ? given_variance_ : layer_.statistics->variance;
     for (std::int64_t i = 0; i < in; ++i) {
       const auto of = static_cast<std::size_t>(index_.of_element[static_cast<std::size_t>(i)]);
-      mean_.data()[i] = mean[mean.size() == 1 ? 0 : of];
-      deviation_.data()[i] = std::max(std::sqrt(variance[variance.size() == 1 ? 0 : of]), kEpsilon);
+      mean_.data()[i] = mean[of];
+      deviation_.data()[i] = std::max(std::sqrt(variance[of]), kEpsilon);
     }
   }
 
@@ -112,25 +151,30 @@ class NormalizationOp final : public Op {
  private:
   Normalization layer_;
   StatisticIndex index_;
-  Buffer mean_, deviation_;  // (in): the statistics spread over the elements of a sample
+  std::vector<float> given_mean_, given_variance_;  // (statistics)
+  Buffer mean_, deviation_;                         // (in): the statistics spread over the elements of a sample
 };
 
 /// Statistics of a layer that has none yet become 0 and 1. Those that do not fit are an Error.
 void check_statistics(const Normalization& layer, const Shape& input) {
-  const auto count = static_cast<std::size_t>(statistic_index(layer, input).count);
-  const auto fits = [&](std::size_t found) { return found == 1 || found == count; };
-  if (layer.mean.size() != layer.variance.size()) {
-    throw layer_error(layer, "mean and variance must be given together, with the same length");
+  const Shape kept = kept_shape(layer, input);
+  const auto count = static_cast<std::size_t>(elements(kept));
+  if (layer.mean.shape != layer.variance.shape || layer.mean.values.size() != layer.variance.values.size()) {
+    throw layer_error(layer, "mean and variance must be given together, with the same shape");
+  }
+  if (!layer.mean.empty()) {
+    if (broadcasts(layer.mean, kept)) return;
+    throw layer_error(layer, "has a mean of shape " + to_string(layer.mean.shape) + ", but the axes that it keeps of its input " +
+                                 to_string(input, true) + " have shape " + to_string(kept));
   }
   Normalization::Statistics& statistics = *layer.statistics;
-  if (layer.mean.empty() && statistics.mean.empty()) {
+  if (statistics.mean.empty()) {
     statistics.mean.assign(count, 0);
     statistics.variance.assign(count, 1);
   }
-  const std::size_t found = layer.mean.empty() ? statistics.mean.size() : layer.mean.size();
-  if (layer.mean.empty() ? found == count : fits(found)) return;
-  throw layer_error(layer, "has statistics for " + std::to_string(found) + " values, but its input " + to_string(input, true) + " needs " +
-                               std::to_string(count));
+  if (statistics.mean.size() == count) return;
+  throw layer_error(layer, "has statistics for " + std::to_string(statistics.mean.size()) + " values, but its input " +
+                               to_string(input, true) + " needs " + std::to_string(count));
 }
 
 constexpr std::int64_t kBlockRows = 1024;

@@ -1,6 +1,7 @@
 #pragma once
 #include <memory>
 
+#include "core/data/numbers.h"
 #include "core/layers/layer.h"
 
 namespace lockstep {
@@ -14,10 +15,11 @@ class World;
 struct Normalization {
   static constexpr Kind kKind = {.class_name = "Normalization"};
   std::vector<std::int64_t> axis = {-1};  ///< axes that keep statistics of their own; counted with the batch axis as Keras does; {} = none
-  std::vector<float> mean = {};           ///< given together with variance: fixed, no weights
-  std::vector<float> variance = {};
+  Numbers mean = {};                      ///< given together with variance: fixed, no weights; broadcast over the kept axes, last to last
+  Numbers variance = {};
   bool invert = false;
   std::string name = {};
+  bool trainable = true;
 
   struct Statistics {
     std::vector<float> mean, variance;  ///< (product of the kept axes); empty until adapted, loaded or built (then 0 and 1)

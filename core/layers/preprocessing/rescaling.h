@@ -9,6 +9,7 @@ struct Rescaling {
   float scale = 1;
   float offset = 0;
   std::string name = {};
+  bool trainable = true;
 };
 
 template <Is<Rescaling> S, class Visit>

@@ -12,6 +12,7 @@ struct Dropout {
   /// Shape of the mask with the batch axis: an axis of 1 shares it, none is the axis of the input; {}: all axes are.
   std::vector<std::optional<std::int64_t>> noise_shape = {};
   std::string name = {};
+  bool trainable = true;
 };
 
 /// (steps, features): drops features for all steps. Source: keras/src/layers/regularization/spatial_dropout.py.
@@ -20,6 +21,7 @@ struct SpatialDropout1D {
   float rate;
   std::optional<std::uint64_t> seed = {};  ///< as Dropout's
   std::string name = {};
+  bool trainable = true;
 };
 
 /// (height, width, channels): drops channels for all pixels.
@@ -28,6 +30,7 @@ struct SpatialDropout2D {
   float rate;
   std::optional<std::uint64_t> seed = {};  ///< as Dropout's
   std::string name = {};
+  bool trainable = true;
 };
 
 template <Is<Dropout> S, class Visit>

@@ -10,6 +10,7 @@ struct GaussianNoise {
   float stddev;
   std::optional<std::uint64_t> seed = {};  ///< default: the model's
   std::string name = {};
+  bool trainable = true;
 };
 
 /// In training multiplies by normal numbers of mean 1 and variance rate / (1 - rate); otherwise as GaussianNoise.
@@ -19,6 +20,7 @@ struct GaussianDropout {
   float rate;
   std::optional<std::uint64_t> seed = {};  ///< default: the model's
   std::string name = {};
+  bool trainable = true;
 };
 
 template <Is<GaussianNoise> S, class Visit>

@@ -8,6 +8,7 @@ struct ZeroPadding1D {
   static constexpr Kind kKind = {.class_name = "ZeroPadding1D"};
   Sizes<2> padding = 1;  ///< {before, after}
   std::string name = {};
+  bool trainable = true;
 };
 
 /// (height, width, channels): zeros around. Source: keras/src/layers/reshaping/zero_padding2d.py.
@@ -15,6 +16,7 @@ struct ZeroPadding2D {
   static constexpr Kind kKind = {.class_name = "ZeroPadding2D"};
   Margins padding = 1;
   std::string name = {};
+  bool trainable = true;
 };
 
 /// (steps, features): leaves out the first and the last steps. Source: keras/src/layers/reshaping/cropping1d.py.
@@ -22,6 +24,7 @@ struct Cropping1D {
   static constexpr Kind kKind = {.class_name = "Cropping1D"};
   Sizes<2> cropping = 1;  ///< {before, after}
   std::string name = {};
+  bool trainable = true;
 };
 
 /// (height, width, channels): leaves out the margins. Source: keras/src/layers/reshaping/cropping2d.py.
@@ -29,6 +32,7 @@ struct Cropping2D {
   static constexpr Kind kKind = {.class_name = "Cropping2D"};
   Margins cropping = 0;
   std::string name = {};
+  bool trainable = true;
 };
 
 template <Is<ZeroPadding1D> S, class Visit>

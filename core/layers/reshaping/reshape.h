@@ -8,12 +8,14 @@ struct Input {
   static constexpr Kind kKind = {.class_name = "InputLayer", .name = "Input"};
   Shape shape;
   std::string name = {};
+  bool trainable = true;
 };
 
 /// (a, b, c) -> (a*b*c), row-major.
 struct Flatten {
   static constexpr Kind kKind = {.class_name = "Flatten"};
   std::string name = {};
+  bool trainable = true;
 };
 
 /// The same numbers in the same order with other axes. Source: keras/src/layers/reshaping/reshape.py.
@@ -21,6 +23,7 @@ struct Reshape {
   static constexpr Kind kKind = {.class_name = "Reshape"};
   Shape target_shape;  ///< of a row; one axis may be -1: whatever is left for it
   std::string name = {};
+  bool trainable = true;
 };
 
 /// Another order of the axes: axis i of the output is axis dims[i] of the input, where 1 is the first axis of a row.
@@ -29,6 +32,7 @@ struct Permute {
   static constexpr Kind kKind = {.class_name = "Permute"};
   std::vector<std::int64_t> dims;
   std::string name = {};
+  bool trainable = true;
 };
 
 /// (features) -> (n, features). Source: keras/src/layers/reshaping/repeat_vector.py.
@@ -36,6 +40,7 @@ struct RepeatVector {
   static constexpr Kind kKind = {.class_name = "RepeatVector"};
   std::int64_t n;
   std::string name = {};
+  bool trainable = true;
 };
 
 template <Is<Input> S, class Visit>

@@ -16,6 +16,7 @@ struct UpSampling1D {
   static constexpr Kind kKind = {.class_name = "UpSampling1D"};
   std::int64_t size = 2;
   std::string name = {};
+  bool trainable = true;
 };
 
 /// (height, width, channels) -> (size[0] height, size[1] width, channels): every pixel repeated, or values between the pixels' centres.
@@ -25,6 +26,7 @@ struct UpSampling2D {
   Sizes<2> size = 2;
   Interpolation interpolation = Interpolation::nearest;
   std::string name = {};
+  bool trainable = true;
 };
 
 template <Is<UpSampling1D> S, class Visit>

@@ -45,12 +45,19 @@ struct Case {
 };
 
 TEST(Initializers, MomentsAndBounds) {
-  using enum Initializer;
   const std::vector<Case> cases = {
-      {glorot_uniform, {784, 300}, 2.0 / 1084, true}, {glorot_normal, {784, 300}, 2.0 / 1084, false},
-      {he_uniform, {500, 400}, 2.0 / 500, true},      {he_normal, {500, 400}, 2.0 / 500, false},
-      {lecun_uniform, {300, 700}, 1.0 / 300, true},   {lecun_normal, {300, 700}, 1.0 / 300, false},
-      {he_normal, {200'000}, 2.0 / 200'000, false},   {glorot_uniform, {3, 3, 100, 200}, 2.0 / (900 + 1800), true}};
+      {GlorotUniform{}, {784, 300}, 2.0 / 1084, true},
+      {GlorotNormal{}, {784, 300}, 2.0 / 1084, false},
+      {HeUniform{}, {500, 400}, 2.0 / 500, true},
+      {HeNormal{}, {500, 400}, 2.0 / 500, false},
+      {LecunUniform{}, {300, 700}, 1.0 / 300, true},
+      {LecunNormal{}, {300, 700}, 1.0 / 300, false},
+      {HeNormal{}, {200'000}, 2.0 / 200'000, false},
+      {GlorotUniform{}, {3, 3, 100, 200}, 2.0 / (900 + 1800), true},
+      {VarianceScaling{.scale = 3, .mode = FanMode::fan_out, .distribution = Distribution::uniform}, {300, 700}, 3.0 / 700, true},
+      {VarianceScaling{.scale = 0.5F, .mode = FanMode::fan_avg}, {300, 700}, 0.5 / 500, false},
+      {TruncatedNormal{.stddev = 0.5F}, {300, 700}, 0.25 * 0.87962566103423978 * 0.87962566103423978, false},
+      {RandomUniform{.minval = -2, .maxval = 2}, {300, 700}, 4.0 / 3, true}};
   for (const Case& one : cases) {
     SCOPED_TRACE(std::string(name_of(one.initializer)) + " " + to_string(one.shape));
     const std::vector<float> values = drawn(one.initializer, one.shape);
@@ -69,7 +76,74 @@ TEST(Initializers, MomentsAndBounds) {
   }
 }
 
+TEST(Initializers, NormalNumbersAreNotCut) {
+  for (const Initializer& one : {Initializer(RandomNormal{.mean = 3, .stddev = 2}),
+                                 Initializer(VarianceScaling{.scale = 1200, .distribution = Distribution::untruncated_normal})}) {
+    const std::vector<float> values = drawn(one, {300, 700});
+    const Moments m = moments(values);
+    EXPECT_NEAR(m.mean, name_of(one) == "random_normal" ? 3 : 0, 0.02);
+    EXPECT_NEAR(m.variance, 4, 0.05);
+    EXPECT_NEAR(m.fourth / (m.variance * m.variance), 3, 0.05);
+    EXPECT_NEAR(m.neighbours / m.variance, 0, 0.01);
+    EXPECT_GT(m.largest, 8);
+  }
+}
+
+TEST(Initializers, UniformNumbersLieBetweenTheirLimits) {
+  const std::vector<float> values = drawn(RandomUniform{.minval = 1, .maxval = 4}, {100, 100});
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  EXPECT_GE(*least, 1);
+  EXPECT_LT(*least, 1.01F);
+  EXPECT_LE(*most, 4);
+  EXPECT_GT(*most, 3.99F);
+}
+
+/// (rows, columns): the products of columns are gain^2 or 0.
+void expect_orthonormal(const std::vector<float>& values, std::size_t rows, std::size_t columns, double square, bool of_rows) {
+  const std::size_t vectors = of_rows ? rows : columns, length = of_rows ? columns : rows;
+  for (std::size_t a = 0; a < vectors; ++a) {
+    for (std::size_t b = 0; b < vectors; ++b) {
+      double product = 0;
+      for (std::size_t i = 0; i < length; ++i) {
+        const std::size_t left = of_rows ? a * columns + i : i * columns + a, right = of_rows ? b * columns + i : i * columns + b;
+        product += static_cast<double>(values[left]) * static_cast<double>(values[right]);
+      }
+      ASSERT_NEAR(product, a == b ? square : 0, 1e-5) << a << " " << b;
+    }
+  }
+}
+
+TEST(Initializers, OrthogonalColumnsOrRows) {
+  expect_orthonormal(drawn(Orthogonal{}, {60, 40}), 60, 40, 1, false);
+  expect_orthonormal(drawn(Orthogonal{.gain = 2}, {40, 60}), 40, 60, 4, true);
+  expect_orthonormal(drawn(Orthogonal{}, {3, 3, 5, 7}), 45, 7, 1, false);
+  EXPECT_NE(drawn(Orthogonal{}, {4, 4}, 1), drawn(Orthogonal{}, {4, 4}, 2));
+}
+
+TEST(Initializers, TheIdentity) {
+  EXPECT_EQ(drawn(Identity{}, {2, 3}), (std::vector<float>{1, 0, 0, 0, 1, 0}));
+  EXPECT_EQ(drawn(Identity{.gain = 3}, {3, 2}), (std::vector<float>{3, 0, 0, 3, 0, 0}));
+  EXPECT_THROW(drawn(Identity{}, {3}), Error);
+  EXPECT_THROW(drawn(Orthogonal{}, {3}), Error);
+}
+
+TEST(Initializers, WithASeedOfTheirOwnNothingElseCounts) {
+  EXPECT_EQ(drawn(HeNormal{.seed = 5}, {4, 3}, 7, 3), drawn(HeNormal{.seed = 5}, {4, 3}, 8, 4));
+  EXPECT_NE(drawn(HeNormal{.seed = 5}, {4, 3}), drawn(HeNormal{.seed = 6}, {4, 3}));
+  EXPECT_NE(drawn(HeNormal{.seed = 7}, {4, 3}, 7, 3), drawn(HeNormal{}, {4, 3}, 7, 3));
+}
+
+/// Weights of models that were saved by their seed.
+TEST(Initializers, KeepTheirBits) {
+  EXPECT_EQ(drawn(Initializer::glorot_uniform, {2, 2}, 7, 3),
+            (std::vector<float>{0x1.88006cp-1F, 0x1.30818cp+0F, 0x1.729224p-1F, -0x1.254eep+0F}));
+  EXPECT_EQ(drawn(Initializer::he_normal, {2, 2}, 7, 3),
+            (std::vector<float>{0x1.757cf6p-1F, -0x1.1b5832p+0F, -0x1.f05992p-2F, -0x1.e3efdap-1F}));
+}
+
 TEST(Initializers, Constants) {
+  EXPECT_EQ(drawn(Constant{.value = 2.5F}, {3}), std::vector<float>(3, 2.5F));
+
   EXPECT_EQ(drawn(Initializer::zeros, {3, 2}), std::vector<float>(6, 0));
   EXPECT_EQ(drawn(Initializer::ones, {3, 2}), std::vector<float>(6, 1));
   EXPECT_EQ(drawn(Initializer::zeros, {}).size(), 1U);
@@ -92,15 +166,13 @@ TEST(Initializers, AFunctionOfSeedIdAndIndexAlone) {
 }
 
 TEST(Initializers, NamesAndErrors) {
-  using enum Initializer;
-  for (const Initializer one : {glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, lecun_normal, zeros, ones}) {
-    EXPECT_EQ(initializer_from_name(name_of(one)), one);
-  }
-  EXPECT_EQ(initializer_from_name("GlorotUniform"), glorot_uniform);
-  EXPECT_EQ(initializer_from_name("Zeros"), zeros);
+  for_each_alternative<Initializer::Kinds>([](const auto& one) { EXPECT_EQ(initializer_from_name(name_of(one)), Initializer(one)); });
+  EXPECT_EQ(initializer_from_name("GlorotUniform"), Initializer::glorot_uniform);
+  EXPECT_EQ(initializer_from_name("Zeros"), Initializer::zeros);
+  EXPECT_EQ(initializer_from_name("uniform"), Initializer(RandomUniform{}));
   EXPECT_THROW(initializer_from_name("glorot"), Error);
   std::vector<float> five(5);
-  EXPECT_THROW(initialize(ones, {2, 3}, 0, 0, five), Error);
+  EXPECT_THROW(initialize(Initializer::ones, {2, 3}, 0, 0, five), Error);
 }
 
 }  // namespace

@@ -43,6 +43,32 @@ TEST(Config, AnUnknownKeyIsToldEachKnownOneOnce) {
   expect_refused(config("{units: 3, zzzzzzzzzzzzzzz: 1}"), {"c.yaml:5: ", "there are: units, activation, use_bias"});
 }
 
+TEST(Config, AnyLayerCanBeFrozen) {
+  const RunConfig read = parse_config(config("{units: 3, trainable: false}"), "c.yaml");
+  EXPECT_FALSE(layer_trainable(read.model.layers[1]));
+  EXPECT_TRUE(layer_trainable(read.model.layers[2]));
+  expect_refused(config("{units: 3, trainable: 2}"), {"c.yaml:5: ", "trainable"});
+}
+
+TEST(Config, AnInitializerIsANameOrANameWithSettings) {
+  const auto initializer = [](const std::string& text) {
+    return std::get<Dense>(parse_config(config("{units: 3, kernel_initializer: " + text + "}"), "c.yaml").model.layers[1])
+        .kernel_initializer;
+  };
+  EXPECT_EQ(initializer("he_normal"), Initializer::he_normal);
+  EXPECT_EQ(initializer("HeNormal"), Initializer::he_normal);
+  EXPECT_EQ(initializer("{he_normal: {seed: 3}}"), Initializer(HeNormal{.seed = 3}));
+  EXPECT_EQ(initializer("{VarianceScaling: {scale: 2, mode: fan_avg, distribution: uniform}}"),
+            Initializer(VarianceScaling{.scale = 2, .mode = FanMode::fan_avg, .distribution = Distribution::uniform}));
+  const auto expect = [](const std::string& text, const std::vector<std::string>& parts) {
+    expect_refused(config("{units: 3, kernel_initializer: " + text + "}"), parts);
+  };
+  expect("magical", {"c.yaml:5: ", "'model.1.Dense.kernel_initializer' names an unknown initializer 'magical'; known are glorot_uniform"});
+  expect("{variance_scaling: {mode: fan}}", {"c.yaml:5: ", "mode' names an unknown word 'fan'; there are: fan_in, fan_out, fan_avg"});
+  expect("{variance_scaling: {scale: 0}}", {"c.yaml:5: ", "scale' must be above 0"});
+  expect("{he_normal: {stddev: 1}}", {"c.yaml:5: ", "stddev"});
+}
+
 TEST(Config, SoMustTheNamesOfLayers) {
   Sequential model({}, "m");
   expect_error([&] { model.add(Dense{.units = 1, .name = "q\xff"}); }, {"layer name", "UTF-8"});
