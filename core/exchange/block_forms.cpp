@@ -63,8 +63,8 @@ class InPlaceForm : public BlockForm {
   InPlaceForm(const BlockSource& source, const Optimizer& optimizer, float* parameters)
       : source_(source), product_(*source.op->product()), optimizer_(optimizer), parameters_(parameters) {}
 
-  void form(const GradientBlock& block, int /*thread*/) const override {
-    if (block.first < block.last) add(block, -optimizer_.learning_rate(), parameters_ + block.offset);  // else the bias alone
+  void form(const GradientBlock& block, int thread) const override {
+    if (block.first < block.last) add(block, -optimizer_.learning_rate(), parameters_ + block.offset, thread);  // else the bias alone
     if (block.bias) write_bias(source_, product_);
   }
   VariableRange left(const GradientBlock& block) const override {
@@ -72,11 +72,9 @@ class InPlaceForm : public BlockForm {
   }
 
  protected:
-  virtual void add(const GradientBlock& block, float factor, float* kernel) const {
-    WeightGradient{source_.x,   source_.d,    source_.rows * product_.repeat,
-                   product_.in, product_.out, block.first,
-                   block.last,  block.column, block.columns > 0 ? block.columns : product_.out}
-        .add(factor, kernel);
+  virtual void add(const GradientBlock& block, float factor, float* kernel, int thread) const {
+    const KernelPart part{block.first, block.last, block.column, block.columns > 0 ? block.columns : product_.out};
+    source_.op->add_gradient(source_.x, source_.d, {.rows = source_.rows, .thread = thread}, part, factor, kernel);
   }
 
  private:
@@ -92,7 +90,9 @@ class Bfloat16InPlaceForm final : public InPlaceForm {
       : InPlaceForm(source, optimizer, parameters), factors_(factors) {}
 
  private:
-  void add(const GradientBlock& block, float factor, float* kernel) const override { factors_.form(block, factor, true, kernel); }
+  void add(const GradientBlock& block, float factor, float* kernel, int /*thread*/) const override {
+    factors_.form(block, factor, true, kernel);
+  }
 
   const Bfloat16Factors& factors_;
 };

@@ -57,9 +57,9 @@ std::vector<std::size_t> trainable_ops(const Network& network) {
 }
 
 bool cuts_columns(const Network& network, const std::vector<std::size_t>& trainable, bool in_place) {
-  if (!in_place || trainable.empty() || network.bfloat16()) return false;  // in bfloat16 an element's bits do not depend on the cut
+  if (!in_place || trainable.empty()) return false;
   const Product* product = network.ops()[trainable.back()]->product();
-  return product != nullptr && product->repeat == 1 && product->out >= 4 * kColumns;
+  return product != nullptr && product->in_columns && product->repeat == 1 && product->out >= 4 * kColumns;
 }
 
 std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<std::size_t>& trainable, bool columns, bool join) {

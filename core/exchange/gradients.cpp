@@ -129,12 +129,24 @@ std::unique_ptr<BlockForm> Gradients::choose_form(std::size_t layer) {
   const std::size_t op = trainable_[layer];
   const BlockSource source{network_.ops()[op], pass_.visible_values(op).data(), pass_.visible_deltas(op + 1).data(), pass_.visible_rows(),
                            exchange_->gradients().data()};
+  prepare_gradient(layer);
   const Bfloat16Factors* const bfloat16 = bfloat16_ && bfloat16_->has(layer) ? &*bfloat16_ : nullptr;
   if (trees_.has(layer)) return make_tree_form(source, trees_);
   if (source.op->gradient_in_sums()) return make_sums_form(source, shared_ != nullptr || world_.rank() == 0);
   if (in_place_ && source.op->adds_gradient()) return make_added_form(source, optimizer_, network_.parameters().data());
   if (in_place_) return make_in_place_form(source, bfloat16, optimizer_, network_.parameters().data());
   return bfloat16 != nullptr ? make_bfloat16_form(source, *bfloat16) : make_written_form(source);
+}
+
+void Gradients::prepare_gradient(std::size_t layer) {
+  Op& op = *network_.ops()[trainable_[layer]];
+  const std::int64_t rows = in_tree(layer) ? grains_.rows : pass_.visible_rows();
+  if (op.product() == nullptr || rows == 0) return;
+  std::vector<std::int64_t> heights;
+  for (const GradientBlock& block : exchange_->own()) {
+    if (block.layer == layer) heights.push_back(block.last - block.first);
+  }
+  op.prepare_gradient(rows, heights, in_place_ && !in_tree(layer), pass_.threads());
 }
 
 void Gradients::forward(const Block& block) {

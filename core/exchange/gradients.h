@@ -70,6 +70,7 @@ class Gradients {
   void add_tree_layer(std::size_t layer);
   void choose_columns();
   std::unique_ptr<BlockForm> choose_form(std::size_t layer);
+  void prepare_gradient(std::size_t layer);
   bool in_tree(std::size_t layer) const { return options_.exchange.layers[layer] == LayerExchange::tree; }
   void multiply_columns();
   void form_leaf(const GradientBlock& block, std::int64_t grain, int thread, float* to);

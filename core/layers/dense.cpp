@@ -12,14 +12,22 @@ namespace {
 
 std::int64_t ratio(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-class Float32DenseOp final : public DenseOp {
+/// By the kernels of core/math/onednn/products.h: each sum has one order on every CPU, however a product is cut.
+class PortableDenseOp final : public DenseOp {
  public:
-  using DenseOp::DenseOp;
-  explicit Float32DenseOp(const DenseOp& op) : DenseOp(op) {}
+  PortableDenseOp(const Dense& layer, const Shape& input, ActivationFunction activation) : DenseOp(layer, input, activation) {
+    product_.in_columns = true;
+  }
+  explicit PortableDenseOp(const DenseOp& op) : DenseOp(op) {
+    product_.in_columns = true;
+    part_multiple_ = kPartMultiple;
+  }
 
   bool row_count_invariant() const override { return true; }
   Computation computation() const override { return {product_kernels(product_.in, product_.out), product_operations()}; }
-  std::unique_ptr<Op> with_products(bool bfloat16) const override { return bfloat16 ? bfloat16_dense_op(*this) : nullptr; }
+  std::unique_ptr<Op> with_products(Products products) const override {
+    return products == Products::portable ? nullptr : dense_op(*this, products);
+  }
 
   void forward(const float* x, float* y, const Block& block) const override {
     multiply(x, y, block.rows, 0, product_.out);
@@ -67,10 +75,14 @@ void DenseOp::place(float* const* base, std::int64_t offset) {
 
 /// Rows of the kernel, about 8 Ki floats a part, at most 32 parts: small enough to share a layer among ranks and threads, large enough for
 /// a GEMM. The last one has the bias.
-std::vector<VariableRange> DenseOp::parts() const {
-  constexpr std::int64_t kFloats = 8 << 10, kMultiple = 8, kMost = 32;
+std::int64_t DenseOp::part_rows() const {
+  constexpr std::int64_t kFloats = 8 << 10, kMost = 32;
   const std::int64_t count = std::clamp<std::int64_t>(product_.in * product_.out / kFloats, 1, kMost);
-  const std::int64_t rows = ratio(ratio(product_.in, count), kMultiple) * kMultiple;
+  return ratio(ratio(product_.in, count), part_multiple_) * part_multiple_;
+}
+
+std::vector<VariableRange> DenseOp::parts() const {
+  const std::int64_t rows = part_rows();
   std::vector<VariableRange> parts;
   for (std::int64_t first = 0; first < product_.in; first += rows) {
     const std::int64_t offset = product_.kernel + first * product_.out;
@@ -92,13 +104,19 @@ void DenseOp::to_delta(const float* y, float* dy, const Block& block) const {
   activation_gradient(activation_, nullptr, y, dy, dy, block.rows * product_.repeat, product_.out);
 }
 
-std::unique_ptr<Op> float32_dense_op(const DenseOp& op) { return std::make_unique<Float32DenseOp>(op); }
+std::unique_ptr<Op> dense_op(const DenseOp& op, Products products) {
+  switch (products) {
+    case Products::onednn: return onednn_dense_op(op);
+    case Products::bfloat16: return bfloat16_dense_op(op);
+    default: return std::make_unique<PortableDenseOp>(op);
+  }
+}
 
 BuiltLayer build(const Dense& layer, const LayerSite& site) {
   const Shape output = output_shape(layer, site.input);
   const bool keeps_input = !derivative_from_output(layer.activation);  // its backward reads the pre-activation: an op of its own
   BuiltLayer built{.output = output};
-  built.ops.push_back(std::make_unique<Float32DenseOp>(layer, site.input, keeps_input ? linear : layer.activation));
+  built.ops.push_back(std::make_unique<PortableDenseOp>(layer, site.input, keeps_input ? linear : layer.activation));
   if (keeps_input) built.ops.push_back(std::move(build(Activation{layer.activation}, {.input = output}).ops.front()));
   add_activity_regularizer(layer.activity_regularizer, built);
   return built;

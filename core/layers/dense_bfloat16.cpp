@@ -12,10 +12,15 @@ namespace {
 class Bfloat16DenseOp final : public DenseOp {
  public:
   explicit Bfloat16DenseOp(const DenseOp& op)
-      : DenseOp(op), kernel_(product_.in, product_.out), transposed_(product_.out, product_.in), piece_(bfloat16_piece(product_.out)) {}
+      : DenseOp(op), kernel_(product_.in, product_.out), transposed_(product_.out, product_.in), piece_(bfloat16_piece(product_.out)) {
+    product_.in_columns = false;
+    part_multiple_ = kPartMultiple;
+  }
 
   Computation computation() const override { return {"own kernels, AVX512_BF16", product_operations()}; }
-  std::unique_ptr<Op> with_products(bool bfloat16) const override { return bfloat16 ? nullptr : float32_dense_op(*this); }
+  std::unique_ptr<Op> with_products(Products products) const override {
+    return products == Products::bfloat16 ? nullptr : dense_op(*this, products);
+  }
 
   void prepare(std::int64_t rows, int threads) override {
     if (rows > rows_ || threads > static_cast<int>(scratch_.size())) {

@@ -20,8 +20,12 @@ class DenseOp : public Op {
   std::optional<ActivationFunction> activation() const override { return activation_; }
 
  protected:
+  static constexpr std::int64_t kPartMultiple = 8;
+
   /// dy = dL/d(pre-activation) from dy = dL/dy.
   void to_delta(const float* y, float* dy, const Block& block) const;
+  /// Rows of the kernel in each of parts(), but the last.
+  std::int64_t part_rows() const;
   /// A multiplication and an addition for each weight of the kernel, for a row.
   double product_operations() const { return 2.0 * static_cast<double>(product_.in * product_.out * product_.repeat); }
   const float* kernel() const { return parameters() + product_.kernel; }
@@ -29,10 +33,14 @@ class DenseOp : public Op {
 
   Product product_;
   ActivationFunction activation_;
+  std::int64_t part_multiple_ = kPartMultiple;  // rows of the kernel in one of parts(), or a multiple of them
 };
 
-/// `op` with products in float32, by the kernels of core/math/onednn/products.h, or in bfloat16, by those of core/math/bfloat16.h.
-std::unique_ptr<Op> float32_dense_op(const DenseOp& op);
+/// `op` with other products.
+std::unique_ptr<Op> dense_op(const DenseOp& op, Products products);
+/// By oneDNN's primitives; null where oneDNN gives a row other bits at another place of a block.
+std::unique_ptr<Op> onednn_dense_op(const DenseOp& op);
+/// By the kernels of core/math/bfloat16.h.
 std::unique_ptr<Op> bfloat16_dense_op(const DenseOp& op);
 
 }  // namespace lockstep

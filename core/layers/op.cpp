@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "core/math/onednn/products.h"
+
 namespace lockstep {
 namespace {
 
@@ -31,6 +33,11 @@ void Op::place(float* const* base, std::int64_t offset) {
 std::span<float> Op::values(std::size_t i) {
   const Weight& weight = weights_[i];
   return {parameters() + weight.offset, static_cast<std::size_t>(elements(weight.shape))};
+}
+
+void Op::add_gradient(const float* x, const float* dy, const Block& block, const KernelPart& part, float factor, float* to) const {
+  const Product& of = *product();
+  WeightGradient{x, dy, block.rows * of.repeat, of.in, of.out, part.first, part.last, part.column, part.columns}.add(factor, to);
 }
 
 void Op::gradient(const float* /*x*/, const float* /*dy*/, const Block& /*block*/, VariableRange /*part*/, float* /*to*/) const {

@@ -47,11 +47,15 @@ struct ScaleAndOffset {
   float scale = 1, offset = 0;
 };
 
+/// What computes products: oneDNN; kernels of our own, whose sums have one order on every CPU; those in bfloat16.
+enum class Products { onednn, portable, bfloat16 };
+
 /// A product y = x W + b. Its gradient is X^T D for W and the sum of D's rows for b, so an exchange can send the factors X and D instead.
 struct Product {
   std::int64_t in = 0, out = 0, repeat = 1;  ///< W is applied to `repeat` vectors of `in` floats per row
   std::int64_t kernel = 0;                   ///< offset of W (in, out) in the flat buffers
   std::int64_t bias = -1;                    ///< offset of b (out); -1: none
+  bool in_columns = false;                   ///< columns of y and of W's gradient have the same bits when they are computed apart
 };
 
 /// The part of a product's gradient in a slice of the flat buffers that starts and ends with a kernel row.
@@ -67,6 +71,11 @@ struct RowFlaw {
   std::string what;   ///< "7 is not a whole number from 0 to 4"
 };
 
+/// Rows [first, last) and columns [column, column + columns) of a product's kernel.
+struct KernelPart {
+  std::int64_t first, last, column, columns;
+};
+
 /// What computes an op, and how much forward is.
 struct Computation {
   std::string by;     ///< for people: "own kernels, AVX512"
@@ -77,7 +86,8 @@ struct Computation {
 class Op {
  public:
   virtual ~Op() = default;
-  /// Before a run, on one thread: makes primitives for blocks of `rows` rows (those for other sizes stay), reads statistics anew.
+  /// Before a run, on one thread: makes primitives for blocks of `rows` rows, or where row_count_invariant() of up to `rows` rows (those
+  /// for other sizes stay), reads statistics anew.
   virtual void prepare(std::int64_t /*rows*/, int /*threads*/) {}
   virtual void forward(const float* x, float* y, const Block& block) const = 0;
   /// dx = dL/dx from dy = dL/dy; dy is turned into dL/d(pre-activation) on the way, the delta of the weights' gradient. dx null: not
@@ -124,12 +134,20 @@ class Op {
   virtual const Product* product() const { return nullptr; }
   /// Not null: the op is this convolution, or the one that it is the transposed of.
   virtual const ConvolutionShape* convolution() const { return nullptr; }
+  /// Of ops that offer a product, before gradient() or with `adds` add_gradient() is called for blocks of `rows` rows: makes primitives for
+  /// parts that have `heights` rows of the kernel, and for those of parts().
+  virtual void prepare_gradient(std::int64_t /*rows*/, std::span<const std::int64_t> /*heights*/, bool /*adds*/, int /*threads*/) {}
+  /// Of ops that offer a product: kernel += factor * its gradient in this part, without writing the gradient. `to` is the part's first
+  /// element. Default: by portable kernels.
+  virtual void add_gradient(const float* x, const float* dy, const Block& block, const KernelPart& part, float factor, float* to) const;
   virtual Computation computation() const { return {"own loops", static_cast<double>(out)}; }
   /// What of this op the library has only reference code for, about a hundred times slower than the rest, for people: "its forward pass by
   /// ref:any"; empty: nothing. `input_gradient`: that is wanted as well.
   virtual std::string slow(bool /*input_gradient*/) const { return {}; }
-  /// The same op with its products in bfloat16 or in float32; null: it has none, or computes so already.
-  virtual std::unique_ptr<Op> with_products(bool /*bfloat16*/) const { return nullptr; }
+  /// Whether this op, or with_products(), computes without oneDNN.
+  virtual bool portable() const { return true; }
+  /// The same op with its products computed otherwise; null: it has none, or computes so already.
+  virtual std::unique_ptr<Op> with_products(Products /*products*/) const { return nullptr; }
 
   /// How many sums over the global batch this op needs in this pass of training; 0: none. collect_sums() writes one grain's contribution,
   /// on any thread; `dy` is null in the forward pass. All ranks' grains are added in one fixed tree. use_sums() gets the result on one

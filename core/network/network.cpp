@@ -143,11 +143,16 @@ ActivationFunction Network::output_activation() const {
   return linear;
 }
 
-void Network::set_bfloat16(bool on) {
-  if (on == bfloat16_) return;
-  bfloat16_ = on;
+void Network::set_products(Products products) {
+  const auto needs_onednn = [](const std::unique_ptr<Op>& op) { return !op->portable(); };
+  if (const auto found = std::find_if(ops_.begin(), ops_.end(), needs_onednn); products == Products::portable && found != ops_.end()) {
+    throw Error("layer '" + layer_of(static_cast<std::size_t>(found - ops_.begin())) +
+                    "': only oneDNN computes it, not the kernels of 'arithmetic: portable'; take 'arithmetic: onednn'",
+                kUsage);
+  }
+  products_ = products;
   for (std::unique_ptr<Op>& op : ops_) {
-    if (std::unique_ptr<Op> other = op->with_products(on)) op = std::move(other);
+    if (std::unique_ptr<Op> other = op->with_products(products)) op = std::move(other);
   }
 }
 
@@ -160,8 +165,9 @@ std::optional<RowFlaw> Network::take_flaw() {
   return first;
 }
 
-void Network::prepare(std::int64_t rows, int threads) {
-  for (const auto& op : ops_) op->prepare(rows, threads);
+void Network::prepare(std::int64_t rows, int threads, std::int64_t grains) {
+  const std::int64_t of_a_thread = (grains + threads - 1) / threads;
+  for (const auto& op : ops_) op->prepare(op->row_count_invariant() ? rows * of_a_thread : rows, threads);
 }
 
 }  // namespace lockstep

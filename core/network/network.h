@@ -54,9 +54,10 @@ class Network {
   bool ends_in(ActivationFunction function) const { return !ops_.empty() && ops_.back()->activation() == function; }
   /// The last activation on the way to the output.
   ActivationFunction output_activation() const;
-  /// Products in bfloat16 or float32 (DtypePolicy); before prepare(). Needs has_bfloat16().
-  void set_bfloat16(bool on);
-  bool bfloat16() const { return bfloat16_; }
+  /// What computes products, at first Products::portable; before prepare(). Products::bfloat16 needs has_bfloat16(). Products::portable is an
+  /// Error (kUsage) naming the first layer that has no kernels without oneDNN.
+  void set_products(Products products);
+  bool bfloat16() const { return products_ == Products::bfloat16; }
   /// Ops before this one have no weights to train before them: backward ends here.
   std::size_t first_trainable() const { return first_trainable_; }
 
@@ -73,8 +74,8 @@ class Network {
 
   /// Op::take_flaw of all ops, the first one that has any; `what` names the layer.
   std::optional<RowFlaw> take_flaw();
-  /// Op::prepare of all ops.
-  void prepare(std::int64_t rows, int threads);
+  /// Op::prepare of all ops, for `grains` grains of `rows` rows.
+  void prepare(std::int64_t rows, int threads, std::int64_t grains = 1);
 
  private:
   std::int64_t place_weights(const std::vector<BuiltLayer>& layers);
@@ -89,7 +90,7 @@ class Network {
   std::vector<std::unique_ptr<Op>> ops_;
   std::vector<std::size_t> layer_of_op_;
   std::vector<std::string> names_;  // per op: layer
-  bool bfloat16_ = false;
+  Products products_ = Products::portable;
   std::vector<Variable> variables_;
   std::vector<ConstrainedWeight> constrained_;
   Buffer parameters_;

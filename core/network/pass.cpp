@@ -20,7 +20,7 @@ Pass::Pass(Network& network, const Options& options)
     values_.push_back(i < first_op_ ? Buffer() : options.values ? options.values(i, count) : options.memory(count));
     if (options.backward) deltas_.push_back(options.memory(i > network.first_trainable() ? count : 0));
   }
-  network.prepare(rows_, threads_);
+  network.prepare(rows_, threads_, grains_);
 }
 
 RowTarget Pass::target(float* truth, float* weight) {

@@ -38,9 +38,12 @@ void check_plan(const TrainingPlan& plan, const ModelState& model, const Dataset
   const bool same_rows = plan.rows.train.last == own.rows.train.last && plan.sampler == own.sampler;
   const bool same_exchange = plan.exchange.factors == own.exchange.factors && plan.exchange.layers == own.exchange.layers &&
                              (own.exchange.allreduce.empty() || plan.allreduce() == own.allreduce());
-  if (same_ranks && same_rows && same_exchange && plan.dtype_policy == model.policy) return;
+  if (same_ranks && same_rows && same_exchange && plan.dtype_policy == model.policy && plan.arithmetic == model.arithmetic) {
+    return;
+  }
   throw Error(
-      "FitOptions::plan was made for other ranks, rows, batches or another exchange; call Sequential::plan() with the arguments of "
+      "FitOptions::plan was made for other ranks, rows, batches, another arithmetic or exchange; call Sequential::plan() with the "
+      "arguments of "
       "fit()",
       kUsage);
 }

@@ -15,6 +15,7 @@ struct ModelState {
   std::vector<LayerSpec> layers;  // with Input, if the user gave one
   std::uint64_t seed = 0;
   DtypePolicy policy = DtypePolicy::float32;
+  Arithmetic arithmetic = Arithmetic::onednn;
   std::optional<CompileOptions> options;
   std::unique_ptr<Network> network;      // once built
   std::unique_ptr<Optimizer> optimizer;  // once built and compiled
@@ -24,7 +25,7 @@ struct ModelState {
   bool has_input() const { return !layers.empty() && std::holds_alternative<Input>(layers.front()); }
   /// Loss and softmax (or sigmoid) are computed as one from the logits.
   bool fused() const;
-  /// Ops of the policy's type for evaluate and predict: float32 where a rank's CPU has no bfloat16. Collective.
+  /// Ops that compute by the policy and the arithmetic: in float32 where a rank's CPU has no bfloat16. Collective.
   void choose_ops(const World& world);
   /// Metrics with Accuracy resolved for data of this truth width; checks that loss and metrics fit the shapes (Error, kUsage).
   std::vector<MetricSpec> resolved_metrics(std::int64_t truth_width) const;

@@ -191,6 +191,7 @@ TrainingPlan outline_plan(const ModelState& model, const Dataset& train, const F
                     .grains = grains,
                     .threads = std::max(1, options.threads),
                     .dtype_policy = decide_dtype(model.policy, options.batch_size, has_bfloat16()),
+                    .arithmetic = model.arithmetic,
                     .exchange = plan_exchange({options.exchange, options.allreduce, options.reproducible}, network, grains, job.hosts),
                     .ops = {},
                     .memory = {},

@@ -8,6 +8,7 @@
 #include "core/data/dataset.h"
 #include "core/data/sampler.h"
 #include "core/exchange/exchange_plan.h"
+#include "core/network/arithmetic.h"
 #include "core/network/dtype_policy.h"
 #include "core/network/memory_need.h"
 
@@ -48,6 +49,7 @@ struct TrainingPlan {
   Grains grains;                                    ///< this rank's
   int threads = 1;                                  ///< this rank's
   DtypePolicy dtype_policy = DtypePolicy::float32;  ///< not `automatic`
+  Arithmetic arithmetic = Arithmetic::onednn;
   ExchangePlan exchange;
   std::vector<OpPlan> ops;
   MemoryNeed memory;  ///< this rank's

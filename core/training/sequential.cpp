@@ -57,7 +57,8 @@ bool ModelState::fused() const {
 }
 
 void ModelState::choose_ops(const World& world) {
-  network->set_bfloat16(policy == DtypePolicy::mixed_bfloat16 && every_rank_has_bfloat16(world));
+  const bool bfloat16 = policy == DtypePolicy::mixed_bfloat16 && every_rank_has_bfloat16(world);
+  network->set_products(bfloat16 ? Products::bfloat16 : arithmetic == Arithmetic::portable ? Products::portable : Products::onednn);
 }
 
 std::vector<MetricSpec> ModelState::resolved_metrics(std::int64_t truth_width) const {
@@ -111,6 +112,9 @@ std::uint64_t Sequential::seed() const { return state_->seed; }
 
 void Sequential::set_dtype_policy(DtypePolicy policy) { state_->policy = policy; }
 DtypePolicy Sequential::dtype_policy() const { return state_->policy; }
+
+void Sequential::set_arithmetic(Arithmetic arithmetic) { state_->arithmetic = arithmetic; }
+Arithmetic Sequential::arithmetic() const { return state_->arithmetic; }
 
 void Sequential::build(const Shape& sample_shape) {
   if (state_->network) return;

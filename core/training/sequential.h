@@ -19,6 +19,7 @@
 #include "core/exchange/options.h"
 #include "core/layers/layers.h"
 #include "core/math/window.h"
+#include "core/network/arithmetic.h"
 #include "core/network/dtype_policy.h"
 #include "core/training/callbacks.h"
 
@@ -110,6 +111,9 @@ class Sequential {
   /// float32.
   void set_dtype_policy(DtypePolicy policy);
   DtypePolicy dtype_policy() const;
+  /// What computes layers, in training as in evaluate and predict; models do not say it. Default onednn.
+  void set_arithmetic(Arithmetic arithmetic);
+  Arithmetic arithmetic() const;
 
   /// Creates the weights for samples of this shape, once; needed only when there is no Input layer and before fit, evaluate, predict do it.
   void build(const Shape& sample_shape);

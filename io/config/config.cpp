@@ -120,6 +120,18 @@ void read_all_data(ConfigSection section, RunConfig& config) {
   section.finish();
 }
 
+/// A value that is one of several names, where the key is there.
+template <class FromName, class Value>
+void read_named(ConfigSection& section, const char* key, const FromName& from_name, Value& value) {
+  const auto node = section.find(key);
+  if (!node) return;
+  try {
+    value = from_name(section.as_text(*node, key));
+  } catch (const Error& error) {
+    section.fail(*node, key, error.what());
+  }
+}
+
 void read_training(ConfigSection section, RunConfig& config) {
   config.compile = read_compile(section);
   config.fit.epochs = section.integer("epochs", 1, 1);
@@ -135,13 +147,8 @@ void read_training(ConfigSection section, RunConfig& config) {
       split && !(config.fit.validation_split >= 0 && config.fit.validation_split < 1)) {
     section.fail(*split, "validation_split", "must lie in [0, 1)");
   }
-  if (const auto precision = section.find("mixed_precision")) {
-    try {
-      config.mixed_precision = mixed_precision_from_name(section.as_text(*precision, "mixed_precision"));
-    } catch (const Error& error) {
-      section.fail(*precision, "mixed_precision", std::string("names an ") + error.what());
-    }
-  }
+  read_named(section, "mixed_precision", mixed_precision_from_name, config.mixed_precision);
+  read_named(section, "arithmetic", arithmetic_from_name, config.arithmetic);
   if (const auto weights = section.find("class_weight")) {
     const ConfigSection classes(*weights, section.file(), section.path_of("class_weight"));
     for (const auto& entry : *weights) {
@@ -152,22 +159,13 @@ void read_training(ConfigSection section, RunConfig& config) {
 }
 
 void read_cluster(ConfigSection section, RunConfig& config) {
-  const auto named = [&](const char* key, const auto& from_name, auto& value) {
-    const auto node = section.find(key);
-    if (!node) return;
-    try {
-      value = from_name(section.as_text(*node, key));
-    } catch (const Error& error) {
-      section.fail(*node, key, error.what());
-    }
-  };
-  named("allreduce", allreduce_from_name, config.fit.allreduce);
-  named("exchange", exchange_from_name, config.fit.exchange);
+  read_named(section, "allreduce", allreduce_from_name, config.fit.allreduce);
+  read_named(section, "exchange", exchange_from_name, config.fit.exchange);
   if (config.fit.exchange == ExchangeKind::factors && config.fit.allreduce != AllreduceAlgorithm::automatic) {
     section.fail(*section.find("allreduce"), "allreduce",
                  "cannot be chosen with exchange: factors, which sums no gradients; leave it out, or exchange: gradients");
   }
-  named("progress", progress_from_name, config.fit.progress);
+  read_named(section, "progress", progress_from_name, config.fit.progress);
   const auto not_reproducible = [&](const char* key) {
     section.fail(
         *section.find(key), key,
@@ -264,6 +262,7 @@ Sequential RunConfig::make_model() const {
   Sequential result(model.layers);
   result.set_seed(seed);
   result.set_dtype_policy(mixed_precision);
+  result.set_arithmetic(arithmetic);
   return result;
 }
 

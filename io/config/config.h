@@ -45,6 +45,7 @@ struct RunConfig {
   std::string initial_weights;  ///< a file whose weights the training starts from; empty: those of the model
   CompileOptions compile;
   DtypePolicy mixed_precision = DtypePolicy::float32;
+  Arithmetic arithmetic = Arithmetic::onednn;
   FitOptions
       fit;  ///< epochs, batch_size, shuffle, validation_split, class_weight, shards, threads, allreduce, exchange, progress, reproducible
   double timeout = 60;  ///< seconds without any progress, beyond the slowest recent step, after which the job is ended

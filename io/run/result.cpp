@@ -91,6 +91,7 @@ std::string result_json(const RunResult& result) {
   json["epoch_digests"] = epoch_digests(result.history);
   const TrainingPlan& plan = result.plan;
   json["dtype_policy"] = name_of(plan.dtype_policy);
+  json["arithmetic"] = name_of(plan.arithmetic);
   json["allreduce"] = plan.allreduce();
   json["exchange"] = plan.exchanges();
   json["computed_by"] = plan.computed_by();

@@ -15,6 +15,7 @@ std::map<std::string, std::string> bits_of(const TrainingPlan& plan) {
           {"lockstep", versions["lockstep"]},
           {"grain rows", std::to_string(plan.grains.rows)},
           {"threads per grain", "1"},
+          {"arithmetic", std::string(name_of(plan.arithmetic))},
           {"dtype policy", std::string(name_of(plan.dtype_policy))},
           {"exchange",
            plan.exchange.factors ? plan.exchanges() : fmt::format("gradients by {} on {} ranks", plan.allreduce(), plan.job.ranks)}};

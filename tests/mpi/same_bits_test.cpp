@@ -36,10 +36,11 @@ void expect_same_bits(const Trained& some, const Trained& alone, const std::stri
 }
 
 /// Wide enough that every layer has several blocks of kernel rows, the last one short.
-Sequential wide(const OptimizerSpec& optimizer, const Regularizer& regularizer = {}) {
+Sequential wide(const OptimizerSpec& optimizer, const Regularizer& regularizer = {}, Arithmetic arithmetic = Arithmetic::onednn) {
   Sequential model{Dense{.units = 101, .activation = relu, .kernel_regularizer = regularizer}, Dropout{0.2F},
                    Dense{.units = 53, .activation = gelu, .use_bias = false}, Dense{5, softmax}};
   model.set_seed(11);
+  model.set_arithmetic(arithmetic);
   model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = optimizer, .metrics = {accuracy}});
   return model;
 }
@@ -48,17 +49,18 @@ struct Case {
   std::string name;
   OptimizerSpec optimizer;
   Regularizer regularizer = {};
+  Arithmetic arithmetic = Arithmetic::onednn;
 };
 
 class SameBits : public testing::TestWithParam<Case> {};
 
 TEST_P(SameBits, AtAnyNumberOfRanksAndThreads) {
   const ArrayDataset data = labelled_rows(203, 157, 5);
-  const auto& [name, optimizer, regularizer] = GetParam();
+  const auto& [name, optimizer, regularizer, arithmetic] = GetParam();
   for (const std::int64_t batch : {3, 32, 50}) {
-    const Trained alone = train(wide(optimizer, regularizer), data, batch, 1, World());
+    const Trained alone = train(wide(optimizer, regularizer, arithmetic), data, batch, 1, World());
     for (const int threads : {1, 2}) {
-      const Trained all = train(wide(optimizer, regularizer), data, batch, threads, world());
+      const Trained all = train(wide(optimizer, regularizer, arithmetic), data, batch, threads, world());
       expect_same_bits(all, alone, "batch " + std::to_string(batch) + ", " + std::to_string(threads) + " threads");
     }
   }
@@ -67,13 +69,13 @@ TEST_P(SameBits, AtAnyNumberOfRanksAndThreads) {
 // Where a batch's factors are larger than a kernel, its gradients are summed in a tree over grains.
 TEST_P(SameBits, WithSumsInATree) {
   const ArrayDataset data = labelled_rows(203, 157, 5);
-  const auto& [name, optimizer, regularizer] = GetParam();
+  const auto& [name, optimizer, regularizer, arithmetic] = GetParam();
   for (const std::int64_t batch : {3, 50, 203}) {
-    const Trained alone = train(wide(optimizer, regularizer), data, batch, 1, World(), true);
-    const Trained all = train(wide(optimizer, regularizer), data, batch, 2, world(), true);
+    const Trained alone = train(wide(optimizer, regularizer, arithmetic), data, batch, 1, World(), true);
+    const Trained all = train(wide(optimizer, regularizer, arithmetic), data, batch, 2, world(), true);
     expect_same_bits(all, alone, "batch " + std::to_string(batch));
     if (batch == 3) continue;  // one grain: there is nothing to sum
-    const Trained factors = train(wide(optimizer, regularizer), data, batch, 1, World());
+    const Trained factors = train(wide(optimizer, regularizer, arithmetic), data, batch, 1, World());
     EXPECT_NE(factors.digest, alone.digest) << "the tree was not used";
     EXPECT_NEAR(factors.history.at("loss").back(), alone.history.at("loss").back(), 1e-4);
   }
@@ -95,23 +97,25 @@ TEST(SameBits, AreRefusedWithAForcedAllreduce) {
   EXPECT_THROW(model.fit(data, {.allreduce = AllreduceAlgorithm::ring, .reproducible = true, .verbose = 0}, world()), AgreedError);
 }
 
-INSTANTIATE_TEST_SUITE_P(Optimizers, SameBits,
-                         testing::Values(Case{"sgd", Sgd{}}, Case{"regularized", Sgd{}, {.l1 = 1e-4F, .l2 = 1e-3F}},
-                                         Case{"momentum", Sgd{.momentum = 0.9F, .nesterov = true, .options = {.clipvalue = 0.01F}}},
-                                         Case{"decay", Sgd{.options = {.weight_decay = 0.01F}}}, Case{"adam", Adam{.amsgrad = true}},
-                                         Case{"adamw", AdamW{.options = {.clipnorm = 0.1F}}, {.l2 = 1e-3F}},
-                                         Case{"rmsprop",
-                                              RMSprop{.momentum = 0.5F, .centered = true, .options = {.global_clipnorm = 0.1F}}}),
-                         [](const auto& instance) { return instance.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Optimizers, SameBits,
+    testing::Values(Case{"sgd", Sgd{}}, Case{"regularized", Sgd{}, {.l1 = 1e-4F, .l2 = 1e-3F}},
+                    Case{"momentum", Sgd{.momentum = 0.9F, .nesterov = true, .options = {.clipvalue = 0.01F}}},
+                    Case{"decay", Sgd{.options = {.weight_decay = 0.01F}}}, Case{"adam", Adam{.amsgrad = true}},
+                    Case{"portable", Sgd{}, {}, Arithmetic::portable}, Case{"portable_adam", Adam{}, {}, Arithmetic::portable},
+                    Case{"adamw", AdamW{.options = {.clipnorm = 0.1F}}, {.l2 = 1e-3F}},
+                    Case{"rmsprop", RMSprop{.momentum = 0.5F, .centered = true, .options = {.global_clipnorm = 0.1F}}}),
+    [](const auto& instance) { return instance.param.name; });
 
-// Plain SGD cuts the first layer into columns: 4 x 48 and a rest, 6 x 48 and a rest, and blocks that oneDNN computes. Which of them stay
-// with a rank differs with the number of ranks, the batch, and how far the cores are from one another.
+// Plain SGD in portable arithmetic cuts the first layer into columns: 4 x 48 and a rest, 6 x 48 and a rest, and blocks of oneDNN's sgemm.
+// Which of them stay with a rank differs with the number of ranks, the batch, and how far the cores are from one another.
 TEST(SameBits, OfAFirstLayerThatIsSharedByColumns) {
   const ArrayDataset data = labelled_rows(203, 157, 5);
   for (const std::int64_t units : {205, 300, 1800}) {
     const auto make = [&] {
       Sequential model{Dense{.units = units, .activation = relu}, Dense{5, softmax}};
       model.set_seed(11);
+      model.set_arithmetic(Arithmetic::portable);
       model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = Sgd{}, .metrics = {accuracy}});
       return model;
     };

@@ -32,6 +32,7 @@ class AnyConvolutionOp : public Op {
   }
 
   bool row_count_invariant() const override { return false; }
+  bool portable() const override { return false; }
   std::optional<ActivationFunction> activation() const override { return activation_; }
   std::int64_t refreshes() const override { return 2; }
   const ConvolutionShape* convolution() const override { return &shape_; }

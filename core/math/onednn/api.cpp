@@ -71,6 +71,10 @@ ConvolutionBackwardData describe_backward_data(const Descriptions& of, const Win
           attributes()};
 }
 
+Matmul describe_matmul(const memory::desc& a, const memory::desc& b, const memory::desc& c, const dnnl::primitive_attr& attributes) {
+  return {engine(), a, b, c, attributes};
+}
+
 #else
 
 void append_relu(dnnl::post_ops& operations) { operations.append_eltwise(1.F, dnnl::algorithm::eltwise_relu, 0.F, 0.F); }
@@ -112,6 +116,10 @@ ConvolutionBackwardData describe_backward_data(const Descriptions& of, const Win
           attributes(),
           engine(),
           forward};
+}
+
+Matmul describe_matmul(const memory::desc& a, const memory::desc& b, const memory::desc& c, const dnnl::primitive_attr& attributes) {
+  return {{a, b, c}, attributes, engine()};
 }
 
 #endif

@@ -79,6 +79,10 @@ Convolution describe_forward(const Descriptions& of, const Window& window, const
 ConvolutionBackwardWeights describe_backward_weights(const Descriptions& of, const Window& window, const Convolution& forward);
 ConvolutionBackwardData describe_backward_data(const Descriptions& of, const Window& window, const Convolution& forward);
 
+using Matmul = dnnl::matmul::primitive_desc;
+/// c = a b.
+Matmul describe_matmul(const memory::desc& a, const memory::desc& b, const memory::desc& c, const dnnl::primitive_attr& attributes);
+
 // --- primitives ---
 
 /// An argument of a primitive: how it lies in the caller's memory, and how the primitive wants it.
