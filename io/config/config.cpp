@@ -128,7 +128,7 @@ void read_named(ConfigSection& section, const char* key, const FromName& from_na
   try {
     value = from_name(section.as_text(*node, key));
   } catch (const Error& error) {
-    section.fail(*node, key, error.what());
+    section.fail(*node, key, std::string("names an ") + error.what());
   }
 }
 

@@ -47,6 +47,10 @@ garments 1088 64 32
 grep -vE '^  (validation|test):' small.yaml > train.yaml
 computes 0.9 train.yaml
 computes 0.9 train.yaml --set training.optimizer=adam
+for model in lenet vgg_bn; do
+  sed -E "/^  (validation|test):/d; s#^  train:.*#  train: {file: data/garments.h5, group: train, rows: [0, 1088]}#" "$LOCKSTEP_SOURCE/configs/$model.yaml" > $model.yaml
+  computes 0.9 $model.yaml
+done
 
 # --- portable: no primitive, the same bits without AVX-512 ---
 [ "$(share train.yaml --set training.arithmetic=portable)" = 0 ] || fail 'portable arithmetic runs products of oneDNN'
@@ -63,8 +67,7 @@ holds '(.[0].loss - .[1].final.test.loss | fabs) < 1e-5' scores.json runs/portab
 "$lockstep" train --resume runs/portable --run-dir runs/on --epochs 2 --set training.arithmetic=onednn > on.txt 2>&1 || { cat on.txt; fail 'a resume'; }
 
 # --- what is refused ---
-refuse 2 "'training.arithmetic': unknown arithmetic 'fast'; there are: onednn, portable" "$lockstep" train small.yaml --set training.arithmetic=fast
+refuse 2 "'training.arithmetic' names an unknown arithmetic 'fast'; there are: onednn, portable" "$lockstep" train small.yaml --set training.arithmetic=fast
 sed -E 's/^  - Flatten.*/  - Reshape: {target_shape: [28, 28, 1]}\n  - Conv2D: {filters: 2, kernel_size: 3}\n  - Flatten: {}/' small.yaml > convolution.yaml
 refuse 2 "layer 'conv2d': only oneDNN computes it, not the kernels of 'arithmetic: portable'; take 'arithmetic: onednn'" \
   "$lockstep" train convolution.yaml --set training.arithmetic=portable --run-dir runs/refused
-computes 0.9 convolution.yaml --set data.validation=null --set data.test=null
