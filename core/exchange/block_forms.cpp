@@ -74,7 +74,7 @@ class InPlaceForm : public BlockForm {
  protected:
   virtual void add(const GradientBlock& block, float factor, float* kernel, int thread) const {
     const KernelPart part{block.first, block.last, block.column, block.columns > 0 ? block.columns : product_.out};
-    source_.op->add_gradient(source_.x, source_.d, {.rows = source_.rows, .thread = thread}, part, factor, kernel);
+    source_.op->add_kernel_gradient(source_.x, source_.d, {.rows = source_.rows, .thread = thread}, part, factor, kernel);
   }
 
  private:

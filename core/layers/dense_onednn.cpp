@@ -48,7 +48,8 @@ class OnednnDenseOp final : public DenseOp {
     if (bias) bias_gradient(dy, rows, product_.out, to + (product_.bias - part.offset));
   }
 
-  void add_gradient(const float* x, const float* dy, const Block& block, const KernelPart& part, float factor, float* to) const override {
+  void add_kernel_gradient(const float* x, const float* dy, const Block& block, const KernelPart& part, float factor,
+                           float* to) const override {
     gradient_->add(factor, x, dy, block.rows * product_.repeat, part.first, part.last, to, block.thread);
   }
 

@@ -35,7 +35,7 @@ std::span<float> Op::values(std::size_t i) {
   return {parameters() + weight.offset, static_cast<std::size_t>(elements(weight.shape))};
 }
 
-void Op::add_gradient(const float* x, const float* dy, const Block& block, const KernelPart& part, float factor, float* to) const {
+void Op::add_kernel_gradient(const float* x, const float* dy, const Block& block, const KernelPart& part, float factor, float* to) const {
   const Product& of = *product();
   WeightGradient{x, dy, block.rows * of.repeat, of.in, of.out, part.first, part.last, part.column, part.columns}.add(factor, to);
 }

@@ -134,12 +134,13 @@ class Op {
   virtual const Product* product() const { return nullptr; }
   /// Not null: the op is this convolution, or the one that it is the transposed of.
   virtual const ConvolutionShape* convolution() const { return nullptr; }
-  /// Of ops that offer a product, before gradient() or with `adds` add_gradient() is called for blocks of `rows` rows: makes primitives for
-  /// parts that have `heights` rows of the kernel, and for those of parts().
+  /// Of ops that offer a product, before gradient() or with `adds` add_kernel_gradient() is called for blocks of `rows` rows: makes
+  /// primitives for parts that have `heights` rows of the kernel, and for those of parts().
   virtual void prepare_gradient(std::int64_t /*rows*/, std::span<const std::int64_t> /*heights*/, bool /*adds*/, int /*threads*/) {}
   /// Of ops that offer a product: kernel += factor * its gradient in this part, without writing the gradient. `to` is the part's first
   /// element. Default: by portable kernels.
-  virtual void add_gradient(const float* x, const float* dy, const Block& block, const KernelPart& part, float factor, float* to) const;
+  virtual void add_kernel_gradient(const float* x, const float* dy, const Block& block, const KernelPart& part, float factor,
+                                   float* to) const;
   virtual Computation computation() const { return {"own loops", static_cast<double>(out)}; }
   /// What of this op the library has only reference code for, about a hundred times slower than the rest, for people: "its forward pass by
   /// ref:any"; empty: nothing. `input_gradient`: that is wanted as well.
