@@ -141,7 +141,8 @@ std::unique_ptr<BlockForm> Gradients::choose_form(std::size_t layer) {
 void Gradients::prepare_gradient(std::size_t layer) {
   Op& op = *network_.ops()[trainable_[layer]];
   const std::int64_t rows = in_tree(layer) ? grains_.rows : pass_.visible_rows();
-  if (op.product() == nullptr || rows == 0) return;
+  if (rows == 0) return;
+  if (op.product() == nullptr) return op.prepare_gradient(grains_.rows, {}, false, pass_.threads());
   std::vector<std::int64_t> heights;
   for (const GradientBlock& block : exchange_->own()) {
     if (block.layer == layer) heights.push_back(block.last - block.first);

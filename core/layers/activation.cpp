@@ -31,6 +31,7 @@ class ActivationOp final : public Op {
     activation_gradient(function_, x, y, dy, dx, block.rows * (in / last_axis_), last_axis_);
   }
   std::optional<ActivationFunction> activation() const override { return function_; }
+  std::int64_t activation_width() const override { return last_axis_; }
 
  private:
   ActivationFunction function_;

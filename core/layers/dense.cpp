@@ -106,10 +106,13 @@ void DenseOp::to_delta(const float* y, float* dy, const Block& block) const {
 
 std::unique_ptr<Op> dense_op(const DenseOp& op, Products products) {
   switch (products) {
-    case Products::onednn: return onednn_dense_op(op);
+    case Products::onednn:
+      if (std::unique_ptr<Op> onednn = onednn_dense_op(op)) return onednn;
+      break;
     case Products::bfloat16: return bfloat16_dense_op(op);
-    default: return std::make_unique<PortableDenseOp>(op);
+    case Products::portable: break;
   }
+  return std::make_unique<PortableDenseOp>(op);
 }
 
 BuiltLayer build(const Dense& layer, const LayerSite& site) {

@@ -9,8 +9,7 @@ namespace {
 /// By oneDNN's inner products, forward and backward, and matmuls for the kernel's gradient.
 class OnednnDenseOp final : public DenseOp {
  public:
-  explicit OnednnDenseOp(const DenseOp& op)
-      : DenseOp(op), inner_product_({product_.in, product_.out, product_.bias >= 0, activation_ == relu}) {
+  explicit OnednnDenseOp(const DenseOp& op) : DenseOp(op), inner_product_({product_.in, product_.out, product_.bias >= 0}) {
     product_.in_columns = false;
     part_multiple_ = 48;  // whole tiles of oneDNN's matmuls on AVX2 and AVX-512
   }
@@ -28,7 +27,7 @@ class OnednnDenseOp final : public DenseOp {
   void forward(const float* x, float* y, const Block& block) const override {
     const std::int64_t rows = block.rows * product_.repeat;
     inner_product_.forward(x, kernel(), bias(), y, rows, block.thread);
-    if (!block.logits && activation_ != relu) activate(activation_, y, y, rows, product_.out);
+    if (!block.logits && activation_ != linear) activate(activation_, y, y, rows, product_.out);
   }
 
   void backward(const float* /*x*/, const float* y, float* dy, float* dx, const Block& block) const override {
@@ -61,6 +60,9 @@ class OnednnDenseOp final : public DenseOp {
 }  // namespace
 
 std::unique_ptr<Op> onednn_dense_op(const DenseOp& op) {
+  constexpr std::int64_t kMostKernel = 1 << 26, kMostWidth = 1 << 18;  // floats
+  const Product& product = *op.product();
+  if (product.in > kMostKernel / product.out || product.in + product.out > kMostWidth) return nullptr;
   auto made = std::make_unique<OnednnDenseOp>(op);
   if (!made->keeps_bits()) return nullptr;
   return made;

@@ -18,6 +18,7 @@ class DenseOp : public Op {
   std::vector<VariableRange> parts() const override;
   void gradient(const float* x, const float* dy, const Block& block, VariableRange part, float* to) const override;
   std::optional<ActivationFunction> activation() const override { return activation_; }
+  std::int64_t activation_width() const override { return product_.out; }
 
  protected:
   static constexpr std::int64_t kPartMultiple = 8;
@@ -38,7 +39,8 @@ class DenseOp : public Op {
 
 /// `op` with other products.
 std::unique_ptr<Op> dense_op(const DenseOp& op, Products products);
-/// By oneDNN's primitives; null where oneDNN gives a row other bits at another place of a block.
+/// By oneDNN's primitives; null where oneDNN gives a row other bits at another place of a block, and for kernels so large that a trial
+/// would take too much memory.
 std::unique_ptr<Op> onednn_dense_op(const DenseOp& op);
 /// By the kernels of core/math/bfloat16.h.
 std::unique_ptr<Op> bfloat16_dense_op(const DenseOp& op);

@@ -39,7 +39,7 @@ class EmbeddingOp final : public Op {
   void forward(const float* x, float* y, const Block& block) const override {
     for (std::int64_t i = 0; i < block.rows * in; ++i) {
       const std::int64_t row = row_of(x[i]);
-      if (row < 0) note(block.first_slot + i / in, x[i]);
+      if (row < 0 && block.has_row(i / in)) note(block.first_slot + i / in, x[i]);
       std::copy_n(parameters() + weights_[0].offset + std::max<std::int64_t>(row, 0) * length_, length_, y + i * length_);
     }
   }

@@ -134,8 +134,9 @@ class Op {
   virtual const Product* product() const { return nullptr; }
   /// Not null: the op is this convolution, or the one that it is the transposed of.
   virtual const ConvolutionShape* convolution() const { return nullptr; }
-  /// Of ops that offer a product, before gradient() or with `adds` add_kernel_gradient() is called for blocks of `rows` rows: makes
-  /// primitives for parts that have `heights` rows of the kernel, and for those of parts().
+  /// Before gradient() is called in training. Of ops that offer a product: makes primitives for blocks of `rows` rows and parts that have
+  /// `heights` rows of the kernel, and for those of parts(); with `adds` for add_kernel_gradient(). Of others: `rows` are those of a grain,
+  /// by which larger blocks are summed.
   virtual void prepare_gradient(std::int64_t /*rows*/, std::span<const std::int64_t> /*heights*/, bool /*adds*/, int /*threads*/) {}
   /// Of ops that offer a product: kernel += factor * its gradient in this part, without writing the gradient. `to` is the part's first
   /// element. Default: by portable kernels.
@@ -168,6 +169,8 @@ class Op {
   virtual bool row_count_invariant() const { return slice_.count == 0; }
   /// The activation that ends forward, so that a loss can take its logits. None: what a row means stays as it was.
   virtual std::optional<ActivationFunction> activation() const { return {}; }
+  /// Floats that the activation works on at a time: a softmax is over these. A row has one or more of them.
+  virtual std::int64_t activation_width() const { return out; }
   /// Ops that offer a product: forward in two parts, of which the first can be done column by column. multiply: columns [column, column +
   /// columns) of the product, y = x W and what comes with it at no cost, for `rows` rows; finish: the rest of y = f(x W + b) for whole
   /// rows.

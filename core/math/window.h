@@ -13,7 +13,7 @@ struct WindowAxis {
 struct ConvolutionShape {
   std::int64_t groups = 1, in = 1, out = 1;  ///< channels in and out of all groups; groups divide both
   WindowAxis height = {}, width = {};
-  bool bias = false, relu = false;  ///< y = relu(x * W + b), of the forward pass
+  bool bias = false;
 };
 
 }  // namespace lockstep

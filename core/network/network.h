@@ -51,11 +51,14 @@ class Network {
   /// Name of the layer that op `i` computes.
   const std::string& layer_of(std::size_t i) const { return names_[i]; }
   /// Whether the last op ends in this activation (so that the loss can take its logits).
-  bool ends_in(ActivationFunction function) const { return !ops_.empty() && ops_.back()->activation() == function; }
+  bool ends_in(ActivationFunction function) const {
+    return !ops_.empty() && ops_.back()->activation() == function &&
+           (function != softmax || ops_.back()->activation_width() == ops_.back()->out);
+  }
   /// The last activation on the way to the output.
   ActivationFunction output_activation() const;
-  /// What computes products, at first Products::portable; before prepare(). Products::bfloat16 needs has_bfloat16(). Products::portable is an
-  /// Error (kUsage) naming the first layer that has no kernels without oneDNN.
+  /// What computes products, at first Products::portable; before prepare(). Products::bfloat16 needs has_bfloat16(). Products::portable is
+  /// an Error (kUsage) naming the first layer that has no kernels without oneDNN.
   void set_products(Products products);
   bool bfloat16() const { return products_ == Products::bfloat16; }
   /// Ops before this one have no weights to train before them: backward ends here.

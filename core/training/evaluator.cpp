@@ -62,7 +62,8 @@ void Evaluator::each(bool logits, bool truth, const std::function<void(std::int6
     const std::int64_t count = std::min(pass_.grains(), grains_.own() - g);
     world_.activity().enter(Stage::validating);
     reader_->read(count * kGrainRows, pass_.target(truth ? truth_.data() : nullptr, weight_.data()));
-    pass_.forward({.logits = logits}, count);
+    mark_present(g);
+    pass_.forward({.logits = logits, .present = present_.data()}, count);
     if (const std::optional<RowFlaw> flaw = model_.network->take_flaw()) {
       const std::int64_t row = order_[static_cast<std::size_t>(g * kGrainRows + flaw->slot)];
       throw Error(data_.where(row, RowPart::features) + ": " + flaw->what);
@@ -76,7 +77,6 @@ std::vector<double> Evaluator::score() {
   const std::int64_t width = model_.network->output_width(), truth_width = data_.truth_width();
   world_.agree([&] {
     each(model_.fused(), true, [&](std::int64_t first, std::int64_t count) {
-      mark_present(first);
       for_each_grain(pass_.threads(), count, [&](std::int64_t g) {
         const std::int64_t row = g * kGrainRows;
         naming_rows(data_, std::span(order_).subspan(static_cast<std::size_t>(first * kGrainRows + row), kGrainRows), [&] {

@@ -73,7 +73,9 @@ class SettingReader {
   }
   void read(const YAML::Node& node, const Field& field, bool& value) const { value = section_.as_flag(node, field.name); }
   void read(const YAML::Node& node, const Field& field, std::optional<std::uint64_t>& seed) const {
-    seed = static_cast<std::uint64_t>(section_.as_integer(node, field.name));
+    const std::int64_t value = section_.as_integer(node, field.name);
+    if (value < 0) section_.fail(node, field.name, "must be at least 0");
+    seed = static_cast<std::uint64_t>(value);
   }
   void read(const YAML::Node& node, const Field& field, ActivationFunction& function) const {
     function = placed(section_, node, field.name, activation_from_name);

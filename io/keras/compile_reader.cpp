@@ -96,7 +96,8 @@ CompileConfig read_compile_config(const std::string& name, const Json& config) {
     check(compile.options.optimizer);
   });
   part(compile.loss_flaw, [&] {
-    if (!loss.is_null()) compile.options.loss = read_loss(arguments, of_output(loss));
+    if (loss.is_null()) throw Error("the model was compiled without a loss");
+    compile.options.loss = read_loss(arguments, of_output(loss));
     for (const char* unused : {"run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss"})
       arguments.take(unused);  // how Keras computes, not what
     arguments.finish();        // loss_weights and weighted_metrics must be off

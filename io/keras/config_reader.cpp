@@ -73,11 +73,15 @@ class LayerReader {
 
 bool is_model(const std::string& class_of) { return class_of == "Sequential" || class_of == "Functional" || class_of == "Model"; }
 
-/// Names are unique within one model only; across models that become one, the container's name is put before.
+/// Names are unique within one model only; across models that become one, the container's name is put before, or a number behind.
 std::string LayerReader::free_name(const std::string& name, const std::string& container) const {
   const std::vector<LayerSpec>& layers = to_.model.layers();
-  const auto taken = [&](const LayerSpec& layer) { return layer_name(layer) == name; };
-  return !container.empty() && std::any_of(layers.begin(), layers.end(), taken) ? container + "_" + name : name;
+  const auto taken = [&](const std::string& wanted) {
+    return std::any_of(layers.begin(), layers.end(), [&](const LayerSpec& layer) { return layer_name(layer) == wanted; });
+  };
+  std::string free = taken(name) && !container.empty() ? container + "_" + name : name;
+  for (int number = 1; taken(free); ++number) free = name + "_" + std::to_string(number);
+  return free;
 }
 
 void LayerReader::read_entry(const Json& entry, std::size_t index, const std::string& container, std::vector<StoredLayer>& stored) {

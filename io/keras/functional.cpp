@@ -59,10 +59,10 @@ std::vector<std::string> sources_of(const std::string& place, const Json& entry,
   return sources;
 }
 
-/// The names in "input_layers" or "output_layers": ["dense", 0, 0], or a list of such.
+/// The names in "input_layers" or "output_layers": ["dense", 0, 0], or a list of such, or an object whose members are such.
 std::vector<std::string> ends(const Json& value) {
-  if (!value.is_array() || value.empty()) return {};
-  if (value[0].is_string()) return {text_of(value[0])};
+  if ((!value.is_array() && !value.is_object()) || value.empty()) return {};
+  if (value.is_array() && value[0].is_string()) return {text_of(value[0])};
   std::vector<std::string> names;
   for (const Json& one : value) {
     for (std::string& name : ends(one)) names.push_back(std::move(name));

@@ -149,7 +149,8 @@ void KerasSettingReader::operator()(const Field& field, Margins& margins) const 
 void KerasSettingReader::operator()(const Field& field, Range& range) const {
   const Json value = arguments_.take(field.name);
   if (value.is_null()) return;
-  const std::vector<float> ends = numbers_of(arguments_, field.name, value).values;
+  const bool pair = value.is_array() && value.size() == 2 && value[0].is_number() && value[1].is_number();
+  const std::vector<float> ends = pair || value.is_number() ? numbers_of(arguments_, field.name, value).values : std::vector<float>();
   if (ends.size() == 1 && !value.is_array()) range = ends[0];
   if (ends.size() == 2) range = {ends[0], ends[1]};
   const bool fits = ends.size() == (value.is_array() ? 2U : 1U) && field.bounds.hold(range.low) && field.bounds.hold(range.high);

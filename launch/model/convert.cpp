@@ -25,10 +25,12 @@ SavedModel read(const ConvertArguments& arguments) {
   const World alone;
   if (arguments.model.empty()) return load_saved_model(arguments.in, alone);
   SavedModel saved = load_saved_model(arguments.model, alone);
-  if (saved.model.compiled())
-    load_weights(saved.model, arguments.in);
-  else
+  if (!saved.model.compiled()) {
     load_weights_alone(saved.model, arguments.in);
+  } else if (!load_weights(saved.model, arguments.in)) {
+    saved.model.compile(CompileOptions(saved.model.compile_options()));  // without the state that belongs to other weights
+    fmt::print(stderr, "{}: holds no optimizer state of this model; {} starts without one\n", arguments.in, arguments.out);
+  }
   return saved;
 }
 
@@ -54,7 +56,7 @@ void convert(const ConvertArguments& arguments) {
 void add_convert(Command& app) {
   auto arguments = std::make_shared<ConvertArguments>();
   Command command = app.add_command("convert", "A model from one file format into another");
-  command.option("IN", arguments->in, std::string(kSavedModels) + "; with --model also a file of weights alone").required();
+  command.option("IN", arguments->in, std::string(kSavedModels) + "; with --model a file of weights alone, .h5 or .weights.h5").required();
   command.option("OUT", arguments->out, "File to write; its ending is the format").required();
   command.option("--model", arguments->model, "Model whose architecture IN, a file of weights alone, belongs to");
   command.flag("--weights", arguments->weights, "Write the weights alone, for OUT.h5 in the layout of Keras 2");

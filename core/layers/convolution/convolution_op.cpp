@@ -47,8 +47,12 @@ class AnyConvolutionOp : public Op {
     while (trainable() && static_cast<int>(grains_.size()) < threads) grains_.emplace_back(slice().count);
   }
 
+  /// Sums do not depend on what else was prepared, such as a pass that validates.
+  void prepare_gradient(std::int64_t rows, std::span<const std::int64_t> /*heights*/, bool /*adds*/, int /*threads*/) override {
+    grain_rows_ = rows;
+  }
   void gradient(const float* x, const float* dy, const Block& block, VariableRange /*part*/, float* to) const override {
-    const std::int64_t rows = convolution_.prepared(block.rows), count = slice().count - padding();
+    const std::int64_t rows = grain_rows_ > 0 ? grain_rows_ : convolution_.prepared(block.rows), count = slice().count - padding();
     write_gradient(x, dy, rows, block.thread, to);
     float* const grain = grains_[static_cast<std::size_t>(block.thread)].data();
     for (std::int64_t row = rows; row < block.rows; row += rows) {  // where ranks exchange gradients: all grains of a rank
@@ -91,6 +95,7 @@ class AnyConvolutionOp : public Op {
   ActivationFunction activation_;
 
  private:
+  std::int64_t grain_rows_ = 0;         // of prepare_gradient()
   mutable std::vector<Buffer> grains_;  // of each thread: the gradient of a grain
 };
 
@@ -108,6 +113,7 @@ class ConvolutionOp final : public AnyConvolutionOp {
                     {"its input's gradient", input_gradient ? data : ""},
                     {"its kernel's gradient", trainable() ? weights : ""}});
   }
+  std::int64_t activation_width() const override { return shape_.out; }
   void prepare(std::int64_t rows, int threads) override {
     AnyConvolutionOp::prepare(rows, threads);
     convolution_.refresh_forward(kernel());
@@ -118,7 +124,7 @@ class ConvolutionOp final : public AnyConvolutionOp {
   }
   void forward(const float* x, float* y, const Block& block) const override {
     convolution_.forward(x, bias(), y, block.rows, block.thread);
-    if (activation_ != relu) finish(y, block, shape_.out);
+    finish(y, block, shape_.out);
   }
   void backward(const float* /*x*/, const float* y, float* dy, float* dx, const Block& block) const override {
     to_delta(y, dy, block, shape_.out);
@@ -145,6 +151,7 @@ class TransposedConvolutionOp final : public AnyConvolutionOp {
                     {"its input's gradient", input_gradient ? forward : ""},
                     {"its kernel's gradient", trainable() ? weights : ""}});
   }
+  std::int64_t activation_width() const override { return shape_.in; }
   void prepare(std::int64_t rows, int threads) override {
     AnyConvolutionOp::prepare(rows, threads);
     convolution_.refresh_backward_data(kernel());
@@ -174,7 +181,6 @@ class TransposedConvolutionOp final : public AnyConvolutionOp {
 
 std::unique_ptr<Op> convolution_op(ConvolutionShape shape, ConvolutionWeights weights, ActivationFunction activation) {
   shape.bias = weights.bias.has_value();
-  shape.relu = activation == relu;
   return std::make_unique<ConvolutionOp>(shape, std::move(weights), activation);
 }
 

@@ -13,7 +13,7 @@ struct ConvolutionWeights {
   std::optional<Weight> bias = {};
 };
 
-/// y = f(x * W + b), x (rows, height, width, in), y (rows, height, width, out), by oneDNN. `shape`'s bias and relu are set here.
+/// y = f(x * W + b), x (rows, height, width, in), y (rows, height, width, out), by oneDNN. `shape`'s bias is set here.
 /// Source: keras/src/layers/convolutional/base_conv.py.
 std::unique_ptr<Op> convolution_op(ConvolutionShape shape, ConvolutionWeights weights, ActivationFunction activation);
 

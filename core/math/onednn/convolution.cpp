@@ -146,23 +146,17 @@ void Convolution::Impl::refresh(const float* from, std::vector<KernelCopy>& copi
 
 Description Convolution::Impl::describe(std::int64_t rows) const {
   const onednn::Window window = window_of(shape);
-  dnnl::primitive_attr fused = onednn::attributes();
-  if (shape.relu) {
-    dnnl::post_ops after;
-    onednn::append_relu(after);
-    fused.set_post_ops(after);
-  }
-  const auto plain_forward = [&](const Formats& formats) {
+  // Without a relu at its end: oneDNN's makes 0 of NaN, which nobody would see.
+  const auto forward_of = [&](const Formats& formats) {
     return onednn::describe_forward(described(rows, formats), window, onednn::attributes());
   };
-  const auto fused_forward = [&](const Formats& formats) { return onednn::describe_forward(described(rows, formats), window, fused); };
   const auto data = [&](const Formats& formats) {
-    return onednn::describe_backward_data(described(rows, formats), window, plain_forward(formats));
+    return onednn::describe_backward_data(described(rows, formats), window, forward_of(formats));
   };
   const auto weights = [&](const Formats& formats) {
-    return onednn::describe_backward_weights(described(rows, formats), window, plain_forward(formats));
+    return onednn::describe_backward_weights(described(rows, formats), window, forward_of(formats));
   };
-  return {choose(shape, "a convolution", fused_forward), choose(shape, "the gradient of a convolution's input", data),
+  return {choose(shape, "a convolution", forward_of), choose(shape, "the gradient of a convolution's input", data),
           choose(shape, "the gradient of a convolution's kernel", weights)};
 }
 

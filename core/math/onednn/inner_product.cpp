@@ -63,18 +63,13 @@ struct InnerProduct::Impl {
             shape.bias ? memory::desc({shape.out}, kFloat, tag::x) : memory::desc(), memory::desc({rows, shape.out}, kFloat, tag::nc)};
   }
 
-  onednn::InnerProduct description(std::int64_t rows, bool fused) const {
-    dnnl::primitive_attr attributes = onednn::attributes();
-    if (fused && shape.relu) {
-      dnnl::post_ops after;
-      onednn::append_relu(after);
-      attributes.set_post_ops(after);
-    }
-    return onednn::describe_forward(described(rows), dnnl::prop_kind::forward_training, attributes);
+  /// Without a relu at its end: oneDNN's makes 0 of NaN, which nobody would see.
+  onednn::InnerProduct description(std::int64_t rows) const {
+    return onednn::describe_forward(described(rows), dnnl::prop_kind::forward_training, onednn::attributes());
   }
 
   Call forward_call(std::int64_t rows) const {
-    const auto f = description(rows, true);
+    const auto f = description(rows);
     const Descriptions of = described(rows);
     std::vector<onednn::Argument> arguments = {
         {DNNL_ARG_SRC, of.x, of.x}, {DNNL_ARG_WEIGHTS, of.weights, of.weights}, {DNNL_ARG_DST, of.y, of.y, true}};
@@ -84,7 +79,7 @@ struct InnerProduct::Impl {
 
   Call backward_call(std::int64_t rows) const {
     const Descriptions of = described(rows);
-    const auto d = onednn::describe_backward_data(of, description(rows, false));
+    const auto d = onednn::describe_backward_data(of, description(rows));
     return {dnnl::inner_product_backward_data(d),
             d.scratchpad_desc(),
             {{DNNL_ARG_DIFF_DST, of.y, of.y}, {DNNL_ARG_WEIGHTS, of.weights, of.weights}, {DNNL_ARG_DIFF_SRC, of.x, of.x, true}}};
@@ -178,7 +173,7 @@ void InnerProduct::backward_data(const float* dy, const float* weights, float* d
 
 std::string InnerProduct::implementation() const {
   const ThreadScope one(1);
-  return impl_->description(kRows, true).impl_info_str();
+  return impl_->description(kRows).impl_info_str();
 }
 
 }  // namespace lockstep

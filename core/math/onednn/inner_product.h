@@ -5,14 +5,14 @@
 
 namespace lockstep {
 
-/// y = f(x W + b) by oneDNN's inner products: x (rows, in), W (in, out) in Keras' layout, b (out), y (rows, out), row-major. A row has the
+/// y = x W + b by oneDNN's inner products: x (rows, in), W (in, out) in Keras' layout, b (out), y (rows, out), row-major. A row has the
 /// same bits whatever rows it is computed with: those that a call of 16 rows gives it. Calls of other sizes are made only where they were
 /// seen to give the same; what is left over is padded. Several threads may use one object at the same time.
 class InnerProduct {
  public:
   struct Shape {
     std::int64_t in, out;
-    bool bias, relu;  ///< both fused into the forward product
+    bool bias;
   };
   explicit InnerProduct(const Shape& shape);
   ~InnerProduct();

@@ -87,7 +87,9 @@ void KernelGradient::prepare(std::int64_t rows, std::span<const std::int64_t> he
   impl_->add_piece(rows, impl_->step, adds);
   impl_->add_piece(rows, impl_->in % impl_->step, adds);
   for (Piece& piece : impl_->pieces) piece.call.prepare(threads);
+  constexpr std::int64_t kMostTrial = 1 << 22;  // floats of X and D
   for (const std::int64_t height : heights) {
+    if (rows * (impl_->in + impl_->out) > kMostTrial) break;
     if (height <= impl_->step || impl_->find(rows, height, adds) != nullptr) continue;
     Piece piece = impl_->make_piece(rows, height, adds);
     piece.call.prepare(threads);

@@ -62,6 +62,18 @@ TEST(Embedding, WhatIsNoRowOfTheTableIsAnErrorThatNamesIt) {
   }
 }
 
+TEST(Embedding, SlotsWithoutARowMayHoldAnything) {
+  Network network({Embedding{.input_dim = 4, .output_dim = 2}}, {1}, 0);
+  Pass pass(network, {.rows = 2, .grains = 1});
+  pass.input()[0] = 3;
+  pass.input()[1] = -1;
+  const std::vector<float> present = {1, 0};
+  pass.forward({.present = present.data()}, 1);
+  EXPECT_FALSE(network.take_flaw());
+  pass.forward({}, 1);
+  EXPECT_TRUE(network.take_flaw());
+}
+
 TEST(Embedding, WrongSettingsAreErrorsThatNameTheLayer) {
   const auto expect = [](const Embedding& layer, const std::string& message) {
     expect_error([&] { Network({layer}, {3}, 0); }, {message});

@@ -85,5 +85,15 @@ TEST(Op, GradientOfAProductIsSummedOverTheVectorsOfARow) {
   expect_numeric_gradient(network, 3);
 }
 
+// The loss of several distributions in a row is not that of one.
+TEST(Op, ALossTakesTheLogitsOfASoftmaxOverTheWholeRowOnly) {
+  EXPECT_TRUE(Network({Dense{5, softmax}}, {4}, 0).ends_in(softmax));
+  EXPECT_TRUE(Network({Dense{5}, Activation{softmax}}, {4}, 0).ends_in(softmax));
+  EXPECT_FALSE(Network({Dense{5, softmax}, Flatten{}}, {2, 4}, 0).ends_in(softmax));
+  EXPECT_FALSE(Network({Dense{5}, Activation{softmax}, Flatten{}}, {2, 4}, 0).ends_in(softmax));
+  EXPECT_FALSE(Network({Conv1D{.filters = 5, .kernel_size = 1, .activation = softmax}, Flatten{}}, {2, 4}, 0).ends_in(softmax));
+  EXPECT_TRUE(Network({Dense{5, sigmoid}, Flatten{}}, {2, 4}, 0).ends_in(sigmoid));
+}
+
 }  // namespace
 }  // namespace lockstep
