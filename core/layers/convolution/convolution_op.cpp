@@ -73,7 +73,7 @@ class AnyConvolutionOp : public Op {
   const float* bias() const { return weights_.size() > 1 ? parameters() + weights_[1].offset : nullptr; }
   std::int64_t kernel_size() const { return elements(weights_[0].shape); }
 
-  void finish(float* y, const Block& block, std::int64_t channels) const {
+  void apply_activation(float* y, const Block& block, std::int64_t channels) const {
     if (!block.logits && activation_ != linear) activate(activation_, y, y, block.rows * (out / channels), channels);
   }
   void to_delta(const float* y, float* dy, const Block& block, std::int64_t channels) const {
@@ -124,7 +124,7 @@ class ConvolutionOp final : public AnyConvolutionOp {
   }
   void forward(const float* x, float* y, const Block& block) const override {
     convolution_.forward(x, bias(), y, block.rows, block.thread);
-    finish(y, block, shape_.out);
+    apply_activation(y, block, shape_.out);
   }
   void backward(const float* /*x*/, const float* y, float* dy, float* dx, const Block& block) const override {
     to_delta(y, dy, block, shape_.out);
@@ -163,7 +163,7 @@ class TransposedConvolutionOp final : public AnyConvolutionOp {
   void forward(const float* x, float* y, const Block& block) const override {
     convolution_.backward_data(x, y, block.rows, block.thread);
     if (bias() != nullptr) add_bias(bias(), block.rows * (out / shape_.in), shape_.in, y);
-    finish(y, block, shape_.in);
+    apply_activation(y, block, shape_.in);
   }
   void backward(const float* /*x*/, const float* y, float* dy, float* dx, const Block& block) const override {
     to_delta(y, dy, block, shape_.in);
