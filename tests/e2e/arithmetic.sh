@@ -10,7 +10,7 @@ train() { timeout 200 "$lockstep" train "${@:2}" --run-dir "runs/$1" > "$1.txt" 
 operations() {
   awk -F, '
     function number(text, name) { return match(text, name "[0-9]+") ? substr(text, RSTART + length(name), RLENGTH - length(name)) : 1 }
-    !/_verbose,(primitive,)?exec,/ { next }
+    !/_verbose,(v1,)?(primitive,)?exec,/ { next }
     {
       for (kind = 1; kind <= NF && $kind !~ /^(inner_product|matmul|convolution)$/; ++kind) {}
       if (kind > NF) next
