@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 
 #include "cluster/host/shared_memory.h"
@@ -51,7 +52,7 @@ class AllreduceBench {
   const World& world_;
   SpinBarrier barrier_;
   std::vector<Candidate> candidates_;
-  std::vector<double> refill_;  // seconds, by call, of what is not the allreduce
+  double least_filling_ = 0;  // seconds, of a sample's calls at the present size
 };
 
 AllreduceBench::AllreduceBench(const AllreduceArguments& arguments, const World& world)
@@ -108,8 +109,8 @@ void AllreduceBench::wait() {
   }
 }
 
-/// Seconds of one call. Several calls in a row where one is too short for the clock: each on freshly written data, whose writing is timed
-/// by itself and taken off.
+/// Seconds of one call. Several calls in a row where one is too short for the clock: each on freshly written data. The least time that this
+/// writing by itself has taken so far is taken off.
 double AllreduceBench::time_calls(Candidate& candidate, std::size_t count, int calls) {
   const std::span<float> data = candidate.memory.first(count);
   fill(data, 0);
@@ -126,14 +127,14 @@ double AllreduceBench::time_calls(Candidate& candidate, std::size_t count, int c
     fill(data, call);
     asm volatile("" ::: "memory");  // or all but the last would be left out
   }
-  const double filling = seconds_now() - start;
+  least_filling_ = std::min(least_filling_, seconds_now() - start);
   wait();
   start = seconds_now();
   for (int call = 0; call < calls; ++call) {
     fill(data, call);
     candidate.allreduce->sum(data);
   }
-  const double seconds = seconds_now() - start - filling;
+  const double seconds = seconds_now() - start - least_filling_;
   check(candidate, data, calls - 1);
   return std::max(seconds, 0.0) / calls;
 }
@@ -145,6 +146,7 @@ std::vector<std::vector<double>> AllreduceBench::measure(std::int64_t bytes) {
   const int calls = bytes <= kSmall ? 32 : 1;
   const auto count = static_cast<std::size_t>((bytes + 3) / 4);
   std::vector<std::vector<float>> own(candidates_.size());
+  least_filling_ = std::numeric_limits<double>::infinity();
   const double start = seconds_now();
   for (int round = 0; round < kWarm + kMost; ++round) {
     for (std::size_t c = 0; c < candidates_.size(); ++c) {
