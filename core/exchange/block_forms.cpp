@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/math/onednn/products.h"
+#include "core/math/gemm/products.h"
 
 namespace lockstep {
 namespace {

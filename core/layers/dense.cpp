@@ -5,14 +5,14 @@
 #include "core/layers/activation.h"
 #include "core/layers/activity_regularizer.h"
 #include "core/layers/dense_op.h"
-#include "core/math/onednn/products.h"
+#include "core/math/gemm/products.h"
 
 namespace lockstep {
 namespace {
 
 std::int64_t ratio(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-/// By the kernels of core/math/onednn/products.h: each sum has one order on every CPU, however a product is cut.
+/// By the kernels of core/math/gemm/products.h: each sum has one order on every CPU, however a product is cut.
 class PortableDenseOp final : public DenseOp {
  public:
   PortableDenseOp(const Dense& layer, const Shape& input, ActivationFunction activation) : DenseOp(layer, input, activation) {
@@ -24,7 +24,7 @@ class PortableDenseOp final : public DenseOp {
   }
 
   bool row_count_invariant() const override { return true; }
-  Computation computation() const override { return {product_kernels(product_.in, product_.out), product_operations()}; }
+  Computation computation() const override { return {product_kernels(), product_operations()}; }
   std::unique_ptr<Op> with_products(Products products) const override {
     return products == Products::portable ? nullptr : dense_op(*this, products);
   }

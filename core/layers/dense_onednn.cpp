@@ -1,7 +1,7 @@
 #include "core/layers/dense_op.h"
+#include "core/math/gemm/products.h"
 #include "core/math/onednn/inner_product.h"
 #include "core/math/onednn/kernel_gradient.h"
-#include "core/math/onednn/products.h"
 
 namespace lockstep {
 namespace {

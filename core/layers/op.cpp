@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "core/math/onednn/products.h"
+#include "core/math/gemm/products.h"
 
 namespace lockstep {
 namespace {

@@ -6,9 +6,9 @@
 #include <functional>
 #include <optional>
 
+#include "core/math/onednn/benchmark_product.h"
 #include "core/math/onednn/convolution.h"
 #include "core/math/onednn/library.h"
-#include "core/math/onednn/products.h"
 
 namespace lockstep {
 namespace {

@@ -9,8 +9,8 @@
 #include "core/compile/losses.h"
 #include "core/compile/optimizers.h"
 #include "core/data/dataset.h"
+#include "core/math/gemm/products.h"
 #include "core/math/onednn/library.h"
-#include "core/math/onednn/products.h"
 
 namespace lockstep {
 namespace {

@@ -59,12 +59,17 @@ DNNL_MAX_CPU_ISA=AVX2 train avx2 small.yaml --epochs 1 --set training.arithmetic
 train onednn small.yaml --epochs 1
 holds '.[0].weights_digest == .[1].weights_digest and .[0].arithmetic == "portable" and .[2].arithmetic == "onednn" and
   .[0].weights_digest != .[2].weights_digest' runs/portable/result.json runs/avx2/result.json runs/onednn/result.json
+large=(small.yaml --epochs 1 --set training.arithmetic=portable --set model.3.Dense.units=600)
+train large "${large[@]}"
+DNNL_MAX_CPU_ISA=AVX2 train large-avx2 "${large[@]}"
+holds '.[0].weights_digest == .[1].weights_digest' runs/large/result.json runs/large-avx2/result.json
 holds '(.[0].final.train.loss - .[1].final.train.loss | fabs) < 1e-4' runs/portable/result.json runs/onednn/result.json
 
 # --- one after the other ---
 "$lockstep" evaluate runs/portable --json > scores.json
 holds '(.[0].loss - .[1].final.test.loss | fabs) < 1e-5' scores.json runs/portable/result.json
 "$lockstep" train --resume runs/portable --run-dir runs/on --epochs 2 --set training.arithmetic=onednn > on.txt 2>&1 || { cat on.txt; fail 'a resume'; }
+holds '.[0].arithmetic == "onednn" and .[0].steps == 2 * .[1].steps' runs/on/result.json runs/portable/result.json
 
 # --- what is refused ---
 refuse 2 "'training.arithmetic' names an unknown arithmetic 'fast'; there are: onednn, portable" "$lockstep" train small.yaml --set training.arithmetic=fast

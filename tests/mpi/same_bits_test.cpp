@@ -107,7 +107,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"rmsprop", RMSprop{.momentum = 0.5F, .centered = true, .options = {.global_clipnorm = 0.1F}}}),
     [](const auto& instance) { return instance.param.name; });
 
-// Plain SGD in portable arithmetic cuts the first layer into columns: 4 x 48 and a rest, 6 x 48 and a rest, and blocks of oneDNN's sgemm.
+// Plain SGD in portable arithmetic cuts the first layer into columns: 4 x 48 and a rest, 6 x 48 and a rest, and blocks of a large kernel.
 // Which of them stay with a rank differs with the number of ranks, the batch, and how far the cores are from one another.
 TEST(SameBits, OfAFirstLayerThatIsSharedByColumns) {
   const ArrayDataset data = labelled_rows(203, 157, 5);

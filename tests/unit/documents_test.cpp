@@ -202,14 +202,14 @@ TEST(Documents, WhatIsWrongIsFound) {
   EXPECT_EQ(dead_mentions(comments("int x;  /"
                                    "/ See nowhere.h and world.h, cluster/world.cpp, <mpi.h>.\n")),
             (std::vector<std::string>{"nowhere.h"}));
-  EXPECT_EQ(dead_mentions(comments("/// launch/doctor/NAME.cpp, core/math/gemm_*.cpp; keras/src/a.py\n/// core/NAME.cpp")),
+  EXPECT_EQ(dead_mentions(comments("/// launch/doctor/NAME.cpp, core/math/onednn/*.cpp; keras/src/a.py\n/// core/NAME.cpp")),
             (std::vector<std::string>{"core/NAME.cpp"}));
   EXPECT_EQ(dead_mentions(comments("// The README's \"In C++\" and \"No such\"; README's \"Nothing here\".")),
             (std::vector<std::string>{"README.md, section Nothing here"}));
   EXPECT_EQ(
       dead_paths("io/README.md",
-                 "`io/config` `io/nowhere/` `core/math/none.h` `csv.h` `gemm.h` [a](config/config.h) [b](none.md) [c](https://x.org)"),
-      (std::vector<std::string>{"io/nowhere/", "core/math/none.h", "gemm.h", "none.md"}));
+                 "`io/config` `io/nowhere/` `core/math/none.h` `csv.h` `philox.h` [a](config/config.h) [b](none.md) [c](https://x.org)"),
+      (std::vector<std::string>{"io/nowhere/", "core/math/none.h", "philox.h", "none.md"}));
   EXPECT_EQ(
       sentences("# No sentence\nOne, `a.b`\ntwo. Three:\n\n- four\n- five! six\n\n| seven |\n\n    eight\n\n```\nnine\n```\nten\n").size(),
       6U);

@@ -7,8 +7,8 @@
 #include "cluster/clones.h"
 #include "core/layers/activation.h"
 #include "core/layers/activity_regularizer.h"
+#include "core/math/gemm/products.h"
 #include "core/math/grain_tree.h"
-#include "core/math/onednn/products.h"
 
 namespace lockstep {
 namespace {

@@ -25,6 +25,12 @@ const char* onednn_isa() {
   return found == std::end(onednn::kIsaNames) ? "generic" : found->name;
 }
 
+VectorWidth onednn_vector_width() {
+  const auto allows = [isa = dnnl_get_effective_cpu_isa()](dnnl_cpu_isa_t needed) { return (isa & needed) == needed; };
+  if (allows(dnnl_cpu_isa_avx512_core)) return VectorWidth::avx512;
+  return allows(dnnl_cpu_isa_avx2) ? VectorWidth::avx2 : VectorWidth::portable;
+}
+
 ThreadScope::ThreadScope(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
 ThreadScope::~ThreadScope() { omp_set_num_threads(before_); }
 

@@ -8,7 +8,7 @@ namespace lockstep {
 ///
 /// Every element is the chain fma(a_k, b_k, ...) over k = 0, 1, 2 ..., from zero, whatever is computed beside it. So its bits do not depend
 /// on how rows and columns are shared among calls, threads and ranks, nor on the instruction set. oneDNN's depend on both.
-struct Product {
+struct Gemm {
   std::int64_t rows = 0, columns = 0, depth = 0;
   const float* a = nullptr;
   std::int64_t a_row = 0, a_depth = 0;  ///< floats from a_(r,k) to a_(r+1,k), to a_(r,k+1)
@@ -25,7 +25,7 @@ struct Product {
 
 /// Kernels for one instruction set.
 struct GemmKernels {
-  void (*multiply)(const Product& product);
+  void (*multiply)(const Gemm& product);
   /// to[k * count + i] = from[i * stride + k] for i in [0, count), k in [0, depth).
   void (*transpose)(const float* from, std::int64_t stride, std::int64_t count, std::int64_t depth, float* to);
 };
@@ -38,7 +38,7 @@ const GemmKernels& gemm_kernels(VectorWidth width);
 constexpr std::int64_t kGemmDepth = 256;  ///< of a panel; longer products had better be taken in parts
 
 /// The product. `near`: what is read fits a core's second-level cache as it lies; else B is copied together, panel by panel, on the way.
-void multiply(const GemmKernels& kernels, const Product& product, bool near);
+void multiply(const GemmKernels& kernels, const Gemm& product, bool near);
 
 /// c (rows, in) = d (rows, out) W^T with W (in, out).
 void multiply_transposed(const GemmKernels& kernels, const float* d, const float* w, float* c, std::int64_t rows, std::int64_t in,

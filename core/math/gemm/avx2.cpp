@@ -1,9 +1,9 @@
-#include "core/math/gemm.h"
+#include "core/math/gemm/gemm.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #pragma GCC target("avx2,fma")
-#include "core/math/gemm_tiles.h"
+#include "core/math/gemm/tiles.h"
 
 namespace lockstep {
 namespace {

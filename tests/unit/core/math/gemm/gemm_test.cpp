@@ -1,5 +1,5 @@
 // The kernels for small products: right, and the same bits whatever the instruction set and however rows and columns are cut into calls.
-#include "core/math/gemm.h"
+#include "core/math/gemm/gemm.h"
 
 #include <gtest/gtest.h>
 

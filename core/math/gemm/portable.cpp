@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "core/math/gemm_tiles.h"
+#include "core/math/gemm/tiles.h"
 
 namespace lockstep {
 namespace {

@@ -1,12 +1,8 @@
-#include "core/math/onednn/products.h"
+#include "core/math/onednn/benchmark_product.h"
 
-#include <algorithm>
-#include <string>
 #include <utility>
 #include <vector>
 
-#include "cluster/clones.h"
-#include "core/math/gemm.h"
 #include "core/math/onednn/api.h"
 
 namespace lockstep {
@@ -15,17 +11,6 @@ namespace {
 using dnnl::memory;
 using onednn::check;
 using onednn::engine;
-
-VectorWidth vector_width() {
-  const auto allows = [isa = dnnl_get_effective_cpu_isa()](dnnl_cpu_isa_t needed) { return (isa & needed) == needed; };
-  if (allows(dnnl_cpu_isa_avx512_core)) return VectorWidth::avx512;
-  return allows(dnnl_cpu_isa_avx2) ? VectorWidth::avx2 : VectorWidth::portable;
-}
-
-const GemmKernels& kernels() {
-  static const GemmKernels& best = gemm_kernels(vector_width());
-  return best;
-}
 
 /// Small numbers of both signs, none of them subnormal.
 memory matrix(const memory::dims& dims, memory::format_tag tag) {
@@ -58,74 +43,6 @@ class Call {
 };
 
 }  // namespace
-
-bool small_kernel(std::int64_t in, std::int64_t out) {
-  constexpr std::int64_t kFloats = 1 << 18;  // 1 MiB
-  return in * out <= kFloats;
-}
-
-void product_forward(const float* x, const float* weights, const float* bias, bool positive, float* y, std::int64_t rows, std::int64_t in,
-                     std::int64_t out, std::int64_t column, std::int64_t columns) {
-  multiply(kernels(),
-           {.rows = rows,
-            .columns = columns,
-            .depth = in,
-            .a = x,
-            .a_row = in,
-            .a_depth = 1,
-            .b = weights + column,
-            .b_depth = out,
-            .c = y + column,
-            .c_row = out,
-            .bias = bias != nullptr ? bias + column : nullptr,
-            .relu = positive},
-           small_kernel(in, out));
-}
-
-void product_backward_data(const float* dy, const float* weights, float* dx, std::int64_t rows, std::int64_t in, std::int64_t out) {
-  multiply_transposed(kernels(), dy, weights, dx, rows, in, out);
-}
-
-void WeightGradient::run(float alpha, float beta, float* target) const {
-  if (alpha == 0) return;  // a learning rate of 0; to run_small() it would mean to write
-  if (small_kernel(in, out)) return run_small(beta == 0 ? 0 : alpha, target);
-  check(dnnl_sgemm('T', 'N', last - first, columns, rows, alpha, x + first, in, d + column, out, beta, target, out), "sgemm");
-}
-
-/// In parts of the rows, so that what a column of tiles reads stays in the cache.
-void WeightGradient::run_small(float factor, float* target) const {
-  for (std::int64_t row = 0; row < rows; row += kGemmDepth) {
-    multiply(kernels(),
-             {.rows = last - first,
-              .columns = columns,
-              .depth = std::min(kGemmDepth, rows - row),
-              .a = x + row * in + first,
-              .a_row = 1,
-              .a_depth = in,
-              .b = d + row * out + column,
-              .b_depth = out,
-              .c = target,
-              .c_row = out,
-              .resume = factor == 0 && row > 0,
-              .factor = factor},
-             true);
-  }
-}
-
-LOCKSTEP_CLONES void bias_gradient(const float* d, std::int64_t rows, std::int64_t out, float* gradient) {
-  for (std::int64_t k = 0; k < out; ++k) gradient[k] = 0;
-  for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t k = 0; k < out; ++k) gradient[k] += d[r * out + k];
-  }
-}
-
-std::string product_kernels(std::int64_t in, std::int64_t out) {
-  const VectorWidth width = vector_width();
-  const std::string own = std::string("own kernels, ") + (width == VectorWidth::avx512 ? "AVX512"
-                                                          : width == VectorWidth::avx2 ? "AVX2"
-                                                                                       : "portable");
-  return small_kernel(in, out) ? own : own + " (the kernel's gradient by oneDNN's sgemm)";
-}
 
 struct OnednnInnerProduct::Impl {
   Impl(const Shape& shape, bool trains);

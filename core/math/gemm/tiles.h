@@ -1,17 +1,17 @@
 #pragma once
 #include <cstdint>
 
-#include "core/math/gemm.h"
+#include "core/math/gemm/gemm.h"
 
-// The loops of gemm.h over a Vector of some instruction set: for gemm_*.cpp only, each of which compiles them for its own. So everything
-// here is internal to the file that includes it, and nothing of the standard library is used: the linker might keep that copy for all
-// others.
+// The loops of gemm.h over a Vector of some instruction set: for avx2.cpp, avx512.cpp and portable.cpp only, each of which compiles them
+// for its own. So everything here is internal to the file that includes it, and nothing of the standard library is used: the linker might
+// keep that copy for all others.
 namespace lockstep {
 namespace {
 
 /// What follows the sums: factor, bias, relu. Each is asked for once a tile, not once a vector.
 template <int Rows, int Vectors, class Vector, class Load>
-[[gnu::always_inline]] inline void finish(Vector (&sums)[Rows][Vectors], const Product& p, const float* c, std::int64_t column,
+[[gnu::always_inline]] inline void finish(Vector (&sums)[Rows][Vectors], const Gemm& p, const float* c, std::int64_t column,
                                           const Load& load) {
   if (p.factor != 0) {
     const Vector factor = Vector::all(p.factor);
@@ -41,7 +41,7 @@ template <int Rows, int Vectors, class Vector, class Load>
 /// Rows x Vectors accumulators stay in registers for the whole depth; the last vector of a row has `last` floats. What of `p` the loops
 /// need is read before them: for all that the compiler knows, a store to C may change it.
 template <class Vector, int Rows, int Vectors, bool Whole>
-[[gnu::always_inline]] inline void tile(const Product& p, std::int64_t row, std::int64_t column, typename Vector::Part last) {
+[[gnu::always_inline]] inline void tile(const Gemm& p, std::int64_t row, std::int64_t column, typename Vector::Part last) {
   const auto load = [last](const float* from, int v) {
     return Whole || v + 1 < Vectors ? Vector::load(from + v * Vector::kWidth) : Vector::load(from + v * Vector::kWidth, last);
   };
@@ -84,8 +84,8 @@ template <class Vector, int Rows, int Vectors, bool Whole>
 
 /// Tiles from `row` on, as many as there are; returns the first row that is left.
 template <class Vector, int Rows, int Vectors>
-[[gnu::noinline]] std::int64_t tiles(const Product& product, std::int64_t row, std::int64_t column, std::int64_t floats) {
-  const Product p = product;
+[[gnu::noinline]] std::int64_t tiles(const Gemm& product, std::int64_t row, std::int64_t column, std::int64_t floats) {
+  const Gemm p = product;
   const auto last = Vector::part(floats);
   if (floats == Vector::kWidth) {
     for (; row + Rows <= p.rows; row += Rows) tile<Vector, Rows, Vectors, true>(p, row, column, last);
@@ -96,7 +96,7 @@ template <class Vector, int Rows, int Vectors>
 }
 
 template <class Vector, int Rows>
-std::int64_t tiles(const Product& p, std::int64_t row, std::int64_t column, std::int64_t columns) {
+std::int64_t tiles(const Gemm& p, std::int64_t row, std::int64_t column, std::int64_t columns) {
   const std::int64_t vectors = (columns + Vector::kWidth - 1) / Vector::kWidth, last = columns - (vectors - 1) * Vector::kWidth;
   if (vectors == 3) return tiles<Vector, Rows, 3>(p, row, column, last);
   if (vectors == 2) return tiles<Vector, Rows, 2>(p, row, column, last);
@@ -105,7 +105,7 @@ std::int64_t tiles(const Product& p, std::int64_t row, std::int64_t column, std:
 
 /// Panel by panel of columns, so that one of B serves all rows from the cache.
 template <class Vector>
-void multiply(const Product& p) {
+void multiply(const Gemm& p) {
   constexpr std::int64_t kPanel = 3 * Vector::kWidth;
   for (std::int64_t column = 0; column < p.columns; column += kPanel) {
     const std::int64_t columns = p.columns - column < kPanel ? p.columns - column : kPanel;

@@ -1,11 +1,11 @@
-#include "core/math/gemm.h"
+#include "core/math/gemm/gemm.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // in the header above: GCC bug 105593
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")
-#include "core/math/gemm_tiles.h"
+#include "core/math/gemm/tiles.h"
 
 namespace lockstep {
 namespace {

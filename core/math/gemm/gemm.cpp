@@ -1,4 +1,4 @@
-#include "core/math/gemm.h"
+#include "core/math/gemm/gemm.h"
 
 #include <algorithm>
 
@@ -12,9 +12,9 @@ void copy_rows(const float* from, std::int64_t stride, std::int64_t rows, std::i
 }
 
 /// Panel by panel, B copied together.
-void multiply_panels(const GemmKernels& kernels, Product p) {
+void multiply_panels(const GemmKernels& kernels, Gemm p) {
   alignas(64) float panel[kColumns * kDepth];
-  const Product whole = p;
+  const Gemm whole = p;
   p.b = panel;
   p.b_depth = kColumns;
   for (std::int64_t column = 0; column < whole.columns; column += kColumns) {
@@ -39,7 +39,7 @@ const GemmKernels& gemm_kernels(VectorWidth width) {
   return width == VectorWidth::avx512 ? kGemmAvx512 : width == VectorWidth::avx2 ? kGemmAvx2 : kGemmPortable;
 }
 
-void multiply(const GemmKernels& kernels, const Product& product, bool near) {
+void multiply(const GemmKernels& kernels, const Gemm& product, bool near) {
   near ? kernels.multiply(product) : multiply_panels(kernels, product);
 }
 
