@@ -23,11 +23,15 @@ import sys
 import tempfile
 import time
 
+import models
+from models import MODELS
+
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = HERE.parent.parent
 REQUIREMENTS = ["torch==2.13.0", "jax==0.10.2", "keras==3.15.1", "tensorflow==2.21", "h5py", "matplotlib"]
-MODELS = {"classifier": [784, 300, 100, 10], "wide": [784, 4096, 4096, 10]}
 BATCHES = [32, 256, 4096]
+CONVOLUTIONAL_BATCHES = [32, 256]
+DENSE_PEERS = ["jax-scan", "jax-step"]  # programs of dense layers alone
 PEERS = {
     "jax-scan": "JAX, epoch as one program (lax.scan)",
     "jax-step": "JAX, jitted step",
@@ -42,15 +46,7 @@ NAMES = {"lockstep": "**Lockstep**", "floor": "oneDNN primitives, one core", **P
 
 def rows_for(model, batch):
     """So many that an epoch takes about a second."""
-    return 32768 if model == "classifier" else max(2048, batch)
-
-
-def config_text(model, data):
-    widths = MODELS[model]
-    layers = "".join(f"  - Dense: {{units: {width}, activation: relu}}\n" for width in widths[1:-1])
-    return (f"name: {model}\ndata:\n  train: {{file: {data}, group: train}}\nmodel:\n  - Input: {{shape: [28, 28]}}\n  - Rescaling: {{scale: 1/255}}\n"
-            f"  - Flatten\n{layers}  - Dense: {{units: {widths[-1]}, activation: softmax}}\ntraining:\n  loss: sparse_categorical_crossentropy\n"
-            "  optimizer: {SGD: {learning_rate: 0.01}}\n  metrics: [accuracy]\n")
+    return {"classifier": 32768, "wide": max(2048, batch), "lenet": 8192}.get(model, max(1024, 2 * batch))
 
 
 def setup(options):
@@ -77,7 +73,7 @@ class Peer:
         self.name, self.samples, self.version, self.failure = name, [], None, None
         self.log = open(work / f"{name}.log", "w+")
         environment = dict(os.environ, TORCHINDUCTOR_CACHE_DIR=str(options.venv / "inductor"), TORCHINDUCTOR_FX_GRAPH_CACHE="1", LOCKSTEP_PEER_DIR=str(work))
-        command = [options.venv / "bin" / "python", HERE / "peers.py", name, options.data, case["rows"], case["batch"], case["cores"], *MODELS[case["model"]]]
+        command = [options.venv / "bin" / "python", HERE / "peers.py", name, options.data, case["rows"], case["batch"], case["cores"], case["model"]]
         self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment,
                                         process_group=0,  # so that what it starts can be ended with it
                                         preexec_fn=lambda: os.sched_setaffinity(0, case["affinity"]))
@@ -154,9 +150,11 @@ def run(options):
         chosen = []
     if case["cores"] == 1 and "torch-ddp" in chosen:
         chosen.remove("torch-ddp")  # it is data parallel
+    if models.convolutional(case["model"]):
+        chosen = [name for name in chosen if name not in DENSE_PEERS]
     with tempfile.TemporaryDirectory(prefix="lockstep-compare-") as directory:
         work = pathlib.Path(directory)
-        (work / "config.yaml").write_text(config_text(case["model"], options.data.resolve()))
+        (work / "config.yaml").write_text(models.yaml(case["model"], options.data.resolve()))
         start, busy_before = time.monotonic(), busy_seconds()
         peers = [Peer(name, case, options, work) for name in chosen]
         ours = []
@@ -206,7 +204,7 @@ def merge(options, case, ours, peers, skipped):
 
 def run_all(options):
     for model in MODELS:
-        for batch in BATCHES:
+        for batch in CONVOLUTIONAL_BATCHES if models.convolutional(model) else BATCHES:
             for cores in (1, 2):
                 options.model, options.batch, options.cores, options.rows = model, batch, cores, 0
                 run(options)
@@ -220,18 +218,27 @@ def cell(case, name):
     return f"**{text}**" if name == "lockstep" else text
 
 
+def ratio(case, name):
+    """Ours to another one's, both of one run."""
+    figure = case["us"].get(name, {})
+    return f"{case['us']['lockstep']['median'] / figure['median']:.2f}" if "median" in figure else ""
+
+
 def table(results):
     lines = []
-    for model, widths in MODELS.items():
+    for model in MODELS:
         cases = [results[key] for key in sorted(results, key=lambda key: (results[key]["cores"], results[key]["batch"])) if results[key]["model"] == model]
         if not cases:
             continue
         heads = [f"{case['cores']} core{'s' if case['cores'] > 1 else ''}, batch {case['batch']}" for case in cases]
-        lines += [f"| {'-'.join(map(str, widths))}, µs per step | " + " | ".join(heads) + " |", "|---|" + "---|" * len(cases)]
+        lines += [f"| {models.title(model)}, µs per step | " + " | ".join(heads) + " |", "|---|" + "---|" * len(cases)]
         for name in NAMES:
             cells = [cell(case, name) for case in cases]
             if any(cells):
                 lines.append(f"| {NAMES[name]} | " + " | ".join(cells) + " |")
+        for name in ("floor", "torch-eager", "torch-ddp"):
+            if any(ratio(case, name) for case in cases):
+                lines.append(f"| Lockstep / {NAMES[name]} | " + " | ".join(ratio(case, name) for case in cases) + " |")
         lines.append("")
     return lines
 

@@ -1,6 +1,6 @@
 """One peer of compare.py: trains the same model on the same rows, an epoch for every line "epoch" on its standard input.
 
-    peers.py PEER DATA.h5 ROWS BATCH CORES WIDTH...
+    peers.py PEER DATA.h5 ROWS BATCH CORES MODEL
 
 Answers "ready VERSION", then "us MICROSECONDS" (of a step) for each epoch. Each peer in its fastest plain form: rows in memory as float32 and
 scaled before, no DataLoader, no metrics but the loss, shuffled every epoch, plain SGD.
@@ -10,13 +10,16 @@ import subprocess
 import sys
 import time
 
+import models
+
 RATE = 0.01
 
 
-def read_rows(path, rows):
+def read_rows(path, rows, model):
+    """Images of one channel, channels last, for convolutions; else vectors."""
     import h5py
     with h5py.File(path) as file:
-        x = file["train/x"][:rows].reshape(rows, -1).astype("float32") / 255
+        x = file["train/x"][:rows].reshape((rows, 28, 28, 1) if models.convolutional(model) else (rows, -1)).astype("float32") / 255
         return x, file["train/y"][:rows].astype("int64")
 
 
@@ -31,7 +34,7 @@ def serve(version, epoch, steps):
         print("us", (time.perf_counter() - start) / steps * 1e6, flush=True)
 
 
-def keras_fit(backend, x, y, batch, cores, widths):
+def keras_fit(backend, x, y, batch, cores, model_name):
     os.environ["KERAS_BACKEND"] = backend
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     if backend == "tensorflow":
@@ -43,8 +46,7 @@ def keras_fit(backend, x, y, batch, cores, widths):
         import jax
         library = "JAX " + jax.__version__
     import keras
-    layers = [keras.layers.Dense(width, activation="relu") for width in widths[1:-1]] + [keras.layers.Dense(widths[-1], activation="softmax")]
-    model = keras.Sequential([keras.layers.Input((widths[0],)), *layers])
+    model = models.keras(model_name)
     model.compile(loss="sparse_categorical_crossentropy", optimizer=keras.optimizers.SGD(RATE))
     serve(f"Keras {keras.__version__}, {library}", lambda: model.fit(x, y, batch_size=batch, epochs=1, shuffle=True, verbose=0), len(x) // batch)
 
@@ -83,14 +85,11 @@ def jax_train(scan, x, y, batch, widths):
     serve("JAX " + jax.__version__, epoch, steps)
 
 
-def torch_train(form, x, y, batch, cores, widths, rank=0, join=None):
+def torch_train(form, x, y, batch, cores, model_name, rank=0, join=None):
     import torch
     torch.manual_seed(1)
     torch.set_num_threads(1 if form == "ddp" else cores)
-    layers = []
-    for i, o in zip(widths, widths[1:]):
-        layers += [torch.nn.Linear(i, o), torch.nn.ReLU()]
-    model = torch.nn.Sequential(*layers[:-1])
+    model = models.torch(model_name)
     ranks = 1
     if form == "ddp":
         import torch.distributed
@@ -105,6 +104,8 @@ def torch_train(form, x, y, batch, cores, widths, rank=0, join=None):
     if form == "compiled":
         forward = torch.compile(forward)
     x, y, steps, own = torch.from_numpy(x), torch.from_numpy(y), len(x) // batch, batch // ranks
+    if x.dim() == 4:
+        x = x.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
     def epoch():
         generator = torch.Generator().manual_seed(epoch.number)
@@ -136,7 +137,7 @@ def torch_train(form, x, y, batch, cores, widths, rank=0, join=None):
     torch.distributed.destroy_process_group()
 
 
-def ddp(arguments, x, y, batch, cores, widths):
+def ddp(arguments, x, y, batch, cores, model):
     """Rank 0 talks to compare.py; the other ranks are processes of this one's, each on a core of its own. They meet in a file."""
     join, rank = os.environ.get("LOCKSTEP_DDP_JOIN"), int(os.environ.get("LOCKSTEP_DDP_RANK", "0"))
     if batch % cores:
@@ -149,7 +150,7 @@ def ddp(arguments, x, y, batch, cores, widths):
             others.append(subprocess.Popen([sys.executable, __file__, *arguments], stdin=subprocess.DEVNULL, env=environment))
     os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[rank]})
     try:
-        torch_train("ddp", x, y, batch, cores, widths, rank, join)
+        torch_train("ddp", x, y, batch, cores, model, rank, join)
     finally:
         for process in others:
             if sys.exc_info()[0]:
@@ -158,19 +159,19 @@ def ddp(arguments, x, y, batch, cores, widths):
 
 
 def main(arguments):
-    peer, data, rows, batch, cores, *widths = arguments
-    rows, batch, cores, widths = int(rows), int(batch), int(cores), [int(width) for width in widths]
+    peer, data, rows, batch, cores, model = arguments
+    rows, batch, cores = int(rows), int(batch), int(cores)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1" if peer == "torch-ddp" else str(cores)
-    x, y = read_rows(data, rows)
+    x, y = read_rows(data, rows, model)
     if peer.startswith("keras-"):
-        keras_fit(peer.removeprefix("keras-"), x, y, batch, cores, widths)
+        keras_fit(peer.removeprefix("keras-"), x, y, batch, cores, model)
     elif peer.startswith("jax-"):
-        jax_train(peer == "jax-scan", x, y, batch, widths)
+        jax_train(peer == "jax-scan", x, y, batch, models.widths(model))
     elif peer == "torch-ddp":
-        ddp(arguments, x, y, batch, cores, widths)
+        ddp(arguments, x, y, batch, cores, model)
     else:
-        torch_train(peer.removeprefix("torch-"), x, y, batch, cores, widths)
+        torch_train(peer.removeprefix("torch-"), x, y, batch, cores, model)
 
 
 if __name__ == "__main__":

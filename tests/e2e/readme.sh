@@ -161,6 +161,8 @@ documented 'tests/bench/compare.py setup'  # 3 GB of pip
 peers='--peers lockstep --venv none --data data/garments.h5 --results results.json'
 runs 'tests/bench/compare.py run --model classifier --batch 32 --cores 1' "$peers --rounds 1 --rows 640"
 says 'Lockstep .* us '
+runs 'tests/bench/compare.py run --model lenet --batch 32 --cores 2' "$peers --rounds 1 --rows 640"
+says 'Lockstep .* us '
 runs 'tests/bench/compare.py report' "$peers"
 grep -qE '\| \*\*Lockstep\*\* \| \*\*[0-9]+\*\* \|' tests/bench/README.md || { cat tests/bench/README.md; fail 'compare.py report wrote no table'; }
 says 'no chart: there is no virtual environment none'
