@@ -4,13 +4,14 @@
 #include <limits>
 
 #include "cluster/clones.h"
+#include "core/layers/fusion/relu.h"
 #include "core/layers/op.h"
 #include "core/math/elementwise.h"
 
 namespace lockstep {
 namespace {
 
-class ActivationOp final : public Op {
+class ActivationOp final : public Op, public LeavesRelu {
  public:
   ActivationOp(ActivationFunction function, std::int64_t elements, std::int64_t last_axis) : function_(function), last_axis_(last_axis) {
     in = out = elements;
@@ -32,6 +33,9 @@ class ActivationOp final : public Op {
   }
   std::optional<ActivationFunction> activation() const override { return function_; }
   std::int64_t activation_width() const override { return last_axis_; }
+  bool ends_in_relu() const override { return function_ == relu; }
+  void leave_relu() override { function_ = linear; }
+  bool only_activates() const override { return true; }
 
  private:
   ActivationFunction function_;

@@ -4,6 +4,7 @@
 
 #include "cluster/error.h"
 #include "core/data/limits.h"
+#include "core/layers/fusion/relu.h"
 #include "core/network/memory_need.h"
 
 namespace lockstep {
@@ -34,6 +35,24 @@ std::vector<BuiltLayer> build_layers(const std::vector<LayerSpec>& layers, const
   return built;
 }
 
+/// Relus move to the maximum of windows behind them, which leaves fewer numbers, or to the op before them. An op without anything left to
+/// do goes.
+void move_relus(std::vector<BuiltLayer>& layers) {
+  std::vector<std::unique_ptr<Op>*> ops;
+  for (BuiltLayer& layer : layers) {
+    for (std::unique_ptr<Op>& op : layer.ops) ops.push_back(&op);
+  }
+  const auto taker = [&](std::size_t i) { return i < ops.size() ? dynamic_cast<TakesRelu*>(ops[i]->get()) : nullptr; };
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    auto* const from = dynamic_cast<LeavesRelu*>(ops[i]->get());
+    if (from == nullptr || !from->ends_in_relu()) continue;
+    TakesRelu *const next = taker(i + 1), *const last = from->only_activates() ? taker(i - 1) : nullptr;
+    if (!(next != nullptr && next->take_relu_before()) && !(last != nullptr && last->take_relu_behind())) continue;
+    from->leave_relu();
+    if (from->only_activates()) ops[i]->reset();
+  }
+}
+
 /// Tells one weight of a model from another: weight `number` of layer `layer`.
 std::uint32_t weight_id(std::size_t layer, std::uint32_t number) {
   return static_cast<std::uint32_t>(2 * layer) + number % 2 + ((number / 2) << 24U);
@@ -51,9 +70,11 @@ Network::Network(const std::vector<LayerSpec>& layers, const Shape& input, std::
     : Network(build_layers(layers, input, seed), input, seed) {}
 
 Network::Network(std::vector<BuiltLayer> layers, Shape input, std::uint64_t seed) : input_(std::move(input)) {
+  move_relus(layers);
   for (std::size_t i = 0; i < layers.size(); ++i) {
     shapes_.push_back(layers[i].output);
     for (std::unique_ptr<Op>& op : layers[i].ops) {
+      if (op == nullptr) continue;  // its neighbour does what it did
       ops_.push_back(std::move(op));
       layer_of_op_.push_back(i);
       names_.push_back(layers[i].name);

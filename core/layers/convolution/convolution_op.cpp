@@ -7,6 +7,7 @@
 #include "cluster/clones.h"
 #include "core/layers/activation.h"
 #include "core/layers/activity_regularizer.h"
+#include "core/layers/fusion/relu.h"
 #include "core/math/gemm/products.h"
 #include "core/math/grain_tree.h"
 
@@ -23,7 +24,7 @@ LOCKSTEP_CLONES void add_bias(const float* bias, std::int64_t vectors, std::int6
 std::int64_t pixels(std::int64_t channels, std::int64_t height, std::int64_t width) { return channels * height * width; }
 
 /// What a convolution and its transposed have in common.
-class AnyConvolutionOp : public Op {
+class AnyConvolutionOp : public Op, public LeavesRelu, public TakesRelu {
  public:
   AnyConvolutionOp(const ConvolutionShape& shape, ConvolutionWeights weights, ActivationFunction activation)
       : shape_(shape), convolution_(shape), activation_(activation) {
@@ -34,6 +35,12 @@ class AnyConvolutionOp : public Op {
   bool row_count_invariant() const override { return false; }
   bool portable() const override { return false; }
   std::optional<ActivationFunction> activation() const override { return activation_; }
+  bool ends_in_relu() const override { return activation_ == relu; }
+  void leave_relu() override { activation_ = linear; }
+  bool take_relu_behind() override {
+    if (activation_ == linear) activation_ = relu;
+    return activation_ == relu;
+  }
   std::int64_t refreshes() const override { return 2; }
   const ConvolutionShape* convolution() const override { return &shape_; }
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "cluster/clones.h"
+#include "core/layers/fusion/relu.h"
 #include "core/layers/op.h"
 
 namespace lockstep {
@@ -35,41 +37,115 @@ template <class Function>
   }
 }
 
+// Sums over the rows are in double, each channel's in order of its floats. Eight channels at a time are summed in registers over some
+// pixels.
+constexpr std::int64_t kVector = 8, kPixels = 16;
+using Floats = float __attribute__((vector_size(kVector * sizeof(float))));
+using Doubles = double __attribute__((vector_size(kVector * sizeof(double))));
+
+[[gnu::always_inline]] inline void load(const float* from, Floats& values) { std::memcpy(&values, from, sizeof(values)); }
+
+/// Adds add(i, c, first, second) of every float i and its channel c to two sums of each channel. `add` takes vectors of channels, and
+/// `add_one` the same of one channel.
+template <class Add, class AddOne>
+[[gnu::always_inline]] inline void add_by_channel(const Channels& channels, const Block& block, double* first, double* second,
+                                                  const Add& add, const AddOne& add_one) {
+  const std::int64_t count = channels.count;
+  if (channels.inner > 1 || count % kVector > 0) {
+    return for_each_value(channels, block, [=](std::int64_t i, std::int64_t c) { add_one(i, c, first[c], second[c]); });
+  }
+  for (std::int64_t r = 0; r < block.rows; ++r) {
+    if (!block.has_row(r)) continue;
+    for (std::int64_t from = 0; from < channels.outer; from += kPixels) {
+      const std::int64_t pixel = r * channels.outer + from, pixels = std::min(kPixels, channels.outer - from);
+      for (std::int64_t c = 0; c < count; c += kVector) {
+        Doubles a, b;
+        std::memcpy(&a, first + c, sizeof(a));
+        std::memcpy(&b, second + c, sizeof(b));
+        for (std::int64_t p = 0; p < pixels; ++p) add((pixel + p) * count + c, c, a, b);
+        std::memcpy(first + c, &a, sizeof(a));
+        std::memcpy(second + c, &b, sizeof(b));
+      }
+    }
+  }
+}
+
 /// sum += x, squares += x^2 of every channel.
 LOCKSTEP_CLONES void add_moments(const Channels& channels, const Block& block, const float* x, double* sum, double* squares) {
+  add_by_channel(
+      channels, block, sum, squares,
+      [=](std::int64_t i, std::int64_t /*c*/, Doubles& a, Doubles& b) {
+        Floats values;
+        load(x + i, values);
+        const Doubles value = __builtin_convertvector(values, Doubles);
+        a += value;
+        b += value * value;
+      },
+      [=](std::int64_t i, std::int64_t /*c*/, double& a, double& b) {
+        const double value = x[i];
+        a += value;
+        b += value * value;
+      });
+}
+
+/// What a channel's floats are normalized with: y = (x - mean) factor + offset.
+struct Statistics {
+  const float *mean, *inverse, *factor, *offset;
+  float apply(float x, std::int64_t c) const { return (x - mean[c]) * factor[c] + offset[c]; }
+};
+
+LOCKSTEP_CLONES void apply(const Channels& channels, const Block& block, const float* x, const Statistics& by, bool positive, float* y) {
+  const Statistics s = by;
+  if (!positive) return for_each_value(channels, block, [=](std::int64_t i, std::int64_t c) { y[i] = s.apply(x[i], c); });
   for_each_value(channels, block, [=](std::int64_t i, std::int64_t c) {
-    const double value = x[i];
-    sum[c] += value;
-    squares[c] += value * value;
+    const float value = s.apply(x[i], c);
+    y[i] = value < 0 ? 0 : value;  // NaN stays NaN
   });
 }
 
-/// y = (x - mean) factor + offset.
-LOCKSTEP_CLONES void apply(const Channels& channels, const Block& block, const float* x, const float* mean, const float* factor,
-                           const float* offset, float* y) {
-  for_each_value(channels, block, [=](std::int64_t i, std::int64_t c) { y[i] = (x[i] - mean[c]) * factor[c] + offset[c]; });
+/// sum += dy, products += dy (x - mean) inverse; with `positive` for dy where y is positive.
+LOCKSTEP_CLONES void add_products(const Channels& channels, const Block& block, const float* x, const float* dy, const Statistics& by,
+                                  bool positive, double* sum, double* products) {
+  const Statistics s = by;
+  add_by_channel(
+      channels, block, sum, products,
+      [=](std::int64_t i, std::int64_t c, Doubles& a, Doubles& b) {
+        Floats values, d, mean, inverse;
+        load(x + i, values);
+        load(dy + i, d);
+        load(s.mean + c, mean);
+        load(s.inverse + c, inverse);
+        if (positive) {
+          Floats factor, offset;
+          load(s.factor + c, factor);
+          load(s.offset + c, offset);
+          d = (values - mean) * factor + offset > 0 ? d : Floats{};
+        }
+        const Floats normal = (values - mean) * inverse;
+        const Doubles value = __builtin_convertvector(d, Doubles);
+        a += value;
+        b += value * __builtin_convertvector(normal, Doubles);
+      },
+      [=](std::int64_t i, std::int64_t c, double& a, double& b) {
+        const double value = positive && !(s.apply(x[i], c) > 0) ? 0 : dy[i];
+        a += value;
+        b += value * static_cast<double>((x[i] - s.mean[c]) * s.inverse[c]);
+      });
 }
 
-/// sum += dy, products += dy (x - mean) inverse.
-LOCKSTEP_CLONES void add_products(const Channels& channels, const Block& block, const float* x, const float* dy, const float* mean,
-                                  const float* inverse, double* sum, double* products) {
-  for_each_value(channels, block, [=](std::int64_t i, std::int64_t c) {
-    const double value = dy[i];
-    sum[c] += value;
-    products[c] += value * static_cast<double>((x[i] - mean[c]) * inverse[c]);
-  });
+/// dx = factor (dy - mean of dy - xhat * mean of dy xhat), xhat = (x - mean) inverse; `positive` as above.
+LOCKSTEP_CLONES void apply_backward(const Channels& channels, const Block& block, const float* x, const float* dy, const Statistics& by,
+                                    bool positive, const float* mean_dy, const float* mean_product, float* dx) {
+  const Statistics s = by;
+  const auto gradient = [=](std::int64_t i, std::int64_t c, float d) {
+    const float normal = (x[i] - s.mean[c]) * s.inverse[c];
+    return s.factor[c] * (d - mean_dy[c] - normal * mean_product[c]);
+  };
+  if (!positive) return for_each_value(channels, block, [=](std::int64_t i, std::int64_t c) { dx[i] = gradient(i, c, dy[i]); });
+  for_each_value(channels, block, [=](std::int64_t i, std::int64_t c) { dx[i] = gradient(i, c, s.apply(x[i], c) > 0 ? dy[i] : 0); });
 }
 
-/// dx = factor (dy - mean of dy - xhat * mean of dy xhat), xhat = (x - mean) inverse.
-LOCKSTEP_CLONES void apply_backward(const Channels& channels, const Block& block, const float* x, const float* dy, const float* mean,
-                                    const float* inverse, const float* factor, const float* mean_dy, const float* mean_product, float* dx) {
-  for_each_value(channels, block, [=](std::int64_t i, std::int64_t c) {
-    const float normal = (x[i] - mean[c]) * inverse[c];
-    dx[i] = factor[c] * (dy[i] - mean_dy[c] - normal * mean_product[c]);
-  });
-}
-
-class BatchNormalizationOp final : public Op {
+class BatchNormalizationOp final : public Op, public TakesRelu {
  public:
   BatchNormalizationOp(const BatchNormalization& layer, const Channels& channels)
       : channels_(channels), momentum_(layer.momentum), epsilon_(layer.epsilon) {
@@ -107,7 +183,7 @@ class BatchNormalizationOp final : public Op {
   void collect_sums(const float* x, const float* dy, const Block& block, double* sums) const override {
     const std::int64_t n = channels_.count;
     std::fill_n(sums, 2 * n, 0.0);
-    if (dy != nullptr) return add_products(channels_, block, x, dy, mean_.data(), inverse_.data(), sums, sums + n);
+    if (dy != nullptr) return add_products(channels_, block, x, dy, statistics(), relu_, sums, sums + n);
     add_moments(channels_, block, x, sums, sums + n);
     double& rows = sums[2 * n] = 0;
     for (std::int64_t r = 0; r < block.rows; ++r) rows += block.has_row(r) ? 1 : 0;
@@ -134,15 +210,17 @@ class BatchNormalizationOp final : public Op {
   }
 
   void forward(const float* x, float* y, const Block& block) const override {
-    apply(channels_, block, x, mean_.data(), factor_.data(), offset_.data(), y);
+    apply(channels_, block, x, statistics(), relu_, y);
     clear_absent(block, y);
   }
 
   void backward(const float* x, const float*, float* dy, float* dx, const Block& block) const override {
     if (dx == nullptr) return;
-    apply_backward(channels_, block, x, dy, mean_.data(), inverse_.data(), factor_.data(), mean_dy_.data(), mean_product_.data(), dx);
+    apply_backward(channels_, block, x, dy, statistics(), relu_, mean_dy_.data(), mean_product_.data(), dx);
     clear_absent(block, dx);
   }
+
+  bool take_relu_behind() override { return relu_ = true; }
 
   bool gradient_in_sums() const override { return true; }
   void gradient(const float*, const float*, const Block&, VariableRange, float* to) const override {
@@ -152,6 +230,8 @@ class BatchNormalizationOp final : public Op {
   }
 
  private:
+  Statistics statistics() const { return {mean_.data(), inverse_.data(), factor_.data(), offset_.data()}; }
+
   /// gamma / sqrt(variance + epsilon) and beta, as the parameters are now.
   void set_factor(std::size_t c, float variance) {
     inverse_[c] = 1 / std::sqrt(variance + epsilon_);
@@ -169,6 +249,7 @@ class BatchNormalizationOp final : public Op {
   Channels channels_;
   float momentum_, epsilon_;
   bool has_gamma_, has_beta_;
+  bool relu_ = false;  // of what comes out
   std::vector<float> moving_mean_, moving_variance_;
   // Of the batch in training, else of the moving averages; per channel.
   std::vector<float> mean_, inverse_, factor_, offset_;

@@ -4,110 +4,21 @@
 #include <vector>
 
 #include "cluster/clones.h"
+#include "core/layers/fusion/relu.h"
+#include "core/layers/pooling/max_kernels.h"
 #include "core/layers/window.h"
 
 namespace lockstep {
 namespace {
 
-/// Elements of an axis that output `i` of a window sees: [first, last), and how many.
-struct Seen {
-  std::int64_t first, last;
-  std::int64_t count() const { return last - first; }
-};
-
-inline Seen seen(const WindowAxis& axis, std::int64_t i) {
-  const std::int64_t start = i * axis.stride - axis.before;
-  return {std::max<std::int64_t>(start, 0), std::min(start + axis.window, axis.in)};
-}
-
-/// The larger one; NaN if one is.
-inline float larger(float a, float b) { return b > a || b != b ? b : a; }
-
 // A row is (height, width, channels). First the lines that an output line sees are brought together, then its columns: the inner loops run
 // over a whole line, or over the channels of a pixel.
-
-// Few channels are told the compiler as constants, for which it makes loops over them without a remainder.
-
-[[gnu::always_inline]] inline void max_forward_of(const Window2D& w, std::int64_t channels, std::int64_t rows, const float* x, float* line,
-                                                  float* y) {
-  const std::int64_t width = w.width.in * channels;
-  for (std::int64_t r = 0; r < rows; ++r, x += w.height.in * width) {
-    for (std::int64_t i = 0; i < w.height.out; ++i) {
-      const Seen lines = seen(w.height, i);
-      std::copy_n(x + lines.first * width, width, line);
-      for (std::int64_t l = lines.first + 1; l < lines.last; ++l) {
-        const float* const from = x + l * width;
-#pragma omp simd
-        for (std::int64_t k = 0; k < width; ++k) line[k] = larger(line[k], from[k]);
-      }
-      for (std::int64_t j = 0; j < w.width.out; ++j, y += channels) {
-        const Seen columns = seen(w.width, j);
-        const float* from = line + columns.first * channels;
-        std::copy_n(from, channels, y);
-        for (std::int64_t column = 1; column < columns.count(); ++column) {
-          from += channels;
-#pragma omp simd
-          for (std::int64_t c = 0; c < channels; ++c) y[c] = larger(y[c], from[c]);
-        }
-      }
-    }
-  }
-}
-
-LOCKSTEP_CLONES void max_forward(const Window2D& w, std::int64_t channels, std::int64_t rows, const float* x, float* line, float* y) {
-  switch (channels) {
-    case 1: return max_forward_of(w, 1, rows, x, line, y);
-    case 3: return max_forward_of(w, 3, rows, x, line, y);
-    case 6: return max_forward_of(w, 6, rows, x, line, y);
-    case 8: return max_forward_of(w, 8, rows, x, line, y);
-    default: return max_forward_of(w, channels, rows, x, line, y);
-  }
-}
-
-/// `left`: the part of dy that has found no input yet.
-[[gnu::always_inline]] inline void max_backward_of(const Window2D& w, std::int64_t channels, std::int64_t rows, const float* x,
-                                                   const float* y, const float* dy, float* left, float* dx) {
-  const std::int64_t width = w.width.in * channels, size = w.height.in * width;
-  std::fill_n(dx, rows * size, 0.F);
-  for (std::int64_t r = 0; r < rows; ++r, x += size, dx += size) {
-    for (std::int64_t i = 0; i < w.height.out; ++i) {
-      const Seen lines = seen(w.height, i);
-      for (std::int64_t j = 0; j < w.width.out; ++j, y += channels, dy += channels) {
-        const Seen columns = seen(w.width, j);
-        std::copy_n(dy, channels, left);
-        for (std::int64_t l = lines.first; l < lines.last; ++l) {
-          for (std::int64_t column = columns.first; column < columns.last; ++column) {
-            const float* const from = x + l * width + column * channels;
-            float* const to = dx + l * width + column * channels;
-#pragma omp simd
-            for (std::int64_t c = 0; c < channels; ++c) {
-              const bool found = from[c] == y[c];
-              to[c] += found ? left[c] : 0.F;
-              left[c] = found ? 0.F : left[c];
-            }
-          }
-        }
-      }
-    }
-  }
-}
-
-LOCKSTEP_CLONES void max_backward(const Window2D& w, std::int64_t channels, std::int64_t rows, const float* x, const float* y,
-                                  const float* dy, float* left, float* dx) {
-  switch (channels) {
-    case 1: return max_backward_of(w, 1, rows, x, y, dy, left, dx);
-    case 3: return max_backward_of(w, 3, rows, x, y, dy, left, dx);
-    case 6: return max_backward_of(w, 6, rows, x, y, dy, left, dx);
-    case 8: return max_backward_of(w, 8, rows, x, y, dy, left, dx);
-    default: return max_backward_of(w, channels, rows, x, y, dy, left, dx);
-  }
-}
 
 LOCKSTEP_CLONES void average_forward(const Window2D& w, std::int64_t channels, std::int64_t rows, const float* x, float* line, float* y) {
   const std::int64_t width = w.width.in * channels;
   for (std::int64_t r = 0; r < rows; ++r, x += w.height.in * width) {
     for (std::int64_t i = 0; i < w.height.out; ++i) {
-      const Seen lines = seen(w.height, i);
+      const SeenElements lines = seen(w.height, i);
       std::copy_n(x + lines.first * width, width, line);
       for (std::int64_t l = lines.first + 1; l < lines.last; ++l) {
         const float* const from = x + l * width;
@@ -115,7 +26,7 @@ LOCKSTEP_CLONES void average_forward(const Window2D& w, std::int64_t channels, s
         for (std::int64_t k = 0; k < width; ++k) line[k] += from[k];
       }
       for (std::int64_t j = 0; j < w.width.out; ++j, y += channels) {
-        const Seen columns = seen(w.width, j);
+        const SeenElements columns = seen(w.width, j);
         const auto count = static_cast<float>(lines.count() * columns.count());
         for (std::int64_t c = 0; c < channels; ++c) y[c] = 0;
         for (std::int64_t column = columns.first; column < columns.last; ++column) {
@@ -136,10 +47,10 @@ LOCKSTEP_CLONES void average_backward(const Window2D& w, std::int64_t channels, 
   std::fill_n(dx, rows * size, 0.F);
   for (std::int64_t r = 0; r < rows; ++r, dx += size) {
     for (std::int64_t i = 0; i < w.height.out; ++i) {
-      const Seen lines = seen(w.height, i);
+      const SeenElements lines = seen(w.height, i);
       std::fill_n(line, width, 0.F);
       for (std::int64_t j = 0; j < w.width.out; ++j, dy += channels) {
-        const Seen columns = seen(w.width, j);
+        const SeenElements columns = seen(w.width, j);
         const auto count = static_cast<float>(lines.count() * columns.count());
         for (std::int64_t column = columns.first; column < columns.last; ++column) {
           float* const to = line + column * channels;
@@ -181,15 +92,19 @@ class PoolingOp : public Op {
   mutable std::vector<std::vector<float>> lines_;  // of each thread: a line of the input
 };
 
-class MaxPoolingOp final : public PoolingOp {
+class MaxPoolingOp final : public PoolingOp, public TakesRelu {
  public:
   using PoolingOp::PoolingOp;
   void forward(const float* x, float* y, const Block& block) const override {
-    max_forward(window_, channels_, block.rows, x, line(block), y);
+    max_forward(window_, channels_, relu_, block.rows, x, line(block), y);
   }
   void backward(const float* x, const float* y, float* dy, float* dx, const Block& block) const override {
-    if (dx != nullptr) max_backward(window_, channels_, block.rows, x, y, dy, line(block), dx);
+    if (dx != nullptr) max_backward(window_, channels_, relu_, block.rows, x, y, dy, line(block), dx);
   }
+  bool take_relu_before() override { return relu_ = true; }
+
+ private:
+  bool relu_ = false;  // of the inputs: relu does not change which one is the largest
 };
 
 class AveragePoolingOp final : public PoolingOp {
