@@ -18,7 +18,7 @@ DataNames read_names(const Hdf5File& file) {
   const auto list = [&](const char* name) {
     return has_attribute(file, "/", name) ? read_strings_attribute(file, "/", name) : std::vector<std::string>{};
   };
-  DataNames names{list("class_names"), list("feature_names"), list("target_names"), ""};
+  DataNames names{list("class_names"), list("feature_names"), list("target_names"), "", file.path()};
   if (has_attribute(file, "/", "description")) names.description = read_string_attribute(file, "/", "description");
   return names;
 }

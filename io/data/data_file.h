@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "io/data/names.h"
 #include "io/hdf5/file.h"
 
 namespace lockstep {
@@ -19,12 +20,6 @@ namespace lockstep {
 /// Attributes of the root group: "class_names" (list of strings: name of class 0, 1, ...) where y is a class index, "feature_names" (one
 /// per column of x) for tables, "target_names" (one per column of y) where y holds numbers, and an optional "description". Other arrays
 /// with rows as first axis can be trained on as well; this is only what `lockstep data` writes and what is looked for by default.
-struct DataNames {
-  std::vector<std::string> class_names;  ///< empty: no such attribute
-  std::vector<std::string> feature_names;
-  std::vector<std::string> target_names;
-  std::string description;
-};
 DataNames read_names(const Hdf5File& file);
 void write_names(Hdf5File& file, const DataNames& names);
 

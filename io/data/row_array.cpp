@@ -92,6 +92,13 @@ void RowFile::close_others(std::size_t part) {
 void RowFile::read_part(std::size_t part, std::int64_t first, std::int64_t last, std::byte* out) {
   try {
     try_to_read(part, first, last, out);
+    const RowArray::Part& where = array_.parts[part];
+    const std::int64_t nameless = where.arrangement.apply(array_.type, last - first, out);
+    if (nameless >= 0) {
+      throw Error(array_.where(where.first + first + nameless) + ": it is no index of one of the file's " +
+                      std::to_string(where.arrangement.classes.size()) + " class_names",
+                  kUsage);
+    }
   } catch (const Error&) {
     expect_unchanged();  // a file that has changed is the better message
     throw;

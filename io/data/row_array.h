@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "io/data/arrangement.h"
 #include "io/files/file_stamp.h"
 #include "io/hdf5/file.h"
 
@@ -15,8 +16,9 @@ struct RowArray {
   struct Part {
     std::string path;
     ArrayInfo info;
-    std::int64_t first = 0;  ///< row of the whole that is row 0 here
-    FileStamp stamp = {};    ///< of the file when it was described
+    std::int64_t first = 0;        ///< row of the whole that is row 0 here
+    FileStamp stamp = {};          ///< of the file when it was described
+    Arrangement arrangement = {};  ///< of its rows, so that all parts have columns and classes alike
   };
   std::vector<Part> parts;
   ElementType type = ElementType::other;
@@ -30,9 +32,10 @@ struct RowArray {
   std::string where(std::int64_t row) const;
 };
 
-/// Reads rows of a RowArray in their own type and this machine's byte order. Contiguous data of this byte order are read by pread, beside
-/// HDF5 and its global lock; anything else through HDF5, each chunk decoded once per call. One thread at a time. A file that has changed
-/// since it was described is an Error that names it. gather() keeps every file open that it has read from; read() keeps one open.
+/// Reads rows of a RowArray in their own type and this machine's byte order, arranged as their part says. Contiguous data of this byte
+/// order are read by pread, beside HDF5 and its global lock; anything else through HDF5, each chunk decoded once per call. One thread at a
+/// time. A file that has changed since it was described is an Error that names it. gather() keeps every file open that it has read from;
+/// read() keeps one open.
 class RowFile {
  public:
   explicit RowFile(const RowArray& array);

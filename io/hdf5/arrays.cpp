@@ -92,12 +92,75 @@ void append_beside(std::optional<RowArray>& array, const RowArray& features, Row
   append(*array, std::move(part), false);
 }
 
+/// The largest class index that labels of a type can hold; 0: none.
+double largest_index(ElementType type) {
+  switch (type) {
+    case ElementType::i8: return 127;
+    case ElementType::u8: return 255;
+    case ElementType::f16:
+    case ElementType::other: return 0;
+    default: return 32767;
+  }
+}
+
+/// `classes` of a file: those that are new go behind the others where no names were given; then every index gets that of its name.
+void match_classes(RowArray& truth, const DataNames& own, DataNames& all, bool given) {
+  for (const std::string& name : own.class_names) {
+    if (!given && std::find(all.class_names.begin(), all.class_names.end(), name) == all.class_names.end()) all.class_names.push_back(name);
+  }
+  RowArray::Part& part = truth.parts.back();
+  part.arrangement.classes = arrange_classes(own.class_names, own.origin, all.class_names, all.origin);
+  for (const std::int64_t index : part.arrangement.classes) {
+    if (static_cast<double>(index) <= largest_index(truth.type)) continue;
+    throw Error(fmt::format("{}: labels of type {} cannot take the order of the classes of {}; store them as int32", place(part),
+                            type_name(truth.type), all.origin),
+                kUsage);
+  }
+}
+
+/// Matches columns of the part that was appended last, if they have names.
+void match_columns(RowArray& array, const std::vector<std::string>& own, const std::string& own_origin, const std::vector<std::string>& all,
+                   const std::string& origin, const std::string& what) {
+  const auto names_columns = [&](const std::vector<std::string>& names) { return static_cast<std::int64_t>(names.size()) == array.width; };
+  if (names_columns(own) && names_columns(all))
+    array.parts.back().arrangement.columns = arrange_columns(own, own_origin, all, origin, what);
+}
+
+/// Brings the file that was appended last into the order of the names. They are those of /x and /y, no other data sets.
+void match_names(Hdf5Dataset::Arrays& found, const DataNames& own, const Hdf5Options& options) {
+  DataNames& all = found.names;
+  if (all.origin.empty()) all.origin = own.origin;
+  if (all.feature_names.empty()) all.feature_names = own.feature_names;
+  if (all.target_names.empty()) all.target_names = own.target_names;
+  if (all.description.empty()) all.description = own.description;
+  const bool labels = found.arrays.truth && found.arrays.truth->width == 1 && !own.class_names.empty();
+  if (options.features == Hdf5Options{}.features) {
+    match_columns(found.arrays.features, own.feature_names, own.origin, all.feature_names, all.origin, "features");
+  }
+  if (found.arrays.truth && options.truth == Hdf5Options{}.truth) {
+    if (labels) {
+      match_classes(*found.arrays.truth, own, all, !options.names.class_names.empty());
+    } else if (own.target_names.empty()) {  // one column a class
+      match_columns(*found.arrays.truth, own.class_names, own.origin, all.class_names, all.origin, "classes");
+    } else {
+      match_columns(*found.arrays.truth, own.target_names, own.origin, all.target_names, all.origin, "targets");
+    }
+  }
+  if (all.class_names.empty()) all.class_names = own.class_names;
+  const auto arranged = [](const RowArray& array) { return !array.parts.back().arrangement.empty(); };
+  if (arranged(found.arrays.features)) found.notes.push_back(own.origin + ": its columns take the order of " + all.origin);
+  if (found.arrays.truth && arranged(*found.arrays.truth))
+    found.notes.push_back(
+        fmt::format("{}: its {} the order of {}", own.origin, labels ? "class indices take" : "targets take", all.origin));
+}
+
 }  // namespace
 
 std::shared_ptr<const Hdf5Dataset::Arrays> describe_arrays(const std::string& pattern, const std::string& group,
                                                            const Hdf5Options& options) {
   auto found = std::make_shared<Hdf5Dataset::Arrays>();
   found->pattern = pattern;
+  found->names = options.names;
   const std::size_t start = group.find_first_not_of('/'), end = group.find_last_not_of('/');
   if (start != std::string::npos) found->group.append("/").append(group, start, end - start + 1);
   found->files = matching_files(pattern);
@@ -115,7 +178,7 @@ std::shared_ptr<const Hdf5Dataset::Arrays> describe_arrays(const std::string& pa
                   kUsage);
     }
     if (weighted) append_beside(arrays.weight, arrays.features, find_part(file, found->group, options.weight));
-    if (first) found->names = read_names(file);
+    match_names(*found, read_names(file), options);
   }
   const ArrayInfo& info = found->arrays.features.parts.front().info;
   found->sample_shape.assign(info.shape.begin() + 1, info.shape.end());

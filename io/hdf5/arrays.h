@@ -16,6 +16,7 @@ struct Hdf5Dataset::Arrays {
   RowArrays arrays;
   Shape sample_shape;
   DataNames names;
+  std::vector<std::string> notes;  ///< what was arranged
 };
 
 /// Looks into every file that the pattern matches and checks that the arrays fit together.

@@ -30,6 +30,8 @@ std::string Hdf5Dataset::element_type() const { return std::string(type_name(arr
 const std::vector<std::string>& Hdf5Dataset::files() const { return arrays_->files; }
 std::int64_t Hdf5Dataset::row_bytes() const { return arrays_->arrays.row_bytes(); }
 const std::vector<std::string>& Hdf5Dataset::class_names() const { return arrays_->names.class_names; }
+const DataNames& Hdf5Dataset::names() const { return arrays_->names; }
+const std::vector<std::string>& Hdf5Dataset::notes() const { return arrays_->notes; }
 
 std::string Hdf5Dataset::description() const {
   const bool all = rows_.first == 0 && rows_.last == arrays_->arrays.features.rows;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/data/dataset.h"
+#include "io/data/names.h"
 
 namespace lockstep {
 
@@ -17,10 +18,13 @@ struct Hdf5Options {
   /// Bytes of rows that a reader may hold. Rows that fit are read once and kept in their own type; else they stream through two windows of
   /// at most half of it each, read ahead by a thread in the order of the file. Compressed data are decoded once per window: give them room.
   std::int64_t memory_budget = std::int64_t{2} << 30;
+  /// Names whose order the rows take, such as those of the training data. Without them that of the first file, with all files' classes.
+  DataNames names = {};
 };
 
 /// Rows of an HDF5 file, `group`/x, `group`/y, `group`/weight, first axis = rows: any integer or float type, byte order, layout and
-/// compression. Integers become the nearest float. Opening reads only the description of the data; readers read the rows.
+/// compression. Integers become the nearest float. Opening reads only the description of the data; readers read the rows. Columns that
+/// files name are matched by name, and so are classes; names that are missing or unknown are an Error (kUsage).
 ///
 ///     Hdf5Dataset train("data/fashion_mnist.h5", "train", {.rows = {0, 55'000}});
 ///     Hdf5Dataset parts("data/part-*.h5", "train");   // several files, joined along the rows in the order of their names
@@ -45,8 +49,12 @@ class Hdf5Dataset final : public Dataset {
   const std::vector<std::string>& files() const;
   /// Bytes of a row in memory: features, truth and weight in their own types.
   std::int64_t row_bytes() const;
-  /// Name of class 0, 1, ...; empty if the file does not say.
+  /// Name of class 0, 1, ...; empty if the files do not say.
   const std::vector<std::string>& class_names() const;
+  /// Of classes and columns, in the order of the rows' own; empty where the files do not say.
+  const DataNames& names() const;
+  /// What was brought into another order, a sentence a file.
+  const std::vector<std::string>& notes() const;
 
   /// The rows of the files that this data set consists of, and the bytes of rows that a reader may hold.
   RowRange range() const { return rows_; }

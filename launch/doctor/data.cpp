@@ -56,10 +56,14 @@ Json reading(const Hdf5Dataset& data, const DataConfig& config, const Examinatio
 Json probe_data(const Examination& examination) {
   Json facts{{"failed", Json::array()}};
   if (examination.config == nullptr) return facts;
+  DataNames names;  // of the training data
   for (const auto& [use, config] : data_sets(*examination.config)) {
     examination.trying(fmt::format("data: opening {} ({})", config->file, use));
     try {
-      const Hdf5Dataset data(config->file, config->group, config->options);
+      Hdf5Options options = config->options;
+      options.names = names;
+      const Hdf5Dataset data(config->file, config->group, options);
+      names = data.names();
       if (examination.world.rank() != 0) continue;
       Sequential model = examination.config->make_model();
       model.compile(examination.config->compile);

@@ -47,6 +47,7 @@ void evaluate(const EvaluateArguments& arguments, const World& world) {
   expect_same_data(world, *data);
   const Scores scores = saved.model.evaluate(*data, world);
   if (world.rank() != 0) return;
+  print_notes(*data);
   if (arguments.json) {
     Json json{{"data", data->description()}, {"rows", data->rows()}};
     for (const auto& [name, value] : scores.values) json[name] = value;

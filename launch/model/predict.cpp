@@ -180,6 +180,7 @@ void predict(const PredictArguments& arguments, const World& world) {
   p.width = saved.model.output_width();
   world.agree([&] {
     if (world.rank() != 0) return;
+    print_notes(*data);
     warn_of_nan(p, *data);
     if (arguments.out.empty()) return print(p, arguments.proba);
     if (ends_with(arguments.out, ".csv")) {

@@ -75,6 +75,7 @@ void announce(const RunConfig& config, const RunPlan& plan, Sequential& model, c
   fmt::print("data           train: {} rows of {}\n", data.train.rows(), data.train.description());
   if (data.validation) fmt::print("               validation: {} rows of {}\n", data.validation->rows(), data.validation->description());
   if (data.test) fmt::print("               test: {} rows of {}\n", data.test->rows(), data.test->description());
+  for (const std::string& note : data.notes()) fmt::print("               note: {}\n", note);
   fmt::print("training       {} epochs of {} steps, batch {}, {}{}, allreduce {}\n", config.fit.epochs, training.steps_per_epoch(),
              training.batch_size, name_of(training.dtype_policy), config.mixed_precision == DtypePolicy::automatic ? " (auto)" : "",
              training.allreduce());

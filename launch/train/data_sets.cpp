@@ -1,5 +1,6 @@
 #include "launch/train/data_sets.h"
 
+#include <algorithm>
 #include <string>
 
 #include "core/training/plan.h"
@@ -10,11 +11,12 @@
 namespace lockstep {
 namespace {
 
-Hdf5Dataset open_data(const DataConfig& data) { return {data.file, data.group, data.options}; }
-
-std::optional<Hdf5Dataset> open_data(const std::optional<DataConfig>& data) {
+/// Classes and columns in the order of the training data.
+std::optional<Hdf5Dataset> open_beside(const Hdf5Dataset& train, const std::optional<DataConfig>& data) {
   if (!data) return {};
-  return open_data(*data);
+  Hdf5Options options = data->options;
+  options.names = train.names();
+  return Hdf5Dataset(data->file, data->group, options);
 }
 
 /// Collective.
@@ -47,7 +49,19 @@ void adapt(const RunConfig& config, const DataSets& data, const RowSplit& split,
 }  // namespace
 
 DataSets::DataSets(const RunConfig& config)
-    : train(open_data(config.train)), validation(open_data(config.validation)), test(open_data(config.test)) {}
+    : train(config.train.file, config.train.group, config.train.options),
+      validation(open_beside(train, config.validation)),
+      test(open_beside(train, config.test)) {}
+
+std::vector<std::string> DataSets::notes() const {
+  std::vector<std::string> notes = train.notes();
+  for (const std::optional<Hdf5Dataset>* data : {&validation, &test}) {
+    if (*data) notes.insert(notes.end(), (*data)->notes().begin(), (*data)->notes().end());
+  }
+  std::sort(notes.begin(), notes.end());
+  notes.erase(std::unique(notes.begin(), notes.end()), notes.end());
+  return notes;
+}
 
 Sequential make_model(RunConfig& config, const DataSets& data, const std::string& checkpoint, const World& world) {
   std::optional<Sequential> made;

@@ -1,6 +1,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cluster/world.h"
 #include "core/training/sequential.h"
@@ -13,6 +14,9 @@ namespace lockstep {
 struct DataSets {
   /// Opens them. A file that a rank cannot open is its Error: call it within World::agree.
   explicit DataSets(const RunConfig& config);
+
+  /// What was brought into another order, each sentence once.
+  std::vector<std::string> notes() const;
 
   Hdf5Dataset train;
   std::optional<Hdf5Dataset> validation, test;

@@ -93,6 +93,26 @@ else
   echo 'SKIPPED: LOCKSTEP_DATA is not set, the real Fashion-MNIST and California housing files were not fetched'
 fi
 
+# --- files that name classes and columns are matched by name ---
+awk 'BEGIN { srand(3); print "age,dose,y" > "ordered.csv"; print "dose,age,y" > "turned.csv"
+  for (i = 0; i < 200; ++i) { a = rand(); d = rand(); y = 2 * a - d; print a "," d "," y > "ordered.csv"; print d "," a "," y > "turned.csv" } }'
+"$lockstep" data import csv ordered.csv --target y --split train=1 ordered.h5 > made.txt
+"$lockstep" data import csv turned.csv --target y --split test=1 turned.h5 > made.txt
+cat > matched.yaml <<END
+model: [{Dense: {units: 1}}]
+training: {loss: mse, optimizer: {Adam: {learning_rate: 0.05}}, epochs: 20, batch_size: 16}
+data: {train: {file: ordered.h5, group: train}, test: {file: turned.h5, group: test}}
+END
+"$lockstep" train matched.yaml --run-dir runs/matched > matched.txt
+grep -qF 'note: turned.h5: its columns take the order of ordered.h5' matched.txt || { cat matched.txt; fail 'nothing is said of the order'; }
+jq -e '.final | .test.loss / .train.loss - 1 | fabs < 0.5' runs/matched/result.json > scores.txt || fail 'the test columns are in another order'
+"$lockstep" evaluate runs/matched --data turned.h5 --group test > scores.txt 2> notes.txt
+grep -qF 'note: turned.h5: its columns take the order of ordered.h5' notes.txt || { cat notes.txt; fail 'evaluate does not say it'; }
+sed 's/dose/rate/' turned.csv > unknown.csv
+"$lockstep" data import csv unknown.csv --target y --split test=1 unknown.h5 > made.txt
+refuse 2 'expected the features of ordered.h5, which are age, dose; found rate, age; missing: dose; unknown: rate' \
+  "$lockstep" train matched.yaml --set data.test.file=unknown.h5 --run-dir runs/unknown
+
 # --- the help of every command teaches by example ---
 for command in 'make garments' 'make housing' 'import idx' 'import csv' show fetch; do
   # shellcheck disable=SC2086

@@ -1,0 +1,133 @@
+#include "io/data/arrangement.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+
+#include "cluster/error.h"
+
+namespace lockstep {
+namespace {
+
+/// "a, b, c", and of a long list the beginning.
+std::string list(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 20;
+  if (names.size() <= kMost) return fmt::format("{}", fmt::join(names, ", "));
+  return fmt::format("{} and {} more", fmt::join(names.begin(), names.begin() + kMost, ", "), names.size() - kMost);
+}
+
+/// Index of each name. Names that occur twice cannot be told apart.
+std::unordered_map<std::string, std::int64_t> indices(const std::vector<std::string>& names, const std::string& in,
+                                                      const std::string& what) {
+  std::unordered_map<std::string, std::int64_t> index;
+  for (const std::string& name : names) {
+    if (index.emplace(name, static_cast<std::int64_t>(index.size())).second) continue;
+    throw Error(
+        fmt::format("{}: two of its {} are called '{}', so they cannot be matched with those of other data; rename one", in, what, name),
+        kUsage);
+  }
+  return index;
+}
+
+std::vector<std::string> without(const std::vector<std::string>& names, const std::unordered_map<std::string, std::int64_t>& others) {
+  std::vector<std::string> rest;
+  std::copy_if(names.begin(), names.end(), std::back_inserter(rest), [&](const std::string& name) { return !others.contains(name); });
+  return rest;
+}
+
+template <class Unit>
+void move_columns(const std::vector<std::int64_t>& columns, std::int64_t rows, std::byte* data) {
+  std::vector<Unit> row(columns.size());
+  auto* values = reinterpret_cast<Unit*>(data);
+  for (std::int64_t r = 0; r < rows; ++r, values += columns.size()) {
+    std::copy_n(values, columns.size(), row.begin());
+    for (std::size_t i = 0; i < columns.size(); ++i) values[i] = row[static_cast<std::size_t>(columns[i])];
+  }
+}
+
+template <class T>
+std::int64_t change_classes(const std::vector<std::int64_t>& classes, std::int64_t rows, std::byte* data) {
+  auto* values = reinterpret_cast<T*>(data);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const auto value = static_cast<double>(values[r]);
+    if (!(value >= 0 && value < static_cast<double>(classes.size()) && value == static_cast<double>(static_cast<std::int64_t>(value))))
+      return r;
+    values[r] = static_cast<T>(classes[static_cast<std::size_t>(value)]);
+  }
+  return -1;
+}
+
+std::int64_t change_classes(ElementType type, const std::vector<std::int64_t>& classes, std::int64_t rows, std::byte* data) {
+  switch (type) {
+    case ElementType::u8: return change_classes<std::uint8_t>(classes, rows, data);
+    case ElementType::i8: return change_classes<std::int8_t>(classes, rows, data);
+    case ElementType::u16: return change_classes<std::uint16_t>(classes, rows, data);
+    case ElementType::i16: return change_classes<std::int16_t>(classes, rows, data);
+    case ElementType::u32: return change_classes<std::uint32_t>(classes, rows, data);
+    case ElementType::i32: return change_classes<std::int32_t>(classes, rows, data);
+    case ElementType::u64: return change_classes<std::uint64_t>(classes, rows, data);
+    case ElementType::i64: return change_classes<std::int64_t>(classes, rows, data);
+    case ElementType::f32: return change_classes<float>(classes, rows, data);
+    case ElementType::f64: return change_classes<double>(classes, rows, data);
+    case ElementType::f16:
+    case ElementType::other: break;  // describe_arrays() refuses them
+  }
+  return -1;
+}
+
+bool is_identity(const std::vector<std::int64_t>& order) {
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    if (order[i] != static_cast<std::int64_t>(i)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::int64_t Arrangement::apply(ElementType type, std::int64_t rows, std::byte* data) const {
+  if (!classes.empty()) return change_classes(type, classes, rows, data);
+  if (columns.empty()) return -1;
+  switch (type_bytes(type)) {
+    case 1: move_columns<std::uint8_t>(columns, rows, data); break;
+    case 2: move_columns<std::uint16_t>(columns, rows, data); break;
+    case 4: move_columns<std::uint32_t>(columns, rows, data); break;
+    default: move_columns<std::uint64_t>(columns, rows, data);
+  }
+  return -1;
+}
+
+std::vector<std::int64_t> arrange_columns(const std::vector<std::string>& found, const std::string& found_in,
+                                          const std::vector<std::string>& wanted, const std::string& wanted_by, const std::string& what) {
+  if (found == wanted) return {};
+  const auto places = indices(found, found_in, what), names = indices(wanted, wanted_by, what);
+  const std::vector<std::string> missing = without(wanted, places), unknown = without(found, names);
+  if (!missing.empty() || !unknown.empty()) {
+    throw Error(fmt::format("{}: expected the {} of {}, which are {}; found {}{}{}", found_in, what, wanted_by, list(wanted), list(found),
+                            missing.empty() ? "" : "; missing: " + list(missing), unknown.empty() ? "" : "; unknown: " + list(unknown)),
+                kUsage);
+  }
+  std::vector<std::int64_t> columns;
+  for (const std::string& name : wanted) columns.push_back(places.at(name));
+  return columns;
+}
+
+std::vector<std::int64_t> arrange_classes(const std::vector<std::string>& found, const std::string& found_in,
+                                          const std::vector<std::string>& wanted, const std::string& wanted_by) {
+  if (found == wanted) return {};
+  indices(found, found_in, "classes");
+  const auto places = indices(wanted, wanted_by, "classes");
+  const std::vector<std::string> unknown = without(found, places);
+  if (!unknown.empty()) {
+    throw Error(fmt::format("{}: expected classes of {}, which are {}; found {}; unknown: {}", found_in, wanted_by, list(wanted),
+                            list(found), list(unknown)),
+                kUsage);
+  }
+  std::vector<std::int64_t> classes;
+  for (const std::string& name : found) classes.push_back(places.at(name));
+  // Where the names are those of the first classes, no index changes. An index beyond them still has no name.
+  return is_identity(classes) && found.size() == wanted.size() ? std::vector<std::int64_t>{} : classes;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,31 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "io/hdf5/element_type.h"
+
+namespace lockstep {
+
+/// How rows of one file are brought into the order of names that hold for all files. Empty lists change nothing.
+struct Arrangement {
+  std::vector<std::int64_t> columns = {};  ///< column i of a row comes from column columns[i] of the file
+  std::vector<std::int64_t> classes = {};  ///< class index c of the file becomes classes[c]
+
+  bool empty() const { return columns.empty() && classes.empty(); }
+  /// Arranges `rows` rows of `columns.size()` elements, or of one class index. Returns the first row whose class index has no name; -1: all
+  /// are fine.
+  std::int64_t apply(ElementType type, std::int64_t rows, std::byte* data) const;
+};
+
+/// For Arrangement::columns: where the columns `wanted` are among `found`. `what` ("features") and the two origins are for the Error
+/// (kUsage) where a name is missing, unknown or there twice.
+std::vector<std::int64_t> arrange_columns(const std::vector<std::string>& found, const std::string& found_in,
+                                          const std::vector<std::string>& wanted, const std::string& wanted_by, const std::string& what);
+
+/// For Arrangement::classes: the index of each class `found` among `wanted`. A class that is not among them is an Error (kUsage).
+std::vector<std::int64_t> arrange_classes(const std::vector<std::string>& found, const std::string& found_in,
+                                          const std::vector<std::string>& wanted, const std::string& wanted_by);
+
+}  // namespace lockstep
