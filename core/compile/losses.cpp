@@ -270,6 +270,15 @@ bool fuses_softmax(const LossSpec& loss) {
 
 bool fuses_sigmoid(const LossSpec& loss) { return std::holds_alternative<BinaryCrossentropy>(loss); }
 
+bool from_logits(const LossSpec& loss) {
+  return std::visit(
+      [](const auto& one) {
+        if constexpr (requires { one.from_logits; }) return one.from_logits;
+        return false;
+      },
+      loss);
+}
+
 void check_loss_shapes(const LossSpec& loss, std::int64_t truth_width, std::int64_t output_width) {
   std::visit([&](const auto& one) { fields(one, BoundsCheck(name_of(loss))); }, loss);
   if (std::holds_alternative<SparseCategoricalCrossentropy>(loss)) {

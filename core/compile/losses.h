@@ -82,6 +82,8 @@ struct LossRows {
 /// binary_crossentropy), exact for saturated outputs as in Keras on TensorFlow.
 bool fuses_softmax(const LossSpec& loss);
 bool fuses_sigmoid(const LossSpec& loss);
+/// Whether the loss says that its input is logits.
+bool from_logits(const LossSpec& loss);
 
 /// Values and gradient of a block of rows. `fused`: input holds the logits of the last layer's softmax or sigmoid.
 /// A label outside 0..K-1 or not an integer is a TruthError (truth_error.h); other truth is taken as it is (truth_flaw). Rows of weight 0

@@ -29,6 +29,13 @@ struct JobShape;
 struct ModelState;
 struct TrainingPlan;
 
+/// What check_rows() has seen in a data set, on every rank the same.
+struct RowFacts {
+  std::int64_t rows = 0;
+  double weight = 0;                       ///< sum of the sample weights
+  std::vector<std::int64_t> classes = {};  ///< rows of each class; empty where the loss has none
+};
+
 struct CompileOptions {
   LossSpec loss = MeanSquaredError{};
   OptimizerSpec optimizer = RMSprop{};
@@ -126,7 +133,10 @@ class Sequential {
   /// The AgreedError of fit() and evaluate() about the rows of a data set that passes check(). Refused are truth that the loss cannot take
   /// (truth_flaw), a weight that is negative, NaN or inf, and weights that are all 0. Truth of a row of weight 0, its own or its class's,
   /// may be anything. Each rank reads truth and weight of a part of the rows. Collective.
-  void check_rows(const Dataset& data, const World& world = World(), const std::map<std::int64_t, float>& class_weight = {});
+  RowFacts check_rows(const Dataset& data, const World& world = World(), const std::map<std::int64_t, float>& class_weight = {});
+  /// What is allowed but seldom meant: a loss and a last activation that do not belong together. A sentence each; the model is compiled and
+  /// built.
+  std::vector<std::string> cautions() const;
 
   /// Trains; a step's loss and gradient are means over the rows of the global batch. Collective, and so are its Errors: see check() and
   /// FitOptions.

@@ -29,6 +29,7 @@ std::int64_t Hdf5Dataset::element_bytes() const { return type_bytes(arrays_->arr
 std::string Hdf5Dataset::element_type() const { return std::string(type_name(arrays_->arrays.features.type)); }
 const std::vector<std::string>& Hdf5Dataset::files() const { return arrays_->files; }
 std::int64_t Hdf5Dataset::row_bytes() const { return arrays_->arrays.row_bytes(); }
+std::string Hdf5Dataset::weights() const { return arrays_->arrays.weight ? arrays_->arrays.weight->parts.front().info.name : ""; }
 const std::vector<std::string>& Hdf5Dataset::class_names() const { return arrays_->names.class_names; }
 const DataNames& Hdf5Dataset::names() const { return arrays_->names; }
 const std::vector<std::string>& Hdf5Dataset::notes() const { return arrays_->notes; }

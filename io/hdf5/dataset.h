@@ -49,6 +49,8 @@ class Hdf5Dataset final : public Dataset {
   const std::vector<std::string>& files() const;
   /// Bytes of a row in memory: features, truth and weight in their own types.
   std::int64_t row_bytes() const;
+  /// The data set of the sample weights, "/train/weight"; empty: there is none.
+  std::string weights() const;
   /// Name of class 0, 1, ...; empty if the files do not say.
   const std::vector<std::string>& class_names() const;
   /// Of classes and columns, in the order of the rows' own; empty where the files do not say.

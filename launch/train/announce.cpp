@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "cluster/host/process_limits.h"
+#include "core/training/plan.h"
 #include "core/training/summary.h"
 #include "io/run/versions.h"
 
@@ -57,11 +58,64 @@ std::string plan_lines(const TrainingPlan& plan) {
   return lines;
 }
 
+/// "3 (fox)"
+std::string class_text(const DataSets& data, std::size_t index) {
+  const std::vector<std::string>& names = data.train.class_names();
+  return index < names.size() ? fmt::format("{} ({})", index, names[index]) : std::to_string(index);
+}
+
+std::string class_counts(const DataSets& data) {
+  constexpr std::size_t kMost = 10;
+  const std::vector<std::int64_t>& classes = data.train_facts.classes;
+  std::vector<std::string> counts;
+  for (std::size_t c = 0; c < std::min(classes.size(), kMost); ++c)
+    counts.push_back(fmt::format("{}: {}", class_text(data, c), classes[c]));
+  if (classes.size() <= kMost) return fmt::format("{}", fmt::join(counts, ", "));
+  const auto [fewest, most] = std::minmax_element(classes.begin(), classes.end());
+  return fmt::format("{} and {} more, each {} to {}", fmt::join(counts, ", "), classes.size() - kMost, *fewest, *most);
+}
+
+/// What acts on the numbers besides the rows: sample weights, a validation split, the rows of each class.
+std::string data_lines(const RunConfig& config, const DataSets& data) {
+  std::string lines;
+  const auto line = [&](const std::string& text) { lines += fmt::format("               {}\n", text); };
+  const RowFacts& train = data.train_facts;
+  if (!config.fit.validation_data && config.fit.validation_split > 0) {
+    line(fmt::format("validation: the last {} rows of the training data (validation_split {})",
+                     split_rows(data.train, config.fit).validation.size(), config.fit.validation_split));
+  }
+  if (const std::string weights = data.train.weights(); !weights.empty() && train.rows > 0) {
+    line(fmt::format("weight: {}, mean {:.4g}", weights, train.weight / static_cast<double>(train.rows)));
+  }
+  if (!train.classes.empty()) line(fmt::format("rows of each class: {}", class_counts(data)));
+  for (const std::string& note : data.notes()) line("note: " + note);
+  return lines;
+}
+
+/// What of model and data is seldom meant, a sentence each.
+std::vector<std::string> cautions(const RunConfig& config, const Sequential& model, const DataSets& data) {
+  std::vector<std::string> found = model.cautions();
+  const std::vector<std::int64_t>&train = data.train_facts.classes, &validation = data.validation_facts.classes;
+  const std::int64_t rows = data.train_facts.rows;
+  for (std::size_t c = 0; c < std::min(train.size(), validation.size()); ++c) {
+    if (train[c] > 0 || validation[c] == 0) continue;
+    found.push_back(fmt::format("{} of {} validation rows are of class {}, of which no training row is", validation[c],
+                                data.validation_facts.rows, class_text(data, c)));
+  }
+  for (const auto& [index, weight] : config.fit.class_weight) {
+    const bool known = index >= 0 && index < static_cast<std::int64_t>(train.size());
+    if (train.empty() || (known && (train[static_cast<std::size_t>(index)] > 0 || weight == 0))) continue;
+    found.push_back(fmt::format("training.class_weight gives class {} a weight, but none of the {} training rows is of it", index, rows));
+  }
+  return found;
+}
+
 }  // namespace
 
 void announce(const RunConfig& config, const RunPlan& plan, Sequential& model, const DataSets& data, const RunDirectory& directory) {
   const TrainingPlan& training = plan.training;
   std::vector<std::string> warnings = training.slow();
+  for (std::string& why : cautions(config, model, data)) warnings.push_back(std::move(why));
   if (const std::string why = too_many_threads(plan.places); !why.empty()) warnings.push_back(why);
   for (const std::string& why : warnings) {
     fmt::print(stderr, "warning: {}\n", why);
@@ -75,7 +129,7 @@ void announce(const RunConfig& config, const RunPlan& plan, Sequential& model, c
   fmt::print("data           train: {} rows of {}\n", data.train.rows(), data.train.description());
   if (data.validation) fmt::print("               validation: {} rows of {}\n", data.validation->rows(), data.validation->description());
   if (data.test) fmt::print("               test: {} rows of {}\n", data.test->rows(), data.test->description());
-  for (const std::string& note : data.notes()) fmt::print("               note: {}\n", note);
+  fmt::print("{}", data_lines(config, data));
   fmt::print("training       {} epochs of {} steps, batch {}, {}{}, allreduce {}\n", config.fit.epochs, training.steps_per_epoch(),
              training.batch_size, name_of(training.dtype_policy), config.mixed_precision == DtypePolicy::automatic ? " (auto)" : "",
              training.allreduce());

@@ -11,8 +11,8 @@
 
 namespace lockstep {
 
-/// Prints what a training is going to do, before its first step; more threads than cores, and layers that only slow code computes, are
-/// warnings, which the run's log keeps. For rank 0.
+/// Prints what a training is going to do, before its first step. More threads than cores, layers that only slow code computes and what is
+/// seldom meant are warnings, which the run's log keeps. For rank 0.
 void announce(const RunConfig& config, const RunPlan& plan, Sequential& model, const DataSets& data, const RunDirectory& directory);
 
 /// What the coordinator tells of it.

@@ -20,15 +20,15 @@ std::optional<Hdf5Dataset> open_beside(const Hdf5Dataset& train, const std::opti
 }
 
 /// Collective.
-void check_rows(const RunConfig& config, const DataSets& data, const RowSplit& rows, Sequential& model, const World& world) {
+void check_rows(const RunConfig& config, DataSets& data, const RowSplit& rows, Sequential& model, const World& world) {
   const ScopedStage stage(world.activity(), Stage::opening_data);
   if (rows.validation.size() == 0) {
-    model.check_rows(data.train, world, config.fit.class_weight);
+    data.train_facts = model.check_rows(data.train, world, config.fit.class_weight);
   } else {
-    model.check_rows(RowSlice(data.train, rows.train), world, config.fit.class_weight);
-    model.check_rows(RowSlice(data.train, rows.validation), world);
+    data.train_facts = model.check_rows(RowSlice(data.train, rows.train), world, config.fit.class_weight);
+    data.validation_facts = model.check_rows(RowSlice(data.train, rows.validation), world);
   }
-  if (data.validation) model.check_rows(*data.validation, world);
+  if (data.validation) data.validation_facts = model.check_rows(*data.validation, world);
   if (data.test) model.check_rows(*data.test, world);
 }
 
@@ -63,7 +63,7 @@ std::vector<std::string> DataSets::notes() const {
   return notes;
 }
 
-Sequential make_model(RunConfig& config, const DataSets& data, const std::string& checkpoint, const World& world) {
+Sequential make_model(RunConfig& config, DataSets& data, const std::string& checkpoint, const World& world) {
   std::optional<Sequential> made;
   RowSplit split;
   if (data.validation) config.fit.validation_data = &*data.validation;

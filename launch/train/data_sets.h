@@ -20,12 +20,13 @@ struct DataSets {
 
   Hdf5Dataset train;
   std::optional<Hdf5Dataset> validation, test;
+  RowFacts train_facts, validation_facts;  ///< of the rows that train and validate; since make_model()
 };
 
 /// The compiled model of a configuration, checked against shapes and rows of its data sets, all truth and weights included: nothing about
 /// them must be told at the end of a long run. Decides the dtype policy, and adapts Normalization layers unless a checkpoint has their
 /// statistics, and puts the initial weights in. `checkpoint`: the config.json of the one that the run goes on from, which stands for a
 /// Keras file of the configuration that may be gone; empty: there is none. Sets config.fit.rows_checked. Collective.
-Sequential make_model(RunConfig& config, const DataSets& data, const std::string& checkpoint, const World& world);
+Sequential make_model(RunConfig& config, DataSets& data, const std::string& checkpoint, const World& world);
 
 }  // namespace lockstep

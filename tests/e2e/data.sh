@@ -113,6 +113,20 @@ sed 's/dose/rate/' turned.csv > unknown.csv
 refuse 2 'expected the features of ordered.h5, which are age, dose; found rate, age; missing: dose; unknown: rate' \
   "$lockstep" train matched.yaml --set data.test.file=unknown.h5 --run-dir runs/unknown
 
+# --- what acts on the numbers is said, and what is seldom meant ---
+cat > seen.yaml <<END
+model: [Flatten: {}, Dense: {units: 10}]
+training: {loss: sparse_categorical_crossentropy, epochs: 1, batch_size: 30, validation_split: 0.1, class_weight: {0: 2, 11: 3}}
+data: {train: {file: g.h5, group: train}}
+END
+"$lockstep" train seen.yaml --run-dir runs/seen > seen.txt 2> warnings.txt
+grep -qF 'validation: the last 30 rows of the training data (validation_split 0.1)' seen.txt || { cat seen.txt; fail 'no validation split'; }
+grep -qE 'rows of each class: 0 \(T-shirt/top\): [0-9]+, 1 \(Trouser\): ' seen.txt || { cat seen.txt; fail 'no class counts'; }
+grep -qF "expects probabilities, but the last activation is linear; take softmax, or from_logits: true" warnings.txt ||
+  { cat warnings.txt; fail 'no word of the logits'; }
+grep -qF 'training.class_weight gives class 11 a weight, but none of the 270 training rows is of it' warnings.txt ||
+  { cat warnings.txt; fail 'no word of class 11'; }
+
 # --- the help of every command teaches by example ---
 for command in 'make garments' 'make housing' 'import idx' 'import csv' show fetch; do
   # shellcheck disable=SC2086
