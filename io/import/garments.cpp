@@ -116,7 +116,8 @@ void make_garments(Hdf5File& file, const GarmentOptions& options, const WorkProg
   write_names(file, {fashion_mnist_class_names(),
                      {},
                      {},
-                     "Made by 'lockstep data make garments': drawn silhouettes of the ten classes of Fashion-MNIST."});
+                     "Made by 'lockstep data make garments': drawn silhouettes of the ten classes of Fashion-MNIST.",
+                     ""});
   write_string_attribute(file, "/", "seed", std::to_string(options.seed));
 }
 

@@ -107,7 +107,8 @@ void write_table(Hdf5File& file, const Table& table, const std::vector<Split>& s
     if (targets > 1) shape.push_back(static_cast<std::int64_t>(targets));
     file.write<float>("/" + split.name + "/y", shape, y);
   }
-  write_names(file, {table.class_names, table.feature_names, classes ? std::vector<std::string>{} : table.target_names, table.description});
+  write_names(file,
+              {table.class_names, table.feature_names, classes ? std::vector<std::string>{} : table.target_names, table.description, ""});
   if (seed) write_string_attribute(file, "/", "split_seed", std::to_string(*seed));
 }
 

@@ -96,8 +96,7 @@ void write_hdf5(const Predictions& p, const PredictArguments& arguments) {
     writer.file().write<std::int64_t>("/class", {p.rows}, labels);
   }
   if (arguments.proba || p.answer == Answer::numbers) writer.file().write<float>("/output", {p.rows, p.width}, p.outputs);
-  write_names(writer.file(),
-              {.class_names = p.class_names, .feature_names = {}, .target_names = {}, .description = "predictions of " + arguments.model});
+  write_names(writer.file(), {p.class_names, {}, {}, "predictions of " + arguments.model, ""});
   writer.commit();
 }
 

@@ -21,7 +21,7 @@ std::vector<std::string> fuzz_seeds() {
     file.write<std::int64_t>("/train/y", {4}, std::array<std::int64_t, 4>{0, 1, 2, 1});
     file.write<float>("/train/weight", {4}, std::array<float, 4>{1, 1, 2, 1});
     file.write<std::uint8_t>("/test/x", {1, 2, 3}, std::array<std::uint8_t, 6>{1, 2, 3, 4, 5, 6});
-    write_names(file, {{"a", "b", "c"}, {"f", "g"}, {}, "a description"});
+    write_names(file, {{"a", "b", "c"}, {"f", "g"}, {}, "a description", ""});
     write_int_attribute(file, "/train", "number", 7);
     write_double_attribute(file, "/", "share", 0.5);
     file.close();

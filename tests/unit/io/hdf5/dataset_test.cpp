@@ -265,7 +265,7 @@ TEST(Hdf5Dataset, ClassNamesAreThoseOfTheFile) {
   Hdf5File file = Hdf5File::create(dir / "n.h5");
   file.write<std::uint8_t>("/test/x", {2, 1}, std::vector<std::uint8_t>{1, 2});
   file.write<std::uint8_t>("/test/y", {2, 1}, std::vector<std::uint8_t>{0, 1});
-  write_names(file, {{"Bag", "Shirt"}, {}, {}, ""});
+  write_names(file, {{"Bag", "Shirt"}, {}, {}, "", ""});
   file.close();
   const Hdf5Dataset data(dir / "n.h5", "test");
   EXPECT_EQ(data.class_names(), (std::vector<std::string>{"Bag", "Shirt"}));

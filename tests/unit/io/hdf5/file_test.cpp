@@ -416,7 +416,7 @@ TEST(DataFile, IsWrittenBesideAndRenamed) {
   EXPECT_TRUE(std::filesystem::is_empty(dir.path()));  // given up: nothing stays
   {
     DataFileWriter writer(path, false);
-    write_names(writer.file(), {{"a", "b"}, {}, {"t"}, "about"});
+    write_names(writer.file(), {{"a", "b"}, {}, {"t"}, "about", ""});
     writer.commit();
   }
   const DataNames names = read_names(Hdf5File::open(path));
