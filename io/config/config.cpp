@@ -11,7 +11,6 @@
 #include "core/math/utf8.h"
 #include "io/config/keras_model.h"
 #include "io/config/model.h"
-#include "io/keras/keras_file.h"
 
 namespace lockstep {
 namespace {
@@ -218,14 +217,6 @@ void read_checkpoint(ConfigSection section, RunConfig& config) {
   section.finish();
 }
 
-/// The file's model with the run's seed.
-Sequential keras_model(const RunConfig& config) {
-  StoredModel stored = open_model(config.model.keras);
-  Sequential result = remade(stored.model, config);
-  result.set_weights(stored.model.get_weights());
-  return result;
-}
-
 RunConfig read(const YAML::Node& root, const std::string& file) {
   RunConfig config;
   ConfigSection section(root, file, "");
@@ -258,7 +249,7 @@ RunConfig read(const YAML::Node& root, const std::string& file) {
 }  // namespace
 
 Sequential RunConfig::make_model() const {
-  if (!model.keras.empty()) return keras_model(*this);
+  if (!model.keras.empty()) return open_keras_model(*this).model;
   Sequential result(model.layers);
   result.set_seed(seed);
   result.set_dtype_policy(mixed_precision);

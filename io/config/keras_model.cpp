@@ -1,5 +1,7 @@
 #include "io/config/keras_model.h"
 
+#include "io/keras/keras_file.h"
+
 namespace lockstep {
 
 Sequential remade(const Sequential& model, const RunConfig& config) {
@@ -9,6 +11,14 @@ Sequential remade(const Sequential& model, const RunConfig& config) {
   result.set_arithmetic(config.arithmetic);
   result.build(model.input_shape());
   return result;
+}
+
+StoredModel open_keras_model(const RunConfig& config) {
+  StoredModel stored = open_model(config.model.keras);
+  Sequential model = remade(stored.model, config);
+  model.set_weights(stored.model.get_weights());
+  stored.model = std::move(model);
+  return stored;
 }
 
 }  // namespace lockstep

@@ -10,6 +10,7 @@
 #include "io/hdf5/image.h"
 #include "io/keras/archive.h"
 #include "io/keras/legacy_file.h"
+#include "io/keras/stored_weights.h"
 
 namespace lockstep {
 namespace {
@@ -38,8 +39,8 @@ void expect_same_weights(const std::string& path, Sequential& from, Sequential& 
 
 }  // namespace
 
-void load_initial_weights(Sequential& model, const std::string& path) {
-  if (!holds_model(path, read_file(path))) return load_weights_alone(model, path);
+void load_initial_weights(Sequential& model, const std::string& path, const std::vector<StoredLayer>& layers) {
+  if (!holds_model(path, read_file(path))) return load_weights_alone(model, path, layers.empty() ? stored_layers(model) : layers);
   StoredModel stored = open_model(path);
   expect_same_weights(path, stored.model, model);
   model.set_weights(stored.model.get_weights());

@@ -21,8 +21,8 @@ StoredModel open_model(const std::string& path);
 Sequential load_model(const std::string& path);
 
 /// Puts the weights of a file, of weights alone or of a whole model of the same architecture, into a built model. The optimizer stays as it
-/// is. Weights that do not fit are an Error that names them.
-void load_initial_weights(Sequential& model, const std::string& path);
+/// is. Weights that do not fit are an Error that names them. `layers`: those of the file that the model comes from; empty: the model's own.
+void load_initial_weights(Sequential& model, const std::string& path, const std::vector<StoredLayer>& layers = {});
 
 /// Whether a path names a model file by its ending (".keras", ".h5", ".hdf5").
 bool is_model_file(const std::string& path);

@@ -109,6 +109,11 @@ std::vector<std::string> read_chunked_attribute(const Hdf5File& file, const std:
   return values;
 }
 
+bool legacy_layers_fit(Sequential& model, const Hdf5File& file, const std::vector<StoredLayer>& layers) {
+  const std::vector<WeightView> weights = model.weights();
+  return own_groups(layers, weights).size() == groups_with_weights(file, weights.size()).size();
+}
+
 StoredWeights find_legacy_weights(Sequential& model, const Hdf5File& file, const std::vector<StoredLayer>& layers) {
   const std::vector<WeightView> weights = model.weights();
   const std::vector<OwnGroup> own = own_groups(layers, weights);

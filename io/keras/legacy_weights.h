@@ -15,6 +15,9 @@ bool is_legacy(const Hdf5File& file);
 /// A list of strings as Keras keeps it in attributes: `name`, or name0, name1, ... where it is longer than 64 KB.
 std::vector<std::string> read_chunked_attribute(const Hdf5File& file, const std::string& object, const std::string& name);
 
+/// Whether a file has as many layers with weights as these are, which may hold models.
+bool legacy_layers_fit(Sequential& model, const Hdf5File& file, const std::vector<StoredLayer>& layers);
+
 /// Layers of the model and of the file with weights belong together in their order, as in Keras. `layers`: those of the file's model. Other
 /// numbers of layers or weights are Errors.
 StoredWeights find_legacy_weights(Sequential& model, const Hdf5File& file, const std::vector<StoredLayer>& layers);

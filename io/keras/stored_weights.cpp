@@ -134,6 +134,15 @@ void write_weight(Hdf5File& file, const std::string& dataset, const WeightView& 
   }
 }
 
+std::vector<StoredLayer> flattened(const std::vector<StoredLayer>& layers) {
+  std::vector<StoredLayer> flat;
+  for (const StoredLayer& layer : layers) {
+    std::vector<StoredLayer> inner = layer.layers.empty() ? std::vector{layer} : flattened(layer.layers);
+    std::move(inner.begin(), inner.end(), std::back_inserter(flat));
+  }
+  return flat;
+}
+
 std::vector<StoredLayer> stored_layers(const Sequential& model) {
   std::vector<StoredLayer> layers;
   for (const LayerSpec& layer : model.layers()) {

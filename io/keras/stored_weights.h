@@ -38,5 +38,7 @@ bool stored_as_int32(const WeightView& weight);
 
 /// The layers of a model as Lockstep writes them: one below the other, without Input.
 std::vector<StoredLayer> stored_layers(const Sequential& model);
+/// The layers one below the other, those of models in the place of their model.
+std::vector<StoredLayer> flattened(const std::vector<StoredLayer>& layers);
 
 }  // namespace lockstep

@@ -30,22 +30,35 @@ std::string lower(std::string text) {
   return text;
 }
 
-/// Every layer with its place in the file, those of models within in their order. `container`: "" or the group of a model.
-void append_groups(const std::vector<StoredLayer>& layers, const std::string& container, const std::vector<WeightView>& weights,
-                   std::vector<LayerGroup>& groups) {
+/// Calls visit(layer, group): "/layers/dense_1", counted per class.
+template <class Visit>
+void for_each_group(const std::vector<StoredLayer>& layers, const std::string& container, const Visit& visit) {
   std::map<std::string, int> seen;
   for (const StoredLayer& layer : layers) {
     const std::string base = snake_case(layer.class_name);
     const int index = seen[base]++;
-    const std::string group = container + "/layers/" + base + (index > 0 ? "_" + std::to_string(index) : "");
-    if (!layer.layers.empty()) {
-      append_groups(layer.layers, group, weights, groups);
-      continue;
-    }
+    visit(layer, container + "/layers/" + base + (index > 0 ? "_" + std::to_string(index) : ""));
+  }
+}
+
+/// Every layer with its place in the file, those of models within in their order. `container`: "" or the group of a model.
+void append_groups(const std::vector<StoredLayer>& layers, const std::string& container, const std::vector<WeightView>& weights,
+                   std::vector<LayerGroup>& groups) {
+  for_each_group(layers, container, [&](const StoredLayer& layer, const std::string& group) {
+    if (!layer.layers.empty()) return append_groups(layer.layers, group, weights, groups);
     groups.push_back({group + "/vars", layer.name, {}});
     std::copy_if(weights.begin(), weights.end(), std::back_inserter(groups.back().weights),
                  [&](const WeightView& w) { return w.layer == layer.name; });
-  }
+  });
+}
+
+/// Whether a file has the groups of the models among these layers.
+bool models_fit(const Hdf5File& file, const std::vector<StoredLayer>& layers) {
+  bool fit = true;
+  for_each_group(layers, "", [&](const StoredLayer& layer, const std::string& group) {
+    fit = fit && (layer.layers.empty() || file.exists(group + "/layers"));
+  });
+  return fit;
 }
 
 std::vector<LayerGroup> layer_groups(Sequential& model, const std::vector<StoredLayer>& layers) {
@@ -138,7 +151,10 @@ StoredWeights find_weights(Sequential& model, const Hdf5File& file, const std::v
 }
 
 bool read_from(Sequential& model, const Hdf5File& file, const std::vector<StoredLayer>& layers, TakeState state) {
-  return read_weights(model, file, is_legacy(file) ? find_legacy_weights(model, file, layers) : find_weights(model, file, layers), state);
+  const bool legacy = is_legacy(file);
+  const bool nested = legacy ? legacy_layers_fit(model, file, layers) : models_fit(file, layers);
+  const std::vector<StoredLayer> stored = nested ? layers : flattened(layers);  // which is how Lockstep writes them
+  return read_weights(model, file, legacy ? find_legacy_weights(model, file, stored) : find_weights(model, file, stored), state);
 }
 
 void write_layer(Hdf5File& file, const LayerGroup& group) {
@@ -200,12 +216,13 @@ void save_weights(Sequential& model, const std::string& path) {
   replace_file(path, path.ends_with(".weights.h5") ? weights_image(model, path) : legacy_weights_image(model, path));
 }
 
-bool load_weights(Sequential& model, const std::string& path) {
-  return read_from(model, Hdf5File::open(path), stored_layers(model), TakeState::where_it_fits);
+bool load_weights(Sequential& model, const std::string& path, const std::vector<StoredLayer>& layers) {
+  return read_from(model, Hdf5File::open(path), layers, TakeState::where_it_fits);
 }
+bool load_weights(Sequential& model, const std::string& path) { return load_weights(model, path, stored_layers(model)); }
 
-void load_weights_alone(Sequential& model, const std::string& path) {
-  read_from(model, Hdf5File::open(path), stored_layers(model), TakeState::never);
+void load_weights_alone(Sequential& model, const std::string& path, const std::vector<StoredLayer>& layers) {
+  read_from(model, Hdf5File::open(path), layers, TakeState::never);
 }
 
 void load_weights_and_optimizer(Sequential& model, const std::string& path) {

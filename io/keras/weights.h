@@ -31,8 +31,10 @@ void save_weights(Sequential& model, const std::string& path);
 /// another optimizer or missing, which Keras passes over with a warning. State with the right count but wrong shapes is an Error. Of
 /// another optimizer: the file names another one of Keras', or the number of arrays is another one.
 bool load_weights(Sequential& model, const std::string& path);
+/// The same; `layers`: those of the file that the model comes from, which may hold models. The weight file may have its layout or ours.
+bool load_weights(Sequential& model, const std::string& path, const std::vector<StoredLayer>& layers);
 /// The same without the optimizer's state.
-void load_weights_alone(Sequential& model, const std::string& path);
+void load_weights_alone(Sequential& model, const std::string& path, const std::vector<StoredLayer>& layers);
 /// The same for a compiled model, where a file without the state of its optimizer is an Error that names both optimizers.
 void load_weights_and_optimizer(Sequential& model, const std::string& path);
 

@@ -6,6 +6,7 @@
 
 #include "io/files/durable_file.h"
 #include "io/keras/keras_file.h"
+#include "io/keras/stored_weights.h"
 #include "io/keras/weights.h"
 #include "io/onnx/export.h"
 #include "launch/command_line.h"
@@ -25,9 +26,10 @@ SavedModel read(const ConvertArguments& arguments) {
   const World alone;
   if (arguments.model.empty()) return load_saved_model(arguments.in, alone);
   SavedModel saved = load_saved_model(arguments.model, alone);
+  const std::vector<StoredLayer> layers = saved.layers.empty() ? stored_layers(saved.model) : saved.layers;
   if (!saved.model.compiled()) {
-    load_weights_alone(saved.model, arguments.in);
-  } else if (!load_weights(saved.model, arguments.in)) {
+    load_weights_alone(saved.model, arguments.in, layers);
+  } else if (!load_weights(saved.model, arguments.in, layers)) {
     saved.model.compile(CompileOptions(saved.model.compile_options()));  // without the state that belongs to other weights
     fmt::print(stderr, "{}: holds no optimizer state of this model; {} starts without one\n", arguments.in, arguments.out);
   }

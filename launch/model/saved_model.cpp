@@ -17,7 +17,7 @@ SavedModel open_model_file(const std::string& path, bool needs_compile, bool war
     if (const std::string& flaw = stored.compile.flaw(); !flaw.empty() && !needs_compile)
       fmt::print(stderr, "warning: {}; the model is read as one that is not compiled\n", flaw);
   }
-  return {std::move(stored.model), {}, std::move(stored.compile)};
+  return {std::move(stored.model), {}, std::move(stored.compile), std::move(stored.layers)};
 }
 
 SavedModel load_saved_model(const std::string& source, const World& world, bool needs_compile) {

@@ -14,6 +14,7 @@ struct SavedModel {
   Sequential model;
   std::optional<RunConfig> config = {};  ///< of a run directory
   CompileConfig compile = {};            ///< of a file
+  std::vector<StoredLayer> layers = {};  ///< of a file: as it has them, with models within; empty: as the model has them
 };
 
 /// How --help names the models that load_saved_model() takes.

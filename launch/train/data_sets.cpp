@@ -64,24 +64,26 @@ std::vector<std::string> DataSets::notes() const {
 }
 
 Sequential make_model(RunConfig& config, DataSets& data, const std::string& checkpoint, const World& world) {
-  std::optional<Sequential> made;
+  std::optional<StoredModel> made;
   RowSplit split;
   if (data.validation) config.fit.validation_data = &*data.validation;
   world.agree([&] {
     const bool kept = !config.model.keras.empty() && !checkpoint.empty();
-    made.emplace(kept ? remade(model_from_config("config.json of the checkpoint", checkpoint), config) : config.make_model());
-    made->compile(config.compile);
-    made->check(data.train);  // before a run directory is made
-    if (data.validation) made->check(*data.validation);
-    if (data.test) made->check(*data.test);
+    made.emplace(kept                         ? StoredModel{remade(model_from_config("config.json of the checkpoint", checkpoint), config)}
+                 : config.model.keras.empty() ? StoredModel{config.make_model()}
+                                              : open_keras_model(config));
+    made->model.compile(config.compile);
+    made->model.check(data.train);  // before a run directory is made
+    if (data.validation) made->model.check(*data.validation);
+    if (data.test) made->model.check(*data.test);
     split = split_rows(data.train, config.fit);
   });
-  Sequential model = std::move(*made);
+  Sequential model = std::move(made->model);
   check_rows(config, data, split, model, world);
   config.fit.rows_checked = true;
   if (!checkpoint.empty()) return model;
   adapt(config, data, split, model, world);
-  if (!config.initial_weights.empty()) world.agree([&] { load_initial_weights(model, config.initial_weights); });
+  if (!config.initial_weights.empty()) world.agree([&] { load_initial_weights(model, config.initial_weights, made->layers); });
   return model;
 }
 

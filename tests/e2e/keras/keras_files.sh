@@ -30,6 +30,12 @@ for npz in *.npz; do
   "$lockstep" convert "$name.keras" "$name.onnx" > /dev/null 2>&1
 done
 
+# A model within a model has a layout of its own in a file of weights.
+for name in nested nested_functional; do
+  "$lockstep" convert $name.weights.h5 $name.weights-alone.keras --model $name.keras > /dev/null 2> log || { cat log; exit 1; }
+  "$lockstep" predict $name.weights-alone.keras --data data.h5 --group $name --proba --out $name.run-weights-alone.predicted.h5 > /dev/null 2>&1
+done
+
 # A run takes the architecture and the weights of a file, or weights alone: at a learning rate of 0 it predicts what the file did.
 "$keras_python" - << 'END'
 import h5py

@@ -2,13 +2,21 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <tuple>
+
+#include "io/hdf5/attributes.h"
 #include "io/keras/config_reader.h"
+#include "io/keras/keras_file.h"
+#include "io/keras/stored_weights.h"
+#include "support/temp_dir.h"
 #include "support/throws.h"
 
 namespace lockstep {
 namespace {
 
 using testing::expect_error;
+using testing::TempDir;
 
 /// A layer of a Functional model as Keras 3 writes it; `sources`: the layers whose tensors it takes.
 std::string keras3(const std::string& class_name, const std::string& name, const std::string& config,
@@ -74,18 +82,58 @@ TEST(Functional, WhatIsNoChainNamesTheLayer) {
   expect_error(load({}), {"no layers"});
 }
 
+/// Dense 'a', and a model 'trunk' with Dense 'a' and 'b'.
+const std::string kNested = R"({"class_name": "Sequential", "config": {"name": "m", "layers": [
+     {"module": "keras.layers", "class_name": "Dense", "config": {"name": "a", "units": 4, "batch_input_shape": [null, 6]}},
+     {"module": "keras", "class_name": "Sequential", "config": {"name": "trunk", "layers": [
+       {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [null, 4], "name": "in"}},
+       {"module": "keras.layers", "class_name": "Dense", "config": {"name": "a", "units": 5}},
+       {"module": "keras.layers", "class_name": "Dense", "config": {"name": "b", "units": 5, "use_bias": false}}]}}]},
+     "build_config": {"input_shape": [null, 6]}})";
+
 TEST(Functional, ModelsWithinGiveTheirLayers) {
-  const std::string inner = R"({"module": "keras", "class_name": "Sequential", "config": {"name": "trunk", "layers": [
-     {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [null, 4], "name": "in"}},
-     {"module": "keras.layers", "class_name": "Dense", "config": {"name": "a", "units": 5}}]}})";
-  const StoredModel stored = read_model_config("f", R"({"class_name": "Sequential", "config": {"name": "m", "layers": [
-     {"module": "keras.layers", "class_name": "Dense", "config": {"name": "a", "units": 4, "batch_input_shape": [null, 6]}}, )" +
-                                                        inner + R"(]}, "build_config": {"input_shape": [null, 6]}})");
-  ASSERT_EQ(stored.model.layers().size(), 2U);
+  const StoredModel stored = read_model_config("f", kNested);
+  ASSERT_EQ(stored.model.layers().size(), 3U);
   EXPECT_EQ(layer_name(stored.model.layers()[1]), "trunk_a");  // names stay unique
   ASSERT_EQ(stored.layers.size(), 2U);
-  EXPECT_EQ(stored.layers[1].layers.size(), 1U);
+  EXPECT_EQ(stored.layers[1].layers.size(), 2U);
   EXPECT_EQ(stored.model.output_width(), 5);
+}
+
+TEST(Functional, AFileOfWeightsHasTheModelsOfItsModelOrTheirLayersAlone) {
+  const TempDir dir;
+  StoredModel stored = read_model_config("f", kNested);
+  Sequential& model = stored.model;
+  const std::vector<std::vector<float>> weights = model.get_weights();
+  save_weights(model, dir / "ours.weights.h5");
+  save_weights(model, dir / "ours.h5");
+  {
+    const std::vector<WeightView> views = model.weights();
+    Hdf5File keras3 = Hdf5File::create(dir / "keras.weights.h5"), keras2 = Hdf5File::create(dir / "keras.h5");
+    for (const char* group : {"/layers/dense/vars", "/layers/sequential/layers/dense/vars", "/layers/sequential/layers/dense_1/vars"})
+      keras3.create_group(group);
+    write_strings_attribute(keras2, "/", "layer_names", {"a", "trunk"});
+    write_weight(keras3, "/layers/dense/vars/0", views[0]);
+    write_weight(keras3, "/layers/dense/vars/1", views[1]);
+    write_weight(keras3, "/layers/sequential/layers/dense/vars/0", views[2]);
+    write_weight(keras3, "/layers/sequential/layers/dense/vars/1", views[3]);
+    write_weight(keras3, "/layers/sequential/layers/dense_1/vars/0", views[4]);
+    for (const auto& [group, first, last] : {std::tuple("/a", 0, 2), std::tuple("/trunk", 2, 5)}) {
+      keras2.create_group(group);
+      std::vector<std::string> names;
+      for (int i = first; i < last; ++i) {
+        names.push_back("w" + std::to_string(i));
+        write_weight(keras2, group + ("/" + names.back()), views[static_cast<std::size_t>(i)]);
+      }
+      write_strings_attribute(keras2, group, "weight_names", names);
+    }
+  }
+  for (const char* name : {"ours.weights.h5", "ours.h5", "keras.weights.h5", "keras.h5"}) {
+    for (const WeightView& weight : model.weights()) std::fill(weight.values.begin(), weight.values.end(), 0.F);
+    load_initial_weights(model, dir / name, stored.layers);
+    EXPECT_EQ(model.get_weights(), weights) << name;
+  }
+  expect_error([&] { load_initial_weights(model, dir / "keras.weights.h5"); }, {"keras.weights.h5", "trunk_a"});
 }
 
 TEST(Functional, ClassesOfTheAuthorAreNotTaken) {
