@@ -252,7 +252,7 @@ Sequential RunConfig::make_model() const {
   if (!model.keras.empty()) return open_keras_model(*this).model;
   Sequential result(model.layers);
   result.set_seed(seed);
-  result.set_dtype_policy(mixed_precision);
+  result.set_dtype_policy(mixed_precision.value_or(DtypePolicy::float32));
   result.set_arithmetic(arithmetic);
   return result;
 }

@@ -44,7 +44,7 @@ struct RunConfig {
   ModelConfig model;
   std::string initial_weights;  ///< a file whose weights the training starts from; empty: those of the model
   CompileOptions compile;
-  DtypePolicy mixed_precision = DtypePolicy::float32;
+  std::optional<DtypePolicy> mixed_precision = {};  ///< unset: float32, or what a Keras file says
   Arithmetic arithmetic = Arithmetic::onednn;
   FitOptions
       fit;  ///< epochs, batch_size, shuffle, validation_split, class_weight, shards, threads, allreduce, exchange, progress, reproducible

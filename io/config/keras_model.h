@@ -5,7 +5,8 @@
 
 namespace lockstep {
 
-/// A built model of the same layers with the seed of a run, and with its dtype policy if it sets one; the weights are initial.
+/// A built model of the same layers with the seed of a run, and with its dtype policy if the configuration sets one; the weights are
+/// initial.
 Sequential remade(const Sequential& model, const RunConfig& config);
 
 /// The model of the configuration's Keras file, made anew with the run's seed and settings, with the file's weights, layers and notes.

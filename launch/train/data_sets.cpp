@@ -1,5 +1,7 @@
 #include "launch/train/data_sets.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 
@@ -78,6 +80,9 @@ Sequential make_model(RunConfig& config, DataSets& data, const std::string& chec
     if (data.test) made->model.check(*data.test);
     split = split_rows(data.train, config.fit);
   });
+  if (world.rank() == 0) {
+    for (const std::string& note : made->notes) fmt::print(stderr, "warning: {}\n", note);
+  }
   Sequential model = std::move(made->model);
   check_rows(config, data, split, model, world);
   config.fit.rows_checked = true;

@@ -39,7 +39,7 @@ done
 # A run takes the architecture and the weights of a file, or weights alone: at a learning rate of 0 it predicts what the file did.
 "$keras_python" - << 'END'
 import h5py
-with h5py.File("data.h5", "a") as data: data["classifier/y"] = [0, 1, 2] * 8
+with h5py.File("data.h5", "a") as data: data["classifier/y"] = [0, 1, 2] * 8; data["mixed_float16/y"] = [0.5] * 24
 END
 common='data: {train: {file: data.h5, group: classifier}}
 training: {loss: sparse_categorical_crossentropy, optimizer: {SGD: {learning_rate: 0}}}'
@@ -54,6 +54,9 @@ done
 rm -rf moved && mkdir moved && mv classifier.keras moved/  # a resume needs the run's directory only
 mpirun --oversubscribe -np 2 "$lockstep" train --resume runs/classifier.keras --epochs 2 > log 2>&1 || { cat log; exit 1; }
 mv moved/classifier.keras .
+printf '%s\n' 'data: {train: {file: data.h5, group: mixed_float16}}' 'training: {loss: mse}' 'model: {keras: mixed_float16.keras}' > run.yaml
+"$lockstep" train run.yaml --run-dir runs/mixed_float16 > log 2>&1 || { cat log; exit 1; }
+[ "$(grep -c 'warning: .*float16' log)" = 1 ] || { echo "FAILED: a training does not say that it computes in float32"; cat log; exit 1; }
 "$keras_python" "$LOCKSTEP_SOURCE/tests/interop/keras_files.py" check .
 "$onnx_python" "$LOCKSTEP_SOURCE/tests/interop/onnx_files.py" .
 

@@ -185,6 +185,13 @@ TEST(Config, AModelCanBeThatOfAKerasFile) {
   EXPECT_EQ(made.get_weights(), model.get_weights());
   EXPECT_EQ(made.seed(), 7U);
   EXPECT_FALSE(made.compiled()) << "a training has its own loss and optimizer";
+  Sequential mixed(model.layers(), "mixed");
+  mixed.set_dtype_policy(DtypePolicy::mixed_bfloat16);
+  mixed.build({2, 3});
+  save_model(mixed, path);
+  EXPECT_EQ(config.make_model().dtype_policy(), DtypePolicy::mixed_bfloat16);
+  const RunConfig plain = parse_config(text("{keras: " + path + "}") + "  mixed_precision: float32\n", "c.yaml");
+  EXPECT_EQ(plain.make_model().dtype_policy(), DtypePolicy::float32) << "the configuration decides";
   expect_refused(text("{keras: m.keras, units: 3}"), {"c.yaml:4: ", "units", "keras"});
   expect_refused(text("{}"), {"c.yaml:4: ", "keras"});
   expect_refused(text("three layers"), {"c.yaml:4: ", "list of layers", "keras"});
