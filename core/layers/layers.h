@@ -18,6 +18,7 @@
 #include "core/layers/preprocessing/center_crop.h"
 #include "core/layers/preprocessing/normalization.h"
 #include "core/layers/preprocessing/rescaling.h"
+#include "core/layers/regularization/activity_regularization.h"
 #include "core/layers/regularization/dropout.h"
 #include "core/layers/regularization/gaussian.h"
 #include "core/layers/reshaping/margins.h"
@@ -27,13 +28,13 @@
 namespace lockstep {
 
 /// Every layer that a Sequential can have.
-using LayerSpec =
-    std::variant<Input, Rescaling, Flatten, Dense, Activation, Dropout, Normalization, BatchNormalization, LayerNormalization,
-                 GroupNormalization, UnitNormalization, Embedding, Conv1D, Conv2D, Conv1DTranspose, Conv2DTranspose, DepthwiseConv1D,
-                 DepthwiseConv2D, SeparableConv1D, SeparableConv2D, MaxPooling1D, MaxPooling2D, AveragePooling1D, AveragePooling2D,
-                 GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalAveragePooling1D, GlobalAveragePooling2D, ReLU, LeakyReLU, PReLU, ELU,
-                 Softmax, Reshape, Permute, RepeatVector, ZeroPadding1D, ZeroPadding2D, Cropping1D, Cropping2D, UpSampling1D, UpSampling2D,
-                 SpatialDropout1D, SpatialDropout2D, GaussianNoise, GaussianDropout, CenterCrop, RandomFlip, RandomTranslation>;
+using LayerSpec = std::variant<Input, Rescaling, Flatten, Dense, Activation, Dropout, Normalization, BatchNormalization, LayerNormalization,
+                               GroupNormalization, UnitNormalization, Embedding, Conv1D, Conv2D, Conv1DTranspose, Conv2DTranspose,
+                               DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D, MaxPooling1D, MaxPooling2D,
+                               AveragePooling1D, AveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalAveragePooling1D,
+                               GlobalAveragePooling2D, ReLU, LeakyReLU, PReLU, ELU, Softmax, Reshape, Permute, RepeatVector, ZeroPadding1D,
+                               ZeroPadding2D, Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, SpatialDropout1D, SpatialDropout2D,
+                               GaussianNoise, GaussianDropout, ActivityRegularization, CenterCrop, RandomFlip, RandomTranslation>;
 
 /// Keras' class name ("Dense") and the layer's own name.
 std::string class_name(const LayerSpec& layer);

@@ -50,7 +50,7 @@ class PReluOp final : public Op {
  public:
   PReluOp(const PReLU& layer, const Shape& input, const Shape& alpha) : broadcast_(input, alpha), by_element_(broadcast_.runs()) {
     in = out = elements(input);
-    weights_.push_back({"alpha", alpha, layer.alpha_initializer, layer.alpha_regularizer});
+    weights_.push_back({"alpha", alpha, layer.alpha_initializer, layer.alpha_regularizer, layer.alpha_constraint});
     std::stable_sort(by_element_.begin(), by_element_.end(), [](const auto& a, const auto& b) { return a.element < b.element; });
   }
 

@@ -9,6 +9,7 @@ struct PReLU {
   static constexpr Kind kKind = {.class_name = "PReLU"};
   Initializer alpha_initializer = Initializer::zeros;
   Regularizer alpha_regularizer = {};
+  Constraint alpha_constraint = {};
   std::vector<std::int64_t> shared_axes = {};  ///< counted with the batch axis: 1 is the first of a row
   std::string name = {};
   bool trainable = true;
@@ -18,7 +19,7 @@ template <Is<PReLU> S, class Visit>
 void fields(S& layer, Visit&& visit) {
   visit(Field{"alpha_initializer"}, layer.alpha_initializer);
   visit(Field{"alpha_regularizer"}, layer.alpha_regularizer);
-  visit(Fixed{"alpha_constraint"});
+  visit(Field{"alpha_constraint"}, layer.alpha_constraint);
   visit(Field{"shared_axes", at_least(1)}, layer.shared_axes);
 }
 

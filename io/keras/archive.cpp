@@ -122,7 +122,7 @@ StoredModel read_archive(const std::string& path, std::string_view bytes) {
   const Archive archive = open_archive(path, source.get(), ZIP_RDONLY | ZIP_CHECKCONS);
   StoredModel stored = read_model_config(path + ": config.json", read_member(path, archive.get(), "config.json"));
   if (!stored.model.built())
-    throw Error(path + ": config.json: the model was saved before it had weights; build it in Keras (an Input layer) and save it again",
+    throw Error(path + ": config.json: the model has no input shape, so it has no weights. Add an Input layer in Keras and save it again",
                 kUsage);
   load_weights_image(stored.model, path + ": model.weights.h5", read_member(path, archive.get(), "model.weights.h5"), stored.layers);
   return stored;

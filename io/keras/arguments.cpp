@@ -86,8 +86,8 @@ namespace {
 bool is_custom(const Json& object) {
   const Json &module = object["module"], &registered = object["registered_name"];
   const std::string of = module.is_string() ? module.get<std::string>() : "keras";
-  return (of != "keras" && of != "builtins" && !of.starts_with("keras.")) ||
-         (registered.is_string() && registered.get<std::string>().find('>') != std::string::npos);
+  const bool known = of == "keras" || of == "builtins" || of.starts_with("keras.") || of.starts_with("tf_keras.");  // Keras 2 today
+  return !known || (registered.is_string() && registered.get<std::string>().find('>') != std::string::npos);
 }
 
 }  // namespace
@@ -96,8 +96,8 @@ KerasObject keras_object(const KerasArguments& owner, const std::string& key, co
   if (value.is_string()) return {value.get<std::string>()};
   if (!value["class_name"].is_string()) owner.fail(key, "a name or an object with class_name", value);
   if (is_custom(value)) {
-    throw Error(owner.place() + ": '" + key + "': class " + value["class_name"].dump() +
-                    " is its author's own; Lockstep executes nothing that a file holds, so build the model of Keras' classes",
+    throw Error(owner.place() + ": '" + key + "' is of the custom class " + value["class_name"].dump() +
+                    ". Lockstep runs no code of a file; use a class of Keras instead",
                 kUsage);
   }
   const Json config = value.contains("config") ? value["config"] : Json::object();

@@ -63,6 +63,7 @@ class LayerReader {
 
  private:
   void read_entry(const Json& entry, std::size_t index, const std::string& container, std::vector<StoredLayer>& stored);
+  void read_activation(const Json& activation, const KerasArguments& arguments, const std::string& container);
   std::string free_name(const std::string& name, const std::string& container) const;
 
   std::string file_;
@@ -70,6 +71,36 @@ class LayerReader {
   ProductPolicies policies_;
   bool mixed_float16_ = false;
 };
+
+bool is_layer(const std::string& class_of) {
+  bool found = false;
+  for_each_alternative<LayerSpec>([&]<class Layer>(const Layer&) { found = found || class_of == Layer::kKind.class_name; });
+  return found;
+}
+
+/// A layer that is the activation of another one; null: its activation is a function.
+Json take_activation_layer(KerasObject& layer) {
+  const Json activation = std::as_const(layer.config)["activation"];
+  if (!activation["class_name"].is_string() || !is_layer(activation["class_name"].get<std::string>())) return nullptr;
+  layer.config["activation"] = "linear";
+  return activation;
+}
+
+/// Keras 2 calls it so.
+void rename_alpha(KerasObject& layer) {
+  const Json alpha = std::as_const(layer.config)["alpha"];
+  if (layer.name != LeakyReLU::kKind.class_name || alpha.is_null()) return;
+  layer.config["negative_slope"] = alpha;
+  layer.config["alpha"] = nullptr;
+}
+
+/// What a layer may have beside its own arguments.
+void take_unused(const std::string& class_of, KerasArguments& arguments) {
+  for (const char* known : {"batch_input_shape", "build_input_shape"}) arguments.take(known);  // on a first layer; input_shape() saw it
+  arguments.take("input_length");                                                              // Keras 2: of an Embedding
+  arguments.accept("groups", 1);                                                               // Keras 2: of every convolution
+  if (class_of.starts_with("SeparableConv")) arguments.take("kernel_initializer");             // Keras 2: of a kernel that it does not have
+}
 
 bool is_model(const std::string& class_of) { return class_of == "Sequential" || class_of == "Functional" || class_of == "Model"; }
 
@@ -87,12 +118,14 @@ std::string LayerReader::free_name(const std::string& name, const std::string& c
 void LayerReader::read_entry(const Json& entry, std::size_t index, const std::string& container, std::vector<StoredLayer>& stored) {
   const Json& own_name = entry["config"]["name"];
   const std::string called = own_name.is_string() ? own_name.get<std::string>() : std::to_string(index);
-  const KerasObject object = keras_object(KerasArguments(file_ + ": layer '" + called + "'", entry), "layer", entry);
+  KerasObject object = keras_object(KerasArguments(file_ + ": layer '" + called + "'", entry), "layer", entry);
   const std::string place = file_ + ": layer " + (own_name.is_string() ? "'" + called + "'" : called) + " (" + object.name + ")";
   if (is_model(object.name)) {
     stored.push_back({object.name, called});
     return read(entry, container.empty() ? called : container + "_" + called, stored.back().layers);
   }
+  rename_alpha(object);
+  const Json activation = take_activation_layer(object);
   KerasArguments arguments(place, object.config);
   const std::string name = arguments.take_string("name");
   if (object.name == Input::kKind.class_name) arguments.take("dtype");  // rows are floats here, whatever they were in Keras
@@ -101,7 +134,7 @@ void LayerReader::read_entry(const Json& entry, std::size_t index, const std::st
   const bool trainable = arguments.take_bool("trainable", true);
   LayerSpec layer = read_layer(object.name, arguments);
   set_layer_trainable(layer, trainable);
-  for (const char* known : {"batch_input_shape", "build_input_shape"}) arguments.take(known);  // on a first layer; input_shape() saw it
+  take_unused(object.name, arguments);
   arguments.finish();
   if (std::holds_alternative<Input>(layer) && !to_.model.layers().empty()) return;  // of a model within: its input is known
   if (kind_of(layer).has_products) ++(policy == "mixed_bfloat16" ? policies_.mixed_bfloat16 : policies_.float32);
@@ -109,6 +142,19 @@ void LayerReader::read_entry(const Json& entry, std::size_t index, const std::st
   const bool input = std::holds_alternative<Input>(layer);
   to_.model.add(std::move(layer));
   if (!input) stored.push_back({object.name, layer_name(to_.model.layers().back())});
+  if (!activation.is_null()) read_activation(activation, KerasArguments(place, object.config), container);
+}
+
+/// It comes after its layer in the model, and is none in the file.
+void LayerReader::read_activation(const Json& activation, const KerasArguments& owner, const std::string& container) {
+  const bool has_weights = activation["class_name"] == PReLU::kKind.class_name;
+  KerasArguments arguments = owner;
+  if (has_weights || !arguments.take("activity_regularizer").is_null())
+    owner.fail("activation",
+               has_weights ? "a function; make this layer one of its own" : "a function, as the layer has an activity_regularizer",
+               activation["class_name"]);
+  std::vector<StoredLayer> none;
+  read_entry(activation, 0, container, none);
 }
 
 void LayerReader::read(const Json& model, const std::string& container, std::vector<StoredLayer>& stored) {
@@ -123,9 +169,13 @@ void LayerReader::read(const Json& model, const std::string& container, std::vec
 
 /// Other layers compute in float32 under any policy.
 void LayerReader::set_policy() {
-  if (policies_.mixed_bfloat16 > 0 && policies_.float32 > 0)
-    throw Error(file_ + ": some layers with products have dtype float32 and some mixed_bfloat16; Lockstep has one policy for all", kUsage);
-  if (policies_.mixed_bfloat16 > 0) to_.model.set_dtype_policy(DtypePolicy::mixed_bfloat16);
+  if (policies_.mixed_bfloat16 > 0 && policies_.float32 > 0) {
+    to_.notes.push_back(file_ + ": " + std::to_string(policies_.mixed_bfloat16) + " of " +
+                        std::to_string(policies_.mixed_bfloat16 + policies_.float32) +
+                        " layers with products have the dtype policy mixed_bfloat16, the others float32; Lockstep computes all in float32");
+  } else if (policies_.mixed_bfloat16 > 0) {
+    to_.model.set_dtype_policy(DtypePolicy::mixed_bfloat16);
+  }
   if (mixed_float16_) to_.notes.push_back(file_ + ": its dtype policy is mixed_float16; Lockstep computes it in float32");
 }
 

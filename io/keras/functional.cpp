@@ -70,6 +70,19 @@ std::vector<std::string> ends(const Json& value) {
   return names;
 }
 
+/// The chain must hold all layers and end in the only output.
+void check_end(const std::string& place, const Json& config, const std::vector<Json>& chain) {
+  for (const Json& entry : config["layers"]) {
+    const bool reached = std::any_of(chain.begin(), chain.end(), [&](const Json& one) { return name_of(one) == name_of(entry); });
+    if (!reached) no_chain(place, entry, "is not reached from the input '" + name_of(chain.front()) + "'");
+  }
+  const std::vector<std::string> outputs = ends(config["output_layers"]);
+  for (const std::string& output : outputs) {
+    if (output != name_of(chain.back())) no_chain(place, chain.back(), "comes after '" + output + "', which is an output of the model");
+  }
+  if (outputs.size() > 1) no_chain(place, chain.back(), "is the output of the model " + std::to_string(outputs.size()) + " times");
+}
+
 }  // namespace
 
 std::vector<Json> functional_chain(const std::string& place, const Json& config) {
@@ -94,9 +107,7 @@ std::vector<Json> functional_chain(const std::string& place, const Json& config)
   std::vector<Json> chain{layers[first]};
   for (auto at = next.find(name_of(chain.back())); at != next.end() && chain.size() < layers.size(); at = next.find(name_of(chain.back())))
     chain.push_back(layers[at->second]);
-  const std::vector<std::string> outputs = ends(config["output_layers"]);
-  if (chain.size() != layers.size() || (!outputs.empty() && (outputs.size() != 1 || outputs[0] != name_of(chain.back()))))
-    no_chain(place, chain.back(), "is not the end of all layers and the only output");
+  check_end(place, config, chain);
   return chain;
 }
 

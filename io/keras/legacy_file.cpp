@@ -19,17 +19,16 @@ constexpr const char* kTrainingConfig = "training_config";
 StoredModel read_legacy_model(const Hdf5File& file) {
   if (!has_attribute(file, "/", kModelConfig)) {
     throw Error(file.path() +
-                    ": holds no model, only weights, if it is a file of Keras at all; give a .keras file, or an .h5 file of the "
-                    "whole model (model.save)",
+                    ": has no attribute model_config, so it holds only weights or is not a file of Keras. Save the whole model "
+                    "(model.save), or give this file as initial_weights or to convert --model",
                 kUsage);
   }
   const std::string training = has_attribute(file, "/", kTrainingConfig) ? read_string_attribute(file, "/", kTrainingConfig) : "";
   StoredModel stored = read_legacy_config(file.path() + ": model_config", read_string_attribute(file, "/", kModelConfig), training);
   if (!stored.model.built())
-    throw Error(file.path() +
-                    ": model_config: the model was saved before it had weights; build it in Keras (an Input layer) and save it "
-                    "again",
-                kUsage);
+    throw Error(
+        file.path() + ": model_config: the model has no input shape, so it has no weights. Add an Input layer in Keras and save it again",
+        kUsage);
   read_weights(stored.model, file, find_legacy_weights(stored.model, file, stored.layers), TakeState::where_it_fits);
   return stored;
 }

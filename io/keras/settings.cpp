@@ -21,6 +21,16 @@ Json number(float value) {
   return wide;
 }
 
+bool limited(const Bounds& bounds) { return std::isfinite(bounds.least) || std::isfinite(bounds.most); }
+
+/// "a number that is at least 0", "a number".
+std::string one_within(const std::string& what, const Bounds& bounds) {
+  return what + (limited(bounds) ? " that is " + bounds.text() : "");
+}
+
+/// "numbers, each in [0, 1)".
+std::string each_within(const std::string& what, const Bounds& bounds) { return what + (limited(bounds) ? ", each " + bounds.text() : ""); }
+
 /// Appends the numbers of a list inside `depth` lists.
 void append(const KerasArguments& arguments, const char* key, const Json& value, std::size_t depth, Numbers& numbers) {
   const bool list = depth < numbers.shape.size();
@@ -69,20 +79,21 @@ void KerasSettingReader::operator()(const Ignored& ignored) const { arguments_.t
 
 void KerasSettingReader::operator()(const Field& field, float& value) const {
   value = arguments_.take_float(field.name, value);
-  if (!field.bounds.hold(value)) arguments_.fail(field.name, "a number " + field.bounds.text(), value);
+  if (!field.bounds.hold(value)) arguments_.fail(field.name, one_within("a number", field.bounds), value);
 }
 
 void KerasSettingReader::operator()(const Field& field, std::optional<float>& value) const {
   const Json given = arguments_.take(field.name);
   value.reset();
   if (given.is_null()) return;
-  if (!given.is_number() || !field.bounds.hold(given.get<float>())) arguments_.fail(field.name, "a number " + field.bounds.text(), given);
+  if (!given.is_number() || !field.bounds.hold(given.get<float>()))
+    arguments_.fail(field.name, one_within("a number", field.bounds), given);
   value = given.get<float>();
 }
 
 void KerasSettingReader::operator()(const Field& field, std::int64_t& value) const {
   value = arguments_.take_int(field.name, value);
-  if (!field.bounds.hold(static_cast<double>(value))) arguments_.fail(field.name, "a whole number " + field.bounds.text(), value);
+  if (!field.bounds.hold(static_cast<double>(value))) arguments_.fail(field.name, one_within("a whole number", field.bounds), value);
 }
 
 void KerasSettingReader::operator()(const Field& field, bool& value) const { value = arguments_.take_bool(field.name, value); }
@@ -122,16 +133,16 @@ void KerasSettingReader::operator()(const Field& field, std::vector<std::int64_t
 
 void KerasSettingReader::operator()(const Field& field, Numbers& numbers) const {
   const Json value = arguments_.take(field.name);
-  numbers = value.is_null() ? Numbers() : numbers_of(arguments_, field.name, value);
+  if (!value.is_null()) numbers = numbers_of(arguments_, field.name, value);
   for (const float one : numbers.values) {
-    if (!field.bounds.hold(one)) arguments_.fail(field.name, "numbers " + field.bounds.text(), value);
+    if (!field.bounds.hold(one)) arguments_.fail(field.name, each_within("numbers", field.bounds), value);
   }
 }
 
 /// Missing or null stays as it is.
 void KerasSettingReader::read_sizes(const Field& field, std::span<std::int64_t> sizes) const {
   const Json value = arguments_.take(field.name);
-  const std::string expected = "a whole number or a list of " + std::to_string(sizes.size()) + ", " + field.bounds.text();
+  const std::string expected = each_within("a whole number or a list of " + std::to_string(sizes.size()), field.bounds);
   if (!value.is_null() && !read_numbers(value, field.bounds, sizes)) arguments_.fail(field.name, expected, value);
 }
 
@@ -141,7 +152,7 @@ void KerasSettingReader::operator()(const Field& field, Margins& margins) const 
   for (std::size_t axis = 0; axis < 2; ++axis) {
     const bool both = !value.is_array() || value.size() == 2;
     if (!both || !read_numbers(value.is_array() ? value[axis] : value, field.bounds, margins[axis].along)) {
-      arguments_.fail(field.name, "a whole number, or a list of two, each a number or a pair, " + field.bounds.text(), value);
+      arguments_.fail(field.name, each_within("a whole number, or a list of two, each a number or a pair", field.bounds), value);
     }
   }
 }
@@ -154,7 +165,7 @@ void KerasSettingReader::operator()(const Field& field, Range& range) const {
   if (ends.size() == 1 && !value.is_array()) range = ends[0];
   if (ends.size() == 2) range = {ends[0], ends[1]};
   const bool fits = ends.size() == (value.is_array() ? 2U : 1U) && field.bounds.hold(range.low) && field.bounds.hold(range.high);
-  if (!fits) arguments_.fail(field.name, "a number or a list of two, " + field.bounds.text(), value);
+  if (!fits) arguments_.fail(field.name, each_within("a number or a list of two", field.bounds), value);
 }
 
 void KerasSettingReader::operator()(const Field& field, std::vector<std::optional<std::int64_t>>& values) const {
@@ -165,7 +176,7 @@ void KerasSettingReader::operator()(const Field& field, std::vector<std::optiona
   for (const Json& one : value) {
     std::int64_t number = 0;
     if (!one.is_null() && !read_numbers(one, field.bounds, {&number, 1}))
-      arguments_.fail(field.name, "whole numbers, " + field.bounds.text() + ", or null", value);
+      arguments_.fail(field.name, each_within("whole numbers or null", field.bounds), value);
     values.push_back(one.is_null() ? std::optional<std::int64_t>() : number);
   }
 }

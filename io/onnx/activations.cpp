@@ -60,6 +60,15 @@ void squareplus(OnnxGraph& graph) {  // (x + sqrt(x^2 + 4)) / 2
   graph.add("Mul", {graph.constant("half", 0.5F)});
 }
 
+void sparse_plus(OnnxGraph& graph) {  // (c + 1)^2 / 4 + max(x - 1, 0), c being x between -1 and 1
+  const std::string x = graph.end(), one = graph.constant("one", 1);
+  clip(graph, -1, 1);
+  graph.add("Add", {one});
+  graph.add("Mul", {graph.end()});
+  graph.add("Mul", {graph.constant("quarter", 0.25F)});
+  graph.add("Add", {graph.beside("Relu", {graph.beside("Sub", {x, one})})});
+}
+
 /// By Keras' names: the functions that ONNX's operators give.
 const std::map<std::string_view, Emit>& table() {
   static const std::map<std::string_view, Emit> functions{
@@ -79,6 +88,11 @@ const std::map<std::string_view, Emit>& table() {
       {"softplus", [](OnnxGraph& graph) { graph.add("Softplus"); }},
       {"softsign", [](OnnxGraph& graph) { graph.add("Softsign"); }},
       {"squareplus", squareplus},
+      {"sparse_plus", sparse_plus},
+      {"sparse_sigmoid",
+       [](OnnxGraph& graph) {
+         graph.add("HardSigmoid", {}, {{"alpha", 0.5F}, {"beta", 0.5F}});
+       }},
       {"sigmoid", [](OnnxGraph& graph) { graph.add("Sigmoid"); }},
       {"log_sigmoid", log_sigmoid},
       {"hard_sigmoid",

@@ -84,6 +84,31 @@ void write_conv(const Conv<N>& layer, const OnnxSite& site) {
   add_activation(site.graph, layer.activation);
 }
 
+/// ONNX' output along an axis is stride (in - 1) + dilation (kernel - 1) + 1 + output_padding - pads.
+template <std::size_t N>
+void write_transposed(const ConvTranspose<N>& layer, const OnnxSite& site) {
+  List pads(2 * N), more(N);
+  for (std::size_t axis = 0; axis < N; ++axis) {
+    const WindowAxis along = transposed_window(site.input[axis], layer.kernel_size[axis], layer.strides[axis], layer.dilation_rate[axis],
+                                               layer.padding, layer.output_padding ? (*layer.output_padding)[axis] : -1);
+    pads[axis] = along.before;
+    pads[N + axis] = along.after;
+    const std::int64_t reached = along.stride * (along.out - 1) + along.dilation * (along.window - 1) + 1 - along.before - along.after;
+    more[axis] = along.in - reached;
+  }
+  std::vector<std::string> inputs{kernel(site, site.weight("kernel"), false)};
+  if (layer.use_bias) inputs.push_back(site.constant(site.weight("bias")));
+  channels_first(site.graph, N);
+  site.graph.add("ConvTranspose", inputs,
+                 {{"kernel_shape", list(layer.kernel_size)},
+                  {"strides", list(layer.strides)},
+                  {"dilations", list(layer.dilation_rate)},
+                  {"pads", pads},
+                  {"output_padding", more}});
+  channels_last(site.graph, N);
+  add_activation(site.graph, layer.activation);
+}
+
 /// The first weight of a depthwise or separable layer convolves every channel by itself.
 template <std::size_t N>
 void convolve_channels(const WindowSettings<N>& window, const OnnxSite& site, const WeightView* bias) {
@@ -124,6 +149,8 @@ void write_global(const char* op, std::size_t axes, bool keepdims, const OnnxSit
 
 void write_onnx(const Conv1D& layer, const OnnxSite& site) { write_conv(layer, site); }
 void write_onnx(const Conv2D& layer, const OnnxSite& site) { write_conv(layer, site); }
+void write_onnx(const Conv1DTranspose& layer, const OnnxSite& site) { write_transposed(layer, site); }
+void write_onnx(const Conv2DTranspose& layer, const OnnxSite& site) { write_transposed(layer, site); }
 void write_onnx(const DepthwiseConv1D& layer, const OnnxSite& site) { write_depthwise(layer, site); }
 void write_onnx(const DepthwiseConv2D& layer, const OnnxSite& site) { write_depthwise(layer, site); }
 void write_onnx(const SeparableConv1D& layer, const OnnxSite& site) { write_separable(layer, site); }

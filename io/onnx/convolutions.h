@@ -8,6 +8,8 @@ namespace lockstep {
 
 void write_onnx(const Conv1D& layer, const OnnxSite& site);
 void write_onnx(const Conv2D& layer, const OnnxSite& site);
+void write_onnx(const Conv1DTranspose& layer, const OnnxSite& site);
+void write_onnx(const Conv2DTranspose& layer, const OnnxSite& site);
 void write_onnx(const DepthwiseConv1D& layer, const OnnxSite& site);
 void write_onnx(const DepthwiseConv2D& layer, const OnnxSite& site);
 void write_onnx(const SeparableConv1D& layer, const OnnxSite& site);

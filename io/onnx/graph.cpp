@@ -1,6 +1,6 @@
 #include "io/onnx/graph.h"
 
-#include <map>
+#include <set>
 
 #include "cluster/error.h"
 #include "io/onnx/onnx.pb.h"
@@ -46,7 +46,7 @@ void describe(onnx::AttributeProto* to, const OnnxGraph::Attribute& attribute) {
 
 struct OnnxGraph::Parts {
   onnx::ModelProto model;
-  std::map<std::string, int> names;
+  std::set<std::string> names;  // of tensors and nodes
 };
 
 OnnxGraph::OnnxGraph(const std::string& model, const std::string& input, const Shape& sample)
@@ -57,7 +57,7 @@ OnnxGraph::OnnxGraph(const std::string& model, const std::string& input, const S
   proto.set_producer_version(all_versions().at("lockstep"));
   proto.add_opset_import()->set_version(kOperators);
   proto.mutable_graph()->set_name(model);
-  describe(proto.mutable_graph()->add_input(), input, sample);
+  describe(proto.mutable_graph()->add_input(), unique(input), sample);
 }
 
 OnnxGraph::~OnnxGraph() = default;
@@ -65,14 +65,16 @@ OnnxGraph::~OnnxGraph() = default;
 void OnnxGraph::begin(const std::string& layer) { layer_ = layer; }
 
 std::string OnnxGraph::unique(const std::string& name) {
-  const std::string full = layer_ + "/" + name;
-  const int count = parts_->names[full]++;
-  return count == 0 ? full : full + "_" + std::to_string(count);
+  std::string free = name;
+  for (int number = 1; !parts_->names.insert(free).second; ++number) free = name + "_" + std::to_string(number);
+  return free;
 }
+
+std::string OnnxGraph::unique_in_layer(const std::string& name) { return unique(layer_ + "/" + name); }
 
 std::string OnnxGraph::node(const char* op, const std::vector<std::string>& inputs, const std::vector<Attribute>& attributes) {
   onnx::NodeProto* node = parts_->model.mutable_graph()->add_node();
-  const std::string name = unique(op);
+  const std::string name = unique_in_layer(op);
   node->set_op_type(op);
   node->set_name(name);
   for (const std::string& input : inputs) node->add_input(input);
@@ -93,7 +95,7 @@ std::string OnnxGraph::beside(const char* op, const std::vector<std::string>& in
 
 std::string OnnxGraph::constant(const char* name, const Shape& shape, std::span<const float> values) {
   onnx::TensorProto* tensor = parts_->model.mutable_graph()->add_initializer();
-  tensor->set_name(unique(name));
+  tensor->set_name(unique_in_layer(name));
   tensor->set_data_type(onnx::TensorProto::FLOAT);
   for (const std::int64_t axis : shape) tensor->add_dims(axis);
   tensor->set_raw_data(values.data(), values.size_bytes());
@@ -104,14 +106,15 @@ std::string OnnxGraph::constant(const char* name, float value) { return constant
 
 std::string OnnxGraph::constant(const char* name, const std::vector<std::int64_t>& values) {
   onnx::TensorProto* tensor = parts_->model.mutable_graph()->add_initializer();
-  tensor->set_name(unique(name));
+  tensor->set_name(unique_in_layer(name));
   tensor->set_data_type(onnx::TensorProto::INT64);
   tensor->add_dims(static_cast<std::int64_t>(values.size()));
   tensor->set_raw_data(values.data(), values.size() * sizeof(std::int64_t));
   return tensor->name();
 }
 
-std::string OnnxGraph::bytes(const std::string& output, const Shape& sample) {
+std::string OnnxGraph::bytes(const Shape& sample) {
+  const std::string output = unique("output");
   onnx::GraphProto* graph = parts_->model.mutable_graph();
   onnx::NodeProto* node = graph->add_node();  // gives the output its name
   node->set_op_type("Identity");

@@ -49,12 +49,13 @@ class OnnxGraph {
   std::string constant(const char* name, float value);
   std::string constant(const char* name, const std::vector<std::int64_t>& values);
 
-  /// The bytes of the model, whose output has this name and shape of a sample.
-  std::string bytes(const std::string& output, const Shape& sample);
+  /// The bytes of the model, whose output has this shape of a sample. It is called "output", or "output_1" where the input is called so.
+  std::string bytes(const Shape& sample);
 
  private:
   struct Parts;
   std::string unique(const std::string& name);
+  std::string unique_in_layer(const std::string& name);
   std::string node(const char* op, const std::vector<std::string>& inputs, const std::vector<Attribute>& attributes);
 
   std::unique_ptr<Parts> parts_;

@@ -1,18 +1,12 @@
 #include "io/onnx/reshaping.h"
 
-#include "cluster/error.h"
+#include <functional>
+#include <numeric>
 
 namespace lockstep {
 namespace {
 
 using List = std::vector<std::int64_t>;
-
-constexpr std::int64_t kBatch = -1;  // in a shape: as many samples as there are
-
-void reshape(OnnxGraph& graph, List shape) {
-  shape.insert(shape.begin(), kBatch);
-  graph.add("Reshape", {graph.constant("shape", shape)});
-}
 
 /// Axes of length 1 become as long as `shape` says; 1 leaves an axis.
 void expand(OnnxGraph& graph, const List& shape) { graph.add("Expand", {graph.constant("times", shape)}); }
@@ -58,10 +52,16 @@ void write_onnx(const PReLU&, const OnnxSite& site) {
 void write_onnx(const ELU& layer, const OnnxSite& site) { site.graph.add("Elu", {}, {{"alpha", layer.alpha}}); }
 
 void write_onnx(const Softmax& layer, const OnnxSite& site) {
-  if (layer.axis.size() != 1)
-    throw Error("layer '" + layer.name + "' (Softmax) cannot be written as ONNX: its softmax is over one axis, this one's over several",
-                kUsage);
-  site.graph.add("Softmax", {}, {{"axis", layer.axis[0]}});
+  const List axes = positive_axes(site.input, layer.axis);
+  if (axes.size() > 1) {  // they lie side by side and become one
+    Shape merged = site.input;
+    const auto first = merged.begin() + (axes.front() - 1), last = merged.begin() + axes.back();
+    *first = std::accumulate(first, last, std::int64_t{1}, std::multiplies<>());
+    merged.erase(first + 1, last);
+    reshape(site.graph, merged);
+  }
+  site.graph.add("Softmax", {}, {{"axis", axes.front()}});
+  if (axes.size() > 1) reshape(site.graph, site.output);
 }
 
 void write_onnx(const Reshape&, const OnnxSite& site) { reshape(site.graph, site.output); }

@@ -28,4 +28,18 @@ struct OnnxSite {
   std::string constant(const WeightView& weight) const { return constant(weight, weight.shape); }
 };
 
+/// Samples of another shape with the same numbers.
+inline void reshape(OnnxGraph& graph, Shape shape) {
+  shape.insert(shape.begin(), -1);  // as many samples as there are
+  graph.add("Reshape", {graph.constant("shape", shape)});
+}
+
+/// Axes counted from the batch axis on, as Keras does, sorted. `input`: of a sample.
+inline std::vector<std::int64_t> positive_axes(const Shape& input, const std::vector<std::int64_t>& axes) {
+  std::vector<std::int64_t> positive;
+  for (const std::int64_t axis : axes) positive.push_back(axis < 0 ? axis + static_cast<std::int64_t>(input.size()) + 1 : axis);
+  std::sort(positive.begin(), positive.end());
+  return positive;
+}
+
 }  // namespace lockstep

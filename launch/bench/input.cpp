@@ -67,10 +67,10 @@ InputBench::InputBench(const InputArguments& arguments, const World& world)
     world.agree([&] { streamed_.emplace(config_.train.file, config_.train.group, options); });
   }
   for (const LayerSpec& layer : config_.model.layers) {
-    if (const auto* rescaling = std::get_if<Rescaling>(&layer)) {
-      scale_ = rescaling->scale;
-      offset_ = rescaling->offset;
-    }
+    const auto* const rescaling = std::get_if<Rescaling>(&layer);
+    if (rescaling == nullptr || rescaling->scale.values.size() != 1 || rescaling->offset.values.size() != 1) continue;
+    scale_ = rescaling->scale.values[0];
+    offset_ = rescaling->offset.values[0];
   }
   const auto slots = static_cast<std::size_t>(grains_.own_slots());
   features_.resize(slots * static_cast<std::size_t>(width));

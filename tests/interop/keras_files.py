@@ -151,7 +151,11 @@ def reshaped():
         layers.ELU(), layers.Flatten(), layers.Dense(3, "mish"), layers.Softmax()]), "class", optimizers.SGD(0.01))
 
 
-MODELS = [classifier, without_input, housing, uncompiled, untrained, functional, regularized, nested, nested_functional, logits, mixed_bfloat16,
+def output_first():
+    return keras.Sequential([keras.Input((6,), name="output"), layers.Dense(4, "sparse_plus"), layers.Dense(2, "sparse_sigmoid", name="input")])
+
+
+MODELS = [output_first, classifier, without_input, housing, uncompiled, untrained, functional, regularized, nested, nested_functional, logits, mixed_bfloat16,
           mixed_float16, custom_loss, scheduled, convolutional, windows, reshaped]
 
 
@@ -187,7 +191,7 @@ def check(directory):
             for to in ("keras", "h5"):
                 model = keras.saving.load_model(f"{directory}/{name}.{ending}.converted.{to}")
                 found[f"Keras reads .{to} of .{ending}"] = model.predict(x, verbose=0)
-                if name not in ("uncompiled", "mixed_bfloat16", "custom_loss", "scheduled") and model.optimizer is None:
+                if name not in ("uncompiled", "output_first", "mixed_bfloat16", "custom_loss", "scheduled") and model.optimizer is None:
                     failed.append(f"{name}: .{to} of .{ending} is not compiled")
         for path in glob.glob(f"{directory}/{name}.run-*.predicted.h5"):
             with h5py.File(path) as file:

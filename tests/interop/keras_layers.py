@@ -1,5 +1,6 @@
 """Every layer beside Keras' own: predictions, gradients and training. Called by tests/e2e/keras/keras_interop.sh with a folder as argument:
 
+    keras_layers.py save DIR [NAME...]   Keras saves the models as NAME.keras, and rows and predictions in NAME.npz
     keras_layers.py make DIR [NAME...]   Keras saves small models and notes down what it makes of them
     keras_layers.py check DIR [NAME...]  compares that with what Lockstep made, and opens what Lockstep saved
 """
@@ -23,6 +24,7 @@ MODELS = {
     "dense_regularized": ((5,), lambda: [layers.Dense(4, kernel_regularizer="l2", bias_regularizer=keras.regularizers.L1(0.1))]),
     "flatten": ((2, 3, 2), lambda: [layers.Flatten()]),
     "rescaling": ((5,), lambda: [layers.Rescaling(0.5, offset=0.25)]),
+    "rescaling_lists": ((2, 3), lambda: [layers.Rescaling([0.5, -1.0, 2.0], offset=[[1.0], [2.0]])]),
     "normalization": ((3, 4), lambda: [layers.Normalization()]),
     "normalization_axes": ((3, 4), lambda: [layers.Normalization(axis=(1, 2))]),
     "normalization_inverse": ((4,), lambda: [layers.Normalization(mean=[1.0, 2, 3, 4], variance=[4.0, 3, 2, 1], invert=True)]),
@@ -37,7 +39,12 @@ MODELS = {
             layers.Dense(6, kernel_constraint=keras.constraints.MinMaxNorm(0.1, 0.4, rate=0.5, axis=[0, 1])),
         ],
     ),
+    "activations_that_are_layers": (
+        (5,),
+        lambda: [layers.Dense(4, activation=layers.LeakyReLU(0.1)), layers.Dense(4, activation="relu"), layers.Activation(layers.ReLU(max_value=0.5))],
+    ),
     "activity_regularized": ((5,), lambda: [layers.Dense(4, activation="tanh", activity_regularizer=keras.regularizers.L1L2(0.1, 0.2))]),
+    "activity_regularization": ((5,), lambda: [layers.ActivityRegularization(l1=0.1, l2=0.2)]),
     "initializers": (
         (5,),
         lambda: [
@@ -104,7 +111,7 @@ MODELS = {
     "leaky_relu": ((7,), lambda: [layers.LeakyReLU(), layers.LeakyReLU(negative_slope=0.1)]),
     "elu": ((7,), lambda: [layers.ELU(alpha=0.7)]),
     "prelu": ((3, 4), lambda: [layers.PReLU()]),
-    "prelu_shared": ((3, 2, 4), lambda: [layers.PReLU(shared_axes=[1, 2]), layers.PReLU(shared_axes=[3], alpha_regularizer="l2")]),
+    "prelu_shared": ((3, 2, 4), lambda: [layers.PReLU(shared_axes=[1, 2]), layers.PReLU(shared_axes=[3], alpha_regularizer="l2", alpha_constraint="non_neg")]),
     "softmax": ((3, 4), lambda: [layers.Softmax()]),
     "softmax_axes": ((3, 2, 4), lambda: [layers.Softmax(axis=1), layers.Softmax(axis=[1, 2])]),
     "reshape": ((4, 3), lambda: [layers.Reshape((2, -1)), layers.Dense(2), layers.Reshape((4,))]),
@@ -169,14 +176,26 @@ def train(model, x, y):
     return weights_of(model)
 
 
+def rows_for(name, random):
+    shape = (ROWS, *MODELS[name][0])
+    return (random.integers(9, size=shape) if takes_indices(name) else random.normal(size=shape)).astype(np.float32)
+
+
+def save(directory, names):
+    for seed, name in enumerate(names):
+        random = np.random.default_rng(seed)
+        model = make_model(name, random)
+        x = rows_for(name, random)
+        model.save(f"{directory}/{name}.keras")
+        np.savez(f"{directory}/{name}.npz", x=x, prediction=predict(model, x))
+
+
 def make(directory, names):
     with h5py.File(f"{directory}/keras.h5", "w") as expected:
         for seed, name in enumerate(names):
             random = np.random.default_rng(seed)
             model = make_model(name, random)
-            x, y = random.normal(size=(ROWS, *MODELS[name][0])).astype(np.float32), random.normal(size=(ROWS, 3)).astype(np.float32)
-            if takes_indices(name):
-                x = random.integers(9, size=x.shape).astype(np.float32)
+            x, y = rows_for(name, random), random.normal(size=(ROWS, 3)).astype(np.float32)
             with h5py.File(f"{directory}/{name}.h5", "w") as data:
                 data["test/x"], data["test/y"] = x, y
             model.save(f"{directory}/{name}.keras")
@@ -224,4 +243,4 @@ def check(directory, names):
 
 if __name__ == "__main__":
     print("Keras", keras.__version__, "on", keras.backend.backend())
-    {"make": make, "check": check}[sys.argv[1]](sys.argv[2], sys.argv[3:] or list(MODELS))
+    {"save": save, "make": make, "check": check}[sys.argv[1]](sys.argv[2], sys.argv[3:] or list(MODELS))

@@ -311,6 +311,7 @@ Sequential with_random_numbers(const OptimizerSpec& optimizer) {
                    Dropout{.rate = 0.2F, .noise_shape = {1, {}, 1}},
                    GaussianNoise{0.1F},
                    PReLU{},
+                   ActivityRegularization{.l1 = 0.01F, .l2 = 0.01F},
                    Flatten{},
                    Dense{5, softmax}};
   model.set_seed(11);

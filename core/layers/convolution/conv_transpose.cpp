@@ -8,22 +8,6 @@
 namespace lockstep {
 namespace {
 
-/// The window of the convolution from y to x along an axis of x: how Keras pads, keras/src/backend/common/backend_utils.py,
-/// _convert_conv_transpose_padding_args_from_keras_to_jax. `more`: output_padding; -1: the default.
-WindowAxis mirrored(std::int64_t in, std::int64_t window, std::int64_t stride, std::int64_t dilation, Padding padding, std::int64_t more) {
-  const std::int64_t span = (window - 1) * dilation + 1;
-  std::int64_t left = span - 1,
-               all = 2 * left + (more < 0 ? std::max(span, stride) - span : more);  // padding around x spread by the stride
-  if (padding == Padding::same) {
-    all = more < 0 ? stride + span - 2 : span + span % 2 - 2 + more;
-    left = std::min((all + 1) / 2, span - 1);
-  }
-  const std::int64_t out = (in - 1) * stride + all - span + 2;
-  const std::int64_t before = span - 1 - left;
-  const std::int64_t after = std::max<std::int64_t>((in - 1) * stride + span - before - out, 0);  // below 0: y ends in unseen elements
-  return {.in = out, .out = in, .window = window, .stride = stride, .dilation = dilation, .before = before, .after = after};
-}
-
 template <std::size_t N>
 Window2D mirrored_window(const ConvTranspose<N>& layer, const Shape& input) {
   check_convolution(layer, false);
@@ -33,7 +17,7 @@ Window2D mirrored_window(const ConvTranspose<N>& layer, const Shape& input) {
   }
   const auto along = [&](std::size_t axis) {
     const std::int64_t more = layer.output_padding ? (*layer.output_padding)[axis] : -1;
-    return mirrored(input[axis], layer.kernel_size[axis], layer.strides[axis], layer.dilation_rate[axis], layer.padding, more);
+    return transposed_window(input[axis], layer.kernel_size[axis], layer.strides[axis], layer.dilation_rate[axis], layer.padding, more);
   };
   const Window2D window = N == 1 ? Window2D{{}, along(0)} : Window2D{along(0), along(N - 1)};
   if (const std::string wrong = wrong_window(input, N, window); !wrong.empty()) throw layer_error(layer, wrong);
@@ -58,6 +42,21 @@ BuiltLayer build_transpose(const ConvTranspose<N>& layer, const LayerSite& site)
 }
 
 }  // namespace
+
+WindowAxis transposed_window(std::int64_t in, std::int64_t window, std::int64_t stride, std::int64_t dilation, Padding padding,
+                             std::int64_t more) {
+  const std::int64_t span = (window - 1) * dilation + 1;
+  std::int64_t left = span - 1,
+               all = 2 * left + (more < 0 ? std::max(span, stride) - span : more);  // padding around x spread by the stride
+  if (padding == Padding::same) {
+    all = more < 0 ? stride + span - 2 : span + span % 2 - 2 + more;
+    left = std::min((all + 1) / 2, span - 1);
+  }
+  const std::int64_t out = (in - 1) * stride + all - span + 2;
+  const std::int64_t before = span - 1 - left;
+  const std::int64_t after = std::max<std::int64_t>((in - 1) * stride + span - before - out, 0);  // below 0: y ends in unseen elements
+  return {.in = out, .out = in, .window = window, .stride = stride, .dilation = dilation, .before = before, .after = after};
+}
 
 BuiltLayer build(const Conv1DTranspose& layer, const LayerSite& site) { return build_transpose(layer, site); }
 BuiltLayer build(const Conv2DTranspose& layer, const LayerSite& site) { return build_transpose(layer, site); }

@@ -55,6 +55,12 @@ void fields(S& layer, Visit&& visit) {
   visit(Field{"bias_constraint"}, layer.bias_constraint);
 }
 
+struct WindowAxis;  // core/math/window.h
+/// The window of the convolution from y to x along an axis of x, of `in` elements; its `in` is the length of y. `more`: output_padding, -1:
+/// the default. How Keras pads: keras/src/backend/common/backend_utils.py, _convert_conv_transpose_padding_args_from_keras_to_jax.
+WindowAxis transposed_window(std::int64_t in, std::int64_t window, std::int64_t stride, std::int64_t dilation, Padding padding,
+                             std::int64_t more);
+
 BuiltLayer build(const Conv1DTranspose& layer, const LayerSite& site);
 BuiltLayer build(const Conv2DTranspose& layer, const LayerSite& site);
 

@@ -1,13 +1,15 @@
 #pragma once
+#include "core/data/numbers.h"
 #include "core/layers/layer.h"
 
 namespace lockstep {
 
-/// y = x * scale + offset.
+/// y = x * scale + offset: numbers, or lists that are broadcast over the row, last axis to last axis.
+/// Source: keras/src/layers/preprocessing/rescaling.py.
 struct Rescaling {
   static constexpr Kind kKind = {.class_name = "Rescaling"};
-  float scale = 1;
-  float offset = 0;
+  Numbers scale = 1;
+  Numbers offset = 0;
   std::string name = {};
   bool trainable = true;
 };

@@ -41,5 +41,15 @@ TEST(ActivityRegularizer, IsPartOfTheLossAndIsTrained) {
   EXPECT_NEAR(model.get_weights()[0][0], 2 - 0.125 * (2 * 2 * 14 / 3. + 6 / 3.), 1e-5);
 }
 
+/// The same as a layer of its own.
+TEST(ActivityRegularizer, MayBeALayer) {
+  Sequential model{Input{{1}}, Dense{.units = 1, .use_bias = false, .kernel_initializer = Constant{2}}, ActivityRegularization{.l1 = 1}};
+  model.compile({.loss = MeanSquaredError{}, .optimizer = Sgd{.learning_rate = 0.125F}});
+  const ArrayDataset data({1}, {1, 2, -3}, {0, 0, 0});
+  EXPECT_NEAR(model.evaluate(data)["loss"], 4 * 14 / 3. + 2 * 6 / 3., 1e-5);
+  model.fit(data, {.batch_size = 3, .verbose = 0});
+  EXPECT_NEAR(model.get_weights()[0][0], 2 - 0.125 * (2 * 2 * 14 / 3. + 6 / 3.), 1e-5);
+}
+
 }  // namespace
 }  // namespace lockstep

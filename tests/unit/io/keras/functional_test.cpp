@@ -72,13 +72,14 @@ TEST(Functional, WhatIsNoChainNamesTheLayer) {
   const std::string add = keras3("Add", "sum", "", {"a", "in"});
   expect_error(load({kIn, kA, add}, R"(["sum", 0, 0])"), {"f.keras", "'sum' (Add)", "takes 2 tensors", "chains", "Sequential"});
   expect_error(load({kIn, kA, kB, keras3("Dense", "c", R"("units": 1)", {"a"})}), {"'c' (Dense)", "shares its input 'a'"});
-  expect_error(load({kIn, kA, kB}, R"([["a", 0, 0], ["b", 0, 0]])"), {"'b' (Dense)", "only output"});
-  expect_error(load({kIn, kA, kB}, R"(["a", 0, 0])"), {"only output"});
+  expect_error(load({kIn, kA, kB}, R"([["a", 0, 0], ["b", 0, 0]])"), {"'b' (Dense)", "comes after 'a'"});
+  expect_error(load({kIn, kA, kB}, R"(["a", 0, 0])"), {"'b' (Dense)", "comes after 'a'"});
   expect_error(load({kIn, keras3("InputLayer", "in2", R"("batch_shape": [null, 4])", {}), kA, kB}), {"'in2'", "second input"});
   expect_error(load({kIn, keras3("Dropout", "d", R"("rate": 0.5)", {"in"}, R"({"training": true})")}, R"(["d", 0, 0])"),
                {"'d' (Dropout)", "training = true"});
   expect_error(load({kA, kB}), {"no input"});
-  expect_error(load({kIn, keras3("Dense", "a", R"("units": 3)", {"b"}), kB}), {"f.keras"});  // a circle
+  expect_error(load({kIn, keras3("Dense", "a", R"("units": 3)", {"b"}), kB}),
+               {"f.keras", "'a' (Dense)", "not reached from the input 'in'"});
   expect_error(load({}), {"no layers"});
 }
 
@@ -136,14 +137,55 @@ TEST(Functional, AFileOfWeightsHasTheModelsOfItsModelOrTheirLayersAlone) {
   expect_error([&] { load_initial_weights(model, dir / "keras.weights.h5"); }, {"keras.weights.h5", "trunk_a"});
 }
 
+StoredModel sequential_of(const std::string& entries) {
+  return read_model_config("f", R"({"class_name": "Sequential", "config": {"name": "m", "layers": [)" + entries + "]}}");
+}
+
+TEST(Functional, ArgumentsOfKeras2AreRead) {
+  EXPECT_EQ(sequential_of(R"({"module": "tf_keras.src.layers", "class_name": "Flatten", "config": {"name": "f"}})").layers.size(), 1U);
+  const StoredModel stored = sequential_of(R"(
+     {"class_name": "LeakyReLU", "config": {"name": "l", "alpha": 0.25}},
+     {"class_name": "Embedding", "config": {"name": "e", "input_dim": 3, "output_dim": 2, "input_length": 4}},
+     {"class_name": "SeparableConv2D", "config": {"name": "s", "filters": 2, "kernel_size": [2, 2], "groups": 1,
+      "kernel_initializer": {"class_name": "GlorotUniform", "config": {"seed": null}}}})");
+  EXPECT_EQ(std::get<LeakyReLU>(stored.model.layers()[0]).negative_slope, 0.25F);
+  EXPECT_EQ(stored.model.layers().size(), 3U);
+  expect_error([] { sequential_of(R"({"class_name": "DepthwiseConv2D", "config": {"name": "d", "kernel_size": 2, "groups": 2}})"); },
+               {"'d' (DepthwiseConv2D)", "'groups'", "found 2"});
+}
+
+TEST(Functional, AnActivationThatIsALayerComesAfterItsLayer) {
+  const std::string dense = R"({"class_name": "Dense", "config": {"name": "d", "units": 2, "activation": )";
+  const StoredModel stored =
+      sequential_of(dense + R"({"module": "keras.layers", "class_name": "LeakyReLU", "config": {"name": "l", "negative_slope": 0.25}}}})");
+  ASSERT_EQ(stored.model.layers().size(), 2U);
+  EXPECT_EQ(std::get<Dense>(stored.model.layers()[0]).activation, linear);
+  EXPECT_EQ(std::get<LeakyReLU>(stored.model.layers()[1]).negative_slope, 0.25F);
+  EXPECT_EQ(stored.layers.size(), 1U) << "the file has one layer";
+  expect_error([&] { sequential_of(dense + R"({"class_name": "PReLU", "config": {"name": "p"}}}})"); },
+               {"'d' (Dense)", "activation", "PReLU"});
+  expect_error([&] { sequential_of(dense + R"({"class_name": "ReLU", "config": {}}, "activity_regularizer": "l2"}})"); },
+               {"'d' (Dense)", "activity_regularizer", "ReLU"});
+}
+
+TEST(Functional, LayersOfBothPoliciesAreComputedInFloat32) {
+  const StoredModel stored = sequential_of(R"({"class_name": "Dense", "config": {"name": "a", "units": 2, "dtype": "mixed_bfloat16"}},
+     {"class_name": "Dense", "config": {"name": "b", "units": 2, "dtype": "float32"}})");
+  EXPECT_EQ(stored.model.dtype_policy(), DtypePolicy::float32);
+  ASSERT_EQ(stored.notes.size(), 1U);
+  EXPECT_NE(stored.notes[0].find("1 of 2 layers"), std::string::npos) << stored.notes[0];
+}
+
 TEST(Functional, ClassesOfTheAuthorAreNotTaken) {
   const auto load = [](const std::string& entry) {
     return [=] { read_model_config("f", R"({"class_name": "Sequential", "config": {"name": "m", "layers": [)" + entry + "]}}"); };
   };
-  expect_error(load(R"({"module": "my.code", "class_name": "Dense", "config": {"name": "d", "units": 2}})"), {"'d'", "Dense", "own"});
+  expect_error(load(R"({"module": "my.code", "class_name": "Dense", "config": {"name": "d", "units": 2}})"),
+               {"'d'", "custom class", "Dense"});
   expect_error(load(R"({"module": "keras.layers", "class_name": "Dense", "registered_name": "my>Dense", "config": {"name": "d"}})"),
-               {"'d'", "own"});
-  expect_error([] { read_model_config("f", R"({"module": "my", "class_name": "Net", "config": {"name": "n"}})"); }, {"Net", "own"});
+               {"'d'", "custom class"});
+  expect_error([] { read_model_config("f", R"({"module": "my", "class_name": "Net", "config": {"name": "n"}})"); },
+               {"custom class", "Net"});
 }
 
 }  // namespace
