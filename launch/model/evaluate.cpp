@@ -1,6 +1,7 @@
 // lockstep evaluate: loss and metrics of a trained model on every row of a data set, each row once, on all ranks of the job.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "cluster/json.h"
@@ -49,7 +50,13 @@ void evaluate(const EvaluateArguments& arguments, const World& world) {
   if (world.rank() != 0) return;
   print_notes(*data);
   if (arguments.json) {
-    Json json{{"data", data->description()}, {"rows", data->rows()}};
+    Json json = Json::object();
+    const auto key = [&](const std::string& name) {
+      const bool taken = std::any_of(scores.values.begin(), scores.values.end(), [&](const auto& score) { return score.first == name; });
+      return taken ? "evaluated_" + name : name;
+    };
+    json[key("data")] = data->description();
+    json[key("rows")] = data->rows();
     for (const auto& [name, value] : scores.values) json[name] = value;
     fmt::print("{}\n", json.dump(2));
     return;
@@ -69,7 +76,9 @@ void add_evaluate(Command& app) {
                  "Group of the data file (default: test; of a run without test rows, its validation or else its training rows)");
   command.option("--loss", arguments->loss, "Loss in place of the model's, e.g. mse or '{huber: {delta: 2}}'");
   command.option("--metrics", arguments->metrics, "Metrics in place of the model's, e.g. accuracy,mse (default with --loss: none)");
-  command.flag("--json", arguments->json, "Print as JSON, with all digits");
+  command.flag(
+      "--json", arguments->json,
+      "Print as JSON, with all digits; where a metric is named rows or data, those of the data set are evaluated_rows and evaluated_data");
   command.footer(
       "Examples:\n"
       "  lockstep evaluate runs/fashion_mnist-20260101-120000\n"

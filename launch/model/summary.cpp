@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <memory>
 
+#include "io/checkpoint/checkpoint.h"
+#include "io/checkpoint/folder.h"
 #include "io/config/config.h"
 #include "io/hdf5/file.h"
 #include "io/keras/keras_file.h"
@@ -23,7 +25,9 @@ Sequential named_model(const std::string& source) {
   const std::filesystem::path file =
       std::filesystem::is_directory(source) ? std::filesystem::path(source) / "config.yaml" : std::filesystem::path(source);
   const RunConfig config = parse_config(read_config_file(file), file.string());
-  Sequential model = config.make_model();
+  const bool has_file = !config.model.keras.empty() && std::filesystem::is_directory(source);
+  const NewestCheckpoint newest = has_file ? newest_checkpoint(source) : NewestCheckpoint();  // the Keras file may be gone
+  Sequential model = newest.found ? load_checkpoint_model(newest.found->path) : config.make_model();
   model.compile(config.compile);
   if (!model.built()) model.build(Hdf5Dataset(config.train.file, config.train.group, config.train.options).sample_shape());
   return model;

@@ -23,10 +23,10 @@ struct DataSets {
   RowFacts train_facts, validation_facts;  ///< of the rows that train and validate; since make_model()
 };
 
-/// The compiled model of a configuration, checked against shapes and rows of its data sets, all truth and weights included: nothing about
-/// them must be told at the end of a long run. Decides the dtype policy, and adapts Normalization layers unless a checkpoint has their
-/// statistics, and puts the initial weights in. `checkpoint`: the config.json of the one that the run goes on from, which stands for a
-/// Keras file of the configuration that may be gone; empty: there is none. Sets config.fit.rows_checked. Collective.
+/// The compiled model of a configuration, with its initial weights. Checks it against the shapes and all rows of the data sets, so that no
+/// flaw in them ends a long run, and sets config.fit.rows_checked. Adapts Normalization layers unless `checkpoint` is given: the
+/// config.json of the checkpoint that the run resumes, which also replaces the configuration's Keras file. Prints that file's notes on rank
+/// 0. Sets the facts of `data`. Collective.
 Sequential make_model(RunConfig& config, DataSets& data, const std::string& checkpoint, const World& world);
 
 }  // namespace lockstep

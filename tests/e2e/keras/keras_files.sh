@@ -53,12 +53,20 @@ for file in classifier.keras classifier.h5 classifier.weights.h5; do
 done
 rm -rf moved && mkdir moved && mv classifier.keras moved/  # a resume needs the run's directory only
 mpirun --oversubscribe -np 2 "$lockstep" train --resume runs/classifier.keras --epochs 2 > log 2>&1 || { cat log; exit 1; }
+"$lockstep" summary runs/classifier.keras > log 2>&1 && grep -q '(Dense)' log || { cat log; exit 1; }
 mv moved/classifier.keras .
 printf '%s\n' 'data: {train: {file: data.h5, group: mixed_float16}}' 'training: {loss: mse}' 'model: {keras: mixed_float16.keras}' > run.yaml
 "$lockstep" train run.yaml --run-dir runs/mixed_float16 > log 2>&1 || { cat log; exit 1; }
 [ "$(grep -c 'warning: .*float16' log)" = 1 ] || { echo "FAILED: a training does not say that it computes in float32"; cat log; exit 1; }
 "$keras_python" "$LOCKSTEP_SOURCE/tests/interop/keras_files.py" check .
-"$onnx_python" "$LOCKSTEP_SOURCE/tests/interop/onnx_files.py" .
+
+# Every layer as ONNX.
+mkdir layers
+"$keras_python" "$LOCKSTEP_SOURCE/tests/interop/keras_layers.py" save layers 2> log || { cat log; exit 1; }
+for npz in layers/*.npz; do
+  "$lockstep" convert "${npz%.npz}.keras" "${npz%.npz}.onnx" > log 2>&1 || { cat log; exit 1; }
+done
+"$onnx_python" "$LOCKSTEP_SOURCE/tests/interop/onnx_files.py" . layers
 
 # A file that is not compiled, or for what Lockstep does not have, is scored by another loss.
 "$keras_python" - << 'END'
@@ -71,4 +79,6 @@ for name in uncompiled scheduled; do
   "$lockstep" evaluate $name.h5 --data data.h5 --group $name --loss mae --metrics 'mse, RootMeanSquaredError' > answer
   grep -q 'RootMeanSquaredError' answer || { cat answer; exit 1; }
 done
+"$lockstep" evaluate uncompiled.keras --data data.h5 --group uncompiled --loss mse --metrics '{mae: {name: rows}}' --json > answer
+grep -q '"evaluated_rows": 24' answer && [ "$(grep -c '"rows":' answer)" = 1 ] || { echo "FAILED: a metric is named rows"; cat answer; exit 1; }
 echo "model files of Keras are read, converted and written"
