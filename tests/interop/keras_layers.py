@@ -8,7 +8,6 @@ import os
 import sys
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # most of the time is spent on compiling
 import h5py
 import keras
 import numpy as np

@@ -9,7 +9,7 @@ keras_python=${LOCKSTEP_INTEROP_PYTHON:-}
 [ -n "$keras_python" ] || { python_environment keras "keras${KERAS_VERSION:+==$KERAS_VERSION}" jax h5py numpy; keras_python=$python; }
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
-export KERAS_BACKEND=jax
+use_jax
 lockstep=$LOCKSTEP_BIN/lockstep
 "$keras_python" "$LOCKSTEP_SOURCE/tests/interop/keras_files.py" make "$directory" 2> "$directory/log" || { cat "$directory/log"; exit 1; }
 cd "$directory"

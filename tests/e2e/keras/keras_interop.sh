@@ -8,7 +8,7 @@ python=${LOCKSTEP_INTEROP_PYTHON:-}
 [ -n "$python" ] || python_environment keras "keras${KERAS_VERSION:+==$KERAS_VERSION}" jax h5py numpy
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
-export KERAS_BACKEND=jax
+use_jax
 scripts=$LOCKSTEP_SOURCE/tests/interop
 mkdir "$directory/layers"
 if [ $# -eq 0 ]; then
