@@ -120,8 +120,11 @@ TEST(OnnxExport, ATransposedConvolutionIsPaddedAsInKeras) {
   EXPECT_EQ(proto.graph().output(0).type().tensor_type().shape().dim(1).dim_value(), 9);
   for (const onnx::AttributeProto& attribute : proto.graph().node(1).attribute()) {
     const std::vector<std::int64_t> ints(attribute.ints().begin(), attribute.ints().end());
-    if (attribute.name() == "pads") EXPECT_EQ(ints, (std::vector<std::int64_t>{0, 1, 0, 1}));  // 3 * 2 + 2 is 8, 2 * 3 + 4 is 10
-    if (attribute.name() == "output_padding") EXPECT_EQ(ints, (std::vector<std::int64_t>{1, 0}));
+    if (attribute.name() == "pads") {
+      EXPECT_EQ(ints, (std::vector<std::int64_t>{0, 1, 0, 1}));  // 3 * 2 + 2 is 8, 2 * 3 + 4 is 10
+    } else if (attribute.name() == "output_padding") {
+      EXPECT_EQ(ints, (std::vector<std::int64_t>{1, 0}));
+    }
   }
 }
 
