@@ -21,12 +21,12 @@ namespace {
 
 /// From a configuration, a run directory's configuration or a Keras file. Without an Input layer the shape comes from the training data.
 Sequential named_model(const std::string& source) {
-  if (is_model_file(source)) return open_model_file(source, false).model;
-  const std::filesystem::path file =
-      std::filesystem::is_directory(source) ? std::filesystem::path(source) / "config.yaml" : std::filesystem::path(source);
+  const bool is_run = std::filesystem::is_directory(source);
+  if (!is_run && is_model_file(source)) return open_model_file(source, false).model;
+  const std::filesystem::path file = is_run ? std::filesystem::path(source) / "config.yaml" : std::filesystem::path(source);
   const RunConfig config = parse_config(read_config_file(file), file.string());
-  const bool has_file = !config.model.keras.empty() && std::filesystem::is_directory(source);
-  const NewestCheckpoint newest = has_file ? newest_checkpoint(source) : NewestCheckpoint();  // the Keras file may be gone
+  const NewestCheckpoint newest =
+      is_run && !config.model.keras.empty() ? newest_checkpoint(source) : NewestCheckpoint();  // the Keras file may be gone
   Sequential model = newest.found ? load_checkpoint_model(newest.found->path) : config.make_model();
   model.compile(config.compile);
   if (!model.built()) model.build(Hdf5Dataset(config.train.file, config.train.group, config.train.options).sample_shape());

@@ -116,7 +116,8 @@ TEST(Kinds, KerasSettingsAreWrittenInOrderAndReadAgain) {
 
   config["units"] = 0;
   KerasArguments wrong("toy", Json::parse(config.dump()));
-  testing::expect_error([&] { fields(read, KerasSettingReader(wrong)); }, {"toy: 'units': expected a whole number at least 1, found 0"});
+  testing::expect_error([&] { fields(read, KerasSettingReader(wrong)); },
+                        {"toy: 'units': expected a whole number that is at least 1, found 0"});
 }
 
 TEST(Kinds, KerasSizesAreANumberOrAListAndWordsAreKnown) {
@@ -130,7 +131,7 @@ TEST(Kinds, KerasSizesAreANumberOrAListAndWordsAreKnown) {
   EXPECT_EQ(read(R"({"window": null, "corner": null})").window, (Sizes<2>{2, 2}));
   for (const char* window : {"[4]", "[4, 5, 6]", "[4, 0]", "0", "1.5", "\"4\"", "[[4, 5]]"}) {
     testing::expect_error([&] { read((R"({"window": )" + std::string(window) + "}").c_str()); },
-                          {"toy: 'window': expected a whole number or a list of 2, at least 1, found "});
+                          {"toy: 'window': expected a whole number or a list of 2, each at least 1, found "});
   }
   testing::expect_error([&] { read(R"({"corner": "left"})"); }, {"toy: 'corner': unknown word 'left'; there are: top, bottom"});
 
@@ -138,16 +139,16 @@ TEST(Kinds, KerasSizesAreANumberOrAListAndWordsAreKnown) {
   EXPECT_EQ(read(R"({"margins": [4, [5, 6]]})").margins, Margins(4, {5, 6}));
   for (const char* margins : {"[4]", "[4, 5, 6]", "[[4], 5]", "[-1, 0]", "1.5", "\"4\"", "[[4, 5], [6, 7], [8, 9]]"}) {
     testing::expect_error([&] { read((R"({"margins": )" + std::string(margins) + "}").c_str()); },
-                          {"toy: 'margins': expected a whole number, or a list of two, each a number or a pair, at least 0, found "});
+                          {"toy: 'margins': expected a whole number, or a list of two, each a number or a pair, each at least 0, found "});
   }
   EXPECT_EQ(read(R"({"range": 0.5})").range, Range(-0.5F, 0.5F));
   for (const char* range : {"[0.5]", "[0.1, 0.2, 0.3]", "2", "[0, 2]", "[]"}) {
     testing::expect_error([&] { read((R"({"range": )" + std::string(range) + "}").c_str()); },
-                          {"toy: 'range': expected a number or a list of two, in [-1, 1], found "});
+                          {"toy: 'range': expected a number or a list of two, each in [-1, 1], found "});
   }
   EXPECT_FALSE(read(R"({"limit": null})").limit);
-  testing::expect_error([&] { read(R"({"limit": -1})"); }, {"toy: 'limit': expected a number at least 0, found -1"});
-  testing::expect_error([&] { read(R"({"axes": [0]})"); }, {"toy: 'axes': expected whole numbers, at least 1, or null, found [0]"});
+  testing::expect_error([&] { read(R"({"limit": -1})"); }, {"toy: 'limit': expected a number that is at least 0, found -1"});
+  testing::expect_error([&] { read(R"({"axes": [0]})"); }, {"toy: 'axes': expected whole numbers, each at least 1, or null, found [0]"});
   EXPECT_EQ(read(R"({"newer_format": "channels_last"})").units, 3);
   testing::expect_error([&] { read(R"({"newer_format": "channels_first"})"); }, {"toy: 'newer_format': expected"});
 }

@@ -214,15 +214,15 @@ TEST(Keys, OneThatIsNotExplainedIsFound) {
   std::vector<std::string> missing = compared(std::regex_replace(read_config_file(reference_path()), some, "")).missing;
   std::sort(missing.begin(), missing.end());
   missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
-  EXPECT_EQ(
-      missing,
-      (std::vector<std::string>{
-          "the key coordinator.insecure", "the key model.0.Dense.activity_regularizer.l1", "the key model.0.Dense.bias_regularizer.l1",
-          "the key model.0.Dense.kernel_regularizer.l1", "the key model.0.Normalization.invert", "the key model.0.ReLU.threshold",
-          "the key training.loss.binary_crossentropy.label_smoothing", "the key training.loss.categorical_crossentropy.label_smoothing",
-          "the key training.metrics.0.binary_accuracy.threshold", "the key training.optimizer.adam.beta_1",
-          "the key training.optimizer.adamw.beta_1", "the key training.optimizer.lion.beta_1", "the key training.optimizer.sgd.nesterov",
-          "the key training.validation_split", "the name halving-doubling"}));
+  EXPECT_EQ(missing, (std::vector<std::string>{
+                         "the key coordinator.insecure", "the key model.0.ActivityRegularization.l1",
+                         "the key model.0.Dense.activity_regularizer.l1", "the key model.0.Dense.bias_regularizer.l1",
+                         "the key model.0.Dense.kernel_regularizer.l1", "the key model.0.Normalization.invert",
+                         "the key model.0.ReLU.threshold", "the key training.loss.binary_crossentropy.label_smoothing",
+                         "the key training.loss.categorical_crossentropy.label_smoothing",
+                         "the key training.metrics.0.binary_accuracy.threshold", "the key training.optimizer.adam.beta_1",
+                         "the key training.optimizer.adamw.beta_1", "the key training.optimizer.lion.beta_1",
+                         "the key training.optimizer.sgd.nesterov", "the key training.validation_split", "the name halving-doubling"}));
 }
 
 TEST(Keys, EveryLineWithAKeySaysWhatItIs) {
