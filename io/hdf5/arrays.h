@@ -23,7 +23,8 @@ struct Hdf5Dataset::Arrays {
 std::shared_ptr<const Hdf5Dataset::Arrays> describe_arrays(const std::string& pattern, const std::string& group,
                                                            const Hdf5Options& options);
 
-/// An Error if some of these rows were never written in one of the three arrays (written.h).
-void expect_written(const RowArrays& arrays, RowRange rows);
+/// An Error if some of these rows were never written in one of the three arrays (written.h), or if the first cannot be read through its
+/// filters.
+void expect_readable(const RowArrays& arrays, RowRange rows);
 
 }  // namespace lockstep

@@ -18,7 +18,7 @@ Hdf5Dataset::Hdf5Dataset(const std::filesystem::path& file, const std::string& g
                     std::to_string(rows_.last),
                 kUsage);
   }
-  expect_written(arrays_->arrays, rows_);
+  expect_readable(arrays_->arrays, rows_);
   if (memory_budget_ < 0) throw Error("memory_budget must not be negative, found " + std::to_string(memory_budget_), kUsage);
 }
 

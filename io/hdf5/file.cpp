@@ -24,6 +24,7 @@ namespace {
 
 static_assert(sizeof(hsize_t) == sizeof(std::int64_t));
 
+constexpr std::string_view kNotInstalled = " (not installed here)";
 constexpr double kLargeChunk = 64 << 20;  // bytes; smaller ones are not worth a look at the memory there is
 
 std::string where(const std::string& path, const std::string& dataset) { return path + ": data set '" + dataset + "'"; }
@@ -55,7 +56,7 @@ std::vector<std::string> filter_names(const Hdf5Handle& plist) {
       names.emplace_back("fletcher32");
     else
       names.emplace_back(name[0] != '\0' ? std::string(name.data()) : "filter " + std::to_string(id));
-    if (H5Zfilter_avail(id) <= 0) names.back() += " (not installed here)";
+    if (H5Zfilter_avail(id) <= 0) names.back() += kNotInstalled;
   }
   return names;
 }
@@ -86,6 +87,18 @@ Hdf5Handle open_dataset(hid_t file, const std::string& path, const std::string& 
   return object;
 }
 
+/// HDF5 would only say that it cannot read.
+void expect_filters(const std::string& path, const ArrayInfo& info, const std::string& place) {
+  for (const std::string& filter : info.filters) {
+    if (!filter.ends_with(kNotInstalled)) continue;
+    throw Error(
+        fmt::format("{}: is compressed with the filter {}, which this machine's HDF5 does not have. Either install its plugin "
+                    "(package hdf5-filter-plugin, or python3 -m pip install hdf5plugin) and set HDF5_PLUGIN_PATH to its folder on every "
+                    "host; or, where it is installed: h5repack -f {}:GZIP=1 {} NEW_FILE",
+                    place, filter.substr(0, filter.size() - kNotInstalled.size()), info.name, path));
+  }
+}
+
 /// HDF5 takes a compressed chunk's whole memory, and up to twice of it while it unpacks, however small it is in the file.
 void expect_room_for_chunk(const ArrayInfo& info, const std::string& place) {
   if (info.filters.empty()) return;
@@ -111,6 +124,7 @@ void read_block(hid_t file, const std::string& path, const ArrayInfo& info, std:
                 std::to_string(capacity) + " elements");
   }
   if (capacity == 0) return;
+  expect_filters(path, info, place);
   expect_room_for_chunk(info, place);
   Hdf5Handle dataset = open_dataset(file, path, info.name);
   Hdf5Handle space(H5Dget_space(dataset.get()), H5Sclose);

@@ -16,6 +16,7 @@
 #include "io/data/data_summary.h"
 #include "io/import/picture.h"
 #include "launch/command_line.h"
+#include "launch/data/cells.h"
 #include "launch/data/commands.h"
 
 namespace lockstep {
@@ -34,22 +35,6 @@ std::string size_text(std::int64_t bytes) {
   return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
 }
 
-/// Columns padded to their widest cell, two spaces between; the first row is the heading.
-void print_cells(const std::vector<std::vector<std::string>>& rows, bool numbers_right) {
-  std::vector<std::size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      line += numbers_right && i > 0 ? fmt::format("{:>{}}  ", row[i], widths[i]) : fmt::format("{:<{}}  ", row[i], widths[i]);
-    }
-    fmt::print("  {}\n", std::string_view(line).substr(0, line.find_last_not_of(' ') + 1));
-  }
-}
-
 void show_contents(const Hdf5File& file, const DataNames& names) {
   fmt::print("{}  {}\n", file.path(), size_text(static_cast<std::int64_t>(std::filesystem::file_size(file.path()))));
   if (!names.description.empty()) fmt::print("  {}\n", names.description);
@@ -58,20 +43,27 @@ void show_contents(const Hdf5File& file, const DataNames& names) {
   if (!names.target_names.empty()) fmt::print("  target_names: {}\n", fmt::join(names.target_names, ", "));
   fmt::print("  groups: {}\n\n", fmt::join(file.groups(), ", "));
   std::vector<std::vector<std::string>> cells{{"DATA SET", "SHAPE", "TYPE", "LAYOUT", "IN THE FILE"}};
+  std::vector<std::string> problems;
   for (const std::string& name : file.datasets()) {
     try {
       const ArrayInfo info = file.info(name);
       std::string layout{layout_name(info.layout)};
       if (!info.chunk.empty()) layout += fmt::format(" ({})", fmt::join(info.chunk, ", "));
       if (!info.filters.empty()) layout += fmt::format(" {}", fmt::join(info.filters, "+"));
+      if (!info.filters.empty() && info.rows() > 0 && info.type != ElementType::other) {  // one chunk through its filters
+        std::vector<std::byte> row(static_cast<std::size_t>(info.row_bytes()));
+        file.read_raw(name, 0, 1, row);
+      }
       cells.push_back({name, fmt::format("({})", fmt::join(info.shape, ", ")),
                        std::string(type_name(info.type)) + (info.native_order ? "" : ", big-endian"), layout,
                        size_text(info.storage_bytes)});
     } catch (const Error& error) {
-      cells.push_back({name, "cannot be read:", error.what()});  // one odd data set does not hide the others
+      cells.push_back({name, "cannot be read"});  // one odd data set does not hide the others
+      problems.emplace_back(error.what());
     }
   }
   print_cells(cells, false);
+  if (!problems.empty()) fmt::print("\n{}\n", fmt::join(problems, "\n"));
 }
 
 std::vector<std::string> splits_with(const Hdf5File& file, const std::string& array) {
@@ -82,9 +74,14 @@ std::vector<std::string> splits_with(const Hdf5File& file, const std::string& ar
   return splits;
 }
 
-bool holds_labels(const ArrayInfo& info, const DataNames& names) {
-  const bool integers = info.type != ElementType::other && !is_floating(info.type);
-  return !info.shape.empty() && info.row_elements() == 1 && (integers || (!names.class_names.empty() && is_floating(info.type)));
+/// Names say that a target is a class. Without names, few whole numbers from 0 on do.
+bool holds_labels(const Hdf5File& file, const ArrayInfo& info, const DataNames& names) {
+  constexpr double kMostClasses = 1000;
+  if (info.shape.empty() || info.row_elements() != 1 || info.type == ElementType::other) return false;
+  if (!names.class_names.empty()) return true;
+  if (is_floating(info.type) || info.shape.size() > 2) return false;
+  const ColumnStats stats = column_stats(file, info.name).front();
+  return stats.min >= 0 && stats.max < kMostClasses;
 }
 
 void show_labels(const Hdf5File& file, const DataNames& names) {
@@ -92,7 +89,7 @@ void show_labels(const Hdf5File& file, const DataNames& names) {
   std::vector<std::string> heading{"CLASS"};
   std::size_t classes = names.class_names.size();
   for (const std::string& group : splits_with(file, "y")) {
-    if (!holds_labels(file.info(group + "/y"), names)) continue;
+    if (!holds_labels(file, file.info(group + "/y"), names)) continue;
     counts.push_back(label_histogram(file, group + "/y"));
     heading.push_back(group.substr(1));
     classes = std::max(classes, counts.back().size());
@@ -146,7 +143,7 @@ void show_pictures(const Hdf5File& file, const ShowOptions& options, const DataN
     fmt::print("\n{} rows of {} drawn in {}\n", rows, x, options.png);
   }
   std::vector<std::int64_t> labels;
-  if (file.exists(y) && holds_labels(file.info(y), names) && file.info(y).rows() >= rows) {
+  if (file.exists(y) && holds_labels(file, file.info(y), names) && file.info(y).rows() >= rows) {
     labels.resize(static_cast<std::size_t>(rows));
     file.read_rows<std::int64_t>(y, 0, rows, labels);
   }
@@ -187,7 +184,8 @@ void show(const ShowOptions& options) {
   if (!options.png.empty()) throw Error(fmt::format("{}: data set '{}' holds no images", options.in, x));
   if (info.type == ElementType::other || info.shape.empty() || info.shape.size() > 2) return;
   show_columns(file, x, names.feature_names);
-  if (file.exists(y) && !holds_labels(file.info(y), names) && file.info(y).type != ElementType::other && file.info(y).shape.size() <= 2) {
+  if (file.exists(y) && !holds_labels(file, file.info(y), names) && file.info(y).type != ElementType::other &&
+      file.info(y).shape.size() <= 2) {
     show_columns(file, y, names.target_names);
   }
 }
