@@ -4,29 +4,57 @@
 #include <hdf5.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "cluster/error.h"
 #include "io/hdf5/attributes.h"
 
 namespace lockstep {
+namespace {
+
+constexpr std::size_t kNamesInAttribute = 4000;  // of 16 bytes each; an attribute takes 64 KiB
+
+/// A list that one attribute cannot hold is written as name0, name1, ..., as Keras does.
+void write_list(Hdf5File& file, const std::string& name, const std::vector<std::string>& values) {
+  if (values.empty()) return;
+  if (values.size() <= kNamesInAttribute) return write_strings_attribute(file, "/", name, values);
+  for (std::size_t first = 0, part = 0; first < values.size(); first += kNamesInAttribute, ++part) {
+    const std::span<const std::string> rest = std::span(values).subspan(first);
+    const auto some = rest.first(std::min(rest.size(), kNamesInAttribute));
+    write_strings_attribute(file, "/", name + std::to_string(part), {some.begin(), some.end()});
+  }
+}
+
+std::vector<std::string> read_list(const Hdf5File& file, const std::string& name) {
+  if (has_attribute(file, "/", name)) return read_strings_attribute(file, "/", name);
+  std::vector<std::string> values;
+  for (std::size_t part = 0; has_attribute(file, "/", name + std::to_string(part)); ++part) {
+    const std::vector<std::string> next = read_strings_attribute(file, "/", name + std::to_string(part));
+    values.insert(values.end(), next.begin(), next.end());
+  }
+  return values;
+}
+
+}  // namespace
 
 DataNames read_names(const Hdf5File& file) {
-  const auto list = [&](const char* name) {
-    return has_attribute(file, "/", name) ? read_strings_attribute(file, "/", name) : std::vector<std::string>{};
-  };
+  const auto list = [&](const char* name) { return read_list(file, name); };
   DataNames names{list("class_names"), list("feature_names"), list("target_names"), "", file.path()};
   if (has_attribute(file, "/", "description")) names.description = read_string_attribute(file, "/", "description");
   return names;
 }
 
 void write_names(Hdf5File& file, const DataNames& names) {
-  if (!names.class_names.empty()) write_strings_attribute(file, "/", "class_names", names.class_names);
-  if (!names.feature_names.empty()) write_strings_attribute(file, "/", "feature_names", names.feature_names);
-  if (!names.target_names.empty()) write_strings_attribute(file, "/", "target_names", names.target_names);
+  write_list(file, "class_names", names.class_names);
+  write_list(file, "feature_names", names.feature_names);
+  write_list(file, "target_names", names.target_names);
   if (!names.description.empty()) write_string_attribute(file, "/", "description", names.description);
 }
 

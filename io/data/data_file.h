@@ -18,8 +18,9 @@ namespace lockstep {
 ///   /valid/..., /test/...               further splits
 ///
 /// Attributes of the root group: "class_names" (list of strings: name of class 0, 1, ...) where y is a class index, "feature_names" (one
-/// per column of x) for tables, "target_names" (one per column of y) where y holds numbers, and an optional "description". Other arrays
-/// with rows as first axis can be trained on as well; this is only what `lockstep data` writes and what is looked for by default.
+/// per column of x) for tables, "target_names" (one per column of y) where y holds numbers, and an optional "description". A list of more
+/// than 4000 names is cut into attributes "feature_names0", "feature_names1", ..., as Keras does. Other arrays with rows as first axis can
+/// be trained on as well; this is only what `lockstep data` writes and what is looked for by default.
 DataNames read_names(const Hdf5File& file);
 void write_names(Hdf5File& file, const DataNames& names);
 

@@ -9,7 +9,7 @@
 
 #include "cluster/error.h"
 #include "io/data/data_file.h"
-#include "io/import/csv.h"
+#include "io/import/csv/csv.h"
 #include "io/import/download.h"
 #include "io/import/garments.h"
 #include "io/import/idx.h"

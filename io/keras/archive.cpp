@@ -1,6 +1,5 @@
 #include "io/keras/archive.h"
 
-#include <fmt/format.h>
 #include <zip.h>
 
 #include <array>
@@ -9,7 +8,7 @@
 
 #include "cluster/error.h"
 #include "cluster/json.h"
-#include "core/network/memory_need.h"
+#include "io/files/zip.h"
 #include "io/keras/config.h"
 #include "io/keras/config_reader.h"
 #include "io/keras/weights.h"
@@ -29,21 +28,20 @@ struct ZipError : zip_error_t {
 using Source = std::unique_ptr<zip_source_t, decltype(&zip_source_free)>;
 using Archive = std::unique_ptr<zip_t, decltype(&zip_discard)>;
 
-Source memory_source(const std::string& path, const void* bytes, std::size_t size) {
+Source memory_source(const std::string& path) {
   ZipError error;
-  Source source(zip_source_buffer_create(bytes, size, 0, &error), zip_source_free);
+  Source source(zip_source_buffer_create(nullptr, 0, 0, &error), zip_source_free);
   if (!source) throw Error(path + ": no zip archive in memory: " + zip_error_strerror(&error));
   return source;
 }
 
-Archive open_archive(const std::string& path, zip_source_t* source, int flags) {
+Archive new_archive(const std::string& path, zip_source_t* source) {
   ZipError error;
   zip_source_keep(source);  // zip_open_from_source takes one reference
-  Archive archive(zip_open_from_source(source, flags, &error), zip_discard);
+  Archive archive(zip_open_from_source(source, ZIP_TRUNCATE, &error), zip_discard);
   if (archive) return archive;
   zip_source_free(source);
-  throw Error(path + ": is not a .keras file (a zip archive): " + zip_error_strerror(&error) +
-              "; it may be damaged, cut short, or of Keras 2");
+  throw Error(path + ": cannot make an archive: " + zip_error_strerror(&error));
 }
 
 /// Adds a stored (uncompressed) member; `bytes` must live until the archive is closed.
@@ -58,30 +56,12 @@ void add_member(const std::string& path, zip_t* archive, const char* name, const
   }
 }
 
-std::string read_member(const std::string& path, zip_t* archive, const char* name) {
-  zip_stat_t stat;
-  zip_stat_init(&stat);
-  if (zip_stat(archive, name, ZIP_FL_ENC_GUESS, &stat) != 0) {
-    throw Error(path + ": has no member " + name + "; expected config.json and model.weights.h5 as Keras 3 writes them");
-  }
-  const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> file(zip_fopen(archive, name, 0), zip_fclose);
-  if (!file) throw Error(path + ": member " + name + ": cannot open it: " + zip_strerror(archive));
+std::string read_member(const std::string& path, const ZipReader& archive, const std::string& name) {
   constexpr double kCopies = 3;  // the member, HDF5's image of it, the weights
-  expect_memory(kCopies * static_cast<double>(stat.size),
-                fmt::format("{}: member {}, {} bytes in the file and {} when it is unpacked,", path, name, stat.comp_size, stat.size),
-                "Is it a Keras model file?");
-  std::string bytes;
-  std::array<char, 1 << 16> buffer{};
-  while (true) {  // a member's declared size is not believed before its bytes are there
-    const zip_int64_t count = zip_fread(file.get(), buffer.data(), buffer.size());
-    if (count < 0) throw Error(path + ": member " + name + ": damaged: " + zip_file_strerror(file.get()));
-    if (count == 0) break;
-    bytes.append(buffer.data(), static_cast<std::size_t>(count));
-    if (bytes.size() > stat.size) break;
+  for (const ZipReader::Member& member : archive.members()) {
+    if (member.name == name) return archive.read(member, kCopies, "Is it a Keras model file?");
   }
-  if (bytes.size() != stat.size)
-    throw Error(path + ": member " + name + ": expected " + std::to_string(stat.size) + " bytes, found " + std::to_string(bytes.size()));
-  return bytes;
+  throw Error(path + ": has no member " + name + "; expected config.json and model.weights.h5 as Keras 3 writes them");
 }
 
 std::string metadata() {
@@ -98,8 +78,8 @@ std::string metadata() {
 std::string archive_bytes(Sequential& model, const std::string& path) {
   const std::string about = metadata(), config = model_config(model);
   std::string weights = weights_image(model, path + ": model.weights.h5");
-  const Source source = memory_source(path, nullptr, 0);
-  Archive archive = open_archive(path, source.get(), ZIP_TRUNCATE);
+  const Source source = memory_source(path);
+  Archive archive = new_archive(path, source.get());
   add_member(path, archive.get(), "metadata.json", about);
   add_member(path, archive.get(), "config.json", config);
   add_member(path, archive.get(), "model.weights.h5", weights);
@@ -118,13 +98,12 @@ std::string archive_bytes(Sequential& model, const std::string& path) {
 }
 
 StoredModel read_archive(const std::string& path, std::string_view bytes) {
-  const Source source = memory_source(path, bytes.data(), bytes.size());
-  const Archive archive = open_archive(path, source.get(), ZIP_RDONLY | ZIP_CHECKCONS);
-  StoredModel stored = read_model_config(path + ": config.json", read_member(path, archive.get(), "config.json"));
+  const ZipReader archive(path, bytes, "a .keras file of Keras 3");
+  StoredModel stored = read_model_config(path + ": config.json", read_member(path, archive, "config.json"));
   if (!stored.model.built())
     throw Error(path + ": config.json: the model has no input shape, so it has no weights. Add an Input layer in Keras and save it again",
                 kUsage);
-  load_weights_image(stored.model, path + ": model.weights.h5", read_member(path, archive.get(), "model.weights.h5"), stored.layers);
+  load_weights_image(stored.model, path + ": model.weights.h5", read_member(path, archive, "model.weights.h5"), stored.layers);
   return stored;
 }
 

@@ -92,9 +92,11 @@ void write_table(Hdf5File& file, const Table& table, const std::vector<Split>& s
   for (const Split& split : splits) {
     std::vector<float> x, y;
     std::vector<std::int64_t> labels;
+    x.reserve(static_cast<std::size_t>(split.rows) * width);
     for (std::int64_t i = 0; i < split.rows; ++i, ++next) {
       const auto row = static_cast<std::size_t>(order.at(next));
-      for (std::size_t j = 0; j < width; ++j) x.push_back(table.x[row * width + j]);
+      const auto first = table.x.begin() + static_cast<std::ptrdiff_t>(row * width);
+      x.insert(x.end(), first, first + static_cast<std::ptrdiff_t>(width));
       if (classes) labels.push_back(table.labels[row]);
       for (std::size_t j = 0; !classes && j < targets; ++j) y.push_back(table.y[row * targets + j]);
     }

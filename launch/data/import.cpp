@@ -1,12 +1,10 @@
-// lockstep data import idx|csv: other people's files as data files.
+// lockstep data import: other people's files as data files; idx here, the other formats beside it.
 #include <fmt/format.h>
 
 #include <memory>
 
 #include "cluster/error.h"
 #include "io/data/data_file.h"
-#include "io/files/file_bytes.h"
-#include "io/import/csv.h"
 #include "io/import/garments.h"
 #include "io/import/idx.h"
 #include "launch/command_line.h"
@@ -60,51 +58,15 @@ void add_idx(Command& import) {
   });
 }
 
-void add_csv(Command& import) {
-  struct Options {
-    std::string in, out, split;
-    CsvOptions csv;
-    std::uint64_t seed = 42;
-    bool force = false;
-  };
-  auto options = std::make_shared<Options>();
-  Command command = import.add_command("csv", "A table with a header line, gzipped or not");
-  command.option("FILE", options->in, "Comma-separated values").required();
-  command.option("OUT", options->out, "HDF5 file to write").required();
-  command
-      .option("--target", options->csv.targets, "Column to predict; may be given several times. Words become class indices and class_names")
-      .required()
-      .one_word();
-  command.option("--drop", options->csv.drop, "Columns to leave out, comma-separated; every other column is a feature")
-      .delimiter(',')
-      .one_word();
-  command.flag("--classes", options->csv.classes, "The target is a class even though it is a number");
-  command.option("--split", options->split,
-                 "Shuffle the rows and deal them out, for example train=0.6,valid=0.2,test=0.2 (default: all to train, in order)");
-  command.option("--seed", options->seed, "Of the shuffling").show_default().at_least(0);
-  command.flag("--force", options->force, "Replace an existing file");
-  command.footer(
-      "Every value must be there and be a number: a missing or wrong one is an error with its line and column.\n\n"
-      "Examples:\n  lockstep data import csv houses.csv --target price --split train=0.8,test=0.2 data/houses.h5\n"
-      "  lockstep data import csv iris.csv --target species --drop id data/iris.h5");
-  command.callback([options] {
-    DataFileWriter writer(options->out, options->force);
-    const Table table = read_csv(read_file_maybe_gzip(options->in), options->in, options->csv);
-    const bool shuffled = !options->split.empty();
-    write_table(writer.file(), table, parse_split(shuffled ? options->split : "train=1", table.rows),
-                shuffled ? std::optional(options->seed) : std::nullopt);
-    writer.commit();
-    report_data_file(options->out);
-  });
-}
-
 }  // namespace
 
 void add_data_import(Command& data) {
-  Command import = data.add_command("import", "Turn idx or csv files into a data file");
+  Command import = data.add_command("import", "Turn files of other formats into a data file");
   import.require_command();
   add_idx(import);
-  add_csv(import);
+  add_import_csv(import);
+  add_import_npz(import);
+  add_import_npy(import);
 }
 
 }  // namespace lockstep

@@ -71,6 +71,23 @@ refuse 1 "line 2, column 'name'" "$lockstep" data import csv pets.csv --target k
 printf 'a,b\n1,2\n3,\n' >hole.csv
 refuse 1 "line 3, column 'b': missing value" "$lockstep" data import csv hole.csv --target a x.h5
 nothing_left x.h5
+printf ';place;value;kind\n0;bay;1,5;None\n1;;2,5;NA\n2;inland;3,5;None\n' >wild.csv
+refuse 1 '--one-hot place' "$lockstep" data import csv wild.csv --target kind x.h5
+expect 'place      feature          words, one-hot' "$lockstep" data import csv wild.csv --target kind --classes --one-hot place --impute mean --explain w.h5
+expect '1 None' "$lockstep" data show w.h5
+printf 'kind;value;place\nNA;7,5;inland\n' | gzip >next.csv.gz
+expect 'another order' "$lockstep" data import csv next.csv.gz --like w.h5 n.h5
+expect '1 None' "$lockstep" data show n.h5
+expect '/train/x  float32 (4, 3)' "$lockstep" data import csv wild.csv next.csv.gz --target kind --classes --one-hot place --impute mean both.h5
+refuse 2 'leave these out' "$lockstep" data import csv next.csv.gz --like w.h5 --target kind x.h5
+refuse 2 'does not say how it was read' "$lockstep" data import csv next.csv.gz --like i.h5 x.h5
+printf 'a,b\ncaf\351,1\n' >old.csv
+refuse 1 'old.csv, line 2: byte 0xe9 is not UTF-8' "$lockstep" data import csv old.csv --target b x.h5
+expect '/train/x  float32 (1, 1)' "$lockstep" data import csv old.csv --target b --ordinal a --encoding latin-1 latin.h5
+printf '6,148,1\n1,85,0\n' >bare.csv
+refuse 1 '--no-header' "$lockstep" data import csv bare.csv --target c3 x.h5
+expect '/train/x  float32 (2, 2)' "$lockstep" data import csv bare.csv --target c3 --no-header bare.h5
+nothing_left x.h5
 
 # --- fetch: never from the internet ---
 mkdir fake
@@ -128,7 +145,7 @@ grep -qF 'training.class_weight gives class 11 a weight, but none of the 270 tra
   { cat warnings.txt; fail 'no word of class 11'; }
 
 # --- the help of every command teaches by example ---
-for command in 'make garments' 'make housing' 'import idx' 'import csv' show fetch; do
+for command in 'make garments' 'make housing' 'import idx' 'import csv' 'import npz' 'import npy' show fetch; do
   # shellcheck disable=SC2086
   expect 'Example' "$lockstep" data $command --help
 done
@@ -141,11 +158,31 @@ with h5py.File("py.h5", "w") as f:
     f.create_dataset("train/x", data=np.arange(24, dtype=">i2").reshape(4, 6), chunks=(2, 3), compression="gzip", shuffle=True)
     f["train/y"] = np.array([True, False, True, True])
     f.attrs["class_names"] = ["no", "yes"]
+with h5py.File("lzf.h5", "w") as f:
+    f.create_dataset("train/x", data=np.zeros((4, 6)), compression="lzf")
+    f["train/y"] = np.array([468629, 111298, 330000, 250000])
 with h5py.File("g.h5") as f:
     assert f["train/x"].shape == (300, 28, 28) and f["train/x"].dtype == np.uint8
     assert list(f.attrs["class_names"])[9] == "Ankle boot", f.attrs["class_names"]
     assert (np.bincount(f["train/y"][:]) == 30).all()
 PY
+  python3 - <<'PY'
+import numpy as np
+x, y = np.arange(12, dtype="f8").reshape(3, 4), np.array(["no", "yes", "no"])
+np.savez_compressed("a.npz", x_train=np.asfortranarray(x), y_train=y, x_test=x[:1], y_test=y[:1])
+np.savez("o.npz", x=np.array([1, "a"], dtype=object), y=y)
+np.save("x.npy", x)
+np.save("y.npy", y)
+PY
+  expect '/test/x  float64 (1, 4)' "$lockstep" data import npz a.npz a.h5
+  expect '1 yes' "$lockstep" data show a.h5
+  refuse 1 'Python objects' "$lockstep" data import npz o.npz x.h5
+  refuse 2 "no array 'z'" "$lockstep" data import npz o.npz --arrays train=z,y x.h5
+  expect '/train/x  float64 (3, 4)' "$lockstep" data import npy x.npy y.npy pair.h5
+  nothing_left x.h5
+  refuse 1 'compressed with the filter lzf' "$lockstep" data show lzf.h5
+  python3 -c 'import h5py; f = h5py.File("lzf.h5", "a"); x = f["train/x"][:]; del f["train/x"]; f["train/x"] = x'
+  expect 'COLUMN     MIN    MEAN     MAX     STD' "$lockstep" data show lzf.h5  # prices are no classes
   expect 'gzip(4)' "$lockstep" data show py.h5
   expect '1 yes' "$lockstep" data show py.h5
 else

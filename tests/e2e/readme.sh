@@ -70,6 +70,19 @@ for name in fashion_mnist:fashion-mnist california_housing:california-housing; d
 done
 printf 'rooms,price\n1,2\n2,4\n3,6\n4,8\n5,10\n' > houses.csv
 runs 'lockstep data import csv houses.csv --target price --split train=0.8,test=0.2 data/houses.h5'
+printf 'size;place;value\n1,5;bay;10\n;inland;20\n2,5;bay;30\n' > rooms.csv
+runs 'lockstep data import csv rooms.csv --target value --one-hot place --impute median data/rooms.h5'
+printf 'value;place;size\n15;inland;\n' > new.csv
+runs 'lockstep data import csv new.csv --like data/rooms.h5 data/new.h5'
+says '/train/x  float32 \(1, 3\)'
+python3 - << 'PY'
+import struct, zipfile
+with zipfile.ZipFile("arrays.npz", "w") as archive:
+    for name, shape, data in (("x", "(2, 3)", b"abcdef"), ("y", "(2,)", b"\0\1")):
+        header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+        archive.writestr(name + ".npy", b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + data)
+PY
+runs 'lockstep data import npz arrays.npz data/arrays.h5'
 printf '\0\0\010\003\0\0\0\002\0\0\0\002\0\0\0\002abcdefgh' | gzip > images.gz
 printf '\0\0\010\001\0\0\0\002\001\0' | gzip > labels.gz
 runs 'lockstep data import idx images.gz labels.gz data/digits.h5'

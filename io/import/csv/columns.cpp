@@ -1,0 +1,120 @@
+#include "io/import/csv/columns.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "io/import/csv/dialect.h"
+
+namespace lockstep {
+namespace {
+
+constexpr double kLarge = 1 << 20;              // from here on neighbours in float32 are 1/8 and more apart
+constexpr std::size_t kMostDistinct = 1 << 20;  // of a column that are compared
+
+void note_missing(CsvColumn& column, std::string_view field, CsvPlace place) {
+  if (column.missing++ > 0) return;
+  column.missing_place = place;
+  column.first_missing = field;
+}
+
+void note_example(CsvColumn& column, std::string_view field) {
+  if (column.values() == 0) column.example = field;
+}
+
+void note_number(CsvColumn& column, double value) {
+  const bool first = column.numbers + column.bools == 0;
+  column.least = first ? value : std::min(column.least, value);
+  column.greatest = first ? value : std::max(column.greatest, value);
+  column.whole = column.whole && value == std::floor(value);
+  if (std::abs(value) < kLarge) return;
+  if (!column.large) column.large = std::make_unique<std::unordered_set<double>>();
+  if (column.large->size() < kMostDistinct) column.large->insert(value);
+}
+
+}  // namespace
+
+std::int64_t WordIndex::number(std::string_view word) {
+  if (const auto found = numbers_.find(word); found != numbers_.end()) return found->second;
+  const auto next = static_cast<std::int64_t>(words_.size());
+  numbers_.emplace(word, next);
+  words_.emplace_back(word);
+  return next;
+}
+
+std::optional<std::int64_t> WordIndex::find(std::string_view word) const {
+  const auto found = numbers_.find(word);
+  return found == numbers_.end() ? std::nullopt : std::optional(found->second);
+}
+
+WordOrder sorted_words(const std::vector<std::string>& words, char decimal) {
+  std::vector<std::size_t> order(words.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::vector<double> values;
+  for (const std::string& word : words) {
+    const auto value = csv_number(word, decimal);
+    if (!value || std::isnan(*value)) break;
+    values.push_back(*value);
+  }
+  const bool numbers = values.size() == words.size();
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    if (numbers && values[a] != values[b]) return values[a] < values[b];
+    return words[a] < words[b];
+  });
+  WordOrder sorted;
+  sorted.index.resize(words.size());
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const bool same = numbers && i > 0 && values[order[i]] == values[order[i - 1]];
+    if (!same) sorted.words.push_back(words[order[i]]);
+    sorted.index[order[i]] = static_cast<std::int64_t>(sorted.words.size()) - 1;
+  }
+  return sorted;
+}
+
+bool CsvValues::missing_text(std::string_view trimmed) const { return std::find(na.begin(), na.end(), trimmed) != na.end(); }
+
+float add_number(CsvColumn& column, std::string_view field, CsvPlace place, const CsvValues& values) {
+  constexpr float kNothing = std::numeric_limits<float>::quiet_NaN();
+  if (const auto value = csv_number(field, values.decimal); value && !(std::isnan(*value) && csv_missing(field))) {
+    if (std::find(values.na_numbers.begin(), values.na_numbers.end(), *value) != values.na_numbers.end()) {
+      return note_missing(column, field, place), kNothing;
+    }
+    if (!(std::abs(*value) <= static_cast<double>(std::numeric_limits<float>::max()))) return std::numeric_limits<float>::infinity();
+    note_example(column, field);
+    note_number(column, *value);
+    ++column.numbers;
+    return static_cast<float>(*value);
+  }
+  const std::string_view text = csv_trimmed(field);
+  if (csv_missing(text) || values.missing_text(text)) return note_missing(column, field, place), kNothing;
+  note_example(column, text);
+  if (const auto value = csv_bool(text)) {
+    note_number(column, *value);
+    ++column.bools;
+    return static_cast<float>(*value);
+  }
+  if (column.texts++ == 0) {
+    column.first_text = text;
+    column.text_place = place;
+  }
+  return kNothing;
+}
+
+std::int64_t add_word(CsvColumn& column, std::string_view field, CsvPlace place, const CsvValues& values) {
+  const std::string_view text = csv_trimmed(field);
+  if (text.empty() || values.missing_text(text)) return note_missing(column, field, place), -1;
+  note_example(column, text);
+  ++column.texts;
+  if (!column.words) column.words = std::make_unique<WordIndex>();
+  return column.words->number(text);
+}
+
+std::int64_t lost_values(const CsvColumn& column) {
+  if (!column.large) return 0;
+  std::unordered_set<float> floats;
+  for (const double value : *column.large) floats.insert(static_cast<float>(value));
+  return static_cast<std::int64_t>(column.large->size() - floats.size());
+}
+
+}  // namespace lockstep

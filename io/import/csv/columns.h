@@ -1,0 +1,80 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace lockstep {
+
+/// The distinct words of a column, numbered as they come.
+class WordIndex {
+ public:
+  std::int64_t number(std::string_view word);  ///< a new word gets the next number
+  std::optional<std::int64_t> find(std::string_view word) const;
+  const std::vector<std::string>& words() const { return words_; }
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+  std::unordered_map<std::string, std::int64_t, Hash, std::equal_to<>> numbers_;
+  std::vector<std::string> words_;
+};
+
+/// The order of words as classes or categories: sorted, as numbers if all are numbers, which then count as one where they are equal. A new
+/// index for each old one.
+struct WordOrder {
+  std::vector<std::string> words;
+  std::vector<std::int64_t> index;  ///< of word i of the WordIndex
+};
+WordOrder sorted_words(const std::vector<std::string>& words, char decimal);
+
+/// Where a value stands, for messages.
+struct CsvPlace {
+  std::int64_t line = 0;
+  std::size_t file = 0;
+};
+
+/// What was found in a column.
+struct CsvColumn {
+  enum class Use { feature, target, dropped, index };
+
+  std::string name;
+  Use use = Use::feature;
+  bool categories = false, one_hot = false;                     ///< words are what it should hold
+  std::int64_t numbers = 0, bools = 0, missing = 0, texts = 0;  ///< values of each kind; texts: words where numbers belong
+  bool whole = true;                                            ///< all numbers are
+  double least = 0, greatest = 0;
+  std::string example;     ///< the first value that is there
+  std::string first_text;  ///< and where it stands
+  CsvPlace text_place, missing_place;
+  std::string first_missing;
+  std::unique_ptr<WordIndex> words;                   ///< of categories
+  std::unique_ptr<std::unordered_set<double>> large;  ///< distinct values that float32 may not tell apart
+
+  std::int64_t values() const { return numbers + bools + texts; }
+};
+
+/// How fields of all columns become numbers.
+struct CsvValues {
+  char decimal = '.';
+  std::vector<std::string> na;     ///< further texts of missing values
+  std::vector<double> na_numbers;  ///< and those of them that are numbers
+  bool missing_text(std::string_view trimmed) const;
+};
+
+/// A field as a float; NaN if it is missing or no number, which the column counts; infinite if it is beyond float32.
+float add_number(CsvColumn& column, std::string_view field, CsvPlace place, const CsvValues& values);
+/// A field as the number of its word; -1 if it is missing: empty or one of `na`. NA, None, ... are words here.
+std::int64_t add_word(CsvColumn& column, std::string_view field, CsvPlace place, const CsvValues& values);
+
+/// Distinct numbers of the column that become equal as float32.
+std::int64_t lost_values(const CsvColumn& column);
+
+}  // namespace lockstep

@@ -1,0 +1,27 @@
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/hdf5/file.h"
+#include "io/import/npy.h"
+
+namespace lockstep {
+
+/// Features and targets of one split, with the names of their arrays or files for messages.
+struct NpySplit {
+  std::string split;
+  NpyArray features, truth;
+  std::string features_name, truth_name;
+};
+
+/// Splits of an archive (np.savez, np.savez_compressed). `arrays`: "SPLIT=FEATURES,TARGETS" for each; empty: those that are there of
+/// x_train and y_train, x_valid or x_val, x_test, or x and y, which are "train"; X for x also. Arrays that are not named are not read. An
+/// Error that lists the names where there are none.
+std::vector<NpySplit> read_npz(std::string_view bytes, const std::string& path, const std::vector<std::string>& arrays);
+
+/// Writes /SPLIT/x and /SPLIT/y of every split as they are. Targets that are texts become classes: their sorted distinct values over all
+/// splits. `class_names` name classes 0, 1, ... of whole numbers.
+void write_npy(Hdf5File& file, const std::vector<NpySplit>& splits, const std::vector<std::string>& class_names);
+
+}  // namespace lockstep

@@ -1,0 +1,179 @@
+// CSV files as people have them: words, holes, an index, several files, the next file.
+#include <gtest/gtest.h>
+
+#include "io/data/data_file.h"
+#include "io/import/csv/csv.h"
+#include "support/temp_dir.h"
+#include "support/throws.h"
+
+namespace lockstep {
+namespace {
+
+using testing::expect_error;
+using Names = std::vector<std::string>;
+using Floats = std::vector<float>;
+
+Table table(const std::string& text, const CsvOptions& options = {.targets = {"y"}}) { return read_csv(text, "f.csv", options); }
+
+CsvImport import(const std::vector<std::string>& texts, const CsvOptions& options = {.targets = {"y"}}) {
+  CsvFiles files(options);
+  for (std::size_t i = 0; i < texts.size(); ++i) files.add(texts[i], "f" + std::to_string(i + 1) + ".csv");
+  return files.finish();
+}
+
+CsvImport next_like(const CsvImport& first, const std::string& text, const CsvOptions& options = {}) {
+  const testing::TempDir dir;  // by way of a file
+  {
+    Hdf5File file = Hdf5File::create(dir / "d.h5");
+    write_recipe(file, first.recipe);
+  }
+  CsvFiles files(read_recipe(Hdf5File::open(dir / "d.h5")), "train.h5", options);
+  files.add(text, "next.csv");
+  return files.finish();
+}
+
+TEST(CsvFiles, AFirstColumnThatNumbersRowsIsAnIndex) {
+  EXPECT_EQ(table(",a,y\n0,1.0,0\n1,2.0,1\n").x, (Floats{1, 2}));
+  EXPECT_EQ(table("\"\",\"a\",\"y\"\n\"7\",1,0\n\"3\",2,1\n").x, (Floats{1, 2}));  // shuffled
+  EXPECT_EQ(table("Unnamed: 0,a,y\n0,1,0\n1,2,1\n").feature_names, Names{"a"});
+  EXPECT_EQ(import({",a,y\n0,1,0\n1,2,1\n", ",a,y\n0,3,0\n"}).table.x, (Floats{1, 2, 3}));
+  expect_error([] { table(",a,y\n0.5,1,0\n1,2,1\n"); }, {"line 2", "column 1", "'0.5'"});
+  expect_error([] { table(",a,y\n1,1,0\n1,2,1\n"); }, {"line 3", "column 1"});
+  CsvFiles files({.targets = {"y"}});
+  files.add(",a,y\n0,1,0\n", "f.csv");
+  ASSERT_EQ(files.notes().size(), 1U);
+  EXPECT_NE(files.notes()[0].find("index"), std::string::npos);
+}
+
+TEST(CsvFiles, TrueAndFalseAreNumbers) {
+  EXPECT_EQ(table("a,b,y\n1,True,0\n2,False,1\n").x, (Floats{1, 1, 2, 0}));
+  EXPECT_EQ(table("b,y\n1,0\nTRUE,1\n0,1\n").x, (Floats{1, 1, 0}));
+  EXPECT_EQ(table("a,y\n1,True\n2,False\n").class_names, (Names{"False", "True"}));
+  expect_error([] { table("a,y\nTrue,1\n7,1\n"); }, {"'a'", "True"});
+}
+
+TEST(CsvFiles, WithoutAHeaderColumnsAreNumbered) {
+  const Table t = table("6,148,1\n1,85,0\n", {.targets = {"c3"}, .header = false});
+  EXPECT_EQ(t.feature_names, (Names{"c1", "c2"}));
+  EXPECT_EQ(t.rows, 2);
+  EXPECT_EQ(t.y, (Floats{1, 0}));
+  expect_error([] { table("1,2\n3,4\n"); }, {"--no-header", "c1 to c2"});
+  expect_error([] { table("1,2\n3\n", {.targets = {"c2"}, .header = false}); }, {"line 2", "first row"});
+}
+
+TEST(CsvFiles, WordsNeedAnEncoding) {
+  const std::string text = "a,b,y\n1,bay,0\n2,inland,0\n3,bay,1\n";
+  expect_error([&] { table(text); }, {"b", "'bay'", "line 2", "--one-hot b", "--ordinal b", "--drop b"});
+  const Table hot = table(text, {.targets = {"y"}, .one_hot = {"b"}});
+  EXPECT_EQ(hot.feature_names, (Names{"a", "b=bay", "b=inland"}));
+  EXPECT_EQ(hot.x, (Floats{1, 1, 0, 2, 0, 1, 3, 1, 0}));
+  const Table ordinal = table("b,y\nz,0\nx,0\nz,1\n", {.targets = {"y"}, .ordinal = {"b"}});
+  EXPECT_EQ(ordinal.x, (Floats{1, 0, 1}));
+  EXPECT_EQ(table("b,y\n10,0\n9,0\n9.0,1\n", {.targets = {"y"}, .ordinal = {"b"}}).x, (Floats{1, 0, 0}));
+  expect_error([&] { table(text, {.targets = {"y"}, .one_hot = {"b"}, .ordinal = {"b"}}); }, {"'b'", "twice"});
+  expect_error([&] { table(text, {.targets = {"y"}, .one_hot = {"q"}}); }, {"'q'", "a, b, y"});
+}
+
+TEST(CsvFiles, MissingValuesAreFilledFromTheFirstSplit) {
+  const std::string text = "a,y\n1,0\n,0\n2,0\n2,0\n9,0\n";
+  const auto filled = [&](const std::string& method) { return table(text, {.targets = {"y"}, .impute = method}).x[1]; };
+  EXPECT_EQ(filled("mean"), 3.5F);
+  EXPECT_EQ(filled("median"), 2.F);
+  EXPECT_EQ(filled("most-frequent"), 2.F);
+  expect_error([&] { table(text); }, {"line 3", "'a'", "missing", "--impute"});
+  expect_error([] { table("a,b,y\n1,,0\n2,,0\n", {.targets = {"y"}, .impute = "mean"}); }, {"'b'", "no value"});
+  expect_error([] { table("a,y\n1,0\n2,\n", {.targets = {"y"}, .impute = "mean"}); }, {"line 3", "'y'", "target"});
+  EXPECT_EQ(table("b,y\nq,0\nq,0\nc,0\n,1\n", {.targets = {"y"}, .ordinal = {"b"}, .impute = "mean"}).x, (Floats{1, 1, 0, 1}));
+  std::string rows = "a,y\n,0\n";
+  for (int i = 1; i < 10; ++i) rows += std::to_string(i) + ",0\n";
+  const CsvImport split = import({rows}, {.targets = {"y"}, .impute = "mean", .split = "train=0.5,test=0.5", .seed = 1});
+  double sum = 0, count = 0;
+  const auto order = shuffled_rows(10, 1);
+  for (int i = 0; i < 5; ++i) {
+    if (order[static_cast<std::size_t>(i)] == 0) continue;
+    sum += static_cast<double>(order[static_cast<std::size_t>(i)]);
+    ++count;
+  }
+  EXPECT_EQ(split.recipe.fill.at("a"), sum / count);
+}
+
+TEST(CsvFiles, TextsOfMissingValuesCanBeNamed) {
+  EXPECT_EQ(table("a,y\n1,0\n-999.0,0\n", {.targets = {"y"}, .na = {"-999"}, .impute = "mean"}).x[1], 1.F);
+  EXPECT_EQ(table("a,y\n1,0\nbroken,0\n", {.targets = {"y"}, .na = {"broken"}, .impute = "mean"}).x[1], 1.F);
+  expect_error([] { table("a,y\n1,0\n2,0\nbroken,0\n"); }, {"line 4", "'broken'", "--na"});
+}
+
+TEST(CsvFiles, ClassesMayBeCalledNoneAndNA) {
+  const Table t = table("a,y\n1,None\n2,NA\n3,low\n4,None\n");
+  EXPECT_EQ(t.class_names, (Names{"NA", "None", "low"}));
+  EXPECT_EQ(t.labels, (std::vector<std::int64_t>{1, 0, 2, 1}));
+  expect_error([] { table("a,y\n1,None\n2,\n3,low\n"); }, {"line 3", "'y'", "missing"});
+  expect_error([] { table("a,y\n1,None\n2,5\n"); }, {"line 2", "'None'", "--classes"});
+  EXPECT_EQ(table("a,y\n1,None\n2,5\n", {.targets = {"y"}, .classes = true}).class_names, (Names{"5", "None"}));
+}
+
+TEST(CsvFiles, FilesAreJoinedByName) {
+  const CsvImport joined = import({"a,b,y\n1,2,cat\n", "y;b;a\ndog;4;3,5\n"});
+  EXPECT_EQ(joined.table.x, (Floats{1, 2, 3.5F, 4}));
+  EXPECT_EQ(joined.table.class_names, (Names{"cat", "dog"}));
+  CsvFiles files({.targets = {"y"}});
+  files.add("a,b,y\n1,2,0\n", "f1.csv");
+  files.add("b,a,y\n1,2,0\n", "f2.csv");
+  ASSERT_EQ(files.notes().size(), 1U);
+  EXPECT_NE(files.notes()[0].find("f2.csv"), std::string::npos);
+  expect_error([] { import({"a,b,y\n1,2,0\n", "a,c,y\n1,2,0\n"}); }, {"f2.csv", "f1.csv", "missing: b", "unknown: c"});
+}
+
+TEST(CsvFiles, TheNextFileIsReadAsTheFirst) {
+  const CsvImport first = import({"a;b;y\n1,5;bay;cat\n;sea;dog\n2,5;bay;fox\n"}, {.targets = {"y"}, .one_hot = {"b"}, .impute = "mean"});
+  const CsvImport next = next_like(first, "y;b;a\ndog;sea;\nfox;bay;7\n");
+  EXPECT_EQ(next.table.class_names, first.table.class_names);
+  EXPECT_EQ(next.table.labels, (std::vector<std::int64_t>{1, 2}));
+  EXPECT_EQ(next.table.feature_names, first.table.feature_names);
+  EXPECT_EQ(next.table.x, (Floats{2, 0, 1, 7, 1, 0}));
+  expect_error([&] { next_like(first, "a;b;y\n1;bay;wolf\n"); }, {"next.csv", "'wolf'", "train.h5", "cat, dog, fox"});
+  expect_error([&] { next_like(first, "a;b;y\n1;moor;cat\n"); }, {"'moor'", "bay, sea"});
+  expect_error([&] { next_like(first, "a;c;y\n1;bay;cat\n"); }, {"missing: b", "unknown: c"});
+  expect_error([&] { next_like(first, "a;b;y\n1;bay;cat\n", {.drop = {"b"}}); }, {"--drop b"});
+  EXPECT_EQ(next_like(first, "a;b;y;id\n1;bay;cat;q\n", {.drop = {"id"}}).table.rows, 1);
+}
+
+TEST(CsvFiles, TheNextFileHasNumbersWhereTheFirstHad) {
+  const CsvImport first = import({",a,y\n0,1,7\n"}, {.targets = {"y"}, .split = "train=1"});
+  EXPECT_EQ(next_like(first, "y,a\n5,3\n").table.y, Floats{5});
+  EXPECT_EQ(next_like(first, "y,a\n5,3\n").splits.front().name, "train");
+  EXPECT_EQ(next_like(first, "y,a\n5,3\n", {.split = "test=1"}).splits.front().name, "test");
+  expect_error([&] { next_like(first, "y,a\nword,3\n"); }, {"'y'", "'word'"});
+  expect_error([&] { next_like(first, "y,a\n1,\n"); }, {"missing", "train.h5"});
+  const CsvImport classes = import({"a,y\n1,1\n1,2\n"}, {.targets = {"y"}, .classes = true});
+  EXPECT_EQ(next_like(classes, "a,y\n1,2.0\n").table.labels, std::vector<std::int64_t>{1});
+}
+
+TEST(CsvFiles, NumbersThatFloat32CannotTellApartAreCounted) {
+  CsvFiles files({.targets = {"y"}});
+  files.add("t,a,y\n1700000000,1,0\n1700000001,2,0\n1700000512,16777217,0\n", "f.csv");
+  EXPECT_EQ(lost_values(files.columns()[0]), 1);
+  EXPECT_EQ(lost_values(files.columns()[1]), 0);
+}
+
+TEST(CsvFiles, AHundredThousandColumns) {
+  constexpr int kColumns = 100'000;
+  std::string header, row;
+  for (int i = 0; i < kColumns; ++i) {
+    header += "gene" + std::to_string(i) + ",";
+    row += std::to_string(i % 7) + ",";
+  }
+  const CsvImport wide = import({header + "y\n" + row + "a\n" + row + "b\n"});
+  EXPECT_EQ(wide.table.x.size(), 2U * kColumns);
+  const testing::TempDir dir;
+  Hdf5File file = Hdf5File::create(dir / "d.h5");
+  write_table(file, wide.table, wide.splits, wide.seed);
+  write_recipe(file, wide.recipe);
+  file.close();
+  const Hdf5File again = Hdf5File::open(dir / "d.h5");
+  EXPECT_EQ(read_recipe(again).columns.size(), std::size_t{kColumns});
+  EXPECT_EQ(read_names(again).feature_names, wide.table.feature_names);
+}
+
+}  // namespace
+}  // namespace lockstep

@@ -1,0 +1,97 @@
+#include "io/import/npz.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "io/data/data_file.h"
+#include "support/import/npz.h"
+#include "support/temp_dir.h"
+#include "support/throws.h"
+
+namespace lockstep {
+namespace {
+
+using testing::expect_error;
+using testing::npy;
+using testing::npz;
+using namespace std::string_literals;
+using Shape = std::vector<std::int64_t>;
+
+template <class T>
+std::vector<T> values(const NpyArray& array) {
+  std::vector<T> result(array.bytes.size() / sizeof(T));
+  std::memcpy(result.data(), array.bytes.data(), array.bytes.size());
+  return result;
+}
+
+TEST(Npy, TypesOrdersAndShapes) {
+  const NpyArray bytes = parse_npy(npy("|u1", "(2, 3)", "abcdef"), "f.npy");
+  EXPECT_EQ(bytes.type, ElementType::u8);
+  EXPECT_EQ(bytes.shape, (Shape{2, 3}));
+  EXPECT_EQ(values<char>(bytes), (std::vector<char>{'a', 'b', 'c', 'd', 'e', 'f'}));
+  EXPECT_EQ(values<std::int16_t>(parse_npy(npy(">i2", "(2,)", "\1\2\0\3"s), "f.npy")), (std::vector<std::int16_t>{0x102, 3}));
+  EXPECT_EQ(values<char>(parse_npy(npy("|u1", "(2, 3)", "adbecf", true), "f.npy")), values<char>(bytes));
+  EXPECT_EQ(values<char>(parse_npy(npy("|u1", "(2, 2, 2)", "aecgbfdh", true), "f.npy")),
+            (std::vector<char>{'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'}));
+  EXPECT_EQ(parse_npy(npy("|b1", "(1,)", "\1"), "f.npy").type, ElementType::u8);
+  EXPECT_EQ(parse_npy(npy("<f2", "()", "ab"), "f.npy").shape, Shape{});
+  EXPECT_EQ(parse_npy(npy("|S3", "(2,)", "no\0yes"s), "f.npy").texts, (std::vector<std::string>{"no", "yes"}));
+  EXPECT_EQ(parse_npy(npy("<U2", "(1,)", "\xE9\0\0\0\x00\xF6\x01\0"s), "f.npy").texts,
+            (std::vector<std::string>{"\xC3\xA9\xF0\x9F\x98\x80"}));
+  EXPECT_EQ(parse_npy(npy(">U1", "(1,)", "\0\0\0a"s), "f.npy").texts, std::vector<std::string>{"a"});
+}
+
+TEST(Npy, WhatIsNoArrayOfNumbersIsRefused) {
+  expect_error([] { parse_npy("PK\3\4 and more", "f.npy"); }, {"f.npy", "not an npy file"});
+  expect_error([] { parse_npy(npy("|O", "(1,)", "x"), "f.npy"); }, {"objects"});
+  expect_error([] { parse_npy(npy("<c8", "(1,)", "12345678"), "f.npy"); }, {"'<c8'", "astype"});
+  expect_error([] { parse_npy(npy("<M8[ns]", "(1,)", "12345678"), "f.npy"); }, {"'<M8[ns]'"});
+  expect_error([] { parse_npy(npy("<i4", "(2,)", "1234567"), "f.npy"); }, {"cut short", "8 bytes", "found 7"});
+  expect_error([] { parse_npy(npy("<i4", "(1,)", "12345"), "f.npy"); }, {"trailing"});
+  expect_error([] { parse_npy(npy("<i4", "(4611686018427387904, 4)", ""), "f.npy"); }, {"cut short"});
+  expect_error([] { parse_npy(npy("<i4", "(1, x)", "1234"), "f.npy"); }, {"header is damaged", "shape"});
+  expect_error([] { parse_npy(npy("<i4", "(-1,)", "1234"), "f.npy"); }, {"shape"});
+  expect_error([] { parse_npy(npy("<i4", "(1,)", "1234").substr(0, 40), "f.npy"); }, {"cut short"});
+}
+
+TEST(Npz, TheUsualNamesAreTheSplits) {
+  const std::string x = npy("|u1", "(2, 2)", "abcd"), y = npy("<i8", "(2,)", "\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"s);
+  for (const bool compressed : {false, true}) {
+    const auto splits = read_npz(npz({{"x_train", x}, {"y_train", y}, {"x_test", x}, {"y_test", y}}, compressed), "f.npz", {});
+    ASSERT_EQ(splits.size(), 2U);
+    EXPECT_EQ(splits[0].split, "train");
+    EXPECT_EQ(splits[1].split, "test");
+    EXPECT_EQ(values<char>(splits[1].features), (std::vector<char>{'a', 'b', 'c', 'd'}));
+  }
+  EXPECT_EQ(read_npz(npz({{"X", x}, {"y", y}}, false), "f.npz", {}).at(0).split, "train");
+  const std::string odd = npz({{"images", x}, {"labels", y}}, false);
+  expect_error([&] { read_npz(odd, "f.npz", {}); }, {"images, labels", "--arrays"});
+  EXPECT_EQ(read_npz(odd, "f.npz", {"valid=images,labels"}).at(0).split, "valid");
+  expect_error([&] { read_npz(odd, "f.npz", {"valid=images,label"}); }, {"'label'", "images, labels"});
+  expect_error([&] { read_npz(odd, "f.npz", {"images"}); }, {"SPLIT=FEATURES,TARGETS"});
+  expect_error([&] { read_npz(odd.substr(0, odd.size() - 30), "f.npz", {}); }, {"f.npz", "expected an .npz file"});
+  std::string damaged = odd;
+  damaged[damaged.find("abcd")] = 'x';
+  expect_error([&] { read_npz(damaged, "f.npz", {"train=images,labels"}); }, {"images.npy", "damaged"});
+}
+
+TEST(Npz, ArraysBecomeADataFile) {
+  const testing::TempDir dir;
+  const NpyArray x = parse_npy(npy("|u1", "(2,)", "ab"), "x.npy"), words = parse_npy(npy("|S3", "(2,)", "yesno\0"s), "y.npy"),
+                 more = parse_npy(npy("|S3", "(2,)", "no\0may"s), "y.npy");
+  Hdf5File file = Hdf5File::create(dir / "d.h5");
+  write_npy(file, {{"train", x, words, "x", "y"}, {"test", x, more, "x", "y"}}, {});
+  EXPECT_EQ(read_names(file).class_names, (std::vector<std::string>{"may", "no", "yes"}));
+  std::vector<std::int64_t> labels(2);
+  file.read_rows<std::int64_t>("/test/y", 0, 2, labels);
+  EXPECT_EQ(labels, (std::vector<std::int64_t>{1, 0}));
+  EXPECT_EQ(file.info("/train/x").shape, (Shape{2, 1}));
+  const NpyArray three = parse_npy(npy("|u1", "(3,)", "abc"), "y.npy");
+  expect_error([&] { write_npy(file, {{"a", x, three, "x.npy", "y.npy"}}, {}); }, {"y.npy has 3 rows", "x.npy has 2"});
+  expect_error([&] { write_npy(file, {{"a", words, x, "x.npy", "y.npy"}}, {}); }, {"x.npy", "strings"});
+  expect_error([&] { write_npy(file, {{"a", x, x, "x", "y"}, {"a", x, x, "x", "y"}}, {}); }, {"'a'", "twice"});
+}
+
+}  // namespace
+}  // namespace lockstep
