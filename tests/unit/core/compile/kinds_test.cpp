@@ -148,7 +148,7 @@ TEST(Kinds, KerasSizesAreANumberOrAListAndWordsAreKnown) {
   }
   EXPECT_FALSE(read(R"({"limit": null})").limit);
   testing::expect_error([&] { read(R"({"limit": -1})"); }, {"toy: 'limit': expected a number that is at least 0, found -1"});
-  testing::expect_error([&] { read(R"({"axes": [0]})"); }, {"toy: 'axes': expected whole numbers, each at least 1, or null, found [0]"});
+  testing::expect_error([&] { read(R"({"axes": [0]})"); }, {"toy: 'axes': expected whole numbers or null, each at least 1, found [0]"});
   EXPECT_EQ(read(R"({"newer_format": "channels_last"})").units, 3);
   testing::expect_error([&] { read(R"({"newer_format": "channels_first"})"); }, {"toy: 'newer_format': expected"});
 }
