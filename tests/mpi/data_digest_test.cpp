@@ -82,6 +82,7 @@ TEST(DataDigest, IsTheSameHoweverTheArraysAreChunked) {
 }
 
 // A chunk of y that does not fit HDF5's cache is read from the file and decoded with each call that needs it.
+// Opening reads it once as well, to try its filters.
 TEST(DataDigest, ReadsAChunkOfYOnceThoughItSpansManyBlocksOfX) {
   const testing::TempDir own;
   constexpr std::int64_t rows = 400'000;
@@ -97,7 +98,7 @@ TEST(DataDigest, ReadsAChunkOfYOnceThoughItSpansManyBlocksOfX) {
   const auto chunk = static_cast<std::int64_t>(std::filesystem::file_size(own / "y.h5")) - static_cast<std::int64_t>(x.size());
   const std::int64_t before = bytes_read();
   content(own / "y.h5", World());
-  EXPECT_LT(bytes_read() - before, static_cast<std::int64_t>(x.size()) + chunk * 3 / 2);
+  EXPECT_LT(bytes_read() - before, static_cast<std::int64_t>(x.size()) + chunk * 5 / 2);
 }
 
 TEST(DataDigest, ACopyThatDiffersInOneLabelIsAnErrorOfAllRanks) {
