@@ -290,11 +290,15 @@ CompileOptions parse_scores(const std::string& loss, const std::string& metrics)
 std::string read_config_file(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path)) throw Error(path.string() + " is a directory; give a configuration file (.yaml)", kUsage);
   expect_file_or_pipe(path.string());
+  constexpr std::size_t kMost = 16U << 20U, kPiece = 64U << 10U;
   std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) throw Error("cannot read the configuration " + path.string() + "; does it exist?", kUsage);
-  return text.str();
+  std::string text, piece(kPiece, '\0');
+  while (file.read(piece.data(), static_cast<std::streamsize>(kPiece)) || file.gcount() > 0) {
+    text.append(piece, 0, static_cast<std::size_t>(file.gcount()));
+    if (text.size() > kMost) throw Error(path.string() + " is no configuration (.yaml): it has more than 16 MiB", kUsage);
+  }
+  if (!file.eof()) throw Error("cannot read the configuration " + path.string() + "; does it exist?", kUsage);
+  return text;
 }
 
 }  // namespace lockstep

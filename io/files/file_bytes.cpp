@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 
 #include "cluster/error.h"
 #include "cluster/regular_file.h"
+#include "core/network/memory_need.h"
 #include "io/files/durable_file.h"
 
 namespace lockstep {
@@ -64,8 +66,23 @@ void check_tar_header(std::string_view header, const std::string& name) {
 
 }  // namespace
 
+FileStart file_start(const std::string& path, std::size_t count) {
+  expect_regular_file(path);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), [](std::FILE* f) { return std::fclose(f); });
+  struct stat found {};
+  if (!file || fstat(fileno(file.get()), &found) != 0) throw SystemError(path, "cannot open it", errno);
+  FileStart start{std::string(count, '\0'), static_cast<std::uint64_t>(found.st_size)};
+  start.bytes.resize(std::fread(start.bytes.data(), 1, count, file.get()));
+  if (std::ferror(file.get()) != 0) throw SystemError(path, "cannot read it", errno);
+  return start;
+}
+
 std::string read_file(const std::string& path) {
   std::string bytes;
+  if (struct stat found{}; stat(path.c_str(), &found) == 0 && S_ISREG(found.st_mode) && found.st_size > 0) {
+    expect_memory(static_cast<double>(found.st_size), fmt::format("{}, {} bytes,", path, found.st_size), "Is it the right file?");
+    bytes.reserve(static_cast<std::size_t>(found.st_size));
+  }
   for_each_piece(path, [&](std::string_view piece) { bytes.append(piece); });
   return bytes;
 }
@@ -100,6 +117,12 @@ std::string gunzip(std::string_view bytes, const std::string& name) {
       z.avail_out = static_cast<uInt>(buffer.size());
       state = inflate(&z, Z_NO_FLUSH);
       bytes.remove_prefix(chunk - z.avail_in);
+      if (out.size() + buffer.size() > out.capacity()) {
+        const std::size_t room = std::max<std::size_t>(2 * out.capacity(), 1 << 20);
+        expect_memory(static_cast<double>(room), fmt::format("{}, gzip data that unpack to more than {} bytes,", name, out.size()),
+                      "Is it the right file?");
+        out.reserve(room);
+      }
       out.append(buffer.data(), buffer.size() - z.avail_out);
       if (state == Z_BUF_ERROR && bytes.empty()) throw Error(name + ": cut short: the gzip data end too early");
       if (state != Z_OK && state != Z_STREAM_END) {

@@ -5,10 +5,18 @@
 
 namespace lockstep {
 
-/// The whole file as bytes.
+/// The whole file as bytes. One that memory has no room for is an Error before anything of it is read.
 std::string read_file(const std::string& path);
 
-/// Inflates gzip data (one or more members). Throws naming `name` if it is damaged, cut short or followed by anything else.
+/// The first `count` bytes of a regular file, fewer of a shorter one; and its length.
+struct FileStart {
+  std::string bytes;
+  std::uint64_t length = 0;
+};
+FileStart file_start(const std::string& path, std::size_t count);
+
+/// Inflates gzip data (one or more members). Throws naming `name` if it is damaged, cut short or followed by anything else, or if memory
+/// has no room for what it unpacks to.
 std::string gunzip(std::string_view bytes, const std::string& name);
 
 /// read_file, inflated if the content is gzip, whatever the name.

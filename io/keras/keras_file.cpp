@@ -1,8 +1,11 @@
 #include "io/keras/keras_file.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "cluster/error.h"
+#include "core/network/memory_need.h"
 #include "io/files/durable_file.h"
 #include "io/files/file_bytes.h"
 #include "io/hdf5/attributes.h"
@@ -19,11 +22,26 @@ bool names_legacy_file(const std::string& path) {
   return (path.ends_with(".h5") || path.ends_with(".hdf5")) && !path.ends_with(".weights.h5");
 }
 
-bool is_hdf5(const std::string& bytes) { return bytes.starts_with("\x89HDF"); }
+enum class Format { zip, hdf5 };
+
+/// By a file's first bytes: Keras 2.12 writes HDF5 under .keras, too. Anything else is an Error, whatever its length.
+Format format_of(const std::string& path, const FileStart& start) {
+  if (start.bytes.starts_with("\x89HDF")) return Format::hdf5;
+  if (start.bytes.starts_with("PK")) return Format::zip;
+  throw Error(
+      fmt::format("{}: expected a .keras file (a zip archive) or an HDF5 file (.h5), found {} bytes that begin as neither does; it may be "
+                  "damaged or another file",
+                  path, start.length));
+}
+
+FileStart start_of(const std::string& path) {
+  constexpr std::size_t kMagic = 8;
+  return file_start(path, kMagic);
+}
 
 /// Whether a file holds a model, not weights alone.
-bool holds_model(const std::string& path, const std::string& bytes) {
-  return !is_hdf5(bytes) || has_attribute(open_hdf5_image(path, bytes), "/", "model_config");
+bool holds_model(const std::string& path) {
+  return format_of(path, start_of(path)) == Format::zip || has_attribute(Hdf5File::open(path), "/", "model_config");
 }
 
 void expect_same_weights(const std::string& path, Sequential& from, Sequential& to) {
@@ -40,7 +58,7 @@ void expect_same_weights(const std::string& path, Sequential& from, Sequential& 
 }  // namespace
 
 void load_initial_weights(Sequential& model, const std::string& path, const std::vector<StoredLayer>& layers) {
-  if (!holds_model(path, read_file(path))) return load_weights_alone(model, path, layers.empty() ? stored_layers(model) : layers);
+  if (!holds_model(path)) return load_weights_alone(model, path, layers.empty() ? stored_layers(model) : layers);
   StoredModel stored = open_model(path);
   expect_same_weights(path, stored.model, model);
   model.set_weights(stored.model.get_weights());
@@ -56,8 +74,12 @@ void save_model(Sequential& model, const std::string& path) {
 }
 
 StoredModel open_model(const std::string& path) {
+  constexpr double kCopies = 3;  // the file's bytes, HDF5's image of them, the weights
+  const FileStart start = start_of(path);
+  const Format format = format_of(path, start);
+  expect_memory(kCopies * static_cast<double>(start.length), fmt::format("{}, {} bytes,", path, start.length), "Is it a Keras model file?");
   const std::string bytes = read_file(path);
-  if (!is_hdf5(bytes)) return read_archive(path, bytes);  // Keras 2.12 writes HDF5 under .keras, too
+  if (format == Format::zip) return read_archive(path, bytes);
   return read_legacy_model(open_hdf5_image(path, bytes));
 }
 

@@ -14,6 +14,29 @@ if [ -z "${LOCKSTEP_SANITIZE:-}" ]; then  # whose own memory is beyond such a li
   refuse 1 'a model of 885001110 parameters needs about 3.3 GiB on this rank' scarce "$lockstep" train small.yaml --epochs 1 --run-dir runs/scarce --set model.3.Dense.units=1000000
 fi
 
+# --- files of 200 GB without content that are given as models: refused by their first bytes or their length, before they are read ---
+for name in zeros.keras zeros.h5 magic.keras magic.h5 zeros.yaml; do truncate -s 200G "$name"; done
+printf 'PK\003\004' | dd of=magic.keras conv=notrunc status=none
+printf '\211HDF\r\n\032\n' | dd of=magic.h5 conv=notrunc status=none
+cat > model.yaml <<'YAML'
+data: {train: {file: data/garments.h5, group: train, rows: [0, 500]}}
+model: {keras: zeros.keras}
+training: {epochs: 1, loss: mse}
+YAML
+for ending in keras h5; do
+  no_model="zeros.$ending: expected a .keras file (a zip archive) or an HDF5 file (.h5), found 214748364800 bytes" long="magic.$ending, 214748364800 bytes, needs about 600.0 GiB"
+  for file in zeros magic; do
+    [ $file = zeros ] && text=$no_model || text=$long
+    refuse 1 "$text" timeout 20 "$lockstep" summary $file.$ending
+    refuse 1 "$text" timeout 20 "$lockstep" convert $file.$ending converted.keras
+    refuse 1 "$text" timeout 20 "$lockstep" predict $file.$ending --data data/garments.h5 --out predicted.h5
+    refuse 1 "$text" timeout 20 "$lockstep" train model.yaml --set "model.keras=$file.$ending" --run-dir runs/none
+  done
+done
+refuse 1 'zeros.keras: expected a .keras file' timeout 20 "$lockstep" train small.yaml --set initial_weights=zeros.keras --run-dir runs/none
+refuse 2 'zeros.yaml is no configuration (.yaml): it has more than 16 MiB' timeout 20 "$lockstep" train zeros.yaml --run-dir runs/none
+rm zeros.* magic.*
+
 # --- labels ---
 refuse 1 "data/garments.h5: data set '/train/y', row " on 2 train small.yaml --epochs 1 --run-dir runs/labels --set model.5.Dense.units=9
 grep -Eq 'row [0-9]+: label 9 is not a class index from 0 to 8' refused.txt || { cat refused.txt; fail "the label"; }

@@ -39,6 +39,11 @@ told 'a model of [0-9]+ parameters and batch 32 needs about .* ulimit -v allows 
 (ulimit -v 600000; rm -rf run; $train --set coordinator.enabled=false > small.txt 2>&1) ||
   { cat small.txt; fail 'the option does not help'; }
 
+# a table of 200 kB that unpacks to 200 MB
+head -c 200000000 /dev/zero | gzip > bomb.csv.gz
+told 'bomb.csv.gz, gzip data that unpack to more than [0-9]+ bytes, needs about [0-9.]+ GiB of memory.*Is it the right file' \
+  "ulimit -v 150000; $lockstep data import csv bomb.csv.gz --target y bomb.h5"
+
 # a model file of 200 kB that unpacks to 200 MB
 python3 -c 'import zipfile; zipfile.ZipFile("bomb.keras", "w", zipfile.ZIP_DEFLATED).writestr("config.json", b" " * 200_000_000)'
 told 'bomb.keras: member config.json, [0-9]+ bytes in the file and 200000000 when it is unpacked, needs about 0.6 GiB.*Is it a Keras model file' \
