@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
+#include <cmath>
 #include <unordered_map>
 
 #include "cluster/error.h"
@@ -52,9 +52,10 @@ std::int64_t change_classes(const std::vector<std::int64_t>& classes, std::int64
   auto* values = reinterpret_cast<T*>(data);
   for (std::int64_t r = 0; r < rows; ++r) {
     const auto value = static_cast<double>(values[r]);
-    if (!(value >= 0 && value < static_cast<double>(classes.size()) && value == static_cast<double>(static_cast<std::int64_t>(value))))
-      return r;
-    values[r] = static_cast<T>(classes[static_cast<std::size_t>(value)]);
+    if (!(value >= 0 && value < static_cast<double>(classes.size()) && value == std::floor(value))) continue;
+    const std::int64_t index = classes[static_cast<std::size_t>(value)];
+    if (index < 0) return r;
+    values[r] = static_cast<T>(index);
   }
   return -1;
 }
@@ -77,14 +78,14 @@ std::int64_t change_classes(ElementType type, const std::vector<std::int64_t>& c
   return -1;
 }
 
-bool is_identity(const std::vector<std::int64_t>& order) {
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    if (order[i] != static_cast<std::int64_t>(i)) return false;
-  }
-  return true;
-}
-
 }  // namespace
+
+bool Arrangement::moves() const {
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    if (classes[c] >= 0 && classes[c] != static_cast<std::int64_t>(c)) return true;
+  }
+  return !columns.empty();
+}
 
 std::int64_t Arrangement::apply(ElementType type, std::int64_t rows, std::byte* data) const {
   if (!classes.empty()) return change_classes(type, classes, rows, data);
@@ -126,8 +127,8 @@ std::vector<std::int64_t> arrange_classes(const std::vector<std::string>& found,
   }
   std::vector<std::int64_t> classes;
   for (const std::string& name : found) classes.push_back(places.at(name));
-  // Where the names are those of the first classes, no index changes. An index beyond them still has no name.
-  return is_identity(classes) && found.size() == wanted.size() ? std::vector<std::int64_t>{} : classes;
+  classes.resize(std::max(found.size(), wanted.size()), -1);
+  return classes;
 }
 
 }  // namespace lockstep

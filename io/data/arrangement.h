@@ -11,11 +11,12 @@ namespace lockstep {
 /// How rows of one file are brought into the order of names that hold for all files. Empty lists change nothing.
 struct Arrangement {
   std::vector<std::int64_t> columns = {};  ///< column i of a row comes from column columns[i] of the file
-  std::vector<std::int64_t> classes = {};  ///< class index c of the file becomes classes[c]
+  std::vector<std::int64_t> classes = {};  ///< class index c of the file becomes classes[c]; -1: the file has no name for it
 
-  bool empty() const { return columns.empty() && classes.empty(); }
-  /// Arranges `rows` rows of `columns.size()` elements, or of one class index. Returns the first row whose class index has no name; -1: all
-  /// are fine.
+  /// Whether anything of a row changes.
+  bool moves() const;
+  /// Arranges `rows` rows of `columns.size()` elements, or of one class index. Returns the first row whose class has no name in the file
+  /// but one elsewhere; -1: there is none. What is no class index at all stays as it is.
   std::int64_t apply(ElementType type, std::int64_t rows, std::byte* data) const;
 };
 
@@ -24,7 +25,8 @@ struct Arrangement {
 std::vector<std::int64_t> arrange_columns(const std::vector<std::string>& found, const std::string& found_in,
                                           const std::vector<std::string>& wanted, const std::string& wanted_by, const std::string& what);
 
-/// For Arrangement::classes: the index of each class `found` among `wanted`. A class that is not among them is an Error (kUsage).
+/// For Arrangement::classes: the index of each class `found` among `wanted`, -1 for indices beyond. A class that is not among them is an
+/// Error (kUsage).
 std::vector<std::int64_t> arrange_classes(const std::vector<std::string>& found, const std::string& found_in,
                                           const std::vector<std::string>& wanted, const std::string& wanted_by);
 

@@ -95,9 +95,11 @@ void RowFile::read_part(std::size_t part, std::int64_t first, std::int64_t last,
     const RowArray::Part& where = array_.parts[part];
     const std::int64_t nameless = where.arrangement.apply(array_.type, last - first, out);
     if (nameless >= 0) {
-      throw Error(array_.where(where.first + first + nameless) + ": it is no index of one of the file's " +
-                      std::to_string(where.arrangement.classes.size()) + " class_names",
-                  kUsage);
+      const std::vector<std::int64_t>& classes = where.arrangement.classes;
+      const auto named = std::count_if(classes.begin(), classes.end(), [](std::int64_t index) { return index >= 0; });
+      throw Error(
+          array_.where(where.first + first + nameless) + ": it is no index of one of the file's " + std::to_string(named) + " class_names",
+          kUsage);
     }
   } catch (const Error&) {
     expect_unchanged();  // a file that has changed is the better message

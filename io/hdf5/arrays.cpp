@@ -92,26 +92,31 @@ void append_beside(std::optional<RowArray>& array, const RowArray& features, Row
   append(*array, std::move(part), false);
 }
 
-/// The largest class index that labels of a type can hold; 0: none.
+/// The largest class index that labels of a type can hold; those of float16 and of other types are not changed at all.
 double largest_index(ElementType type) {
   switch (type) {
     case ElementType::i8: return 127;
     case ElementType::u8: return 255;
+    case ElementType::i16: return 32767;
+    case ElementType::u16: return 65535;
     case ElementType::f16:
-    case ElementType::other: return 0;
-    default: return 32767;
+    case ElementType::other: return -1;
+    case ElementType::f32: return 1 << 24;
+    default: return 2147483647;
   }
 }
 
 /// `classes` of a file: those that are new go behind the others where no names were given; then every index gets that of its name.
 void match_classes(RowArray& truth, const DataNames& own, DataNames& all, bool given) {
+  if (all.class_names.empty()) all.class_names = own.class_names;
   for (const std::string& name : own.class_names) {
     if (!given && std::find(all.class_names.begin(), all.class_names.end(), name) == all.class_names.end()) all.class_names.push_back(name);
   }
   RowArray::Part& part = truth.parts.back();
   part.arrangement.classes = arrange_classes(own.class_names, own.origin, all.class_names, all.origin);
-  for (const std::int64_t index : part.arrangement.classes) {
-    if (static_cast<double>(index) <= largest_index(truth.type)) continue;
+  for (std::size_t c = 0; c < own.class_names.size() && !part.arrangement.classes.empty(); ++c) {
+    const std::int64_t index = part.arrangement.classes[c];
+    if (index == static_cast<std::int64_t>(c) || static_cast<double>(index) <= largest_index(truth.type)) continue;
     throw Error(fmt::format("{}: labels of type {} cannot take the order of the classes of {}; store them as int32", place(part),
                             type_name(truth.type), all.origin),
                 kUsage);
@@ -147,7 +152,7 @@ void match_names(Hdf5Dataset::Arrays& found, const DataNames& own, const Hdf5Opt
     }
   }
   if (all.class_names.empty()) all.class_names = own.class_names;
-  const auto arranged = [](const RowArray& array) { return !array.parts.back().arrangement.empty(); };
+  const auto arranged = [](const RowArray& array) { return array.parts.back().arrangement.moves(); };
   if (arranged(found.arrays.features)) found.notes.push_back(own.origin + ": its columns take the order of " + all.origin);
   if (found.arrays.truth && arranged(*found.arrays.truth))
     found.notes.push_back(

@@ -57,7 +57,7 @@ void show_contents(const Hdf5File& file, const DataNames& names) {
       cells.push_back({name, fmt::format("({})", fmt::join(info.shape, ", ")),
                        std::string(type_name(info.type)) + (info.native_order ? "" : ", big-endian"), layout,
                        size_text(info.storage_bytes)});
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {       // also of memory for a huge row
       cells.push_back({name, "cannot be read"});  // one odd data set does not hide the others
       problems.emplace_back(error.what());
     }

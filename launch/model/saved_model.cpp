@@ -49,19 +49,6 @@ SavedModel load_saved_model(const std::string& source, const World& world, bool 
   return std::move(*saved);
 }
 
-namespace {
-
-/// Those of the data that the model was trained on; none where these are gone.
-DataNames trained_names(const DataConfig& train) {
-  try {
-    return Hdf5Dataset(train.file, train.group, train.options).names();
-  } catch (const Error&) {
-    return {};
-  }
-}
-
-}  // namespace
-
 DataConfig choose_data(const SavedModel& saved, const std::string& file, const std::string& group) {
   DataConfig data;
   data.group = "test";
@@ -77,7 +64,6 @@ DataConfig choose_data(const SavedModel& saved, const std::string& file, const s
     data.options.rows = {};
   }
   if (data.file.empty()) throw Error("a model file does not say which data it is for; give --data FILE.h5 (and --group)", kUsage);
-  if (saved.config) data.options.names = trained_names(saved.config->train);
   return data;
 }
 

@@ -28,8 +28,7 @@ SavedModel open_model_file(const std::string& path, bool needs_compile, bool war
 /// Rank 0's file decides; every rank reads it. `needs_compile`: see open_model_file(). Collective.
 SavedModel load_saved_model(const std::string& source, const World& world, bool needs_compile = false);
 
-/// The rows that `--data`, `--group` and the run's configuration name: by default the test rows, else validation, else training rows. Their
-/// columns and classes take the order of a run's training data, as long as that can be opened.
+/// The rows that `--data`, `--group` and the run's configuration name: by default the test rows, else validation, else training rows.
 DataConfig choose_data(const SavedModel& saved, const std::string& file, const std::string& group);
 
 /// What of the data was brought into another order, on stderr.

@@ -98,7 +98,7 @@ TEST(DataNames, WhatIsMissingOrUnknownIsAnError) {
     write(dir / "new.h5", features, classes, labels);
     Hdf5Dataset(dir / "new.h5", "train", {.names = names}).each_truth({0, static_cast<std::int64_t>(labels.size())}, [](auto&&...) {});
   };
-  open({"b", "a"}, {"dog"}, {0, 0});
+  open({"b", "a"}, {"dog"}, {0, 0, 255});  // 255 is no class: what refuses it knows the row's weight
   expect_error(
       [&] {
         open({"b", "e"}, {"dog"}, {0});
@@ -111,6 +111,12 @@ TEST(DataNames, WhatIsMissingOrUnknownIsAnError) {
       },
       {"new.h5: expected classes of train.h5, which are cat, dog; found dog, fox; unknown: fox"});
   expect_error([&] { open({"a", "b"}, {"dog"}, {0, 0, 1}); }, {"new.h5: data set '/train/y', row 2", "1 class_names"});
+}
+
+TEST(DataNames, OneFileAloneMayNameTwoClassesAlike) {
+  TempDir dir;
+  write(dir / "twice.h5", {"a"}, {"b", "b"}, {0, 1});
+  expect_rows(Hdf5Dataset(dir / "twice.h5", "train"), {{9700, 0}, {9701, 1}});
 }
 
 }  // namespace
