@@ -147,11 +147,12 @@ void LayerReader::read_entry(const Json& entry, std::size_t index, const std::st
 
 /// It comes after its layer in the model, and is none in the file.
 void LayerReader::read_activation(const Json& activation, const KerasArguments& owner, const std::string& container) {
-  const bool has_weights = activation["class_name"] == PReLU::kKind.class_name;
+  // A layer with weights does not get here: Keras stores none of an activation's.
+  const auto is = [&](const auto& kind) { return activation["class_name"] == kind.class_name; };
+  const bool known = is(Activation::kKind) || is(ReLU::kKind) || is(LeakyReLU::kKind) || is(ELU::kKind) || is(Softmax::kKind);
   KerasArguments arguments = owner;
-  if (has_weights || !arguments.take("activity_regularizer").is_null())
-    owner.fail("activation",
-               has_weights ? "a function; make this layer one of its own" : "a function, as the layer has an activity_regularizer",
+  if (!known || !arguments.take("activity_regularizer").is_null())
+    owner.fail("activation", known ? "a function, as the layer has an activity_regularizer" : "a function; make this layer one of its own",
                activation["class_name"]);
   std::vector<StoredLayer> none;
   read_entry(activation, 0, container, none);

@@ -51,9 +51,10 @@ void evaluate(const EvaluateArguments& arguments, const World& world) {
   print_notes(*data);
   if (arguments.json) {
     Json json = Json::object();
-    const auto key = [&](const std::string& name) {
-      const bool taken = std::any_of(scores.values.begin(), scores.values.end(), [&](const auto& score) { return score.first == name; });
-      return taken ? "evaluated_" + name : name;
+    const auto key = [&](std::string name) {
+      const auto taken = [&](const auto& score) { return score.first == name; };
+      while (std::any_of(scores.values.begin(), scores.values.end(), taken)) name = "evaluated_" + name;
+      return name;
     };
     json[key("data")] = data->description();
     json[key("rows")] = data->rows();

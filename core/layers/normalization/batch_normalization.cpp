@@ -221,6 +221,7 @@ class BatchNormalizationOp final : public Op, public TakesRelu {
   }
 
   bool take_relu_behind() override { return relu_ = true; }
+  std::optional<ActivationFunction> activation() const override { return relu_ ? std::optional(relu) : std::nullopt; }
 
   bool gradient_in_sums() const override { return true; }
   void gradient(const float*, const float*, const Block&, VariableRange, float* to) const override {

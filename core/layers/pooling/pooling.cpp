@@ -102,6 +102,7 @@ class MaxPoolingOp final : public PoolingOp, public TakesRelu {
     if (dx != nullptr) max_backward(window_, channels_, relu_, block.rows, x, y, dy, line(block), dx);
   }
   bool take_relu_before() override { return relu_ = true; }
+  std::optional<ActivationFunction> activation() const override { return relu_ ? std::optional(relu) : std::nullopt; }
 
  private:
   bool relu_ = false;  // of the inputs: relu does not change which one is the largest

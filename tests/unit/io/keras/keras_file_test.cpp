@@ -319,7 +319,8 @@ TEST(KerasFile, AnyDamageIsAnErrorAndNoneIsACrash) {
   };
   expect_refused("");
   expect_refused("not a zip");
-  expect_error([&] { load_model(dir / "d.keras"); }, {"d.keras: expected a .keras file of Keras 3", "found 9 bytes"});
+  expect_error([&] { load_model(dir / "d.keras"); },
+               {"d.keras: expected a .keras file (a zip archive) or an HDF5 file (.h5), found 9 bytes", "found 9 bytes"});
   for (std::size_t size = bytes.size() - 1; size > 10; size -= std::min(size - 10, bytes.size() / 29 + 1))
     expect_refused(bytes.substr(0, size));
   expect_error([&] { load_model(dir / "d.keras"); }, {"found one that is damaged or cut short"});
