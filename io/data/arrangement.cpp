@@ -7,16 +7,10 @@
 #include <unordered_map>
 
 #include "cluster/error.h"
+#include "io/data/name_list.h"
 
 namespace lockstep {
 namespace {
-
-/// "a, b, c", and of a long list the beginning.
-std::string list(const std::vector<std::string>& names) {
-  constexpr std::size_t kMost = 20;
-  if (names.size() <= kMost) return fmt::format("{}", fmt::join(names, ", "));
-  return fmt::format("{} and {} more", fmt::join(names.begin(), names.begin() + kMost, ", "), names.size() - kMost);
-}
 
 /// Index of each name. Names that occur twice cannot be told apart.
 std::unordered_map<std::string, std::int64_t> indices(const std::vector<std::string>& names, const std::string& in,
@@ -105,9 +99,10 @@ std::vector<std::int64_t> arrange_columns(const std::vector<std::string>& found,
   const auto places = indices(found, found_in, what), names = indices(wanted, wanted_by, what);
   const std::vector<std::string> missing = without(wanted, places), unknown = without(found, names);
   if (!missing.empty() || !unknown.empty()) {
-    throw Error(fmt::format("{}: expected the {} of {}, which are {}; found {}{}{}", found_in, what, wanted_by, list(wanted), list(found),
-                            missing.empty() ? "" : "; missing: " + list(missing), unknown.empty() ? "" : "; unknown: " + list(unknown)),
-                kUsage);
+    throw Error(
+        fmt::format("{}: expected the {} of {}, which are {}; found {}{}{}", found_in, what, wanted_by, name_list(wanted), name_list(found),
+                    missing.empty() ? "" : "; missing: " + name_list(missing), unknown.empty() ? "" : "; unknown: " + name_list(unknown)),
+        kUsage);
   }
   std::vector<std::int64_t> columns;
   for (const std::string& name : wanted) columns.push_back(places.at(name));
@@ -121,8 +116,8 @@ std::vector<std::int64_t> arrange_classes(const std::vector<std::string>& found,
   const auto places = indices(wanted, wanted_by, "classes");
   const std::vector<std::string> unknown = without(found, places);
   if (!unknown.empty()) {
-    throw Error(fmt::format("{}: expected classes of {}, which are {}; found {}; unknown: {}", found_in, wanted_by, list(wanted),
-                            list(found), list(unknown)),
+    throw Error(fmt::format("{}: expected classes of {}, which are {}; found {}; unknown: {}", found_in, wanted_by, name_list(wanted),
+                            name_list(found), name_list(unknown)),
                 kUsage);
   }
   std::vector<std::int64_t> classes;

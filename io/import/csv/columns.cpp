@@ -76,6 +76,8 @@ bool CsvValues::missing_text(std::string_view trimmed) const { return std::find(
 
 float add_number(CsvColumn& column, std::string_view field, CsvPlace place, const CsvValues& values) {
   constexpr float kNothing = std::numeric_limits<float>::quiet_NaN();
+  const std::string_view text = csv_trimmed(field);
+  if (values.missing_text(text)) return note_missing(column, field, place), kNothing;
   if (const auto value = csv_number(field, values.decimal); value && !(std::isnan(*value) && csv_missing(field))) {
     if (std::find(values.na_numbers.begin(), values.na_numbers.end(), *value) != values.na_numbers.end()) {
       return note_missing(column, field, place), kNothing;
@@ -86,8 +88,7 @@ float add_number(CsvColumn& column, std::string_view field, CsvPlace place, cons
     ++column.numbers;
     return static_cast<float>(*value);
   }
-  const std::string_view text = csv_trimmed(field);
-  if (csv_missing(text) || values.missing_text(text)) return note_missing(column, field, place), kNothing;
+  if (csv_missing(text)) return note_missing(column, field, place), kNothing;
   note_example(column, text);
   if (const auto value = csv_bool(text)) {
     note_number(column, *value);

@@ -10,18 +10,12 @@
 
 #include "cluster/error.h"
 #include "core/network/memory_need.h"
+#include "io/data/name_list.h"
 
 namespace lockstep {
 namespace {
 
-constexpr std::size_t kMostNamed = 10;  // columns in one message
-
-/// "a, b, c and 7 more" of items.
-std::string some_of(const std::vector<std::string>& items) {
-  const std::size_t shown = std::min(items.size(), kMostNamed);
-  std::string text = fmt::format("{}", fmt::join(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
-  return items.size() == shown ? text : text + fmt::format(" and {} more", items.size() - shown);
-}
+constexpr std::size_t kMostNamed = 10;  // columns of an option that a message spells out
 
 /// Words where numbers belong: a column of words is told with its options, single words as wrong values.
 void expect_numbers(const CsvContent& content) {
@@ -47,8 +41,8 @@ void expect_numbers(const CsvContent& content) {
   throw Error(
       fmt::format("{}: {} words, not numbers: {}; found {}. --one-hot {} makes a column of 0 and 1 for each word, --ordinal {} "
                   "numbers the words, --drop {} leaves the column{} out",
-                  content.files.back(), names.size() == 1 ? "a column holds" : fmt::format("{} columns hold", names.size()), some_of(names),
-                  some_of(found), names[0], names[0],
+                  content.files.back(), names.size() == 1 ? "a column holds" : fmt::format("{} columns hold", names.size()),
+                  name_list(names), name_list(found), names[0], names[0],
                   fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), kMostNamed)), ","),
                   names.size() == 1 ? "" : "s"));
 }
@@ -76,7 +70,7 @@ void expect_complete(const CsvContent& content) {
   const std::string remedy = content.source.empty() ? "--impute mean, median or most-frequent fills them in; --drop leaves a column out"
                                                     : fmt::format("{} was made without --impute", content.source);
   throw Error(fmt::format("{}: missing value ('{}'); missing in all: {}. {}", content.where(*first, first->missing_place),
-                          first->first_missing, some_of(others), remedy));
+                          first->first_missing, name_list(others), remedy));
 }
 
 /// New indices for words in order of appearance: of `known` words, or sorted ones, which `known` becomes.
@@ -102,8 +96,8 @@ std::vector<std::int64_t> index_words(const CsvContent& content, const CsvColumn
     if (found == index.end() && equal == values.end()) {
       const bool target = column.use == CsvColumn::Use::target;
       throw Error(fmt::format("{}: column '{}' holds '{}', which is no {} of {}; {}'s: {}; found here: {}", content.files.back(),
-                              column.name, word, target ? "class" : "word", content.source, content.source, some_of(known),
-                              some_of(words)));
+                              column.name, word, target ? "class" : "word", content.source, content.source, name_list(known),
+                              name_list(words)));
     }
     result.push_back(found != index.end() ? found->second : equal->second);
   }
@@ -231,6 +225,15 @@ void set_targets(CsvContent& content, Table& table) {
   content.recipe.classes = std::move(classes);
 }
 
+/// Of rows in the order in which they are dealt out: those of the split `train`, of the first one where none is called so.
+std::vector<std::int64_t> training_rows(const std::vector<std::int64_t>& rows, const std::vector<Split>& splits) {
+  auto train = std::find_if(splits.begin(), splits.end(), [](const Split& split) { return split.name == "train"; });
+  if (train == splits.end()) train = splits.begin();
+  const auto before = [](std::int64_t sum, const Split& split) { return sum + split.rows; };
+  const auto first = rows.begin() + std::accumulate(splits.begin(), train, std::int64_t{0}, before);
+  return {first, first + train->rows};
+}
+
 }  // namespace
 
 std::string CsvContent::where(const CsvColumn& column, CsvPlace place) const {
@@ -248,8 +251,7 @@ CsvImport settle(CsvContent content) {
   std::vector<std::int64_t> rows(static_cast<std::size_t>(content.rows));
   std::iota(rows.begin(), rows.end(), 0);
   if (shuffled) rows = shuffled_rows(content.rows, content.recipe.seed);
-  rows.resize(static_cast<std::size_t>(result.splits.front().rows));
-  find_fillings(content, rows);
+  find_fillings(content, training_rows(rows, result.splits));
   fill(content);
   result.table.rows = content.rows;
   set_targets(content, result.table);

@@ -1,7 +1,6 @@
 #include "io/import/csv/csv.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,18 +9,13 @@
 #include <unordered_set>
 
 #include "cluster/error.h"
+#include "io/data/name_list.h"
 #include "io/import/csv/records.h"
 
 namespace lockstep {
 namespace {
 
 constexpr std::size_t kNowhere = ~std::size_t{0};
-constexpr std::size_t kMostNames = 20;  // in a message
-
-std::string list(const std::vector<std::string>& names) {
-  if (names.size() <= kMostNames) return fmt::format("{}", fmt::join(names, ", "));
-  return fmt::format("{} and {} more", fmt::join(names.begin(), names.begin() + kMostNames, ", "), names.size() - kMostNames);
-}
 
 bool may_be_index(const std::string& name) { return name.empty() || name == "Unnamed: 0"; }
 
@@ -129,7 +123,8 @@ void CsvFiles::plan(const std::vector<std::string>& header, const std::string& n
   }
   const auto column = [&](const std::string& wanted) -> CsvColumn& {
     const auto found = places.find(wanted);
-    if (found == places.end()) throw Error(fmt::format("{}: there is no column '{}'; its columns are: {}", name, wanted, list(header)));
+    if (found == places.end())
+      throw Error(fmt::format("{}: there is no column '{}'; its columns are: {}", name, wanted, name_list(header)));
     return content_.columns[found->second];
   };
   for (const std::string& target : content_.recipe.targets) {
@@ -185,9 +180,9 @@ std::vector<std::size_t> CsvFiles::fields_of(const std::vector<std::string>& hea
   }
   if (!missing.empty() || !unknown.empty()) {
     throw Error(fmt::format("{}: its columns are not those of {}: {}{}{}{}{}", name, content_.files.front(),
-                            missing.empty() ? "" : "missing: " + list(missing), missing.empty() || unknown.empty() ? "" : "; ",
-                            unknown.empty() ? "" : "unknown: " + list(unknown), unknown.empty() ? "" : " (--drop leaves columns out)",
-                            missing.empty() ? "" : "; found: " + list(header)));
+                            missing.empty() ? "" : "missing: " + name_list(missing), missing.empty() || unknown.empty() ? "" : "; ",
+                            unknown.empty() ? "" : "unknown: " + name_list(unknown), unknown.empty() ? "" : " (--drop leaves columns out)",
+                            missing.empty() ? "" : "; found: " + name_list(header)));
   }
   const bool sorted = std::is_sorted(content_.features.begin(), content_.features.end(),
                                      [&](std::size_t a, std::size_t b) { return fields[a] < fields[b]; });

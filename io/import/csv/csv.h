@@ -45,7 +45,7 @@ class CsvFiles {
   std::int64_t rows() const { return content_.rows; }
 
   /// The table of all files. Columns of words without an encoding and missing values without a method are errors that name the options.
-  /// Values that fill are computed from the rows of the first split alone. Call once.
+  /// Values that fill are computed from the rows of the split `train` alone. Call once.
   CsvImport finish();
 
  private:

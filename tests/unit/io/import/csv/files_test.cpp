@@ -87,18 +87,23 @@ TEST(CsvFiles, MissingValuesAreFilledFromTheFirstSplit) {
   std::string rows = "a,y\n,0\n";
   for (int i = 1; i < 10; ++i) rows += std::to_string(i) + ",0\n";
   const CsvImport split = import({rows}, {.targets = {"y"}, .impute = "mean", .split = "train=0.5,test=0.5", .seed = 1});
-  double sum = 0, count = 0;
-  const auto order = shuffled_rows(10, 1);
-  for (int i = 0; i < 5; ++i) {
-    if (order[static_cast<std::size_t>(i)] == 0) continue;
-    sum += static_cast<double>(order[static_cast<std::size_t>(i)]);
-    ++count;
-  }
-  EXPECT_EQ(split.recipe.fill.at("a"), sum / count);
+  const CsvImport turned = import({rows}, {.targets = {"y"}, .impute = "mean", .split = "test=0.5,train=0.5", .seed = 1});
+  const auto order = shuffled_rows(10, 1);  // row r holds r; row 0 holds nothing
+  const auto mean = [&](std::size_t first, std::size_t last) {
+    double sum = 0, count = 0;
+    for (std::size_t i = first; i < last; ++i) {
+      sum += static_cast<double>(order[i]);
+      count += order[i] == 0 ? 0 : 1;
+    }
+    return sum / count;
+  };
+  EXPECT_EQ(split.recipe.fill.at("a"), mean(0, 5));
+  EXPECT_EQ(turned.recipe.fill.at("a"), mean(5, 10));
 }
 
 TEST(CsvFiles, TextsOfMissingValuesCanBeNamed) {
   EXPECT_EQ(table("a,y\n1,0\n-999.0,0\n", {.targets = {"y"}, .na = {"-999"}, .impute = "mean"}).x[1], 1.F);
+  EXPECT_EQ(table("a;y\n1,5;0\n-99,9;0\n", {.targets = {"y"}, .na = {"-99,9"}, .impute = "mean"}).x[1], 1.5F);
   EXPECT_EQ(table("a,y\n1,0\nbroken,0\n", {.targets = {"y"}, .na = {"broken"}, .impute = "mean"}).x[1], 1.F);
   expect_error([] { table("a,y\n1,0\n2,0\nbroken,0\n"); }, {"line 4", "'broken'", "--na"});
 }
