@@ -26,7 +26,6 @@ class RowCheck {
       if (!(weight[i] >= 0) || std::isinf(weight[i])) {
         throw Error(fmt::format("{}: weight {} is not a finite number of at least 0", data_.where(row, RowPart::weight), weight[i]));
       }
-      ++facts_.rows;
       facts_.weight += static_cast<double>(weight[i]);
       const std::span<const float> own = truth.subspan(i * width_, width_);
       if (weight[i] == 0 || without_weight(own)) continue;
@@ -67,8 +66,8 @@ class RowCheck {
 }  // namespace
 
 RowFacts Sequential::check_rows(const Dataset& data, const World& world, const std::map<std::int64_t, float>& class_weight) {
-  std::int64_t counting = 0;
   RowFacts facts;
+  std::vector<std::int64_t> counts;  // of rows: those that count, then those of each class
   world.agree([&] {
     check(data);
     RowCheck rows(data, compile_options().loss, output_width(), class_weight);
@@ -77,15 +76,16 @@ RowFacts Sequential::check_rows(const Dataset& data, const World& world, const s
                       rows(first, truth, weight);
                       world.activity().beat();
                     });
-    counting = rows.counting();
     facts = rows.facts();
+    counts = facts.classes;
+    counts.insert(counts.begin(), rows.counting());
   });
-  world.sum(std::span(&counting, 1));
-  world.sum(std::span(&facts.rows, 1));
+  world.sum(counts);
   world.sum(std::span(&facts.weight, 1));
-  world.sum(facts.classes);
+  facts.rows = data.rows();
+  facts.classes.assign(counts.begin() + 1, counts.end());
   world.agree([&] {
-    if (counting == 0) {
+    if (counts.front() == 0) {
       throw Error(data.description() + ": the weights of all " + std::to_string(data.rows()) +
                   " rows are 0, so no row counts; give some rows a positive weight");
     }

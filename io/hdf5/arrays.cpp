@@ -106,15 +106,17 @@ double largest_index(ElementType type) {
   }
 }
 
-/// `classes` of a file: those that are new go behind the others where no names were given; then every index gets that of its name.
+/// The classes of the file that was appended last: new ones go behind the others where no names were `given`. Each index becomes that of
+/// its name.
 void match_classes(RowArray& truth, const DataNames& own, DataNames& all, bool given) {
   if (all.class_names.empty()) all.class_names = own.class_names;
+  if (own.class_names == all.class_names) return;
   for (const std::string& name : own.class_names) {
     if (!given && std::find(all.class_names.begin(), all.class_names.end(), name) == all.class_names.end()) all.class_names.push_back(name);
   }
   RowArray::Part& part = truth.parts.back();
   part.arrangement.classes = arrange_classes(own.class_names, own.origin, all.class_names, all.origin);
-  for (std::size_t c = 0; c < own.class_names.size() && !part.arrangement.classes.empty(); ++c) {
+  for (std::size_t c = 0; c < own.class_names.size(); ++c) {
     const std::int64_t index = part.arrangement.classes[c];
     if (index == static_cast<std::int64_t>(c) || static_cast<double>(index) <= largest_index(truth.type)) continue;
     throw Error(fmt::format("{}: labels of type {} cannot take the order of the classes of {}; store them as int32", place(part),
