@@ -15,6 +15,7 @@
 
 #include "cluster/error.h"
 #include "io/hdf5/attributes.h"
+#include "io/hdf5/handle.h"
 
 namespace lockstep {
 namespace {
@@ -78,7 +79,12 @@ DataFileWriter::~DataFileWriter() {
 
 void DataFileWriter::refuse_existing() const {
   std::error_code ignored;
-  if (!force_ && std::filesystem::exists(path_, ignored)) throw Error(path_ + " exists already; --force replaces it", kUsage);
+  if (!std::filesystem::exists(path_, ignored)) return;
+  if (!force_) throw Error(path_ + " exists already; --force replaces it", kUsage);
+  if (std::filesystem::is_regular_file(path_, ignored) && std::filesystem::file_size(path_, ignored) == 0) return;
+  Hdf5Silence silence(path_);
+  if (H5Fis_hdf5(path_.c_str()) <= 0)
+    throw Error(path_ + " is no HDF5 file, and is not replaced: the last file of the command is written", kUsage);
 }
 
 void DataFileWriter::commit() {

@@ -29,7 +29,7 @@ void write_names(Hdf5File& file, const DataNames& names);
 void leave_files_at_exit();
 
 /// A data file in the making: written beside its final name (PATH.partial-PID) and renamed by commit(), so that a half-written file never
-/// stands under `path`. Without commit() nothing stays behind. An existing file is refused unless `force`.
+/// stands under `path`. Without commit() nothing stays behind. An existing file is refused unless `force`; what is no HDF5 file always is.
 class DataFileWriter {
  public:
   DataFileWriter(std::string path, bool force);

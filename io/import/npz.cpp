@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "cluster/error.h"
@@ -23,10 +24,11 @@ struct SplitNames {
 
 SplitNames parse_arrays(const std::string& text) {
   const std::size_t equals = text.find('='), comma = text.find(',', equals == std::string::npos ? 0 : equals);
-  if (equals == 0 || equals == std::string::npos || comma == std::string::npos || comma == equals + 1 || comma + 1 == text.size() ||
-      text.find('/') < equals) {
-    throw Error(fmt::format("arrays '{}': expected SPLIT=FEATURES,TARGETS (train=images,labels)", text), kUsage);
+  const std::size_t last = comma == std::string::npos ? text.size() : comma;
+  if (equals == 0 || equals == std::string::npos || last == equals + 1 || last + 1 == text.size() || text.find('/') < equals) {
+    throw Error(fmt::format("arrays '{}': expected SPLIT=FEATURES,TARGETS (train=images,labels) or SPLIT=FEATURES", text), kUsage);
   }
+  if (last == text.size()) return {text.substr(0, equals), text.substr(equals + 1), ""};
   return {text.substr(0, equals), text.substr(equals + 1, comma - equals - 1), text.substr(comma + 1)};
 }
 
@@ -38,9 +40,9 @@ std::vector<SplitNames> usual_splits(const std::set<std::string>& names) {
   for (const auto& [split, end] : kEnds) {
     if (end.empty() && !splits.empty()) break;
     for (const std::string x : {"x", "X"}) {
-      for (const std::string y : {"y", "Y"}) {
-        if (names.contains(x + end) && names.contains(y + end)) splits.push_back({split, x + end, y + end});
-      }
+      if (!names.contains(x + end)) continue;
+      const std::string y = names.contains("y" + end) ? "y" + end : names.contains("Y" + end) ? "Y" + end : "";
+      splits.push_back({split, x + end, y});
     }
   }
   return splits;
@@ -48,7 +50,7 @@ std::vector<SplitNames> usual_splits(const std::set<std::string>& names) {
 
 }  // namespace
 
-std::vector<NpySplit> read_npz(std::string_view bytes, const std::string& path, const std::vector<std::string>& arrays) {
+NpzContent read_npz(std::string_view bytes, const std::string& path, const std::vector<std::string>& arrays) {
   constexpr double kCopies = 3;  // the member, its array, and that in C order
   const ZipReader archive(path, bytes, "an .npz file");
   std::vector<ZipReader::Member> members = archive.members();
@@ -69,12 +71,22 @@ std::vector<NpySplit> read_npz(std::string_view bytes, const std::string& path, 
       throw Error(fmt::format("{}: there is no array '{}'; its arrays are: {}", path, name, fmt::join(names, ", ")), kUsage);
     return parse_npy(archive.read(*found, kCopies, "Save it as several files"), path + ": array '" + name + "'");
   };
-  std::vector<NpySplit> splits;
+  NpzContent content;
+  std::set<std::string> unused = names;
+  const auto place = [&](const std::string& name) { return path + ": array '" + name + "'"; };
   for (const SplitNames& names_of : wanted) {
-    splits.push_back({names_of.split, read(names_of.features), read(names_of.truth), path + ": array '" + names_of.features + "'",
-                      path + ": array '" + names_of.truth + "'"});
+    NpySplit& split = content.splits.emplace_back();
+    split.split = names_of.split;
+    split.features = read(names_of.features);
+    split.features_name = place(names_of.features);
+    unused.erase(names_of.features);
+    if (names_of.truth.empty()) continue;
+    split.truth = read(names_of.truth);
+    split.truth_name = place(names_of.truth);
+    unused.erase(names_of.truth);
   }
-  return splits;
+  content.unused.assign(unused.begin(), unused.end());
+  return content;
 }
 
 namespace {
@@ -82,6 +94,8 @@ namespace {
 void check_split(const NpySplit& split) {
   if (split.features.type == ElementType::other) throw Error(split.features_name + ": holds strings; expected numbers");
   if (split.features.shape.empty()) throw Error(split.features_name + ": is a single value; expected rows along its first axis");
+  if (split.features.rows() == 0) throw Error(split.features_name + ": has no rows");
+  if (split.truth_name.empty()) return;
   const std::vector<std::int64_t>& shape = split.truth.shape;
   if (shape.empty() || shape.size() > 2)
     throw Error(split.truth_name + ": expected targets of shape (rows) or (rows, k), found " + shape_text(shape));
@@ -89,7 +103,6 @@ void check_split(const NpySplit& split) {
     throw Error(
         fmt::format("{} has {} rows, but {} has {}", split.truth_name, split.truth.rows(), split.features_name, split.features.rows()));
   }
-  if (split.features.rows() == 0) throw Error(split.features_name + ": has no rows");
   if (split.truth.type == ElementType::other && static_cast<std::int64_t>(split.truth.texts.size()) != split.truth.rows())
     throw Error(split.truth_name + ": expected one string a row, found shape " + shape_text(shape));
 }
@@ -99,19 +112,23 @@ void check_split(const NpySplit& split) {
 void write_npy(Hdf5File& file, const std::vector<NpySplit>& splits, const std::vector<std::string>& class_names) {
   WordIndex words;
   std::set<std::string> names;
+  std::optional<bool> texts_everywhere;
   for (const NpySplit& split : splits) {
     check_split(split);
     if (!names.insert(split.split).second) throw Error("the split '" + split.split + "' is named twice", kUsage);
     for (const std::string& text : split.truth.texts) words.number(text);
-    const bool texts = split.truth.type == ElementType::other, first = splits.front().truth.type == ElementType::other;
-    if (texts != first) throw Error(split.truth_name + ": expected strings in all splits or in none");
+    if (split.truth_name.empty()) continue;
+    const bool texts = split.truth.type == ElementType::other;
+    if (texts != texts_everywhere.value_or(texts)) throw Error(split.truth_name + ": expected strings in all splits or in none");
+    texts_everywhere = texts;
   }
-  const WordOrder order = sorted_words(words.words(), '.');
+  const WordOrder order = sorted_words(words.words());
   if (!order.words.empty() && !class_names.empty()) throw Error("--class-names: the targets are strings, which name the classes", kUsage);
   for (const NpySplit& split : splits) {
     std::vector<std::int64_t> shape = split.features.shape;
     if (shape.size() == 1) shape.push_back(1);
     file.write_raw("/" + split.split + "/x", shape, split.features.type, split.features.bytes);
+    if (split.truth_name.empty()) continue;
     const std::string y = "/" + split.split + "/y";
     if (split.truth.type != ElementType::other) {
       file.write_raw(y, split.truth.shape, split.truth.type, split.truth.bytes);

@@ -8,17 +8,22 @@
 
 namespace lockstep {
 
-/// Features and targets of one split, with the names of their arrays or files for messages.
+/// Features and targets of one split, with the names of their arrays or files for messages. No `truth_name`: there are no targets.
 struct NpySplit {
   std::string split;
   NpyArray features, truth;
   std::string features_name, truth_name;
 };
 
-/// Splits of an archive (np.savez, np.savez_compressed). `arrays`: "SPLIT=FEATURES,TARGETS" for each; empty: those that are there of
-/// x_train and y_train, x_valid or x_val, x_test, or x and y, which are "train"; X for x also. Arrays that are not named are not read. An
-/// Error that lists the names where there are none.
-std::vector<NpySplit> read_npz(std::string_view bytes, const std::string& path, const std::vector<std::string>& arrays);
+struct NpzContent {
+  std::vector<NpySplit> splits;
+  std::vector<std::string> unused;  ///< names of arrays that were not read
+};
+
+/// Splits of an archive (np.savez, np.savez_compressed). `arrays`: "SPLIT=FEATURES,TARGETS" or "SPLIT=FEATURES" for each; empty: those
+/// that are there of x_train and y_train, x_valid or x_val, x_test, or x and y, which are "train"; X for x also. Other arrays are not
+/// read. An Error that lists the names where there are none.
+NpzContent read_npz(std::string_view bytes, const std::string& path, const std::vector<std::string>& arrays);
 
 /// Writes /SPLIT/x and /SPLIT/y of every split as they are. Targets that are texts become classes: their sorted distinct values over all
 /// splits. `class_names` name classes 0, 1, ... of whole numbers.

@@ -38,7 +38,7 @@ Share parse_share(const std::string& text, const std::string& item) {
 
 }  // namespace
 
-std::vector<Split> parse_split(const std::string& text, std::int64_t rows) {
+std::vector<Split> deal_out(const std::string& text, std::int64_t rows) {
   std::vector<Split> splits;
   std::set<std::string> names;
   double sum = 0;
@@ -55,11 +55,19 @@ std::vector<Split> parse_split(const std::string& text, std::int64_t rows) {
   }
   if (std::abs(sum - 1) > 1e-6) throw Error(fmt::format("split '{}': the shares sum to {}, expected 1", text, sum), kUsage);
   splits.back().rows += rows - dealt;
+  return splits;
+}
+
+std::vector<Split> expect_rows(std::vector<Split> splits, const std::string& text) {
+  const std::int64_t rows =
+      std::accumulate(splits.begin(), splits.end(), std::int64_t{0}, [](std::int64_t sum, const Split& split) { return sum + split.rows; });
   for (const Split& split : splits) {
     if (split.rows < 1) throw Error(fmt::format("split '{}': no row of {} is left for '{}'", text, rows, split.name), kUsage);
   }
   return splits;
 }
+
+std::vector<Split> parse_split(const std::string& text, std::int64_t rows) { return expect_rows(deal_out(text, rows), text); }
 
 std::vector<std::int64_t> shuffled_rows(std::int64_t rows, std::uint64_t seed) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(rows));
@@ -87,7 +95,7 @@ void write_table(Hdf5File& file, const Table& table, const std::vector<Split>& s
   std::iota(order.begin(), order.end(), 0);
   if (seed) order = shuffled_rows(table.rows, *seed);
   const std::size_t width = table.feature_names.size(), targets = table.target_names.size();
-  const bool classes = !table.class_names.empty();
+  const bool classes = !table.class_names.empty(), has_targets = !table.y.empty() || !table.labels.empty();
   std::size_t next = 0;
   for (const Split& split : splits) {
     std::vector<float> x, y;
@@ -97,10 +105,11 @@ void write_table(Hdf5File& file, const Table& table, const std::vector<Split>& s
       const auto row = static_cast<std::size_t>(order.at(next));
       const auto first = table.x.begin() + static_cast<std::ptrdiff_t>(row * width);
       x.insert(x.end(), first, first + static_cast<std::ptrdiff_t>(width));
-      if (classes) labels.push_back(table.labels[row]);
-      for (std::size_t j = 0; !classes && j < targets; ++j) y.push_back(table.y[row * targets + j]);
+      if (classes && has_targets) labels.push_back(table.labels[row]);
+      for (std::size_t j = 0; !classes && has_targets && j < targets; ++j) y.push_back(table.y[row * targets + j]);
     }
     file.write<float>("/" + split.name + "/x", {split.rows, static_cast<std::int64_t>(width)}, x);
+    if (!has_targets) continue;
     if (classes) {
       write_labels(file, "/" + split.name + "/y", labels);
       continue;

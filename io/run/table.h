@@ -13,8 +13,8 @@ struct Table {
   std::vector<std::string> feature_names;
   std::vector<float> x;                   ///< (rows, features)
   std::vector<std::string> target_names;  ///< one or more numbers per row: y is (rows) or (rows, targets) ...
-  std::vector<float> y;
-  std::vector<std::string> class_names;  ///< ... or, if not empty, one class index per row in `labels`
+  std::vector<float> y;                   ///< empty, like `labels`: the rows have no targets
+  std::vector<std::string> class_names;   ///< ... or, if not empty, one class index per row in `labels`
   std::vector<std::int64_t> labels;
   std::int64_t rows = 0;
   std::string description;
@@ -29,6 +29,9 @@ struct Split {
 /// "train=0.6,valid=0.2,test=0.2" for a table of `rows` rows. The shares must sum to 1 (within 1e-6) and every split gets at least one row;
 /// the borders are the rounded cumulative shares, so the counts sum to `rows`.
 std::vector<Split> parse_split(const std::string& text, std::int64_t rows);
+/// The two halves of parse_split(): splits, some of which may have no row; and the Error if one has none. `text` is for messages.
+std::vector<Split> deal_out(const std::string& text, std::int64_t rows);
+std::vector<Split> expect_rows(std::vector<Split> splits, const std::string& text);
 
 /// 0 .. rows-1 in an order that is a pure function of the seed (Fisher-Yates).
 std::vector<std::int64_t> shuffled_rows(std::int64_t rows, std::uint64_t seed);

@@ -22,7 +22,7 @@ constexpr std::size_t kMostColumns = 60;  // of a table on a terminal
 
 struct Options {
   std::vector<std::string> files;  // FILE ... OUT
-  std::string separator, decimal, encoding, like;
+  std::string separator, decimal, thousands, encoding, like;
   CsvOptions csv;
   std::uint64_t seed = 42;
   bool no_header = false, explain = false, force = false;
@@ -75,6 +75,7 @@ CsvFiles start(Options& options) {
   CsvOptions& csv = options.csv;
   if (!options.separator.empty()) csv.separator = parse_separator(options.separator);
   if (!options.decimal.empty()) csv.decimal = parse_decimal(options.decimal);
+  if (!options.thousands.empty()) csv.thousands = parse_thousands(options.thousands);
   if (!options.encoding.empty()) csv.encoding = parse_encoding(options.encoding);
   csv.header = !options.no_header;
   csv.seed = options.seed;
@@ -109,6 +110,7 @@ void import(Options& options) {
   if (options.explain || isatty(STDOUT_FILENO) != 0) explain(files, options.explain);
   warn_of_lost_values(files);
   const CsvImport result = files.finish();
+  for (const std::string& note : result.notes) fmt::print("{}\n", note);
   write_table(writer.file(), result.table, result.splits, result.seed);
   write_recipe(writer.file(), result.recipe);
   writer.commit();
@@ -137,6 +139,7 @@ void add_columns_options(Command& command, Options& options) {
 void add_text_options(Command& command, Options& options) {
   command.option("--separator", options.separator, "One character, tab or space (default: recognised among , ; tab | space)");
   command.option("--decimal", options.decimal, "Decimal sign, . or , (default: recognised)").one_of({".", ","});
+  command.option("--thousands", options.thousands, "Mark between groups of three digits: , . ' _ or space (default: none)").one_word();
   command.flag("--no-header", options.no_header, "The first line is a row; columns are called c1, c2, ...");
   command.option("--encoding", options.encoding, "Of the text (default: utf-8)").one_of({"utf-8", "latin-1"});
 }
@@ -152,7 +155,8 @@ void add_import_csv(Command& import_command) {
   command.option("--split", options->csv.split,
                  "Shuffle the rows and deal them out, for example train=0.6,valid=0.2,test=0.2 (default: all to train, in order)");
   command.option("--seed", options->seed, "Of the shuffling").show_default().at_least(0);
-  command.option("--like", options->like, "Read as this data file was read: same columns, classes, encodings, fillings and split");
+  command.option("--like", options->like,
+                 "Read as this data file was read: same columns, classes, encodings, fillings and split; the target may be missing");
   command.flag("--explain", options->explain, "Show every column as it was recognised (a terminal shows it anyway)");
   command.flag("--force", options->force, "Replace an existing file");
   command.footer(

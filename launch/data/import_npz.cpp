@@ -1,5 +1,6 @@
 // lockstep data import npz|npy: arrays of NumPy as data files.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <memory>
@@ -59,7 +60,8 @@ void add_import_npz(Command& import) {
   command.option("OUT", options->out, "HDF5 file to write").required();
   command
       .option("--arrays", options->arrays,
-              "SPLIT=FEATURES,TARGETS: names of the arrays of a split; may be given several times (default: those that are there of "
+              "SPLIT=FEATURES,TARGETS or SPLIT=FEATURES: names of the arrays of a split; may be given several times (default: those that "
+              "are there of "
               "x_train,y_train, x_valid or x_val, x_test, or x,y)")
       .one_word();
   add_common(command, *options);
@@ -67,7 +69,14 @@ void add_import_npz(Command& import) {
       "Targets that are strings become classes. Arrays of Python objects are refused.\n\n"
       "Examples:\n  lockstep data import npz mnist.npz data/mnist.h5\n"
       "  lockstep data import npz digits.npz --arrays train=images,labels data/digits.h5");
-  command.callback([options] { write(options->out, read_npz(read_file(options->in), options->in, options->arrays), *options); });
+  command.callback([options] {
+    const NpzContent content = read_npz(read_file(options->in), options->in, options->arrays);
+    for (const NpySplit& split : content.splits) {
+      if (split.truth_name.empty()) fmt::print("{}: no targets go with it: /{} has only x\n", split.features_name, split.split);
+    }
+    if (!content.unused.empty()) fmt::print("{}: not read: {}\n", options->in, fmt::join(content.unused, ", "));
+    write(options->out, content.splits, *options);
+  });
 }
 
 void add_import_npy(Command& import) {

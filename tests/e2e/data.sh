@@ -81,6 +81,19 @@ expect '1 None' "$lockstep" data show n.h5
 expect '/train/x  float32 (4, 3)' "$lockstep" data import csv wild.csv next.csv.gz --target kind --classes --one-hot place --impute mean both.h5
 refuse 2 'leave these out' "$lockstep" data import csv next.csv.gz --like w.h5 --target kind x.h5
 refuse 2 'does not say how it was read' "$lockstep" data import csv next.csv.gz --like i.h5 x.h5
+printf 'a\ty\n1,234\t0\n5,678\t1\n' >comma.csv
+refuse 1 "comma.csv, line 2, column 'a': '1,234' may be 1.234 or 1234" "$lockstep" data import csv comma.csv --target y x.h5
+expect 'MISSING  EXAMPLE' "$lockstep" data import csv comma.csv --target y --thousands , --explain comma.h5
+expect '1234' "$lockstep" data show comma.h5
+printf 'a;y\n1,5;NA\n2,5;low\n' >noted.csv
+expect 'numbers have a decimal comma' "$lockstep" data import csv noted.csv --target y noted.h5
+expect "'NA' is a class, not a missing value" "$lockstep" data import csv noted.csv --target y noted.h5 --force
+cp noted.csv day2.csv
+refuse 2 'day2.csv is no HDF5 file, and is not replaced' "$lockstep" data import csv noted.csv day2.csv --target y --force
+cmp noted.csv day2.csv || fail 'an input was replaced'
+printf 'place;value\ninland;3,5\n' >rows.csv
+expect 'rows.csv: no column kind: the rows go to /test/x in their order, without targets' "$lockstep" data import csv rows.csv --like w.h5 rows.h5
+expect '/test/x' "$lockstep" data show rows.h5
 printf 'a,b\ncaf\351,1\n' >old.csv
 refuse 1 'old.csv, line 2: byte 0xe9 is not UTF-8' "$lockstep" data import csv old.csv --target b x.h5
 expect '/train/x  float32 (1, 1)' "$lockstep" data import csv old.csv --target b --ordinal a --encoding latin-1 latin.h5

@@ -33,6 +33,17 @@ void note_number(CsvColumn& column, double value) {
   if (column.large->size() < kMostDistinct) column.large->insert(value);
 }
 
+/// Whether a comma can only begin decimals: 1,5 and 0,123 and 1234,567 can, 1,234 may be a thousand.
+void note_comma(CsvColumn& column, std::string_view text, CsvPlace place) {
+  if (text.find(',') == std::string_view::npos) return;
+  if (!csv_grouped(text, ',') || text.find_first_of("eE") != std::string_view::npos) {
+    ++column.decimal_commas;
+  } else if (column.first_unsure.empty()) {
+    column.first_unsure = text;
+    column.unsure_place = place;
+  }
+}
+
 }  // namespace
 
 std::int64_t WordIndex::number(std::string_view word) {
@@ -48,13 +59,19 @@ std::optional<std::int64_t> WordIndex::find(std::string_view word) const {
   return found == numbers_.end() ? std::nullopt : std::optional(found->second);
 }
 
-WordOrder sorted_words(const std::vector<std::string>& words, char decimal) {
+std::optional<double> word_number(std::string_view word, const CsvDialect& dialect) {
+  constexpr double kExact = 0x1p53;
+  const auto value = csv_number(word, dialect);
+  return value && std::abs(*value) < kExact && !csv_code(word) ? value : std::nullopt;
+}
+
+WordOrder sorted_words(const std::vector<std::string>& words, const CsvDialect& dialect) {
   std::vector<std::size_t> order(words.size());
   std::iota(order.begin(), order.end(), 0);
   std::vector<double> values;
   for (const std::string& word : words) {
-    const auto value = csv_number(word, decimal);
-    if (!value || std::isnan(*value)) break;
+    const auto value = word_number(word, dialect);
+    if (!value) break;
     values.push_back(*value);
   }
   const bool numbers = values.size() == words.size();
@@ -78,13 +95,14 @@ float add_number(CsvColumn& column, std::string_view field, CsvPlace place, cons
   constexpr float kNothing = std::numeric_limits<float>::quiet_NaN();
   const std::string_view text = csv_trimmed(field);
   if (values.missing_text(text)) return note_missing(column, field, place), kNothing;
-  if (const auto value = csv_number(field, values.decimal); value && !(std::isnan(*value) && csv_missing(field))) {
+  if (const auto value = csv_number(field, values.dialect); value && !(std::isnan(*value) && csv_missing(field))) {
     if (std::find(values.na_numbers.begin(), values.na_numbers.end(), *value) != values.na_numbers.end()) {
       return note_missing(column, field, place), kNothing;
     }
     if (!(std::abs(*value) <= static_cast<double>(std::numeric_limits<float>::max()))) return std::numeric_limits<float>::infinity();
     note_example(column, field);
     note_number(column, *value);
+    if (values.dialect.decimal == ',') note_comma(column, text, place);
     ++column.numbers;
     return static_cast<float>(*value);
   }

@@ -9,6 +9,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "io/import/csv/dialect.h"
+
 namespace lockstep {
 
 /// The distinct words of a column, numbered as they come.
@@ -27,13 +29,16 @@ class WordIndex {
   std::vector<std::string> words_;
 };
 
-/// The order of words as classes or categories: sorted, as numbers if all are numbers, which then count as one where they are equal. A new
-/// index for each old one.
+/// The number of a word as a class or category; nothing where another word may have the same number: 007 and 7, or beyond 2^53.
+std::optional<double> word_number(std::string_view word, const CsvDialect& dialect);
+
+/// The order of words as classes or categories: sorted, as numbers if all are word_number()s, which then count as one where they are
+/// equal. A new index for each old one.
 struct WordOrder {
   std::vector<std::string> words;
   std::vector<std::int64_t> index;  ///< of word i of the WordIndex
 };
-WordOrder sorted_words(const std::vector<std::string>& words, char decimal);
+WordOrder sorted_words(const std::vector<std::string>& words, const CsvDialect& dialect = {});
 
 /// Where a value stands, for messages.
 struct CsvPlace {
@@ -55,6 +60,9 @@ struct CsvColumn {
   std::string first_text;  ///< and where it stands
   CsvPlace text_place, missing_place;
   std::string first_missing;
+  std::int64_t decimal_commas = 0;  ///< numbers whose comma can only begin decimals
+  std::string first_unsure;         ///< the first that reads as thousands as well: 1,234
+  CsvPlace unsure_place;
   std::unique_ptr<WordIndex> words;                   ///< of categories
   std::unique_ptr<std::unordered_set<double>> large;  ///< distinct values that float32 may not tell apart
 
@@ -63,7 +71,7 @@ struct CsvColumn {
 
 /// How fields of all columns become numbers.
 struct CsvValues {
-  char decimal = '.';
+  CsvDialect dialect;
   std::vector<std::string> na;     ///< further texts of missing values
   std::vector<double> na_numbers;  ///< and those of them that are numbers
   bool missing_text(std::string_view trimmed) const;

@@ -17,6 +17,34 @@ namespace {
 
 constexpr std::size_t kMostNamed = 10;  // columns of an option that a message spells out
 
+/// A comma that may separate thousands is not taken for a decimal sign unless another number of the files shows that it is one.
+void expect_decimal_commas(const CsvContent& content) {
+  if (content.decimal_given) return;
+  const CsvColumn* unsure = nullptr;
+  for (const CsvColumn& column : content.columns) {
+    if (column.decimal_commas > 0) return;
+    if (unsure == nullptr && !column.first_unsure.empty()) unsure = &column;
+  }
+  if (unsure == nullptr) return;
+  std::string pointed = unsure->first_unsure, joined = pointed;
+  std::replace(pointed.begin(), pointed.end(), ',', '.');
+  std::erase(joined, ',');
+  throw Error(fmt::format("{}: '{}' may be {} or {}, and no other number shows which; --decimal , reads it as {}, --thousands , as {}",
+                          content.where(*unsure, unsure->unsure_place), unsure->first_unsure, pointed, joined, pointed, joined));
+}
+
+/// What to do about a text like 1,234: nothing if it is none.
+std::string thousands_advice(const CsvContent& content, const std::string& text) {
+  for (const char mark : std::string_view(",.' ")) {
+    if (mark == content.recipe.dialect.thousands || !csv_grouped(text, mark)) continue;
+    std::string joined(csv_trimmed(text));
+    std::erase(joined, mark);
+    if (!csv_number(joined, mark == '.' ? ',' : mark == ',' ? '.' : content.recipe.dialect.decimal)) continue;
+    return fmt::format("; --thousands {} reads it as {}", mark == ' ' ? "space" : mark == '\'' ? "\"'\"" : std::string(1, mark), joined);
+  }
+  return content.recipe.dialect.decimal == '.' && csv_number(text, ',') ? "; --decimal , takes its comma as the decimal sign" : "";
+}
+
 /// Words where numbers belong: a column of words is told with its options, single words as wrong values.
 void expect_numbers(const CsvContent& content) {
   std::vector<std::string> names, found;
@@ -29,10 +57,11 @@ void expect_numbers(const CsvContent& content) {
     }
     if (column.texts == 0) continue;
     const std::string where = content.where(column, column.text_place);
-    if (column.use == CsvColumn::Use::target || column.texts <= column.numbers) {
-      throw Error(
-          fmt::format("{}: expected a number, found '{}' ({} of {} values are no numbers); if it stands for a missing value: --na '{}'",
-                      where, column.first_text, column.texts, column.values(), column.first_text));
+    const std::string advice = thousands_advice(content, column.first_text);
+    if (column.use == CsvColumn::Use::target || column.texts <= column.numbers || !advice.empty()) {
+      throw Error(fmt::format("{}: expected a number, found '{}' ({} of {} values are no numbers){}", where, column.first_text,
+                              column.texts, column.values(),
+                              !advice.empty() ? advice : fmt::format("; if it stands for a missing value: --na '{}'", column.first_text)));
     }
     names.push_back(column.name);
     found.push_back(fmt::format("'{}' ({})", column.first_text, where));
@@ -76,22 +105,22 @@ void expect_complete(const CsvContent& content) {
 /// New indices for words in order of appearance: of `known` words, or sorted ones, which `known` becomes.
 std::vector<std::int64_t> index_words(const CsvContent& content, const CsvColumn& column, std::vector<std::string>& known, bool given) {
   const std::vector<std::string> words = column.words ? column.words->words() : std::vector<std::string>{};
-  const char decimal = content.recipe.dialect.decimal;
+  const CsvDialect& dialect = content.recipe.dialect;
   if (!given) {
-    WordOrder order = sorted_words(words, decimal);
+    WordOrder order = sorted_words(words, dialect);
     known = std::move(order.words);
     return order.index;
   }
   std::map<std::string, std::int64_t> index;
   std::map<double, std::int64_t> values;
   for (const std::string& word : known) {
-    if (const auto value = csv_number(word, '.')) values.emplace(*value, static_cast<std::int64_t>(index.size()));
+    if (const auto value = word_number(word, {.decimal = '.'})) values.emplace(*value, static_cast<std::int64_t>(index.size()));
     index.emplace(word, static_cast<std::int64_t>(index.size()));
   }
   std::vector<std::int64_t> result;
   for (const std::string& word : words) {
     const auto found = index.find(word);
-    const auto value = values.size() == index.size() ? csv_number(word, decimal) : std::nullopt;
+    const auto value = values.size() == index.size() ? word_number(word, dialect) : std::nullopt;
     const auto equal = value ? values.find(*value) : values.end();
     if (found == index.end() && equal == values.end()) {
       const bool target = column.use == CsvColumn::Use::target;
@@ -214,11 +243,13 @@ void expand(CsvContent& content, Table& table) {
 
 void set_targets(CsvContent& content, Table& table) {
   for (const std::size_t target : content.targets) table.target_names.push_back(content.columns[target].name);
+  std::vector<std::string> classes = content.recipe.classes.value_or(std::vector<std::string>{});
+  if (!content.has_targets) table.class_names = classes;
+  if (!content.has_targets) return;
   if (!content.classes) {
     table.y = std::move(content.y);
     return;
   }
-  std::vector<std::string> classes = content.recipe.classes.value_or(std::vector<std::string>{});
   const auto index = index_words(content, content.columns[content.targets.front()], classes, !content.source.empty());
   for (const std::int64_t label : content.labels) table.labels.push_back(index[static_cast<std::size_t>(label)]);
   table.class_names = classes;
@@ -234,6 +265,25 @@ std::vector<std::int64_t> training_rows(const std::vector<std::int64_t>& rows, c
   return {first, first + train->rows};
 }
 
+/// The splits of the rows. Without targets, and where a recipe's split would leave one without rows, all rows stay together in order.
+std::vector<Split> choose_splits(CsvContent& content, std::vector<std::string>& notes) {
+  std::string& split = content.recipe.split;
+  const std::vector<Split> dealt = deal_out(split.empty() ? "train=1" : split, content.rows);
+  if (content.split_given) return expect_rows(dealt, split);
+  if (!content.has_targets) {
+    split.clear();
+    notes.push_back(fmt::format("{}: no column {}: the rows go to /test/x in their order, without targets", content.files.back(),
+                                name_list(content.recipe.targets)));
+    return {{"test", content.rows}};
+  }
+  const bool empty = std::any_of(dealt.begin(), dealt.end(), [](const Split& part) { return part.rows < 1; });
+  if (!empty) return dealt;
+  notes.push_back(fmt::format("{}: {} rows are too few for the split of {} ({}): all go to train in their order", content.files.back(),
+                              content.rows, content.source, split));
+  split.clear();
+  return {{"train", content.rows}};
+}
+
 }  // namespace
 
 std::string CsvContent::where(const CsvColumn& column, CsvPlace place) const {
@@ -241,11 +291,12 @@ std::string CsvContent::where(const CsvColumn& column, CsvPlace place) const {
 }
 
 CsvImport settle(CsvContent content) {
+  expect_decimal_commas(content);
   expect_numbers(content);
   expect_complete(content);
   CsvImport result;
+  result.splits = choose_splits(content, result.notes);
   const bool shuffled = !content.recipe.split.empty();
-  result.splits = parse_split(shuffled ? content.recipe.split : "train=1", content.rows);
   if (shuffled) result.seed = content.recipe.seed;
   encode(content);
   std::vector<std::int64_t> rows(static_cast<std::size_t>(content.rows));

@@ -73,6 +73,7 @@ CsvFiles::CsvFiles(CsvOptions options) : options_(std::move(options)) {
   content_.recipe.impute = options_.impute;
   content_.recipe.split = options_.split;
   content_.recipe.seed = options_.seed;
+  content_.decimal_given = options_.decimal.has_value();
   if (options_.classes && options_.targets.size() > 1) throw Error("--classes goes with a single target column", kUsage);
   if (options_.classes) target_kind_ = TargetKind::classes;
   if (options_.targets.size() > 1) target_kind_ = TargetKind::numbers;
@@ -91,10 +92,12 @@ CsvFiles::CsvFiles(CsvRecipe recipe, std::string source, const CsvOptions& optio
                           .header = recipe.header && options.header,
                           .separator = options.separator ? options.separator : std::optional(recipe.dialect.separator),
                           .decimal = options.decimal ? options.decimal : std::optional(recipe.dialect.decimal),
+                          .thousands = options.thousands ? options.thousands : std::optional(recipe.dialect.thousands),
                           .encoding = options.encoding ? options.encoding : std::optional(recipe.encoding),
                           .split = options.split.empty() ? recipe.split : options.split,
                           .seed = options.split.empty() ? recipe.seed : options.seed}) {
   content_.source = std::move(source);
+  content_.split_given = !options.split.empty();
   content_.recipe.columns = std::move(recipe.columns);
   content_.recipe.classes = std::move(recipe.classes);
   content_.recipe.categories = std::move(recipe.categories);
@@ -166,12 +169,17 @@ void CsvFiles::plan(const std::vector<std::string>& header, const std::string& n
 std::vector<std::size_t> CsvFiles::fields_of(const std::vector<std::string>& header, const std::string& name) {
   std::unordered_map<std::string_view, std::size_t> places;
   for (std::size_t i = 0; i < header.size(); ++i) places.emplace(header[i], i);
+  if (content_.rows == 0 && !content_.source.empty()) {
+    content_.has_targets = std::any_of(content_.recipe.targets.begin(), content_.recipe.targets.end(),
+                                       [&](const std::string& target) { return places.contains(target); });
+  }
   std::vector<std::size_t> fields(content_.columns.size(), kNowhere);
   std::vector<std::string> missing, unknown;
   for (std::size_t i = 0; i < content_.columns.size(); ++i) {
     const auto found = places.find(content_.columns[i].name);
     if (found != places.end()) fields[i] = found->second;
-    const bool used = content_.columns[i].use == CsvColumn::Use::feature || content_.columns[i].use == CsvColumn::Use::target;
+    const CsvColumn::Use use = content_.columns[i].use;
+    const bool used = use == CsvColumn::Use::feature || (use == CsvColumn::Use::target && content_.has_targets);
     if (used && found == places.end()) missing.push_back(content_.columns[i].name);
     if (found != places.end()) places.erase(found);
   }
@@ -201,7 +209,7 @@ float CsvFiles::number_of(CsvColumn& column, std::string_view field, CsvPlace pl
 /// The first value that is not missing decides whether the target is a class. Before it, NA or None may be either.
 void CsvFiles::add_target(CsvColumn& column, std::string_view field, CsvPlace place) {
   if (target_kind_ == TargetKind::unknown && !csv_missing(field) && !values_.missing_text(csv_trimmed(field))) {
-    const bool number = csv_number(field, values_.decimal).has_value();
+    const bool number = csv_number(field, values_.dialect).has_value();
     target_kind_ = number ? TargetKind::numbers : TargetKind::classes;
     column.categories = !number;
     if (column.categories) column.missing = 0;
@@ -239,15 +247,18 @@ void CsvFiles::read_rows(std::string_view text, const std::string& name, std::si
       content_.x.push_back(column.categories ? static_cast<float>(add_word(column, fields[places[i]], place, values_))
                                              : number_of(column, fields[places[i]], place));
     }
-    for (const std::size_t i : content_.targets) add_target(content_.columns[i], fields[places[i]], place);
+    for (std::size_t t = 0; content_.has_targets && t < content_.targets.size(); ++t) {
+      const std::size_t i = content_.targets[t];
+      add_target(content_.columns[i], fields[places[i]], place);
+    }
     ++content_.rows;
   }
 }
 
 void CsvFiles::add(std::string bytes, const std::string& name) {
   const std::string text = to_utf8(std::move(bytes), content_.recipe.encoding, name);
-  content_.recipe.dialect = recognise_dialect(text, options_.separator, options_.decimal);
-  values_.decimal = content_.recipe.dialect.decimal;
+  content_.recipe.dialect = recognise_dialect(text, options_.separator, options_.decimal, options_.thousands.value_or(0));
+  values_.dialect = content_.recipe.dialect;
   CsvReader reader(text, name, content_.recipe.dialect.separator);
   std::vector<std::string_view> first;
   if (!reader.next(first)) throw Error(name + (content_.recipe.header ? ": empty; expected a header line" : ": empty; expected rows"));
@@ -265,6 +276,22 @@ void CsvFiles::add(std::string bytes, const std::string& name) {
   const std::int64_t before = content_.rows;
   read_rows(text, name, header.size(), index, places);
   if (content_.rows == before) throw Error(name + (content_.recipe.header ? ": no row after the header" : ": no rows"));
+}
+
+std::vector<std::string> CsvFiles::notes() const {
+  std::vector<std::string> notes = notes_;
+  if (!content_.decimal_given && content_.recipe.dialect.decimal == ',')
+    notes.push_back(content_.files.back() + ": numbers have a decimal comma (--decimal says otherwise)");
+  for (const CsvColumn& column : content_.columns) {
+    if (!column.categories || !column.words) continue;
+    const bool target = column.use == CsvColumn::Use::target;
+    for (const std::string& word : column.words->words()) {
+      if (!csv_missing(word) || !content_.source.empty()) continue;
+      notes.push_back(fmt::format("{}: column '{}': '{}' is {}, not a missing value (--na {} makes it one)", content_.files.back(),
+                                  column.name, word, target ? "a class" : "a word like the others", word));
+    }
+  }
+  return notes;
 }
 
 CsvImport CsvFiles::finish() {

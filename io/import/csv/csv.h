@@ -20,6 +20,7 @@ struct CsvOptions {
   std::string impute = {};                           ///< "mean", "median", "most-frequent"; empty: a missing value is an error
   bool header = true;                                ///< false: columns are called c1, c2, ...
   std::optional<char> separator = {}, decimal = {};  ///< nothing: recognised in each file
+  std::optional<char> thousands = {};                ///< nothing: numbers have no such marks
   std::optional<TextEncoding> encoding = {};         ///< nothing: UTF-8
   std::string split = {};                            ///< as parse_split takes it; empty: all rows to train, in order
   std::uint64_t seed = 42;                           ///< of the shuffling before the split
@@ -32,7 +33,8 @@ struct CsvOptions {
 class CsvFiles {
  public:
   explicit CsvFiles(CsvOptions options);
-  /// Reads as another file was read: `options` has only what may differ. `source` names that file in messages.
+  /// Reads as another file was read: `options` has only what may differ. `source` names that file in messages. Files may lack its target
+  /// columns. Its split is taken if every part gets a row.
   CsvFiles(CsvRecipe recipe, std::string source, const CsvOptions& options);
 
   /// The next file: its bytes, not compressed. Columns in another order than the first file's are taken by name.
@@ -41,7 +43,7 @@ class CsvFiles {
   /// What was found so far; the texts of `notes` are for the user.
   const std::vector<CsvColumn>& columns() const { return content_.columns; }
   const CsvDialect& dialect() const { return content_.recipe.dialect; }
-  const std::vector<std::string>& notes() const { return notes_; }
+  std::vector<std::string> notes() const;
   std::int64_t rows() const { return content_.rows; }
 
   /// The table of all files. Columns of words without an encoding and missing values without a method are errors that name the options.

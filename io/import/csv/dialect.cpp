@@ -81,8 +81,8 @@ char decimal_of(const Fields& records) {
 
 }  // namespace
 
-CsvDialect recognise_dialect(std::string_view text, std::optional<char> separator, std::optional<char> decimal) {
-  CsvDialect found;
+CsvDialect recognise_dialect(std::string_view text, std::optional<char> separator, std::optional<char> decimal, char thousands) {
+  CsvDialect found{.thousands = thousands};
   Fields records;
   Fit best;
   for (const char candidate : separator ? std::vector<char>{*separator} : std::vector<char>(kSeparators.begin(), kSeparators.end())) {
@@ -96,9 +96,12 @@ CsvDialect recognise_dialect(std::string_view text, std::optional<char> separato
   }
   if (decimal) {
     found.decimal = *decimal;
-  } else if (found.separator != ',') {
+  } else if (thousands == '.') {
+    found.decimal = ',';
+  } else if (found.separator != ',' && thousands != ',') {
     found.decimal = decimal_of(records);
   }
+  if (found.decimal == thousands) throw Error("one character cannot both separate thousands and begin decimals", kUsage);
   if (found.decimal == ',' && found.separator == ',') throw Error("a comma cannot both separate fields and begin decimals", kUsage);
   return found;
 }
@@ -114,6 +117,12 @@ char parse_separator(const std::string& text) {
 char parse_decimal(const std::string& text) {
   if (text != "." && text != ",") throw Error(fmt::format("decimal sign '{}': expected . or ,", text), kUsage);
   return text[0];
+}
+
+char parse_thousands(const std::string& text) {
+  if (text == "space") return ' ';
+  if (text.size() == 1 && std::string_view(",.'_ ").find(text[0]) != std::string_view::npos) return text[0];
+  throw Error(fmt::format("thousands mark '{}': expected , . ' _ or space", text), kUsage);
 }
 
 std::string separator_name(char separator) { return separator == '\t' ? "tab" : separator == ' ' ? "space" : std::string(1, separator); }
@@ -143,6 +152,41 @@ std::optional<double> csv_number(std::string_view text, char decimal) {
     return small ? 0.0 : std::numeric_limits<double>::infinity();
   }
   return parsed.ec == std::errc{} ? std::optional(value) : std::nullopt;
+}
+
+bool csv_grouped(std::string_view text, char mark) {
+  const auto digits = [&text] {
+    std::size_t count = 0;
+    while (count < text.size() && text[count] >= '0' && text[count] <= '9') ++count;
+    text.remove_prefix(count);
+    return count;
+  };
+  text = csv_trimmed(text);
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  if (text.starts_with('0')) return false;
+  const std::size_t first = digits();
+  if (first < 1 || first > 3 || !text.starts_with(mark)) return false;
+  while (text.starts_with(mark)) {
+    text.remove_prefix(1);
+    if (digits() != 3) return false;
+  }
+  return true;
+}
+
+std::optional<double> csv_number(std::string_view text, const CsvDialect& dialect) {
+  if (dialect.thousands == 0 || text.find(dialect.thousands) == std::string_view::npos) return csv_number(text, dialect.decimal);
+  text = csv_trimmed(text);
+  if (!csv_grouped(text, dialect.thousands)) return csv_number(text, dialect.decimal);
+  std::string joined(text);
+  std::erase(joined, dialect.thousands);
+  return csv_number(joined, dialect.decimal);
+}
+
+bool csv_code(std::string_view text) {
+  text = csv_trimmed(text);
+  if (text.starts_with('+')) return true;
+  if (text.starts_with('-')) text.remove_prefix(1);
+  return text.size() > 1 && text[0] == '0' && text[1] >= '0' && text[1] <= '9';
 }
 
 std::optional<double> csv_bool(std::string_view text) {

@@ -29,7 +29,8 @@ Json fill_json(const CsvRecipe& recipe) {
 CsvRecipe parse_recipe(const Json& json) {
   CsvRecipe recipe;
   if (json.at("format").get<std::int64_t>() != kFormat) throw JsonError("of another version of Lockstep");
-  recipe.dialect = {parse_separator(json.at("separator").get<std::string>()), parse_decimal(json.at("decimal").get<std::string>())};
+  recipe.dialect = {parse_separator(json.at("separator").get<std::string>()), parse_decimal(json.at("decimal").get<std::string>()), 0};
+  if (const auto mark = json.value("thousands", std::string()); !mark.empty()) recipe.dialect.thousands = parse_thousands(mark);
   recipe.encoding = parse_encoding(json.at("encoding").get<std::string>());
   json.at("header").get_to(recipe.header);
   json.at("na").get_to(recipe.na);
@@ -61,6 +62,7 @@ void write_recipe(Hdf5File& file, const CsvRecipe& recipe) {
   const Json json{{"format", kFormat},
                   {"separator", separator_name(recipe.dialect.separator)},
                   {"decimal", std::string(1, recipe.dialect.decimal)},
+                  {"thousands", recipe.dialect.thousands == 0 ? "" : std::string(1, recipe.dialect.thousands)},
                   {"encoding", encoding_name(recipe.encoding)},
                   {"header", recipe.header},
                   {"na", recipe.na},

@@ -58,22 +58,36 @@ TEST(Npy, WhatIsNoArrayOfNumbersIsRefused) {
 TEST(Npz, TheUsualNamesAreTheSplits) {
   const std::string x = npy("|u1", "(2, 2)", "abcd"), y = npy("<i8", "(2,)", "\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"s);
   for (const bool compressed : {false, true}) {
-    const auto splits = read_npz(npz({{"x_train", x}, {"y_train", y}, {"x_test", x}, {"y_test", y}}, compressed), "f.npz", {});
+    const auto splits = read_npz(npz({{"x_train", x}, {"y_train", y}, {"x_test", x}, {"y_test", y}}, compressed), "f.npz", {}).splits;
     ASSERT_EQ(splits.size(), 2U);
     EXPECT_EQ(splits[0].split, "train");
     EXPECT_EQ(splits[1].split, "test");
     EXPECT_EQ(values<char>(splits[1].features), (std::vector<char>{'a', 'b', 'c', 'd'}));
   }
-  EXPECT_EQ(read_npz(npz({{"X", x}, {"y", y}}, false), "f.npz", {}).at(0).split, "train");
+  EXPECT_EQ(read_npz(npz({{"X", x}, {"y", y}}, false), "f.npz", {}).splits.at(0).split, "train");
   const std::string odd = npz({{"images", x}, {"labels", y}}, false);
   expect_error([&] { read_npz(odd, "f.npz", {}); }, {"images, labels", "--arrays"});
-  EXPECT_EQ(read_npz(odd, "f.npz", {"valid=images,labels"}).at(0).split, "valid");
+  EXPECT_EQ(read_npz(odd, "f.npz", {"valid=images,labels"}).splits.at(0).split, "valid");
   expect_error([&] { read_npz(odd, "f.npz", {"valid=images,label"}); }, {"'label'", "images, labels"});
   expect_error([&] { read_npz(odd, "f.npz", {"images"}); }, {"SPLIT=FEATURES,TARGETS"});
   expect_error([&] { read_npz(odd.substr(0, odd.size() - 30), "f.npz", {}); }, {"f.npz", "expected an .npz file"});
   std::string damaged = odd;
   damaged[damaged.find("abcd")] = 'x';
   expect_error([&] { read_npz(damaged, "f.npz", {"train=images,labels"}); }, {"images.npy", "damaged"});
+}
+
+TEST(Npz, FeaturesWithoutTargetsAreRead) {
+  const std::string x = npy("|u1", "(2, 2)", "abcd"), y = npy("|u1", "(2,)", "ab");
+  const NpzContent content = read_npz(npz({{"x_train", x}, {"y_train", y}, {"x_test", x}, {"ids", y}}, false), "f.npz", {});
+  ASSERT_EQ(content.splits.size(), 2U);
+  EXPECT_TRUE(content.splits[1].truth_name.empty());
+  EXPECT_EQ(content.unused, std::vector<std::string>{"ids"});
+  EXPECT_TRUE(read_npz(npz({{"images", x}}, false), "f.npz", {"test=images"}).splits.at(0).truth_name.empty());
+  const testing::TempDir dir;
+  Hdf5File file = Hdf5File::create(dir / "d.h5");
+  write_npy(file, content.splits, {});
+  EXPECT_TRUE(file.exists("/test/x"));
+  EXPECT_FALSE(file.exists("/test/y"));
 }
 
 TEST(Npz, ArraysBecomeADataFile) {

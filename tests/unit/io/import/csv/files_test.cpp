@@ -112,6 +112,10 @@ TEST(CsvFiles, ClassesMayBeCalledNoneAndNA) {
   const Table t = table("a,y\n1,None\n2,NA\n3,low\n4,None\n");
   EXPECT_EQ(t.class_names, (Names{"NA", "None", "low"}));
   EXPECT_EQ(t.labels, (std::vector<std::int64_t>{1, 0, 2, 1}));
+  CsvFiles files({.targets = {"y"}});
+  files.add("a,y\n1,NA\n2,low\n", "f.csv");
+  ASSERT_EQ(files.notes().size(), 1U);
+  EXPECT_NE(files.notes()[0].find("'NA' is a class, not a missing value"), std::string::npos);
   expect_error([] { table("a,y\n1,None\n2,\n3,low\n"); }, {"line 3", "'y'", "missing"});
   expect_error([] { table("a,y\n1,None\n2,5\n"); }, {"line 2", "'None'", "--classes"});
   EXPECT_EQ(table("a,y\n1,None\n2,5\n", {.targets = {"y"}, .classes = true}).class_names, (Names{"5", "None"}));
@@ -152,6 +156,62 @@ TEST(CsvFiles, TheNextFileHasNumbersWhereTheFirstHad) {
   expect_error([&] { next_like(first, "y,a\n1,\n"); }, {"missing", "train.h5"});
   const CsvImport classes = import({"a,y\n1,1\n1,2\n"}, {.targets = {"y"}, .classes = true});
   EXPECT_EQ(next_like(classes, "a,y\n1,2.0\n").table.labels, std::vector<std::int64_t>{1});
+}
+
+TEST(CsvFiles, TheNextFileMayLackTheTargetAndBeSmall) {
+  const CsvImport first = import({"a,b,y\n1,2,cat\n2,3,dog\n3,4,cat\n4,5,dog\n"}, {.targets = {"y"}, .split = "train=0.5,test=0.5"});
+  const CsvImport targetless = next_like(first, "b,a\n7,8\n9,10\n");
+  EXPECT_EQ(targetless.table.x, (Floats{8, 7, 10, 9}));
+  EXPECT_TRUE(targetless.table.labels.empty());
+  EXPECT_EQ(targetless.splits.at(0).name, "test");
+  EXPECT_EQ(targetless.splits.at(0).rows, 2);
+  ASSERT_EQ(targetless.notes.size(), 1U);
+  EXPECT_NE(targetless.notes[0].find("no column y"), std::string::npos);
+  EXPECT_EQ(next_like(first, "a,b,y\n1,2,cat\n3,4,dog\n").splits.size(), 2U);
+  const CsvImport small = next_like(first, "a,b,y\n1,2,dog\n");
+  EXPECT_EQ(small.splits.at(0).name, "train");
+  EXPECT_EQ(small.splits.size(), 1U);
+  EXPECT_NE(small.notes.at(0).find("too few"), std::string::npos);
+  expect_error([&] { next_like(first, "a,b,y\n1,2,dog\n", {.split = "train=0.5,test=0.5"}); }, {"no row of 1"});
+  expect_error([&] { import({"a,b\n1,2\n"}, {.targets = { "y" }}); }, {"no column 'y'"});
+  const testing::TempDir dir;
+  Hdf5File file = Hdf5File::create(dir / "d.h5");
+  write_table(file, targetless.table, targetless.splits, targetless.seed);
+  EXPECT_TRUE(file.exists("/test/x"));
+  EXPECT_FALSE(file.exists("/test/y"));
+  EXPECT_EQ(read_names(file).class_names, (Names{"cat", "dog"}));
+}
+
+TEST(CsvFiles, ACommaThatMaySeparateThousandsIsNotGuessed) {
+  for (const std::string mark : {";", "\t"}) {
+    const std::string text = "a" + mark + "y\n1,234" + mark + "0\n5,678" + mark + "1\n";
+    expect_error([&] { table(text); }, {"f.csv, line 2, column 'a'", "'1,234' may be 1.234 or 1234", "--decimal ,", "--thousands ,"});
+    EXPECT_EQ(table(text, {.targets = {"y"}, .decimal = ','}).x, (Floats{1.234F, 5.678F}));
+    EXPECT_EQ(table(text, {.targets = {"y"}, .thousands = ','}).x, (Floats{1234, 5678}));
+  }
+  EXPECT_EQ(table("a;y\n1,234;0\n0,678;1\n").x, (Floats{1.234F, 0.678F}));
+  EXPECT_EQ(table("a;y\n1,234;0,5\n5,678;1\n").x, (Floats{1.234F, 5.678F}));
+  expect_error([] { table("a;b;y\n1,234;1.5;0\n5,678;2.5;1\n9;3.5;1\n"); }, {"'1,234'", "--thousands , reads it as 1234"});
+  expect_error([] { table("a,y\n\"1,234\",0\n"); }, {"'1,234'", "--thousands ,"});
+  EXPECT_EQ(table("a,y\n\"1,234.5\",0\n", {.targets = {"y"}, .thousands = ','}).x, Floats{1234.5F});
+  EXPECT_EQ(table("a;y\n1.234,5;0\n", {.targets = {"y"}, .thousands = '.'}).x, Floats{1234.5F});
+  expect_error([] { table("a;y\n1.234,5;0\n2;1\n3;1\n"); }, {"'1.234,5'", "--thousands ."});
+  CsvFiles files({.targets = {"y"}});
+  files.add("a;y\n1,5;0\n", "f.csv");
+  ASSERT_EQ(files.notes().size(), 1U);
+  EXPECT_NE(files.notes()[0].find("decimal comma"), std::string::npos);
+  const CsvImport marked = import({"a;y\n1.234,5;0\n"}, {.targets = {"y"}, .thousands = '.'});
+  EXPECT_EQ(next_like(marked, "a;y\n2.000;0\n").table.x, Floats{2000});
+}
+
+TEST(CsvFiles, LabelsWithLeadingZerosStayApart) {
+  const Table t = table("a,y\n1,123\n2,0123\n3,7\n", {.targets = {"y"}, .classes = true});
+  EXPECT_EQ(t.class_names, (Names{"0123", "123", "7"}));
+  EXPECT_EQ(t.labels, (std::vector<std::int64_t>{1, 0, 2}));
+  EXPECT_EQ(table("a,y\n1,1\n2,1.0\n", {.targets = {"y"}, .classes = true}).class_names, Names{"1"});
+  EXPECT_EQ(table("a,y\n1,12345678901234567890\n2,12345678901234567891\n", {.targets = {"y"}, .classes = true}).class_names.size(), 2U);
+  const CsvImport first = import({"a,y\n1,123\n2,7\n"}, {.targets = {"y"}, .classes = true});
+  expect_error([&] { next_like(first, "a,y\n1,0123\n"); }, {"'0123'", "no class"});
 }
 
 TEST(CsvFiles, NumbersThatFloat32CannotTellApartAreCounted) {
