@@ -123,8 +123,9 @@ bool is_label(float value, std::int64_t classes) { return value >= 0 && value < 
 std::string label_flaw(float label, std::int64_t classes) {
   return fmt::format(
       "label {} is not a class index from 0 to {}; sparse_categorical_crossentropy takes whole numbers below the width of the output, "
-      "which is {}",
-      label, classes - 1, classes);
+      "which is {}{}",
+      label, classes - 1, classes,
+      label == static_cast<float>(classes) ? "; if the labels begin with 1: data.first_label: 1 (--first-label 1 when importing)" : "");
 }
 
 // A file may have changed since its labels were looked at, and a label is an index.

@@ -91,26 +91,42 @@ RowRange read_rows(const ConfigSection& section, const YAML::Node& node) {
   return rows;
 }
 
-DataConfig read_data(ConfigSection section, std::int64_t memory) {
+/// Names of data sets that are columns of the features, or one that holds all.
+void read_features(ConfigSection& section, Hdf5Options& options) {
+  const auto node = section.find("features");
+  if (!node) return;
+  if (!node->IsSequence()) {
+    options.features = section.as_text(*node, "features");
+    return;
+  }
+  for (const YAML::Node& name : *node) options.variables.push_back(section.as_text(name, "features"));
+  if (options.variables.empty()) section.fail(*node, "features", "must name at least one data set");
+}
+
+/// `all`: what holds for all parts.
+DataConfig read_data(ConfigSection section, const Hdf5Options& all) {
   DataConfig data;
+  data.options = all;
   data.file = section.as_text(section.need("file"), "file");
   data.group = section.text("group", "");
   if (const auto rows = section.find("rows")) data.options.rows = read_rows(section, *rows);
-  data.options.features = section.text("features", data.options.features);
+  read_features(section, data.options);
   data.options.truth = section.text("truth", data.options.truth);
   data.options.weight = section.text("weight", data.options.weight);
-  data.options.memory_budget = memory;
   section.finish();
   return data;
 }
 
 void read_all_data(ConfigSection section, RunConfig& config) {
   const auto memory = section.find("memory");
-  const std::int64_t budget = memory ? section.as_bytes(*memory, "memory") : Hdf5Options{}.memory_budget;
+  Hdf5Options all;
+  if (memory) all.memory_budget = section.as_bytes(*memory, "memory");
+  all.transpose = section.flag("transpose", false);
+  all.first_label = section.integer("first_label", 0, 0);
   const auto part = [&](const std::string& key) -> std::optional<DataConfig> {
     const auto node = section.find(key);
     if (!node) return {};
-    return read_data(ConfigSection(*node, section.file(), section.path_of(key)), budget);
+    return read_data(ConfigSection(*node, section.file(), section.path_of(key)), all);
   };
   section.need("train");
   config.train = *part("train");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <unordered_map>
 
 #include "cluster/error.h"
@@ -42,8 +43,7 @@ void move_columns(const std::vector<std::int64_t>& columns, std::int64_t rows, s
 }
 
 template <class T>
-std::int64_t change_classes(const std::vector<std::int64_t>& classes, std::int64_t rows, std::byte* data) {
-  auto* values = reinterpret_cast<T*>(data);
+std::int64_t change_classes(const std::vector<std::int64_t>& classes, std::int64_t rows, T* values) {
   for (std::int64_t r = 0; r < rows; ++r) {
     const auto value = static_cast<double>(values[r]);
     if (!(value >= 0 && value < static_cast<double>(classes.size()) && value == std::floor(value))) continue;
@@ -54,18 +54,20 @@ std::int64_t change_classes(const std::vector<std::int64_t>& classes, std::int64
   return -1;
 }
 
-std::int64_t change_classes(ElementType type, const std::vector<std::int64_t>& classes, std::int64_t rows, std::byte* data) {
+/// Calls `function` for the elements in their own type.
+template <class Function>
+std::int64_t with_elements(ElementType type, std::byte* data, const Function& function) {
   switch (type) {
-    case ElementType::u8: return change_classes<std::uint8_t>(classes, rows, data);
-    case ElementType::i8: return change_classes<std::int8_t>(classes, rows, data);
-    case ElementType::u16: return change_classes<std::uint16_t>(classes, rows, data);
-    case ElementType::i16: return change_classes<std::int16_t>(classes, rows, data);
-    case ElementType::u32: return change_classes<std::uint32_t>(classes, rows, data);
-    case ElementType::i32: return change_classes<std::int32_t>(classes, rows, data);
-    case ElementType::u64: return change_classes<std::uint64_t>(classes, rows, data);
-    case ElementType::i64: return change_classes<std::int64_t>(classes, rows, data);
-    case ElementType::f32: return change_classes<float>(classes, rows, data);
-    case ElementType::f64: return change_classes<double>(classes, rows, data);
+    case ElementType::u8: return function(reinterpret_cast<std::uint8_t*>(data));
+    case ElementType::i8: return function(reinterpret_cast<std::int8_t*>(data));
+    case ElementType::u16: return function(reinterpret_cast<std::uint16_t*>(data));
+    case ElementType::i16: return function(reinterpret_cast<std::int16_t*>(data));
+    case ElementType::u32: return function(reinterpret_cast<std::uint32_t*>(data));
+    case ElementType::i32: return function(reinterpret_cast<std::int32_t*>(data));
+    case ElementType::u64: return function(reinterpret_cast<std::uint64_t*>(data));
+    case ElementType::i64: return function(reinterpret_cast<std::int64_t*>(data));
+    case ElementType::f32: return function(reinterpret_cast<float*>(data));
+    case ElementType::f64: return function(reinterpret_cast<double*>(data));
     case ElementType::f16:
     case ElementType::other: break;  // describe_arrays() refuses them
   }
@@ -81,8 +83,20 @@ bool Arrangement::moves() const {
   return !columns.empty();
 }
 
+std::int64_t Arrangement::subtract_first_label(ElementType type, std::int64_t rows, std::byte* data) const {
+  if (first_label == 0) return -1;
+  return with_elements(type, data, [&](auto* values) -> std::int64_t {
+    using T = std::remove_pointer_t<decltype(values)>;
+    for (std::int64_t row = 0; row < rows; ++row) {
+      if (static_cast<double>(values[row]) < static_cast<double>(first_label)) return row;
+      values[row] = static_cast<T>(values[row] - static_cast<T>(first_label));
+    }
+    return -1;
+  });
+}
+
 std::int64_t Arrangement::apply(ElementType type, std::int64_t rows, std::byte* data) const {
-  if (!classes.empty()) return change_classes(type, classes, rows, data);
+  if (!classes.empty()) return with_elements(type, data, [&](auto* values) { return change_classes(classes, rows, values); });
   if (columns.empty()) return -1;
   switch (type_bytes(type)) {
     case 1: move_columns<std::uint8_t>(columns, rows, data); break;

@@ -13,7 +13,11 @@ struct Arrangement {
   std::vector<std::int64_t> columns = {};  ///< column i of a row comes from column columns[i] of the file
   std::vector<std::int64_t> classes = {};  ///< class index c of the file becomes classes[c]; -1: the file has no name for it
 
-  /// Whether anything of a row changes.
+  std::int64_t first_label = 0;  ///< the label of class 0, which the file's labels begin with
+
+  /// first_label becomes 0 in a column of labels. Returns the first row whose label is less; -1: there is none.
+  std::int64_t subtract_first_label(ElementType type, std::int64_t rows, std::byte* data) const;
+  /// Whether names move anything of a row.
   bool moves() const;
   /// Arranges `rows` rows of `columns.size()` elements, or of one class index. Returns the first row whose class has no name in the file
   /// but one elsewhere; -1: there is none. What is no class index at all stays as it is.

@@ -1,6 +1,7 @@
 #include "io/data/row_array.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -93,6 +94,12 @@ void RowFile::read_part(std::size_t part, std::int64_t first, std::int64_t last,
   try {
     try_to_read(part, first, last, out);
     const RowArray::Part& where = array_.parts[part];
+    const std::int64_t below = where.arrangement.subtract_first_label(array_.type, last - first, out);
+    if (below >= 0) {
+      throw Error(fmt::format("{}: the label is less than data.first_label, {}", array_.where(where.first + first + below),
+                              where.arrangement.first_label),
+                  kUsage);
+    }
     const std::int64_t nameless = where.arrangement.apply(array_.type, last - first, out);
     if (nameless >= 0) {
       const std::vector<std::int64_t>& classes = where.arrangement.classes;
@@ -112,6 +119,7 @@ void RowFile::try_to_read(std::size_t part, std::int64_t first, std::int64_t las
   const std::int64_t bytes = array_.row_bytes();
   Open& opened = open(part);
   if (!plain(where.info)) {
+    if (!where.sources.empty()) return read_sources(*opened.hdf5, where.sources, array_.type, first, last, out);
     opened.hdf5->read_raw(where.info.name, first, last, {out, static_cast<std::size_t>((last - first) * bytes)});
     return;
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "io/data/arrangement.h"
+#include "io/data/sources/row_source.h"
 #include "io/files/file_stamp.h"
 #include "io/hdf5/file.h"
 
@@ -19,6 +20,8 @@ struct RowArray {
     std::int64_t first = 0;        ///< row of the whole that is row 0 here
     FileStamp stamp = {};          ///< of the file when it was described
     Arrangement arrangement = {};  ///< of its rows, so that all parts have columns and classes alike
+    /// What rows are made of where they are not the elements of one data set as they lie there; `info` describes the result then.
+    std::vector<RowSource> sources = {};
   };
   std::vector<Part> parts;
   ElementType type = ElementType::other;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <vector>
 
 #include "cluster/clones.h"
 #include "cluster/error.h"
@@ -62,6 +63,12 @@ LOCKSTEP_CLONES bool odd_f64(const std::byte* in, std::int64_t count) {
   return largest >= std::bit_cast<std::uint64_t>(kBeyond);
 }
 
+template <class T>
+void widen(const std::byte* in, double* out, std::int64_t count) {
+  const T* values = reinterpret_cast<const T*>(in);
+  for (std::int64_t i = 0; i < count; ++i) out[i] = static_cast<double>(values[i]);
+}
+
 bool odd(ElementType type, const std::byte* in, std::int64_t count) {
   switch (type) {
     case ElementType::f16: return odd_f16(in, count);
@@ -83,6 +90,40 @@ std::int64_t first_not_finite(ElementType type, const std::byte* in, std::int64_
     return block;
   }
   return -1;
+}
+
+void to_double(ElementType type, const std::byte* in, double* out, std::int64_t count) {
+  switch (type) {
+    case ElementType::u32: return widen<std::uint32_t>(in, out, count);
+    case ElementType::i32: return widen<std::int32_t>(in, out, count);
+    case ElementType::u64: return widen<std::uint64_t>(in, out, count);
+    case ElementType::i64: return widen<std::int64_t>(in, out, count);
+    case ElementType::f64: return widen<double>(in, out, count);
+    default: break;
+  }
+  constexpr std::int64_t kBlock = 1024;  // floats hold the others
+  float values[kBlock];
+  for (std::int64_t at = 0; at < count; at += kBlock) {
+    const std::int64_t some = std::min(kBlock, count - at);
+    to_float(type)(in + at * type_bytes(type), values, some);
+    std::copy_n(values, some, out + at);
+  }
+}
+
+void from_fortran(const std::byte* in, std::span<const std::int64_t> shape, std::size_t width, std::byte* out) {
+  std::vector<std::size_t> strides(shape.size()), index(shape.size(), 0);  // in elements of `in`
+  std::size_t elements = 1;
+  for (std::size_t axis = 0; axis < shape.size(); elements *= static_cast<std::size_t>(shape[axis++])) strides[axis] = elements;
+  std::size_t from = 0;
+  for (std::size_t to = 0; to < elements; ++to) {
+    std::memcpy(out + to * width, in + from * width, width);
+    for (std::size_t axis = shape.size(); axis-- > 0;) {
+      from += strides[axis];
+      if (++index[axis] < static_cast<std::size_t>(shape[axis])) break;
+      from -= strides[axis] * index[axis];
+      index[axis] = 0;
+    }
+  }
 }
 
 double element_value(ElementType type, const std::byte* in) {

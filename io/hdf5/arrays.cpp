@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "cluster/error.h"
+#include "io/data/sources/find_sources.h"
 #include "io/hdf5/written.h"
 
 namespace lockstep {
@@ -27,25 +28,64 @@ std::vector<std::string> matching_files(const std::string& pattern) {
 std::string place(const RowArray::Part& part) { return part.path + ": data set '" + part.info.name + "'"; }
 std::string shape_text(const Shape& shape) { return fmt::format("({})", fmt::join(shape, ", ")); }
 
-/// The end of a message about a data set that is not there.
-std::string what_there_is(const Hdf5File& file) {
-  const std::vector<std::string> names = file.datasets();
-  return names.empty() ? "the file has no data sets" : fmt::format("the file has: {}", fmt::join(names, ", "));
+/// The description of rows that are made of several data sets, or not as they lie in the file.
+ArrayInfo described(const std::vector<RowSource>& sources, const std::string& group) {
+  const RowSource& first = sources.front();
+  ArrayInfo info = first.info;
+  std::vector<std::string> names;
+  std::int64_t width = 0;
+  for (const RowSource& source : sources) {
+    names.push_back(source.info.name);
+    width += source.count;
+  }
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  if (names.size() > 1) info.name = fmt::format("{} and {} more of {}", names[0], names.size() - 1, group.empty() ? "/" : group);
+  info.shape = {first.rows()};
+  const Shape row = first.row_shape();
+  if (sources.size() == 1 && first.whole() && !row.empty())
+    info.shape.insert(info.shape.end(), row.begin(), row.end());
+  else
+    info.shape.push_back(width);
+  info.type = common_type(sources);
+  info.native_order = false;
+  info.file_offset = -1;
+  if (!info.chunk.empty()) {  // rows that are decoded together
+    const std::int64_t rows = first.reversed ? first.info.chunk.back() : first.info.chunk.front();
+    info.chunk = info.shape;
+    info.chunk.front() = rows;
+  }
+  return info;
 }
 
-RowArray::Part find_part(const Hdf5File& file, const std::string& group, const std::string& name) {
-  if (!group.empty() && !file.exists(group)) {
-    throw Error(fmt::format("{}: there is no group '{}'; {}", file.path(), group, what_there_is(file)), kUsage);
+std::string rows_text(const RowSource& source) { return fmt::format("'{}' has {}", source.info.name, source.rows()); }
+
+/// Rows of data sets side by side. `columns`: one of shape (rows) is a column, too. With `names` the data set holds labels: strings and
+/// members of an enumeration become the classes of `names`.
+RowArray::Part find_part(const Hdf5File& file, const std::string& group, const std::vector<std::string>& wanted, bool reversed,
+                         bool columns, DataNames* names = nullptr) {
+  std::vector<RowSource> sources = find_sources(file, group, wanted, reversed);
+  for (const RowSource& source : sources) {
+    if (source.rows() == sources.front().rows()) continue;
+    throw Error(fmt::format("{}: data sets of different numbers of rows cannot be features together: {}, {}", file.path(),
+                            rows_text(sources.front()), rows_text(source)),
+                kUsage);
   }
-  const std::string full = group + "/" + name;
-  if (!file.exists(full)) throw Error(fmt::format("{}: there is no data set '{}'; {}", file.path(), full, what_there_is(file)), kUsage);
-  return {file.path(), file.info(full), 0, FileStamp::of(file.path())};
+  if (names != nullptr && (sources.front().info.text || !sources.front().info.members.empty()))
+    names->class_names = name_classes(file, sources.front(), names->class_names);
+  RowArray::Part part{file.path(), sources.front().info, 0, FileStamp::of(file.path())};
+  const bool column = wanted.size() == 1 && columns && part.info.shape.size() == 1;
+  if (sources.size() == 1 && sources.front().plain() && !column) return part;
+  part.info = described(sources, group);
+  part.sources = std::move(sources);
+  return part;
 }
 
 void check_part(const RowArray::Part& part, bool features) {
   const ArrayInfo& info = part.info;
   if (info.type == ElementType::other) {
-    throw Error(place(part) + ": expected integers or floats (float16, float32, float64), found another type; convert it to one of these",
+    throw Error(fmt::format("{}: expected integers or floats (float16, float32, float64), found {}", place(part),
+                            info.text ? "strings, which can only be labels ('truth'); make features numbers (one column a word)"
+                                      : "another type; convert it to one of these (a table of pandas: to_hdf with format='fixed')"),
                 kUsage);
   }
   if (features && info.shape.size() < 2) {
@@ -86,7 +126,13 @@ void append_beside(std::optional<RowArray>& array, const RowArray& features, Row
   if (!array) array.emplace();
   const RowArray::Part& rows = features.parts.back();
   if (part.info.rows() != rows.info.rows()) {
-    throw Error(fmt::format("{}: expected {} rows as in '{}', found {}", place(part), rows.info.rows(), rows.info.name, part.info.rows()),
+    const auto last = [](const ArrayInfo& info) { return info.shape.empty() ? 0 : info.shape.back(); };
+    const bool reversed = rows.sources.empty() && rows.info.shape.size() > 1 && last(rows.info) == last(part.info);
+    throw Error(fmt::format("{}: expected {} rows as in '{}', found {}{}", place(part), rows.info.rows(), rows.info.name, part.info.rows(),
+                            reversed ? fmt::format("; the last axes fit ({}): MATLAB and Julia reverse axes, which data.transpose: true "
+                                                   "undoes",
+                                                   last(rows.info))
+                                     : ""),
                 kUsage);
   }
   append(*array, std::move(part), false);
@@ -133,18 +179,24 @@ void match_columns(RowArray& array, const std::vector<std::string>& own, const s
     array.parts.back().arrangement.columns = arrange_columns(own, own_origin, all, origin, what);
 }
 
-/// Brings the file that was appended last into the order of the names. They are those of /x and /y, no other data sets.
-void match_names(Hdf5Dataset::Arrays& found, const DataNames& own, const Hdf5Options& options) {
+/// Which names of a file come from the data sets themselves.
+struct OwnNames {
+  bool features = false, classes = false;
+};
+
+/// Brings the file that was appended last into the order of the names. A file's attributes name /x and /y, no other data sets; variables
+/// and classes that come from the labels name themselves.
+void match_names(Hdf5Dataset::Arrays& found, const DataNames& own, const Hdf5Options& options, const OwnNames& names) {
   DataNames& all = found.names;
   if (all.origin.empty()) all.origin = own.origin;
   if (all.feature_names.empty()) all.feature_names = own.feature_names;
   if (all.target_names.empty()) all.target_names = own.target_names;
   if (all.description.empty()) all.description = own.description;
   const bool labels = found.arrays.truth && found.arrays.truth->width == 1 && !own.class_names.empty();
-  if (options.features == Hdf5Options{}.features) {
+  if (names.features || (options.variables.empty() && options.features == Hdf5Options{}.features)) {
     match_columns(found.arrays.features, own.feature_names, own.origin, all.feature_names, all.origin, "features");
   }
-  if (found.arrays.truth && options.truth == Hdf5Options{}.truth) {
+  if (found.arrays.truth && (names.classes || options.truth == Hdf5Options{}.truth)) {
     if (labels) {
       match_classes(*found.arrays.truth, own, all, !options.names.class_names.empty());
     } else if (own.target_names.empty()) {  // one column a class
@@ -161,6 +213,42 @@ void match_names(Hdf5Dataset::Arrays& found, const DataNames& own, const Hdf5Opt
         fmt::format("{}: its {} the order of {}", own.origin, labels ? "class indices take" : "targets take", all.origin));
 }
 
+/// What the features consist of in a file.
+std::vector<std::string> feature_names(const Hdf5File& file, const std::string& group, const Hdf5Options& options) {
+  if (!options.variables.empty()) return options.variables;
+  const bool frame = options.features == Hdf5Options{}.features && !file.exists(full_name(group, options.features));
+  std::vector<std::string> columns = frame ? frame_columns(file, group) : std::vector<std::string>{};
+  std::erase_if(columns, [&](const std::string& name) { return name == options.truth || name == options.weight; });
+  return columns.empty() ? std::vector<std::string>{options.features} : columns;
+}
+
+/// Several data sets name the columns of the features that were appended last.
+bool name_variables(const RowArray& features, const std::vector<std::string>& variables, DataNames& names) {
+  if (variables.size() < 2) return false;
+  std::vector<std::string> columns;
+  for (const RowSource& source : features.parts.back().sources) columns.insert(columns.end(), source.names.begin(), source.names.end());
+  if (static_cast<std::int64_t>(columns.size()) != features.width) return false;
+  std::vector<std::string> sorted = columns;
+  std::sort(sorted.begin(), sorted.end());
+  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) return false;  // /a/t and /b/t: the order is all there is
+  names.feature_names = std::move(columns);
+  return true;
+}
+
+/// Labels that were appended last: from which one they count, and whether they name their classes.
+bool name_labels(RowArray& truth, const Hdf5Options& options) {
+  RowArray::Part& part = truth.parts.back();
+  part.arrangement.first_label = options.first_label;
+  const bool own = !part.info.members.empty() || part.info.text;
+  const bool countable = truth.width == 1 && truth.type != ElementType::f16 && !own;
+  if (options.first_label != 0 && !countable) {
+    throw Error(fmt::format("{}: data.first_label {} goes with one number a row, found {}", place(part), options.first_label,
+                            own ? "names of classes" : "shape " + shape_text(part.info.shape)),
+                kUsage);
+  }
+  return own;
+}
+
 }  // namespace
 
 std::shared_ptr<const Hdf5Dataset::Arrays> describe_arrays(const std::string& pattern, const std::string& group,
@@ -174,18 +262,24 @@ std::shared_ptr<const Hdf5Dataset::Arrays> describe_arrays(const std::string& pa
   for (const std::string& path : found->files) {
     const Hdf5File file = Hdf5File::open(path);
     RowArrays& arrays = found->arrays;
-    append(arrays.features, find_part(file, found->group, options.features), true);
-    if (!options.truth.empty()) append_beside(arrays.truth, arrays.features, find_part(file, found->group, options.truth));
+    DataNames names = read_names(file);
+    const std::vector<std::string> features = feature_names(file, found->group, options);
+    append(arrays.features, find_part(file, found->group, features, options.transpose, !options.variables.empty()), true);
+    OwnNames own{.features = name_variables(arrays.features, features, names)};
+    if (!options.truth.empty()) {
+      append_beside(arrays.truth, arrays.features, find_part(file, found->group, {options.truth}, options.transpose, false, &names));
+      own.classes = name_labels(*arrays.truth, options);
+    }
     const bool first = path == found->files.front();
     const bool weighted = !options.weight.empty() && (options.weight != Hdf5Options{}.weight || (!first && arrays.weight) ||
-                                                      file.exists(found->group + "/" + options.weight));
+                                                      file.exists(full_name(found->group, options.weight)));
     if (weighted && !first && !arrays.weight) {
       throw Error(path + ": has sample weights ('" + options.weight + "'), but " + found->files.front() +
                       " has none; give all files weights or none",
                   kUsage);
     }
-    if (weighted) append_beside(arrays.weight, arrays.features, find_part(file, found->group, options.weight));
-    match_names(*found, read_names(file), options);
+    if (weighted) append_beside(arrays.weight, arrays.features, find_part(file, found->group, {options.weight}, options.transpose, false));
+    match_names(*found, names, options, own);
   }
   const ArrayInfo& info = found->arrays.features.parts.front().info;
   found->sample_shape.assign(info.shape.begin() + 1, info.shape.end());
@@ -200,12 +294,23 @@ std::shared_ptr<const Hdf5Dataset::Arrays> describe_arrays(const std::string& pa
 
 namespace {
 
-/// Of rows [first, last): all were written, and the first can be read through the filters there are. Without filters it can.
+/// Of rows [first, last) of a data set: all were written, and the first can be read through the filters there are. Without filters it can.
 void expect_readable(const Hdf5File& file, const ArrayInfo& info, std::int64_t first, std::int64_t last) {
+  if (info.text) return;  // all strings were read
   expect_written(file, info, first, last);
   if (info.filters.empty()) return;
   std::vector<std::byte> row(static_cast<std::size_t>(info.row_bytes()));
   file.read_raw(info.name, first, first + 1, row);
+}
+
+void expect_readable(const Hdf5File& file, const RowArray::Part& part, std::int64_t first, std::int64_t last) {
+  if (part.sources.empty()) return expect_readable(file, part.info, first, last);
+  for (const RowSource& source : part.sources) {
+    if (source.reversed)  // every first number belongs to some of the rows
+      expect_readable(file, source.info, 0, source.info.rows());
+    else
+      expect_readable(file, source.info, first, last);
+  }
 }
 
 }  // namespace
@@ -217,9 +322,9 @@ void expect_readable(const RowArrays& arrays, RowRange rows) {
                        last = std::min(rows.last - part.first, part.info.rows());
     if (first >= last) continue;
     const Hdf5File file = Hdf5File::open(part.path);
-    expect_readable(file, part.info, first, last);
-    if (arrays.truth) expect_readable(file, arrays.truth->parts[p].info, first, last);
-    if (arrays.weight) expect_readable(file, arrays.weight->parts[p].info, first, last);
+    expect_readable(file, part, first, last);
+    if (arrays.truth) expect_readable(file, arrays.truth->parts[p], first, last);
+    if (arrays.weight) expect_readable(file, arrays.weight->parts[p], first, last);
   }
 }
 

@@ -43,24 +43,14 @@ OpenAttribute open_attribute(hid_t file, const std::string& path, const std::str
   return {std::move(owner), std::move(attribute), std::move(type), std::move(space), count};
 }
 
-std::vector<std::string> read_fixed_strings(hid_t file, const OpenAttribute& open, const std::string& place) {
-  const std::size_t width = H5Tget_size(open.type.get());
+/// An attribute's elements lie in the file as they are.
+void expect_in_file(hid_t file, const OpenAttribute& open, const std::string& place) {
+  const std::size_t width = std::max<std::size_t>(H5Tget_size(open.type.get()), 1);
   hsize_t file_bytes = 0;
   hdf5_check(H5Fget_filesize(file, &file_bytes), place, "cannot be read");
-  if (static_cast<std::uint64_t>(open.count) > file_bytes / std::max<std::size_t>(width, 1)) {
-    throw Error(place + ": damaged: " + std::to_string(open.count) + " strings of " + std::to_string(width) + " bytes in a file of " +
-                std::to_string(file_bytes));
-  }
-  std::string bytes(width * static_cast<std::size_t>(open.count), '\0');
-  hdf5_check(H5Aread(open.attribute.get(), open.type.get(), bytes.data()), place, "cannot read it");
-  const bool spaces = H5Tget_strpad(open.type.get()) == H5T_STR_SPACEPAD;
-  std::vector<std::string> values;
-  for (std::int64_t i = 0; i < open.count; ++i) {
-    std::string value = bytes.substr(static_cast<std::size_t>(i) * width, width);
-    value.resize(spaces ? value.find_last_not_of(' ') + 1 : std::min(value.find('\0'), value.size()));
-    values.push_back(std::move(value));
-  }
-  return values;
+  if (static_cast<std::uint64_t>(open.count) <= file_bytes / width) return;
+  throw Error(place + ": damaged: " + std::to_string(open.count) + " elements of " + std::to_string(width) + " bytes in a file of " +
+              std::to_string(file_bytes));
 }
 
 /// Creates or replaces an attribute and writes it.
@@ -116,9 +106,9 @@ std::vector<std::string> read_strings_attribute(const Hdf5File& file, const std:
   const OpenAttribute open = open_attribute(file.id(), file.path(), object, name);
   if (open.count <= 0) return {};  // h5py writes an empty list as one of floats
   if (H5Tget_class(open.type.get()) != H5T_STRING) throw Error(place + ": expected strings");
-  return H5Tis_variable_str(open.type.get()) > 0
-             ? hdf5_heap_strings(file.id(), open.attribute.get(), static_cast<std::size_t>(open.count), place)
-             : read_fixed_strings(file.id(), open, place);
+  expect_in_file(file.id(), open, place);
+  return hdf5_strings(file.id(), open.type, static_cast<std::size_t>(open.count), place,
+                      [&](std::int64_t type, char* out) { hdf5_check(H5Aread(open.attribute.get(), type, out), place, "cannot read it"); });
 }
 
 std::string read_string_attribute(const Hdf5File& file, const std::string& object, const std::string& name) {
@@ -141,6 +131,19 @@ double read_double_attribute(const Hdf5File& file, const std::string& object, co
   double value = 0;
   read_number(file.id(), file.path(), object, name, H5T_NATIVE_DOUBLE, &value);
   return value;
+}
+
+std::vector<double> read_doubles_attribute(const Hdf5File& file, const std::string& object, const std::string& name) {
+  Hdf5Silence silence(file.path(), "attribute", name, object);
+  const std::string place = attribute_place(file.path(), object, name);
+  const OpenAttribute open = open_attribute(file.id(), file.path(), object, name);
+  const H5T_class_t kind = H5Tget_class(open.type.get());
+  if (kind != H5T_INTEGER && kind != H5T_FLOAT) throw Error(place + ": expected numbers");
+  if (open.count <= 0) return {};
+  expect_in_file(file.id(), open, place);
+  std::vector<double> values(static_cast<std::size_t>(open.count));
+  hdf5_check(H5Aread(open.attribute.get(), H5T_NATIVE_DOUBLE, values.data()), place, "cannot read it");
+  return values;
 }
 
 void write_string_attribute(Hdf5File& file, const std::string& object, const std::string& name, const std::string& value) {

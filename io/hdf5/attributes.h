@@ -15,6 +15,8 @@ std::string read_string_attribute(const Hdf5File& file, const std::string& objec
 std::vector<std::string> read_strings_attribute(const Hdf5File& file, const std::string& object,
                                                 const std::string& name);  ///< a scalar is a list of one
 std::int64_t read_int_attribute(const Hdf5File& file, const std::string& object, const std::string& name);
+std::vector<double> read_doubles_attribute(const Hdf5File& file, const std::string& object,
+                                           const std::string& name);  ///< numbers of any type; one is a list of one
 double read_double_attribute(const Hdf5File& file, const std::string& object, const std::string& name);
 void write_string_attribute(Hdf5File& file, const std::string& object, const std::string& name, const std::string& value);
 void write_strings_attribute(Hdf5File& file, const std::string& object, const std::string& name, const std::vector<std::string>& values);

@@ -13,7 +13,7 @@ Hdf5Dataset::Hdf5Dataset(const std::filesystem::path& file, const std::string& g
   const std::int64_t rows = arrays_->arrays.features.rows;
   if (rows_.last == -1 || (rows_.first == 0 && rows_.last == 0)) rows_.last = rows;
   if (rows_.first < 0 || rows_.first >= rows_.last || rows_.last > rows) {
-    throw Error(arrays_->pattern + ": data set '" + arrays_->group + "/" + options.features + "': expected rows within 0 to " +
+    throw Error(arrays_->pattern + ": data set '" + arrays_->arrays.features.parts.front().info.name + "': expected rows within 0 to " +
                     std::to_string(rows) + " (end excluded) and at least one, found rows " + std::to_string(rows_.first) + " to " +
                     std::to_string(rows_.last),
                 kUsage);

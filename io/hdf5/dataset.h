@@ -11,10 +11,14 @@
 namespace lockstep {
 
 struct Hdf5Options {
-  RowRange rows = {};             ///< of all files together; {}: all; last = -1: to the end
-  std::string features = "x";     ///< data set (rows, ...) inside the group
+  RowRange rows = {};          ///< of all files together; {}: all; last = -1: to the end
+  std::string features = "x";  ///< data set (rows, ...) inside the group, or from the root: "/other/x"
+  /// Data sets (rows) or (rows, ...) that become the columns of the features, one behind the other, instead of `features`.
+  std::vector<std::string> variables = {};
   std::string truth = "y";        ///< (rows) or (rows, k); empty: the rows have no truth
   std::string weight = "weight";  ///< (rows); the default name is used where the group has it, any other name must exist; empty: none
+  bool transpose = false;         ///< the last axis counts rows and the others are in reverse, as MATLAB and Julia write arrays
+  std::int64_t first_label = 0;   ///< the label of class 0, at least 0: 1 where classes are counted from 1
   /// Bytes of rows that a reader may hold. Rows that fit are read once and kept in their own type; else they stream through two windows of
   /// at most half of it each, read ahead by a thread in the order of the file. Compressed data are decoded once per window: give them room.
   std::int64_t memory_budget = std::int64_t{2} << 30;
@@ -23,8 +27,10 @@ struct Hdf5Options {
 };
 
 /// Rows of an HDF5 file, `group`/x, `group`/y, `group`/weight, first axis = rows: any integer or float type, byte order, layout and
-/// compression. Integers become the nearest float. Opening reads only the description of the data; readers read the rows. Columns that
-/// files name are matched by name, and so are classes; names that are missing or unknown are an Error (kUsage).
+/// compression. Integers become the nearest float. Labels that are strings, or members of an enumeration, become classes. A group may be
+/// a pandas frame, whose columns are named as data sets are; without `variables` all number columns but the truth are features. Opening
+/// reads only the description of the data; readers read the rows. Columns that files name are matched by name, and so are classes; names
+/// that are missing or unknown are an Error (kUsage).
 ///
 ///     Hdf5Dataset train("data/fashion_mnist.h5", "train", {.rows = {0, 55'000}});
 ///     Hdf5Dataset parts("data/part-*.h5", "train");   // several files, joined along the rows in the order of their names

@@ -15,7 +15,10 @@
 #include "cluster/error.h"
 #include "cluster/regular_file.h"
 #include "core/network/memory_need.h"
+#include "io/data/row_convert.h"
+#include "io/files/file_kind.h"
 #include "io/hdf5/handle.h"
+#include "io/hdf5/heap.h"
 #include "io/hdf5/objects.h"
 #include "io/hdf5/types.h"
 
@@ -109,17 +112,60 @@ void expect_room_for_chunk(const ArrayInfo& info, const std::string& place) {
                 "Make its chunks smaller: h5repack -l " + info.name + ":CHUNK=...");
 }
 
-/// Reads rows [lo, hi) as `target`; `capacity` is the caller's room in elements.
-void read_block(hid_t file, const std::string& path, const ArrayInfo& info, std::int64_t lo, std::int64_t hi, ElementType target,
-                std::size_t capacity, void* out) {
+/// Numbers lo to hi of an axis that counts rows: the first, or the last.
+struct Rows {
+  std::int64_t lo, hi;
+  bool last_axis = false;
+  std::size_t axis(const ArrayInfo& info) const { return last_axis ? info.shape.size() - 1 : 0; }
+};
+
+/// Elements of these rows as a selection in the file.
+Hdf5Handle select(const Hdf5Handle& dataset, const ArrayInfo& info, const Rows& rows, const std::string& place) {
+  Hdf5Handle space(H5Dget_space(dataset.get()), H5Sclose);
+  std::vector<hsize_t> start(info.shape.size(), 0), count(info.shape.begin(), info.shape.end());
+  start[rows.axis(info)] = static_cast<hsize_t>(rows.lo);
+  count[rows.axis(info)] = static_cast<hsize_t>(rows.hi - rows.lo);
+  hdf5_check(H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr), place, "cannot select rows");
+  return space;
+}
+
+void expect_rows(const ArrayInfo& info, const Rows& rows, const std::string& place) {
+  if (info.shape.empty()) throw Error(place + " is a single value; expected an array whose first axis is rows");
+  const std::int64_t all = info.shape[rows.axis(info)];
+  if (rows.lo >= 0 && rows.hi >= rows.lo && rows.hi <= all) return;
+  throw Error(place + " has rows 0 to " + std::to_string(all) + " (end excluded); asked for " + std::to_string(rows.lo) + " to " +
+              std::to_string(rows.hi));
+}
+
+/// HDF5 converts bit fields to nothing but bit fields; these have the bytes of unsigned numbers.
+Hdf5Handle bit_field_type(ElementType type) {
+  const hid_t field = type == ElementType::u8    ? H5T_STD_B8LE
+                      : type == ElementType::u16 ? H5T_STD_B16LE
+                      : type == ElementType::u32 ? H5T_STD_B32LE
+                                                 : H5T_STD_B64LE;
+  return Hdf5Handle(H5Tcopy(field), H5Tclose);
+}
+
+void convert_bits(ElementType type, const std::vector<std::byte>& bits, ElementType target, std::size_t count, void* out) {
+  std::vector<double> values(count);
+  to_double(type, bits.data(), values.data(), static_cast<std::int64_t>(count));
+  for (std::size_t i = 0; i < count; ++i) {
+    if (target == ElementType::f32) static_cast<float*>(out)[i] = static_cast<float>(values[i]);
+    if (target == ElementType::f64) static_cast<double*>(out)[i] = values[i];
+    if (target == ElementType::i64) static_cast<std::int64_t*>(out)[i] = static_cast<std::int64_t>(values[i]);
+  }
+}
+
+/// Reads rows as `target`; `capacity` is the caller's room in elements.
+void read_block(hid_t file, const std::string& path, const ArrayInfo& info, const Rows& rows, ElementType target, std::size_t capacity,
+                void* out) {
   const std::string place = where(path, info.name);
   if (info.type == ElementType::other) throw Error(place + " holds neither integers nor IEEE floats (float16, float32, float64)");
-  if (info.shape.empty()) throw Error(place + " is a single value; expected an array whose first axis is rows");
-  if (lo < 0 || hi < lo || hi > info.rows()) {
-    throw Error(place + " has rows 0 to " + std::to_string(info.rows()) + " (end excluded); asked for " + std::to_string(lo) + " to " +
-                std::to_string(hi));
-  }
-  if (capacity != static_cast<std::size_t>((hi - lo) * info.row_elements())) {
+  expect_rows(info, rows, place);
+  const std::int64_t lo = rows.lo, hi = rows.hi;
+  std::int64_t row_elements = 1;
+  for (std::size_t axis = 0; axis < info.shape.size(); ++axis) row_elements *= axis == rows.axis(info) ? 1 : info.shape[axis];
+  if (capacity != static_cast<std::size_t>((hi - lo) * row_elements)) {
     throw Error(place + ": " + std::to_string(hi - lo) + " rows of shape " + shape_text(info.shape) + " do not fit a buffer of " +
                 std::to_string(capacity) + " elements");
   }
@@ -127,14 +173,17 @@ void read_block(hid_t file, const std::string& path, const ArrayInfo& info, std:
   expect_filters(path, info, place);
   expect_room_for_chunk(info, place);
   Hdf5Handle dataset = open_dataset(file, path, info.name);
-  Hdf5Handle space(H5Dget_space(dataset.get()), H5Sclose);
-  std::vector<hsize_t> start(info.shape.size(), 0), count(info.shape.begin(), info.shape.end());
-  start[0] = static_cast<hsize_t>(lo);
-  count[0] = static_cast<hsize_t>(hi - lo);
-  hdf5_check(H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr), place, "cannot select rows");
+  const Hdf5Handle space = select(dataset, info, rows, place);
   const hsize_t elements = capacity;
   Hdf5Handle memory(H5Screate_simple(1, &elements, nullptr), H5Sclose);
-  Hdf5Handle type = hdf5_memory_type(target);
+  const Hdf5Handle stored(H5Dget_type(dataset.get()), H5Tclose);
+  const bool bits = H5Tget_class(stored.get()) == H5T_BITFIELD;
+  if (bits && target != info.type) {
+    std::vector<std::byte> own(capacity * static_cast<std::size_t>(type_bytes(info.type)));
+    read_block(file, path, info, rows, info.type, capacity, own.data());
+    return convert_bits(info.type, own, target, capacity, out);
+  }
+  Hdf5Handle type = bits ? bit_field_type(target) : hdf5_memory_type(target);
   std::memset(out, 0, capacity * static_cast<std::size_t>(type_bytes(target)));  // HDF5 may leave out what the file does not have
   hdf5_check(H5Dread(dataset.get(), type.get(), memory.get(), space.get(), H5P_DEFAULT, out), place,
              "cannot read rows " + std::to_string(lo) + " to " + std::to_string(hi) + "; the file may be damaged or cut short");
@@ -185,7 +234,10 @@ Hdf5File Hdf5File::open(const std::string& path) {
                 "close it, or, where nobody writes it: export HDF5_USE_FILE_LOCKING=FALSE");
   }
   if (opened.id < 0) {
-    if (H5Fis_hdf5(path.c_str()) == 0) throw Error(path + ": not an HDF5 file (make one with 'lockstep data import')");
+    if (H5Fis_hdf5(path.c_str()) == 0) {
+      const std::string advice = file_kind_advice(path);
+      throw Error(path + ": not an HDF5 file (make one with 'lockstep data import')" + (advice.empty() ? "" : ": " + advice));
+    }
     throw Error(path + ": cannot open it" + opened.message);
   }
   return Hdf5File(path, opened.id);
@@ -232,12 +284,39 @@ bool Hdf5File::exists(const std::string& name) const {
   return hdf5_has_object(id_, name);
 }
 
+namespace {
+
+/// Members of an enumeration, by value; none of another type.
+std::vector<EnumMember> enum_members(const Hdf5Handle& type, const std::string& place) {
+  std::vector<EnumMember> members;
+  if (H5Tget_class(type.get()) != H5T_ENUM) return members;
+  const Hdf5Handle base(H5Tget_super(type.get()), H5Tclose);
+  const std::size_t bytes = H5Tget_size(base.get());
+  const int count = H5Tget_nmembers(type.get());
+  for (int i = 0; i < count; ++i) {
+    std::vector<char> value(std::max(bytes, sizeof(std::int64_t)));
+    hdf5_check(H5Tget_member_value(type.get(), static_cast<unsigned>(i), value.data()), place, "a member of its enumeration has no value");
+    hdf5_check(H5Tconvert(base.get(), H5T_NATIVE_INT64, 1, value.data(), nullptr, H5P_DEFAULT), place, "its enumeration is of no integers");
+    char* const name = H5Tget_member_name(type.get(), static_cast<unsigned>(i));
+    EnumMember& member = members.emplace_back(EnumMember{name == nullptr ? "" : name, 0});
+    std::memcpy(&member.value, value.data(), sizeof(member.value));
+    H5free_memory(name);
+  }
+  std::sort(members.begin(), members.end(), [](const EnumMember& a, const EnumMember& b) { return a.value < b.value; });
+  return members;
+}
+
+}  // namespace
+
 ArrayInfo Hdf5File::info(const std::string& dataset) const {
   Hdf5Silence silence(path_, "the description of data set", dataset);
   Hdf5Handle object = open_dataset(id_, path_, dataset);
   Hdf5Handle plist(H5Dget_create_plist(object.get()), H5Pclose);
-  const Hdf5Type type = hdf5_classify(Hdf5Handle(H5Dget_type(object.get()), H5Tclose));
+  const Hdf5Handle stored(H5Dget_type(object.get()), H5Tclose);
+  const Hdf5Type type = hdf5_classify(stored);
   ArrayInfo info;
+  info.text = H5Tget_class(stored.get()) == H5T_STRING;
+  info.members = enum_members(stored, where(path_, dataset));
   info.name = dataset;
   info.shape = extent(object);
   info.type = type.type;
@@ -284,14 +363,14 @@ void Hdf5File::read_rows(const std::string& dataset, std::int64_t lo, std::int64
       return;
     }
     if (array.type == ElementType::u64) {
-      read_block(id_, path_, array, lo, hi, ElementType::u64, out.size(), out.data());
+      read_block(id_, path_, array, {lo, hi}, ElementType::u64, out.size(), out.data());
       const auto negative = std::find_if(out.begin(), out.end(), [](std::int64_t value) { return value < 0; });
       if (negative == out.end()) return;
       refuse_value(where(path_, dataset), lo + (negative - out.begin()) / width, std::to_string(static_cast<std::uint64_t>(*negative)));
     }
-    read_block(id_, path_, array, lo, hi, ElementType::i64, out.size(), out.data());
+    read_block(id_, path_, array, {lo, hi}, ElementType::i64, out.size(), out.data());
   } else {
-    read_block(id_, path_, array, lo, hi, sizeof(T) == 4 ? ElementType::f32 : ElementType::f64, out.size(), out.data());
+    read_block(id_, path_, array, {lo, hi}, sizeof(T) == 4 ? ElementType::f32 : ElementType::f64, out.size(), out.data());
   }
 }
 template void Hdf5File::read_rows(const std::string&, std::int64_t, std::int64_t, std::span<float>) const;
@@ -304,7 +383,47 @@ void Hdf5File::read_raw(const std::string& dataset, std::int64_t lo, std::int64_
   const auto bytes = static_cast<std::size_t>(std::max<std::int64_t>(type_bytes(array.type), 1));
   if (out.size() % bytes != 0)
     throw Error(where(path_, dataset) + ": a buffer of " + std::to_string(out.size()) + " bytes holds no whole elements");
-  read_block(id_, path_, array, lo, hi, array.type, out.size() / bytes, out.data());
+  read_block(id_, path_, array, {lo, hi}, array.type, out.size() / bytes, out.data());
+}
+
+void Hdf5File::read_reversed(const std::string& dataset, std::int64_t lo, std::int64_t hi, std::span<std::byte> out) const {
+  Hdf5Silence silence(path_, "data set", dataset);
+  const ArrayInfo array = info(dataset);
+  const auto bytes = static_cast<std::size_t>(std::max<std::int64_t>(type_bytes(array.type), 1));
+  std::vector<std::byte> stored(out.size());
+  read_block(id_, path_, array, {lo, hi, true}, array.type, out.size() / bytes, stored.data());
+  std::vector<std::int64_t> shape(array.shape.rbegin(), array.shape.rend());
+  shape.front() = hi - lo;
+  from_fortran(stored.data(), shape, bytes, out.data());
+}
+
+std::vector<std::string> Hdf5File::read_strings(const std::string& dataset, std::int64_t lo, std::int64_t hi) const {
+  constexpr std::int64_t kBlock = 1 << 16, kBytes = 16 << 20;  // strings, and their bytes or references, that are read at a time
+  Hdf5Silence silence(path_, "data set", dataset);
+  const ArrayInfo array = info(dataset);
+  const std::string place = where(path_, dataset);
+  if (!array.text) throw Error(place + ": expected strings");
+  if (array.row_elements() != 1) throw Error(place + ": expected one string a row, found shape " + shape_text(array.shape));
+  expect_rows(array, {lo, hi}, place);
+  expect_filters(path_, array, place);
+  expect_room_for_chunk(array, place);
+  const Hdf5Handle object = open_dataset(id_, path_, dataset);
+  const Hdf5Handle stored(H5Dget_type(object.get()), H5Tclose);
+  const std::int64_t block_rows =
+      std::clamp<std::int64_t>(kBytes / static_cast<std::int64_t>(std::max<std::size_t>(H5Tget_size(stored.get()), 1)), 1, kBlock);
+  std::vector<std::string> values;
+  for (std::int64_t at = lo; at < hi; at += block_rows) {
+    const Rows rows{at, std::min(at + block_rows, hi)};
+    const hsize_t count = static_cast<hsize_t>(rows.hi - rows.lo);
+    const Hdf5Handle space = select(object, array, rows, place), memory(H5Screate_simple(1, &count, nullptr), H5Sclose);
+    const auto read = [&](std::int64_t type, char* out) {
+      hdf5_check(H5Dread(object.get(), type, memory.get(), space.get(), H5P_DEFAULT, out), place,
+                 "cannot read it; the file may be damaged or cut short");
+    };
+    const std::vector<std::string> block = hdf5_strings(id_, stored, count, place, read);
+    values.insert(values.end(), block.begin(), block.end());
+  }
+  return values;
 }
 
 double Hdf5File::read_scalar(const std::string& dataset) const {

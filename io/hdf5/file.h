@@ -10,12 +10,20 @@
 
 namespace lockstep {
 
+/// A value of an enumeration.
+struct EnumMember {
+  std::string name;
+  std::int64_t value;
+};
+
 /// What a file says about one data set.
 struct ArrayInfo {
   std::string name;                 ///< full name, "/train/x"
   std::vector<std::int64_t> shape;  ///< first axis = rows; empty for a scalar
   ElementType type = ElementType::other;
-  bool native_order = true;  ///< the bytes in the file are what read_raw gives (little-endian, no enumeration padding)
+  bool text = false;                ///< strings; `type` is `other`
+  std::vector<EnumMember> members;  ///< of an enumeration, by value
+  bool native_order = true;         ///< the bytes in the file are what read_raw gives (little-endian, no enumeration padding)
   StorageLayout layout = StorageLayout::contiguous;
   std::vector<std::int64_t> chunk;   ///< shape of a chunk; empty unless chunked
   std::vector<std::string> filters;  ///< "gzip(4)", "shuffle", ... in the order of writing
@@ -57,6 +65,11 @@ class Hdf5File {
   void read_rows(const std::string& dataset, std::int64_t lo, std::int64_t hi, std::span<T> out) const;
   /// The same rows as elements of the data set's own type in this machine's byte order: (hi - lo) * row_bytes() bytes.
   void read_raw(const std::string& dataset, std::int64_t lo, std::int64_t hi, std::span<std::byte> out) const;
+  /// The same where the last axis counts rows and the others are in reverse, as MATLAB and Julia write arrays: [lo, hi) of the last axis.
+  /// Axes come out in reverse, so that the first counts rows.
+  void read_reversed(const std::string& dataset, std::int64_t lo, std::int64_t hi, std::span<std::byte> out) const;
+  /// Rows [lo, hi) of one string each, without padding.
+  std::vector<std::string> read_strings(const std::string& dataset, std::int64_t lo, std::int64_t hi) const;
   double read_scalar(const std::string& dataset) const;  ///< the number in a data set of shape ()
 
   /// A new contiguous data set, groups on the way included. T is std::uint8_t, std::int32_t, std::int64_t, float or double.

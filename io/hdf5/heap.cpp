@@ -11,7 +11,6 @@
 #include <unordered_map>
 
 #include "cluster/error.h"
-#include "io/hdf5/handle.h"
 
 // Variable-length strings, read without libhdf5's reader. That one (H5HG_read of 1.10) trusts what a damaged file says of its heaps: it
 // reads and writes beyond its buffers, or loops for ever. Here HDF5 only gives the references as they stand in the file. Our own reader
@@ -102,9 +101,14 @@ class Heap {
     if (std::memcmp(head, "GCOL\1", 5) != 0) file.damaged("there is no heap of strings where one should be");
     const std::uint64_t bytes = little_endian(head + 8, file.size_bytes);
     if (bytes > file.size - address) file.damaged("a heap of strings is larger than the file");
+    address_ = address;
+    if (bytes <= kInMemory) {
+      bytes_.resize(bytes);
+      file.read(address, bytes_.data(), bytes);
+    }
     for (std::uint64_t at = kHead; at + kHead <= bytes && objects_.size() < kMostObjects;) {
       char object[kHead];
-      file.read(address + at, object, kHead);
+      get(file, address + at, object, kHead);
       const auto index = static_cast<unsigned>(little_endian(object, 2));
       const std::uint64_t size = little_endian(object + 8, file.size_bytes), room = bytes - at - kHead;
       if (index == 0) break;  // free room up to the end
@@ -121,33 +125,38 @@ class Heap {
       file.damaged("a string should have " + std::to_string(length) + " bytes, its heap has " + std::to_string(found->second.size));
     }
     std::string text(length, '\0');
-    file.read(found->second.address, text.data(), text.size());
+    get(file, found->second.address, text.data(), text.size());
     text.resize(std::min(text.find('\0'), text.size()));  // some writers store C's end of a string
     return text;
   }
 
  private:
+  void get(const FileBytes& file, std::uint64_t address, char* out, std::size_t count) const {
+    if (bytes_.empty()) return file.read(address, out, count);
+    std::memcpy(out, bytes_.data() + (address - address_), count);
+  }
+
   static constexpr std::size_t kHead = 16;                // bytes before a collection's objects, and before each of them
   static constexpr std::size_t kMostObjects = 1U << 16U;  // their numbers have two bytes
   struct Object {
     std::uint64_t address, size;
   };
+  static constexpr std::uint64_t kInMemory = 1U << 16U;  // bytes of a collection that are read at once
   std::unordered_map<unsigned, Object> objects_;
+  std::uint64_t address_ = 0;
+  std::string bytes_;  // of the collection, if it is small
 };
 
-}  // namespace
-
-std::vector<std::string> hdf5_heap_strings(std::int64_t id, std::int64_t attribute, std::size_t count, const std::string& place) {
+std::vector<std::string> heap_strings(hid_t id, std::size_t count, const std::string& place, const Hdf5ElementReader& read) {
   register_conversion();
   const FileBytes file(id, place);
   if (file.address_bytes > 8 || (file.size_bytes != 4 && file.size_bytes != 8)) {
     file.damaged("addresses of " + std::to_string(file.address_bytes) + " bytes");
   }
   const std::size_t width = 4 + file.address_bytes + 4;  // length, address of the heap, number of the object
-  if (count > file.size / width) file.damaged(std::to_string(count) + " strings in a file of " + std::to_string(file.size) + " bytes");
   std::string references(count * width, '\0');
   const Hdf5Handle opaque(H5Tcreate(H5T_OPAQUE, width), H5Tclose);
-  hdf5_check(H5Aread(attribute, opaque.get(), references.data()), place, "cannot read it");
+  read(opaque.get(), references.data());
   std::map<std::uint64_t, Heap> heaps;
   std::vector<std::string> values;
   std::uint64_t left = file.size;  // every string is somewhere in the file
@@ -163,6 +172,32 @@ std::vector<std::string> hdf5_heap_strings(std::int64_t id, std::int64_t attribu
     values.push_back(heaps.try_emplace(address, file, address).first->second.read(file, index, length));
   }
   return values;
+}
+
+std::vector<std::string> fixed_strings(const Hdf5Handle& stored, std::size_t count, const Hdf5ElementReader& read) {
+  const std::size_t width = H5Tget_size(stored.get());
+  std::string bytes(width * count, '\0');
+  read(stored.get(), bytes.data());
+  const bool spaces = H5Tget_strpad(stored.get()) == H5T_STR_SPACEPAD;
+  std::vector<std::string> values;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::string value = bytes.substr(i * width, width);
+    value.resize(spaces ? value.find_last_not_of(' ') + 1 : std::min(value.find('\0'), value.size()));
+    values.push_back(std::move(value));
+  }
+  return values;
+}
+
+}  // namespace
+
+std::vector<std::string> hdf5_strings(std::int64_t file, const Hdf5Handle& stored, std::size_t count, const std::string& place,
+                                      const Hdf5ElementReader& read) {
+  if (H5Tis_variable_str(stored.get()) > 0) return heap_strings(file, count, place, read);
+  constexpr std::size_t kLongest = 1 << 16;  // bytes
+  if (const std::size_t width = H5Tget_size(stored.get()); width > kLongest) {
+    throw Error(place + ": strings of " + std::to_string(width) + " bytes; expected at most " + std::to_string(kLongest));
+  }
+  return fixed_strings(stored, count, read);
 }
 
 }  // namespace lockstep

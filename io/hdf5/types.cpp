@@ -37,6 +37,15 @@ Hdf5Handle hdf5_memory_type(ElementType type) {
 Hdf5Type hdf5_classify(const Hdf5Handle& stored) {
   Hdf5Handle type(H5Tget_class(stored.get()) == H5T_ENUM ? H5Tget_super(stored.get()) : H5Tcopy(stored.get()), H5Tclose);
   const H5T_class_t kind = H5Tget_class(type.get());
+  if (kind == H5T_BITFIELD) {
+    switch (H5Tget_size(type.get())) {
+      case 1: return {ElementType::u8, false};
+      case 2: return {ElementType::u16, false};
+      case 4: return {ElementType::u32, false};
+      case 8: return {ElementType::u64, false};
+      default: return {};
+    }
+  }
   if (kind != H5T_INTEGER && kind != H5T_FLOAT) return {};
   const bool native = H5Tget_order(type.get()) == H5T_ORDER_LE || H5Tget_size(type.get()) == 1;
   H5Tset_order(type.get(), H5T_ORDER_LE);

@@ -73,32 +73,36 @@ IdxArray parse_idx(std::string_view file, const std::string& name) {
 
 IdxArray read_idx(const std::string& path) { return parse_idx(read_file_maybe_gzip(path), path); }
 
-std::vector<std::int64_t> idx_labels(const IdxArray& array, std::size_t classes, const std::string& name) {
+std::vector<std::int64_t> idx_labels(const IdxArray& array, std::size_t classes, const std::string& name, std::int64_t first) {
   if (array.shape.size() != 1 || is_floating(array.type)) {
     throw Error(fmt::format("{}: expected labels (one axis of integers), found shape ({}) of {}", name, fmt::join(array.shape, ", "),
                             type_name(array.type)));
   }
-  const std::vector<std::int64_t> labels = array.type == ElementType::u8    ? integers<std::uint8_t>(array.bytes)
-                                           : array.type == ElementType::i8  ? integers<std::int8_t>(array.bytes)
-                                           : array.type == ElementType::i16 ? integers<std::int16_t>(array.bytes)
-                                                                            : integers<std::int32_t>(array.bytes);
+  std::vector<std::int64_t> labels = array.type == ElementType::u8    ? integers<std::uint8_t>(array.bytes)
+                                     : array.type == ElementType::i8  ? integers<std::int8_t>(array.bytes)
+                                     : array.type == ElementType::i16 ? integers<std::int16_t>(array.bytes)
+                                                                      : integers<std::int32_t>(array.bytes);
   for (std::size_t row = 0; row < labels.size(); ++row) {
-    if (labels[row] < 0 || (classes > 0 && labels[row] >= static_cast<std::int64_t>(classes))) {
-      throw Error(fmt::format("{}: label {} of row {} is not one of the classes (expected 0 to {})", name, labels[row], row,
-                              classes > 0 ? std::to_string(classes - 1) : "any positive number"));
+    const auto last = first + static_cast<std::int64_t>(classes) - 1;
+    if (labels[row] < first || (classes > 0 && labels[row] > last)) {
+      throw Error(fmt::format("{}: label {} of row {} is not one of the classes (expected {} to {}){}", name, labels[row], row, first,
+                              classes > 0 ? std::to_string(last) : "any positive number",
+                              labels[row] == last + 1 && first == 0 ? "; if the labels begin with 1: --first-label 1" : ""));
     }
+    labels[row] -= first;
   }
   return labels;
 }
 
-void write_idx(Hdf5File& file, const std::string& split, const NamedIdx& images, const NamedIdx& labels, std::size_t classes) {
+void write_idx(Hdf5File& file, const std::string& split, const NamedIdx& images, const NamedIdx& labels, std::size_t classes,
+               std::int64_t first) {
   const std::vector<std::int64_t>& shape = images.array.shape;
   if (shape.size() < 2) {
     const bool swapped = labels.array.shape.size() > 1;
     throw Error(fmt::format("{}: expected images (two axes or more), found shape ({}){}", images.name, fmt::join(shape, ", "),
                             swapped ? fmt::format("; name it after {}: images first, then labels", labels.name) : ""));
   }
-  const std::vector<std::int64_t> values = idx_labels(labels.array, classes, labels.name);
+  const std::vector<std::int64_t> values = idx_labels(labels.array, classes, labels.name, first);
   if (static_cast<std::int64_t>(values.size()) != shape[0]) {
     throw Error(fmt::format("{} has {} labels, but {} has {} images", labels.name, values.size(), images.name, shape[0]));
   }
@@ -106,12 +110,12 @@ void write_idx(Hdf5File& file, const std::string& split, const NamedIdx& images,
   write_labels(file, "/" + split + "/y", values);
 }
 
-void import_idx(Hdf5File& file, const std::vector<IdxPair>& pairs, const std::vector<std::string>& class_names) {
+void import_idx(Hdf5File& file, const std::vector<IdxPair>& pairs, const std::vector<std::string>& class_names, std::int64_t first_label) {
   std::set<std::string> splits;
   for (const IdxPair& pair : pairs) {
     if (!splits.insert(pair.split).second) throw Error("the split '" + pair.split + "' is named twice", kUsage);
     const NamedIdx images{read_idx(pair.images), pair.images}, labels{read_idx(pair.labels), pair.labels};
-    write_idx(file, pair.split, images, labels, class_names.size());
+    write_idx(file, pair.split, images, labels, class_names.size(), first_label);
   }
   DataNames names;
   names.class_names = class_names;

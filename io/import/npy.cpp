@@ -10,6 +10,7 @@
 
 #include "cluster/error.h"
 #include "core/math/utf8.h"
+#include "io/data/row_convert.h"
 #include "io/import/csv/encoding.h"
 
 namespace lockstep {
@@ -149,25 +150,6 @@ Descr parse_descr(const std::string& text, const std::string& name) {
   return descr;
 }
 
-/// Elements that lie with the first axis fastest, in C order.
-std::vector<std::byte> from_fortran(const std::vector<std::byte>& in, const std::vector<std::int64_t>& shape, std::size_t width) {
-  std::vector<std::byte> out(in.size());
-  std::vector<std::size_t> strides(shape.size()), index(shape.size(), 0);  // in elements of `in`
-  std::size_t stride = 1;
-  for (std::size_t axis = 0; axis < shape.size(); stride *= static_cast<std::size_t>(shape[axis++])) strides[axis] = stride;
-  std::size_t from = 0;
-  for (std::size_t to = 0; to < out.size(); to += width) {
-    std::memcpy(out.data() + to, in.data() + from * width, width);
-    for (std::size_t axis = shape.size(); axis-- > 0;) {
-      from += strides[axis];
-      if (++index[axis] < static_cast<std::size_t>(shape[axis])) break;
-      from -= strides[axis] * index[axis];
-      index[axis] = 0;
-    }
-  }
-  return out;
-}
-
 std::string text_of(const std::byte* bytes, const Descr& descr, const std::string& name) {
   std::string text;
   for (std::int64_t i = 0; i < descr.size; ++i) {
@@ -217,7 +199,11 @@ NpyArray parse_npy(std::string_view file, const std::string& name) {
   NpyArray array{.type = descr.type, .shape = *header.shape, .bytes = std::vector<std::byte>(body.size()), .texts = {}};
   if (!body.empty()) std::memcpy(array.bytes.data(), body.data(), body.size());
   for (auto at = array.bytes.begin(); descr.big_endian && unit > 1 && at != array.bytes.end(); at += unit) std::reverse(at, at + unit);
-  if (*header.fortran && array.shape.size() > 1) array.bytes = from_fortran(array.bytes, array.shape, static_cast<std::size_t>(width));
+  if (*header.fortran && array.shape.size() > 1) {
+    std::vector<std::byte> rows(array.bytes.size());
+    if (!rows.empty()) from_fortran(array.bytes.data(), array.shape, static_cast<std::size_t>(width), rows.data());
+    array.bytes = std::move(rows);
+  }
   if (array.type != ElementType::other) return array;
   for (std::size_t at = 0; at < array.bytes.size(); at += static_cast<std::size_t>(width)) {
     array.texts.push_back(text_of(array.bytes.data() + at, descr, name));

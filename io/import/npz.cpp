@@ -8,6 +8,7 @@
 #include <set>
 
 #include "cluster/error.h"
+#include "io/data/arrangement.h"
 #include "io/data/data_file.h"
 #include "io/files/zip.h"
 #include "io/import/csv/columns.h"
@@ -109,7 +110,7 @@ void check_split(const NpySplit& split) {
 
 }  // namespace
 
-void write_npy(Hdf5File& file, const std::vector<NpySplit>& splits, const std::vector<std::string>& class_names) {
+void write_npy(Hdf5File& file, const std::vector<NpySplit>& splits, const std::vector<std::string>& class_names, std::int64_t first_label) {
   WordIndex words;
   std::set<std::string> names;
   std::optional<bool> texts_everywhere;
@@ -131,7 +132,14 @@ void write_npy(Hdf5File& file, const std::vector<NpySplit>& splits, const std::v
     if (split.truth_name.empty()) continue;
     const std::string y = "/" + split.split + "/y";
     if (split.truth.type != ElementType::other) {
-      file.write_raw(y, split.truth.shape, split.truth.type, split.truth.bytes);
+      std::vector<std::byte> labels = split.truth.bytes;
+      if (first_label != 0 && split.truth.rows() * type_bytes(split.truth.type) != static_cast<std::int64_t>(labels.size()))
+        throw Error(split.truth_name + ": --first-label goes with one label a row, found shape " + shape_text(split.truth.shape), kUsage);
+      const Arrangement counted{.first_label = first_label};
+      const std::int64_t below = counted.subtract_first_label(split.truth.type, split.truth.rows(), labels.data());
+      if (below >= 0)
+        throw Error(fmt::format("{}: row {}: the label is less than --first-label {}", split.truth_name, below, first_label), kUsage);
+      file.write_raw(y, split.truth.shape, split.truth.type, labels);
       continue;
     }
     std::vector<std::int64_t> labels;

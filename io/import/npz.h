@@ -26,7 +26,8 @@ struct NpzContent {
 NpzContent read_npz(std::string_view bytes, const std::string& path, const std::vector<std::string>& arrays);
 
 /// Writes /SPLIT/x and /SPLIT/y of every split as they are. Targets that are texts become classes: their sorted distinct values over all
-/// splits. `class_names` name classes 0, 1, ... of whole numbers.
-void write_npy(Hdf5File& file, const std::vector<NpySplit>& splits, const std::vector<std::string>& class_names);
+/// splits. `class_names` name classes 0, 1, ... of whole numbers, which are counted from `first_label`.
+void write_npy(Hdf5File& file, const std::vector<NpySplit>& splits, const std::vector<std::string>& class_names,
+               std::int64_t first_label = 0);
 
 }  // namespace lockstep

@@ -14,5 +14,6 @@ void add_data_fetch(Command& data);
 void add_import_csv(Command& import);
 void add_import_npz(Command& import);
 void add_import_npy(Command& import);
+void add_import_images(Command& import);
 
 }  // namespace lockstep

@@ -18,6 +18,7 @@ struct IdxOptions {
   std::vector<std::string> files;  // IMAGES LABELS ... OUT
   std::vector<std::string> splits;
   std::vector<std::string> class_names;
+  std::int64_t first_label = 0;
   bool force = false;
 };
 
@@ -44,6 +45,7 @@ void add_idx(Command& import) {
   command.option("--class-names", options->class_names, "Names of class 0, 1, ..., comma-separated, or: fashion_mnist")
       .delimiter(',')
       .one_word();
+  command.option("--first-label", options->first_label, "The label of the first class, 1 for EMNIST's letters").show_default().at_least(0);
   command.flag("--force", options->force, "Replace an existing file");
   command.footer(
       "Example:\n  lockstep data import idx train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz \\\n"
@@ -52,7 +54,7 @@ void add_idx(Command& import) {
     const std::vector<IdxPair> pairs = idx_pairs(*options);
     if (options->class_names == std::vector<std::string>{"fashion_mnist"}) options->class_names = fashion_mnist_class_names();
     DataFileWriter writer(options->files.back(), options->force);
-    import_idx(writer.file(), pairs, options->class_names);
+    import_idx(writer.file(), pairs, options->class_names, options->first_label);
     writer.commit();
     report_data_file(options->files.back());
   });
@@ -67,6 +69,7 @@ void add_data_import(Command& data) {
   add_import_csv(import);
   add_import_npz(import);
   add_import_npy(import);
+  add_import_images(import);
 }
 
 }  // namespace lockstep

@@ -9,6 +9,7 @@
 #include "cluster/error.h"
 #include "io/data/data_file.h"
 #include "io/files/file_bytes.h"
+#include "io/files/file_kind.h"
 #include "io/import/csv/csv.h"
 #include "launch/command_line.h"
 #include "launch/data/cells.h"
@@ -91,13 +92,19 @@ CsvFiles start(Options& options) {
 
 void warn_of_lost_values(const CsvFiles& files) {
   for (const CsvColumn& column : files.columns()) {
-    const std::int64_t lost = lost_values(column);
-    if (lost == 0) continue;
+    const LargeNumbers numbers = large_numbers(column);
+    if (numbers.lost == 0) continue;
     fmt::print(stderr,
                "warning: column '{}': {} of {} different values above {} become equal to others as float32 ({} to {}); subtract a fixed "
                "value, or drop the column if it is an id or a time stamp\n",
-               column.name, lost, column.large->size(), 1 << 20, column.least, column.greatest);
+               column.name, numbers.lost, numbers.distinct, 1 << 20, column.least, column.greatest);
   }
+}
+
+/// Files of other formats by their first bytes.
+void expect_table(const std::string& path) {
+  const std::string advice = file_kind_advice(path);
+  if (advice.starts_with("it is")) throw Error(path + ": expected a table of text, but " + advice);
 }
 
 void import(Options& options) {
@@ -105,6 +112,7 @@ void import(Options& options) {
   const std::string out = options.files.back();
   CsvFiles files = start(options);
   DataFileWriter writer(out, options.force);
+  for (std::size_t i = 0; i + 1 < options.files.size(); ++i) expect_table(options.files[i]);
   for (std::size_t i = 0; i + 1 < options.files.size(); ++i) files.add(read_file_maybe_gzip(options.files[i]), options.files[i]);
   for (const std::string& note : files.notes()) fmt::print("{}\n", note);
   if (options.explain || isatty(STDOUT_FILENO) != 0) explain(files, options.explain);

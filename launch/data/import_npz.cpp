@@ -20,18 +20,22 @@ struct Options {
   std::vector<std::string> files;
   std::string in, out;
   std::vector<std::string> arrays, splits, class_names;
+  std::int64_t first_label = 0;
   bool force = false;
 };
 
 void write(const std::string& out, const std::vector<NpySplit>& splits, const Options& options) {
   DataFileWriter writer(out, options.force);
-  write_npy(writer.file(), splits, options.class_names);
+  write_npy(writer.file(), splits, options.class_names, options.first_label);
   writer.commit();
   report_data_file(out);
 }
 
 void add_common(Command& command, Options& options) {
   command.option("--class-names", options.class_names, "Names of class 0, 1, ..., comma-separated").delimiter(',').one_word();
+  command.option("--first-label", options.first_label, "The label of the first class, 1 where classes are counted from 1")
+      .show_default()
+      .at_least(0);
   command.flag("--force", options.force, "Replace an existing file");
 }
 

@@ -8,12 +8,14 @@
 #include <clocale>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string_view>
 
 #include "cluster/error.h"
 #include "io/data/data_file.h"
 #include "io/data/data_summary.h"
+#include "io/data/lost_values.h"
 #include "io/import/picture.h"
 #include "launch/command_line.h"
 #include "launch/data/cells.h"
@@ -55,8 +57,8 @@ void show_contents(const Hdf5File& file, const DataNames& names) {
         file.read_raw(name, 0, 1, row);
       }
       cells.push_back({name, fmt::format("({})", fmt::join(info.shape, ", ")),
-                       std::string(type_name(info.type)) + (info.native_order ? "" : ", big-endian"), layout,
-                       size_text(info.storage_bytes)});
+                       (info.text ? "string" : std::string(type_name(info.type))) + (info.native_order || info.text ? "" : ", big-endian"),
+                       layout, size_text(info.storage_bytes)});
     } catch (const std::exception& error) {       // also of memory for a huge row
       cells.push_back({name, "cannot be read"});  // one odd data set does not hide the others
       problems.emplace_back(error.what());
@@ -84,13 +86,41 @@ bool holds_labels(const Hdf5File& file, const ArrayInfo& info, const DataNames& 
   return stats.min >= 0 && stats.max < kMostClasses;
 }
 
+/// Strings as labels, and how often each occurs.
+void show_words(const Hdf5File& file, const ArrayInfo& info) {
+  constexpr std::size_t kMost = 100;
+  std::map<std::string, std::int64_t> counts;
+  for (std::int64_t at = 0, block = 1 << 16; at < info.rows(); at += block) {
+    for (const std::string& word : file.read_strings(info.name, at, std::min(at + block, info.rows()))) ++counts[word];
+  }
+  std::vector<std::vector<std::string>> cells{{"CLASS", info.name}};
+  for (const auto& [word, count] : counts) {
+    if (cells.size() <= kMost) cells.push_back({word, std::to_string(count)});
+  }
+  fmt::print("\nLabels: rows of each string of {}\n", info.name);
+  print_cells(cells, true);
+  if (counts.size() > kMost) fmt::print("  ... {} strings in all\n", counts.size());
+}
+
+/// Values that training would lose. What cannot be trained on has its message when it is.
+void show_lost_values(const std::string& path, const std::string& split, bool has_truth) {
+  std::vector<LostValues> lost;
+  try {
+    lost = lost_values(Hdf5Dataset(path, split, {.truth = has_truth ? "y" : ""}));
+  } catch (const Error&) {
+  }
+  for (const LostValues& column : lost) fmt::print("\nwarning: {}\n", lost_text(column));
+}
+
 void show_labels(const Hdf5File& file, const DataNames& names) {
   std::vector<std::vector<std::int64_t>> counts;
   std::vector<std::string> heading{"CLASS"};
   std::size_t classes = names.class_names.size();
   for (const std::string& group : splits_with(file, "y")) {
-    if (!holds_labels(file, file.info(group + "/y"), names)) continue;
-    counts.push_back(label_histogram(file, group + "/y"));
+    const ArrayInfo info = file.info(group + "/y");
+    if (info.text && info.shape.size() == 1) show_words(file, info);
+    if (!holds_labels(file, info, names)) continue;
+    counts.push_back(label_histogram(file, info.name));
     heading.push_back(group.substr(1));
     classes = std::max(classes, counts.back().size());
   }
@@ -179,6 +209,7 @@ void show(const ShowOptions& options) {
                   kUsage);
     return fmt::print("\nThere is no data set '{}' to look into; --split names another split\n", x);
   }
+  show_lost_values(options.in, options.split, file.exists(y));
   const ArrayInfo info = file.info(x);
   if (holds_images(info)) return show_pictures(file, options, names);
   if (!options.png.empty()) throw Error(fmt::format("{}: data set '{}' holds no images", options.in, x));

@@ -11,7 +11,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "io/hdf5/file.h"
+#include "io/data/lost_values.h"
+#include "io/hdf5/arrays.h"
 #include "launch/doctor/doctor.h"
 
 namespace lockstep {
@@ -33,13 +34,11 @@ std::vector<std::pair<std::string, const DataConfig*>> data_sets(const RunConfig
 
 /// How rank 0 will read the training rows.
 Json reading(const Hdf5Dataset& data, const DataConfig& config, const Examination& examination) {
-  const std::string name = config.group.starts_with('/') ? config.group : "/" + config.group;
-  const std::string array = (name == "/" ? "" : name) + "/" + config.options.features;
-  const ArrayInfo info = Hdf5File::open(data.files().front()).info(array);
+  const ArrayInfo& info = data.arrays().arrays.features.parts.front().info;
   const double share = std::ceil(static_cast<double>(data.rows()) / examination.world.size());
   const double row = static_cast<double>(info.row_bytes());
   Json facts{
-      {"file", data.files().front()}, {"array", array}, {"share", share}, {"row_bytes", row}, {"budget", config.options.memory_budget}};
+      {"file", data.files().front()}, {"array", info.name}, {"share", share}, {"row_bytes", row}, {"budget", config.options.memory_budget}};
   if (info.chunk.empty()) return facts;
   double chunk_bytes = static_cast<double>(type_bytes(info.type)),
          chunks = static_cast<double>(data.rows()) / static_cast<double>(info.chunk.front());
@@ -70,6 +69,7 @@ Json probe_data(const Examination& examination) {
       model.check_rows(data, World(), use == "training" ? examination.config->fit.class_weight : std::map<std::int64_t, float>{});
       if (use != "training") continue;
       facts["rows"] = data.rows();
+      for (const LostValues& column : lost_values(data)) facts["lost"].push_back(lost_text(column));
       facts["reading"] = reading(data, *config, examination);
     } catch (const Error& error) {
       facts["failed"].push_back(use + ": " + error.what());
@@ -122,6 +122,9 @@ Verdict judge_data(const Case& facts) {
                     "what the message says; data.*.file in the configuration, or --data, is a path that every host sees");
   }
   if (!facts.of(0).contains("rows")) return verdict;
+  for (const Json& lost : facts.of(0).value("lost", Json::array())) {
+    verdict.warning({}, lost.get<std::string>(), "Rows that differ look the same to the model.", "what the message says");
+  }
   judge_chunks(facts.of(0)["reading"], facts.ranks(), verdict);
   if (facts.examination.model == nullptr) return verdict;
   const Grains grains = facts.examination.plan(facts.hosts().front()).grains;

@@ -8,6 +8,7 @@
 #include "cluster/host/process_limits.h"
 #include "core/training/plan.h"
 #include "core/training/summary.h"
+#include "io/data/lost_values.h"
 #include "io/run/versions.h"
 
 namespace lockstep {
@@ -92,11 +93,24 @@ std::string data_lines(const RunConfig& config, const DataSets& data) {
   return lines;
 }
 
+/// Columns of the data whose values float32 cannot tell apart.
+void add_lost_values(const Hdf5Dataset& data, std::vector<std::string>& found) {
+  constexpr std::size_t kMost = 5;
+  std::vector<LostValues> lost;
+  try {
+    lost = lost_values(data);
+  } catch (const Error&) {  // the ranks that read these rows say why they cannot
+  }
+  for (std::size_t i = 0; i < std::min(lost.size(), kMost); ++i) found.push_back(lost_text(lost[i]));
+  if (lost.size() > kMost) found.push_back(fmt::format("{}: so it is in {} more columns", data.description(), lost.size() - kMost));
+}
+
 /// What of model and data is seldom meant, a sentence each.
 std::vector<std::string> cautions(const RunConfig& config, const Sequential& model, const DataSets& data) {
   std::vector<std::string> found = model.cautions();
   const std::vector<std::int64_t>&train = data.train_facts.classes, &validation = data.validation_facts.classes;
   const std::int64_t rows = data.train_facts.rows;
+  add_lost_values(data.train, found);
   for (std::size_t c = 0; c < std::min(train.size(), validation.size()); ++c) {
     if (train[c] > 0 || validation[c] == 0) continue;
     found.push_back(fmt::format("{} of {} validation rows are of class {}, of which no training row is", validation[c],

@@ -54,6 +54,9 @@ gzip -k images
 expect '/train/x  uint8 (2, 2, 2)' "$lockstep" data import idx images.gz labels i.h5 --class-names dark,light
 expect '1 light' "$lockstep" data show i.h5
 expect '/b/y  uint8 (2)' "$lockstep" data import idx images labels images labels i.h5 --splits a,b --force
+printf '\0\0\010\001\0\0\0\002\002\001' >letters
+refuse 1 'if the labels begin with 1: --first-label 1' "$lockstep" data import idx images letters x.h5 --class-names a,b
+expect '/train/y  uint8 (2)' "$lockstep" data import idx images letters letters.h5 --class-names a,b --first-label 1
 printf 'x' >>labels
 refuse 1 'trailing bytes' "$lockstep" data import idx images labels x.h5
 head -c 20 images.gz >cut.gz
@@ -100,6 +103,24 @@ expect '/train/x  float32 (1, 1)' "$lockstep" data import csv old.csv --target b
 printf '6,148,1\n1,85,0\n' >bare.csv
 refuse 1 '--no-header' "$lockstep" data import csv bare.csv --target c3 x.h5
 expect '/train/x  float32 (2, 2)' "$lockstep" data import csv bare.csv --target c3 --no-header bare.h5
+
+# --- import images, and files of formats that are converted elsewhere ---
+mkdir -p photos/train/cat photos/train/dog photos/test/dog
+cp sheet.png photos/train/cat/1.png
+cp sheet.png photos/train/dog/2.PNG
+cp sheet.png photos/test/dog/3.png
+echo 'a note' >photos/train/cat/note.txt
+expect '/train/x  uint8 (2, 10, 12)' "$lockstep" data import images photos photos.h5 --size 10x12
+expect '1 files that do not end in .png' "$lockstep" data import images photos photos.h5 --size 10x12 --color --force
+expect '1 dog' "$lockstep" data show photos.h5
+expect '/test/x  uint8 (1, 10, 12, 3)' "$lockstep" data import images photos photos.h5 --size 10x12 --color --force
+head -c 100 sheet.png >photos/train/cat/cut.png
+refuse 1 'cut.png: not a whole PNG' "$lockstep" data import images photos x.h5
+refuse 2 'expected HEIGHTxWIDTH' "$lockstep" data import images photos x.h5 --size 10
+printf 'PAR1....PAR1' >table.parquet
+refuse 1 'it is a Parquet file' "$lockstep" data show table.parquet
+refuse 1 "pandas.read_parquet('table.parquet').to_csv" "$lockstep" data import csv table.parquet --target y x.h5
+
 nothing_left x.h5
 
 # --- fetch: never from the internet ---
@@ -156,7 +177,7 @@ grep -qF 'training.class_weight gives class 11 a weight, but none of the 270 tra
   { cat warnings.txt; fail 'no word of class 11'; }
 
 # --- the help of every command teaches by example ---
-for command in 'make garments' 'make housing' 'import idx' 'import csv' 'import npz' 'import npy' show fetch; do
+for command in 'make garments' 'make housing' 'import idx' 'import csv' 'import npz' 'import npy' 'import images' show fetch; do
   # shellcheck disable=SC2086
   expect 'Example' "$lockstep" data $command --help
 done
@@ -172,11 +193,45 @@ with h5py.File("py.h5", "w") as f:
 with h5py.File("lzf.h5", "w") as f:
     f.create_dataset("train/x", data=np.zeros((4, 6)), compression="lzf")
     f["train/y"] = np.array([468629, 111298, 330000, 250000])
+x = np.random.default_rng(0).normal(size=(300, 4)).astype("f4")
+y = (x[:, 0] > 0).astype("i4")
+with h5py.File("strings.h5", "w") as f:
+    f["train/x"], f["train/y"] = x, np.array([b"no", b"yes"])[y]
+    f["test/x"] = x[:9]
+    f.create_dataset("test/y", data=[["no", "yes"][i] for i in y[:9]], dtype=h5py.string_dtype())
+with h5py.File("matlab.h5", "w", userblock_size=512) as f:
+    f["X"], f["y"] = x.T.astype("f8"), y[None, :].astype("f8") + 1
+with h5py.File("times.h5", "w") as f:
+    f["train/x"], f["train/y"] = np.arange(1_700_000_000, 1_700_000_300).reshape(300, 1), y
+    f["train/a"], f["train/b"] = x[:, 0], x[:, 1:]
 with h5py.File("g.h5") as f:
     assert f["train/x"].shape == (300, 28, 28) and f["train/x"].dtype == np.uint8
     assert list(f.attrs["class_names"])[9] == "Ankle boot", f.attrs["class_names"]
     assert (np.bincount(f["train/y"][:]) == 30).all()
 PY
+  expect 'yes' "$lockstep" data show strings.h5
+  cat > wild.yaml <<END
+model: [{Dense: {units: 2, activation: softmax}}]
+training: {loss: sparse_categorical_crossentropy, optimizer: {Adam: {learning_rate: 0.05}}, epochs: 10, batch_size: 20}
+data: {train: {file: strings.h5, group: train}, test: {file: strings.h5, group: test}}
+END
+  expect 'rows of each class: 0 (no): 1' "$lockstep" train wild.yaml --run-dir runs/strings
+  jq -e '.final.test.accuracy > 0.8' runs/strings/result.json >scores.txt || fail 'strings are no classes'
+  cat > matlab.yaml <<END
+model: [{Dense: {units: 2, activation: softmax}}]
+training: {loss: sparse_categorical_crossentropy, optimizer: {Adam: {learning_rate: 0.05}}, epochs: 10, batch_size: 20}
+data: {transpose: true, first_label: 1, train: {file: matlab.h5, features: X, truth: y}}
+END
+  refuse 2 'the last axes fit (300)' "$lockstep" train matlab.yaml --set data.transpose=false --run-dir runs/reversed
+  refuse 1 'data.first_label: 1' "$lockstep" train matlab.yaml --set data.first_label=0 --run-dir runs/from_one
+  "$lockstep" train matlab.yaml --run-dir runs/matlab >matlab.txt
+  jq -e '.final.train.accuracy > 0.8' runs/matlab/result.json >scores.txt || fail 'axes in reverse are not read'
+  expect '297 of 300 distinct values become equal' "$lockstep" data show times.h5
+  sed 's/strings.h5, group: train/times.h5, group: train/; s/, test: .*/}/' wild.yaml >times.yaml
+  "$lockstep" train times.yaml --run-dir runs/times >times.txt 2>warnings.txt || true
+  grep -qF '297 of 300 distinct values become equal to others as float32' warnings.txt || { cat warnings.txt; fail 'no word of lost values'; }
+  "$lockstep" train times.yaml --set 'data.train.features=[a, b]' --run-dir runs/variables >variables.txt
+  jq -e '.final.train.accuracy > 0.8' runs/variables/result.json >scores.txt || fail 'several variables are not read'
   python3 - <<'PY'
 import numpy as np
 x, y = np.arange(12, dtype="f8").reshape(3, 4), np.array(["no", "yes", "no"])

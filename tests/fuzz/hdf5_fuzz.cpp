@@ -1,3 +1,5 @@
+#include <hdf5.h>
+
 #include <array>
 #include <filesystem>
 #include <numeric>
@@ -11,6 +13,47 @@
 #include "support/temp_dir.h"
 
 namespace lockstep::testing {
+
+namespace {
+
+/// A small data set of any type of HDF5.
+void write_array(Hdf5File& file, const char* name, hid_t type, hsize_t rows, const void* data) {
+  const hid_t space = H5Screate_simple(1, &rows, nullptr);
+  const hid_t set = H5Dcreate2(file.id(), name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data);
+  H5Dclose(set);
+  H5Sclose(space);
+}
+
+/// What other programs write: strings, enumerations, a frame of pandas, packed variables of netCDF.
+std::string foreign_seed(const TempDir& dir) {
+  {
+    Hdf5File file = Hdf5File::create(dir / "f.h5");
+    for (const char* group : {"/train", "/fixed", "/named", "/df"}) file.create_group(group);
+    const std::vector<float> x(12, 0.5F);
+    for (const char* name : {"/train/x", "/fixed/x", "/named/x", "/df/block0_values"}) file.write<float>(name, {4, 3}, x);
+    const hid_t text = H5Tcopy(H5T_C_S1), fixed = H5Tcopy(H5T_C_S1), named = H5Tenum_create(H5T_STD_I8LE);
+    H5Tset_size(text, H5T_VARIABLE);
+    H5Tset_size(fixed, 4);
+    const std::int8_t ten = 10, twenty = 20;
+    H5Tenum_insert(named, "red", &ten);
+    H5Tenum_insert(named, "blue", &twenty);
+    const std::array<const char*, 4> words{"yes", "no", "yes", "no"};
+    write_array(file, "/train/y", text, 4, words.data());
+    write_array(file, "/fixed/y", fixed, 4, "yes\0no\0\0yes\0no\0");
+    write_array(file, "/named/y", named, 4, std::array<std::int8_t, 4>{10, 20, 10, 10}.data());
+    write_array(file, "/df/block0_items", fixed, 3, "a\0\0\0b\0\0\0y\0\0");
+    write_string_attribute(file, "/df", "pandas_type", "frame");
+    write_double_attribute(file, "/fixed/x", "scale_factor", 0.5);
+    write_int_attribute(file, "/fixed/x", "_FillValue", 3);
+    H5Tclose(text);
+    H5Tclose(fixed);
+    H5Tclose(named);
+  }
+  return read_file(dir / "f.h5");
+}
+
+}  // namespace
 
 std::vector<std::string> fuzz_seeds() {
   const TempDir dir;
@@ -26,7 +69,7 @@ std::vector<std::string> fuzz_seeds() {
     write_double_attribute(file, "/", "share", 0.5);
     file.close();
   }
-  return {read_file(dir / "d.h5")};
+  return {read_file(dir / "d.h5"), foreign_seed(dir)};
 }
 
 namespace {
@@ -47,14 +90,16 @@ void read_all(const std::string& path) {
   for (const std::string& name : file.datasets()) {
     fuzz([&] {
       const ArrayInfo info = file.info(name);
+      if (info.text && info.rows() < 1 << 16) return void(file.read_strings(name, 0, info.rows()));
       if (!info.shape.empty() && info.row_elements() == 1) label_histogram(file, name);
       if (info.shape.size() <= 2) column_stats(file, name);
     });
   }
 }
 
-void train_on(const std::string& path) {
-  const Hdf5Dataset data(path, "train", {.memory_budget = 1 << 20});
+void train_on(const std::string& path, const std::string& group, Hdf5Options options) {
+  options.memory_budget = 1 << 20;
+  const Hdf5Dataset data(path, group, options);
   const std::int64_t rows = std::min<std::int64_t>(data.rows(), 16), width = elements(data.sample_shape());
   if (width > 1 << 16 || data.truth_width() > 1 << 16) return;
   const auto reader = data.open({{0, rows}});
@@ -74,5 +119,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const TempDir dir;
   write_file(dir / "d.h5", as_text(data, size));
   fuzz([] { read_all(dir / "d.h5"); });
-  return fuzz([] { train_on(dir / "d.h5"); });
+  for (const char* group : {"fixed", "named", "df"}) fuzz([&] { train_on(dir / "d.h5", group, {}); });
+  fuzz([] { train_on(dir / "d.h5", "train", {.truth = "", .transpose = true}); });
+  fuzz([] { train_on(dir / "d.h5", "", {.variables = {"train/x", "/test/x"}, .truth = "train/y", .first_label = 1}); });
+  return fuzz([] { train_on(dir / "d.h5", "train", {}); });
 }

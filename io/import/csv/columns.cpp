@@ -10,8 +10,8 @@
 namespace lockstep {
 namespace {
 
-constexpr double kLarge = 1 << 20;              // from here on neighbours in float32 are 1/8 and more apart
-constexpr std::size_t kMostDistinct = 1 << 20;  // of a column that are compared
+constexpr double kLarge = 1 << 20;           // from here on neighbours in float32 are 1/8 and more apart
+constexpr std::size_t kMostLarge = 1 << 11;  // of a column that are compared
 
 void note_missing(CsvColumn& column, std::string_view field, CsvPlace place) {
   if (column.missing++ > 0) return;
@@ -29,8 +29,7 @@ void note_number(CsvColumn& column, double value) {
   column.greatest = first ? value : std::max(column.greatest, value);
   column.whole = column.whole && value == std::floor(value);
   if (std::abs(value) < kLarge) return;
-  if (!column.large) column.large = std::make_unique<std::unordered_set<double>>();
-  if (column.large->size() < kMostDistinct) column.large->insert(value);
+  if (column.large.size() < kMostLarge) column.large.push_back(value);
 }
 
 /// Whether a comma can only begin decimals: 1,5 and 0,123 and 1234,567 can, 1,234 may be a thousand.
@@ -129,11 +128,17 @@ std::int64_t add_word(CsvColumn& column, std::string_view field, CsvPlace place,
   return column.words->number(text);
 }
 
-std::int64_t lost_values(const CsvColumn& column) {
-  if (!column.large) return 0;
-  std::unordered_set<float> floats;
-  for (const double value : *column.large) floats.insert(static_cast<float>(value));
-  return static_cast<std::int64_t>(column.large->size() - floats.size());
+LargeNumbers large_numbers(const CsvColumn& column) {
+  std::vector<double> values = column.large;
+  std::vector<float> floats;
+  for (const double value : values) floats.push_back(static_cast<float>(value));
+  const auto distinct = [](auto& numbers) {
+    std::sort(numbers.begin(), numbers.end());
+    return std::unique(numbers.begin(), numbers.end()) - numbers.begin();
+  };
+  LargeNumbers found{.distinct = distinct(values)};
+  found.lost = found.distinct - distinct(floats);
+  return found;
 }
 
 }  // namespace lockstep

@@ -6,7 +6,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "io/import/csv/dialect.h"
@@ -63,8 +62,8 @@ struct CsvColumn {
   std::int64_t decimal_commas = 0;  ///< numbers whose comma can only begin decimals
   std::string first_unsure;         ///< the first that reads as thousands as well: 1,234
   CsvPlace unsure_place;
-  std::unique_ptr<WordIndex> words;                   ///< of categories
-  std::unique_ptr<std::unordered_set<double>> large;  ///< distinct values that float32 may not tell apart
+  std::unique_ptr<WordIndex> words;  ///< of categories
+  std::vector<double> large;         ///< the first values that float32 may not tell apart
 
   std::int64_t values() const { return numbers + bools + texts; }
 };
@@ -82,7 +81,10 @@ float add_number(CsvColumn& column, std::string_view field, CsvPlace place, cons
 /// A field as the number of its word; -1 if it is missing: empty or one of `na`. NA, None, ... are words here.
 std::int64_t add_word(CsvColumn& column, std::string_view field, CsvPlace place, const CsvValues& values);
 
-/// Distinct numbers of the column that become equal as float32.
-std::int64_t lost_values(const CsvColumn& column);
+/// Distinct numbers among the column's large ones, and how many of them become equal to others as float32.
+struct LargeNumbers {
+  std::int64_t distinct = 0, lost = 0;
+};
+LargeNumbers large_numbers(const CsvColumn& column);
 
 }  // namespace lockstep

@@ -70,6 +70,9 @@ TEST(Idx, MalformedFilesAreErrors) {
   expect_error([] { parse_idx("\0\0\x0E\x08"s + std::string(32, '\xFF'), "a"); }, {"a", "beyond any memory"});
   expect_error([] { idx_labels(parse_idx(kImages, "a"), 0, "a"); }, {"a", "labels", "(2, 1, 3)"});
   expect_error([] { idx_labels(parse_idx(kLabels, "a"), 7, "a"); }, {"a", "label 7", "row 0", "0 to 6"});
+  EXPECT_EQ(idx_labels(parse_idx("\0\0\x08\x01\0\0\0\x02\x1A\x01"s, "s"), 26, "s", 1), (std::vector<std::int64_t>{25, 0}));
+  expect_error([] { idx_labels(parse_idx("\0\0\x08\x01\0\0\0\x01\x1A"s, "a"), 26, "a"); }, {"label 26", "--first-label 1"});
+  expect_error([] { idx_labels(parse_idx("\0\0\x08\x01\0\0\0\x01\0"s, "a"), 26, "a", 1); }, {"label 0", "expected 1 to 26"});
   expect_error([] { idx_labels(parse_idx("\0\0\x09\x01\0\0\0\x01\xFF"s, "a"), 0, "a"); }, {"a", "label -1"});
 }
 

@@ -90,6 +90,17 @@ TEST(Npz, FeaturesWithoutTargetsAreRead) {
   EXPECT_FALSE(file.exists("/test/y"));
 }
 
+TEST(Npz, LabelsMayBeginWithOne) {
+  const testing::TempDir dir;
+  const NpyArray x = parse_npy(npy("|u1", "(2,)", "ab"), "x.npy"), y = parse_npy(npy("|u1", "(2,)", "\x1A\1"s), "y.npy");
+  Hdf5File file = Hdf5File::create(dir / "d.h5");
+  write_npy(file, {{"train", x, y, "x", "y"}}, {}, 1);
+  std::vector<std::int64_t> labels(2);
+  file.read_rows<std::int64_t>("/train/y", 0, 2, labels);
+  EXPECT_EQ(labels, (std::vector<std::int64_t>{25, 0}));
+  expect_error([&] { write_npy(file, {{"test", x, y, "x", "y.npy"}}, {}, 2); }, {"y.npy", "row 1", "--first-label 2"});
+}
+
 TEST(Npz, ArraysBecomeADataFile) {
   const testing::TempDir dir;
   const NpyArray x = parse_npy(npy("|u1", "(2,)", "ab"), "x.npy"), words = parse_npy(npy("|S3", "(2,)", "yesno\0"s), "y.npy"),
