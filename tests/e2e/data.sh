@@ -212,14 +212,14 @@ PY
   expect 'yes' "$lockstep" data show strings.h5
   cat > wild.yaml <<END
 model: [{Dense: {units: 2, activation: softmax}}]
-training: {loss: sparse_categorical_crossentropy, optimizer: {Adam: {learning_rate: 0.05}}, epochs: 10, batch_size: 20}
+training: {loss: sparse_categorical_crossentropy, metrics: [accuracy], optimizer: {Adam: {learning_rate: 0.05}}, epochs: 10, batch_size: 20}
 data: {train: {file: strings.h5, group: train}, test: {file: strings.h5, group: test}}
 END
   expect 'rows of each class: 0 (no): 1' "$lockstep" train wild.yaml --run-dir runs/strings
   jq -e '.final.test.accuracy > 0.8' runs/strings/result.json >scores.txt || fail 'strings are no classes'
   cat > matlab.yaml <<END
 model: [{Dense: {units: 2, activation: softmax}}]
-training: {loss: sparse_categorical_crossentropy, optimizer: {Adam: {learning_rate: 0.05}}, epochs: 10, batch_size: 20}
+training: {loss: sparse_categorical_crossentropy, metrics: [accuracy], optimizer: {Adam: {learning_rate: 0.05}}, epochs: 10, batch_size: 20}
 data: {transpose: true, first_label: 1, train: {file: matlab.h5, features: X, truth: y}}
 END
   refuse 2 'the last axes fit (300)' "$lockstep" train matlab.yaml --set data.transpose=false --run-dir runs/reversed
