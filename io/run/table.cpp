@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 #include <set>
+#include <span>
 
 #include "cluster/error.h"
 #include "core/math/philox.h"
@@ -100,15 +101,17 @@ void write_table(Hdf5File& file, const Table& table, const std::vector<Split>& s
   for (const Split& split : splits) {
     std::vector<float> x, y;
     std::vector<std::int64_t> labels;
-    x.reserve(static_cast<std::size_t>(split.rows) * width);
+    const std::span<const float> in_order =
+        std::span(table.x).subspan(next * width, seed ? 0 : static_cast<std::size_t>(split.rows) * width);
+    if (seed) x.reserve(static_cast<std::size_t>(split.rows) * width);
     for (std::int64_t i = 0; i < split.rows; ++i, ++next) {
       const auto row = static_cast<std::size_t>(order.at(next));
       const auto first = table.x.begin() + static_cast<std::ptrdiff_t>(row * width);
-      x.insert(x.end(), first, first + static_cast<std::ptrdiff_t>(width));
+      if (seed) x.insert(x.end(), first, first + static_cast<std::ptrdiff_t>(width));
       if (classes && has_targets) labels.push_back(table.labels[row]);
       for (std::size_t j = 0; !classes && has_targets && j < targets; ++j) y.push_back(table.y[row * targets + j]);
     }
-    file.write<float>("/" + split.name + "/x", {split.rows, static_cast<std::int64_t>(width)}, x);
+    file.write<float>("/" + split.name + "/x", {split.rows, static_cast<std::int64_t>(width)}, seed ? std::span<const float>(x) : in_order);
     if (!has_targets) continue;
     if (classes) {
       write_labels(file, "/" + split.name + "/y", labels);

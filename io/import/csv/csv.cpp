@@ -235,7 +235,14 @@ void CsvFiles::read_rows(std::string_view text, const std::string& name, std::si
   std::vector<std::string_view> fields;
   if (content_.recipe.header) reader.next(fields);
   IndexCheck numbers;
+  const std::size_t start = reader.position();
+  bool reserved = false;
   while (reader.next(fields)) {
+    if (!reserved) {  // room for as many rows of the first one's length as there may be
+      const std::size_t rows = (text.size() - start) / std::max<std::size_t>(reader.position() - start, 1);
+      content_.x.reserve(content_.x.size() + std::min(rows + rows / 16, text.size() / (2 * width) + 1) * content_.features.size());
+      reserved = true;
+    }
     if (fields.size() != width) {
       throw Error(fmt::format("{}, line {}: {} fields, but {} has {}", name, reader.line(), fields.size(),
                               content_.recipe.header ? "the header" : "the first row", width));

@@ -133,8 +133,39 @@ std::string_view csv_trimmed(std::string_view text) {
   return text;
 }
 
+namespace {
+
+/// Up to 15 digits with a decimal point among or behind them. Both numbers of the quotient are exact, so it is the nearest double.
+std::optional<double> short_number(std::string_view text) {
+  static constexpr std::array<double, 16> kPowers{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+  const bool negative = text.starts_with('-');
+  std::uint64_t digits = 0;
+  std::size_t count = 0, decimals = 0;
+  bool point = false;
+  if (negative) text.remove_prefix(1);
+  if (text.size() > kPowers.size()) return {};
+  for (const char c : text) {
+    if (c == '.' && !point) {
+      point = true;
+      continue;
+    }
+    if (c < '0' || c > '9') return {};
+    digits = digits * 10 + static_cast<std::uint64_t>(c - '0');
+    ++count;
+    decimals += point ? 1 : 0;
+  }
+  if (count == 0 || count == kPowers.size()) return {};
+  const double value = static_cast<double>(digits) / kPowers[decimals];
+  return negative ? -value : value;
+}
+
+}  // namespace
+
 std::optional<double> csv_number(std::string_view text, char decimal) {
   text = csv_trimmed(text);
+  if (decimal == '.') {
+    if (const auto value = short_number(text)) return value;
+  }
   if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
   std::array<char, 64> pointed{};
   if (decimal != '.' && text.find_first_of(".,") != std::string_view::npos) {

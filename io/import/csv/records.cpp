@@ -10,6 +10,8 @@ namespace lockstep {
 
 CsvReader::CsvReader(std::string_view text, std::string name, char separator) : text_(text), name_(std::move(name)), separator_(separator) {
   if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);  // a spreadsheet's byte order mark
+  for (const char c : {separator, separator == ' ' ? '\t' : separator, '\n', '\r', '"', '\0'})
+    special_[static_cast<unsigned char>(c)] = true;
 }
 
 void CsvReader::fail(const std::string& what) const { throw Error(fmt::format("{}, line {}: {}", name_, next_line_, what)); }
@@ -47,6 +49,7 @@ std::string_view CsvReader::plain_field() {
   bool quote = false, carriage = false, zero = false;
   for (; at_ < text_.size(); ++at_) {
     const char c = text_[at_];
+    if (!special_[static_cast<unsigned char>(c)]) continue;
     if (c == separator_ || c == '\n' || c == other) break;
     quote |= c == '"';
     carriage |= c == '\r';

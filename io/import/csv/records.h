@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -28,6 +29,7 @@ class CsvReader {
   std::string_view text_;
   std::string name_;
   char separator_;
+  std::array<bool, 256> special_{};  // characters that a plain field does not just contain
   std::size_t at_ = 0;
   std::int64_t line_ = 0;             // of the current record
   std::int64_t next_line_ = 1;        // of the next character

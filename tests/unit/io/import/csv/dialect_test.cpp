@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 
 #include "io/import/csv/csv.h"
 #include "io/import/csv/encoding.h"
@@ -84,6 +85,17 @@ TEST(CsvEncoding, TextBecomesUtf8) {
       {"odd number"});
   expect_error([] { to_utf8(std::string("\xFF\xFE\x3D\xD8", 4), TextEncoding::utf8, "f"); }, {"pair"});
   expect_error([] { parse_encoding("ebcdic"); }, {"'ebcdic'", "latin-1"});
+}
+
+TEST(CsvDialect, ShortNumbersAreTheNearestDoubles) {
+  for (const char* text :
+       {"0.1", "-0.3", "123456789.123456", "0.000001", "999999999999999", "-.5", "5.", "123456.7890123456789", "1e3", "0"}) {
+    const auto value = csv_number(text, '.');
+    ASSERT_TRUE(value) << text;
+    EXPECT_EQ(*value, std::strtod(text, nullptr)) << text;
+  }
+  EXPECT_TRUE(std::signbit(*csv_number("-0", '.')));
+  for (const char* text : {"", ".", "-", "1.2.3", "1-2", "--1", "1 2"}) EXPECT_FALSE(csv_number(text, '.')) << text;
 }
 
 }  // namespace
