@@ -37,11 +37,10 @@ Block Pass::at(Block block, std::int64_t grain, std::int64_t grains, bool last) 
   return block;
 }
 
-/// work(first grain, grains) for blocks of rows that a thread computes at once: all its grains where the op takes any number of rows, as
-/// many parts as threads; else grain by grain.
+/// work(first grain, grains) for blocks of rows that a thread computes at once: grain by grain, or as many parts as threads.
 template <class Work>
-void Pass::for_each_block(const Op& op, std::int64_t grains, const Work& work) const {
-  const std::int64_t parts = op.row_count_invariant() ? std::min<std::int64_t>(threads_, grains) : grains;
+void Pass::for_each_block(bool by_grain, std::int64_t grains, const Work& work) const {
+  const std::int64_t parts = by_grain ? grains : std::min<std::int64_t>(threads_, grains);
   for_each_grain(threads_, parts, [&](std::int64_t p) {
     const std::int64_t first = grains * p / parts;
     work(first, grains * (p + 1) / parts - first);
@@ -64,30 +63,77 @@ void Pass::multiply(std::size_t i, std::int64_t first, std::int64_t last, std::s
 
 void Pass::finish(std::size_t i, Block block) {
   const Op& op = *network_.ops()[i];
-  for_each_block(op, grains_, [&](std::int64_t g, std::int64_t n) {
+  for_each_block(by_grain(i), grains_, [&](std::int64_t g, std::int64_t n) {
     op.finish(values(i + 1) + g * rows_ * op.out, at(block, g, n, i + 1 == network_.ops().size()));
   });
 }
 
-/// The sums over the batch that op i needs before its forward or backward pass.
-void Pass::sum(std::size_t i, Direction direction, const Block& block) {
+bool Pass::needs_sums(std::size_t i, Direction direction, const Block& block) const {
+  return block.training && network_.ops()[i]->batch_sums(direction) > 0;
+}
+
+/// The sums over the batch that op i needs before its forward or backward pass; before(g) makes what grain g is collected from.
+template <class Before>
+void Pass::sum(std::size_t i, Direction direction, const Block& block, const Before& before) {
   Op& op = *network_.ops()[i];
-  const std::int64_t count = op.batch_sums(direction);
-  if (!block.training || count == 0) return;
-  op.use_sums(direction, sums_->add(count, threads_, [&](std::int64_t g, double* sums) {
-    const float* const dy = direction == Direction::backward ? deltas(i + 1) + g * rows_ * op.out : nullptr;
-    op.collect_sums(values(i) + g * rows_ * op.in, dy, at(block, g, 1, i + 1 == network_.ops().size()), sums);
+  const bool back = direction == Direction::backward;
+  op.use_sums(direction, sums_->add(op.batch_sums(direction), threads_, [&](std::int64_t g, double* sums) {
+    before(g);
+    op.collect_sums(values(i) + g * rows_ * op.in, back ? deltas(i + 1) + g * rows_ * op.out : nullptr,
+                    at(block, g, 1, i + 1 == network_.ops().size()), sums);
   }));
+}
+
+std::size_t Pass::forward_chain(std::size_t first, std::size_t last, const Block& block) const {
+  std::size_t end = first + 1;
+  if (!chains(first)) return end;
+  while (end < last && chains(end) && !needs_sums(end, Direction::forward, block)) ++end;
+  return end;
+}
+
+/// It ends with an op whose gradient can be formed and sent then.
+std::size_t Pass::backward_chain(std::size_t last, const Block& block) const {
+  const auto has_gradient = [&](std::size_t i) { return network_.ops()[i]->trainable() && !network_.ops()[i]->gradient_in_sums(); };
+  std::size_t first = last - 1;
+  if (!chains(first)) return first;
+  while (first > network_.first_trainable() && !has_gradient(first) && chains(first - 1) &&
+         !needs_sums(first - 1, Direction::backward, block)) {
+    --first;
+  }
+  return first;
+}
+
+template <class PassOp>
+void Pass::run(std::size_t first, std::size_t last, Direction direction, const Block& block, std::int64_t grains, const PassOp& pass) {
+  const bool back = direction == Direction::backward;
+  const auto chain = [&](std::int64_t g, std::int64_t n) {
+    for (std::size_t i = 0; i < last - first; ++i) pass(back ? last - 1 - i : first + i, g, n);
+  };
+  const bool in_grains = [&] {
+    for (std::size_t i = first; i < last; ++i) {
+      if (by_grain(i)) return true;
+    }
+    return false;
+  }();
+  const bool more = back ? first > network_.first_trainable() : last < network_.ops().size();
+  const std::size_t next = back ? first - 1 : last;
+  if (!more || !needs_sums(next, direction, block)) return for_each_block(in_grains, grains, chain);
+  if (in_grains) return sum(next, direction, block, [&](std::int64_t g) { chain(g, 1); });
+  for_each_block(false, grains, chain);
+  sum(next, direction, block, [](std::int64_t) {});
 }
 
 void Pass::forward(Block block, std::int64_t grains, std::size_t first, std::size_t last) {
   const auto& ops = network_.ops();
-  for (std::size_t i = std::max(first, first_op_); i < last; ++i) {
-    Op& op = *ops[i];
-    if (block.training)
-      for_each_grain(threads_, op.refreshes(), [&](std::int64_t piece) { op.refresh(piece, i > network_.first_trainable()); });
-    sum(i, Direction::forward, block);
-    for_each_block(op, grains, [&](std::int64_t g, std::int64_t n) {
+  first = std::max(first, first_op_);
+  if (first < last && needs_sums(first, Direction::forward, block)) sum(first, Direction::forward, block, [](std::int64_t) {});
+  for (std::size_t end; first < last; first = end) {
+    end = forward_chain(first, last, block);
+    for (std::size_t i = first; block.training && i < end; ++i) {
+      for_each_grain(threads_, ops[i]->refreshes(), [&](std::int64_t piece) { ops[i]->refresh(piece, i > network_.first_trainable()); });
+    }
+    run(first, end, Direction::forward, block, grains, [&](std::size_t i, std::int64_t g, std::int64_t n) {
+      const Op& op = *ops[i];
       op.forward(values(i) + g * rows_ * op.in, values(i + 1) + g * rows_ * op.out, at(block, g, n, i + 1 == ops.size()));
     });
   }
@@ -104,19 +150,22 @@ double Pass::penalty(Block block, std::int64_t grain) {
 
 void Pass::backward(Block block, const std::function<void(std::size_t)>& done) {
   const auto& ops = network_.ops();
-  for (std::size_t i = ops.size(); i-- > network_.first_trainable();) {
+  const std::size_t least = network_.first_trainable();
+  if (ops.size() > least && needs_sums(ops.size() - 1, Direction::backward, block)) {
+    sum(ops.size() - 1, Direction::backward, block, [](std::int64_t) {});
+  }
+  for (std::size_t last = ops.size(), first; last > least; last = first) {
+    first = backward_chain(last, block);
     {
-      const TraceSpan span(trace_, SpanKind::backward, static_cast<std::int64_t>(i));
-      const Op& op = *ops[i];
-      const bool wanted = i > network_.first_trainable();
-      sum(i, Direction::backward, block);
-      for_each_block(op, grains_, [&](std::int64_t g, std::int64_t n) {
+      const TraceSpan span(trace_, SpanKind::backward, static_cast<std::int64_t>(first));
+      run(first, last, Direction::backward, block, grains_, [&](std::size_t i, std::int64_t g, std::int64_t n) {
+        const Op& op = *ops[i];
         const std::int64_t x = g * rows_ * op.in, y = g * rows_ * op.out;
-        op.backward(values(i) + x, values(i + 1) + y, deltas(i + 1) + y, wanted ? deltas(i) + x : nullptr,
+        op.backward(values(i) + x, values(i + 1) + y, deltas(i + 1) + y, i > least ? deltas(i) + x : nullptr,
                     at(block, g, n, i + 1 == ops.size()));
       });
     }
-    done(i);
+    for (std::size_t i = last; i-- > first;) done(i);
   }
 }
 

@@ -13,8 +13,9 @@
 
 namespace lockstep {
 
-/// The buffers between a network's ops for a number of grains, and the way through them: op by op, so that a layer's weights stay in the
-/// cache for all grains. values(i) is the input of op i, values(ops) the output of the network, each (grains * rows, width), row-major.
+/// The buffers between a network's ops for a number of grains, and the way through them. Ops that take all rows at once are run one by one,
+/// so that their weights stay in the cache. Through a chain of others a grain goes at once, so that its rows do. values(i) is the input of
+/// op i, values(ops) the output of the network, each (grains * rows, width), row-major.
 class Pass {
  public:
   /// Where the buffers come from: `count` zeroed floats.
@@ -66,10 +67,21 @@ class Pass {
   void backward(Block block, const std::function<void(std::size_t)>& done);
 
  private:
-  void sum(std::size_t i, Direction direction, const Block& block);
+  bool needs_sums(std::size_t i, Direction direction, const Block& block) const;
+  bool by_grain(std::size_t i) const { return !network_.ops()[i]->row_count_invariant(); }
+  /// Whether op i may be part of a chain. A product had better see all rows at once.
+  bool chains(std::size_t i) const { return network_.ops()[i]->product() == nullptr; }
+  /// The end of the chain of ops that starts with `first`, and the start of that which ends before `last` on the way back.
+  std::size_t forward_chain(std::size_t first, std::size_t last, const Block& block) const;
+  std::size_t backward_chain(std::size_t last, const Block& block) const;
+  /// pass(i, first grain, grains) for the ops of a chain in this direction, and the sums that the next op needs.
+  template <class PassOp>
+  void run(std::size_t first, std::size_t last, Direction direction, const Block& block, std::int64_t grains, const PassOp& pass);
+  template <class Before>
+  void sum(std::size_t i, Direction direction, const Block& block, const Before& before);
   Block at(Block block, std::int64_t grain, std::int64_t grains, bool last) const;
   template <class Work>
-  void for_each_block(const Op& op, std::int64_t grains, const Work& work) const;
+  void for_each_block(bool by_grain, std::int64_t grains, const Work& work) const;
   std::int64_t width(std::size_t i) const { return i == 0 ? network_.input_width() : network_.ops()[i - 1]->out; }
 
   Network& network_;
