@@ -15,5 +15,6 @@ void add_import_csv(Command& import);
 void add_import_npz(Command& import);
 void add_import_npy(Command& import);
 void add_import_images(Command& import);
+void add_import_hdf5(Command& import);
 
 }  // namespace lockstep

@@ -70,6 +70,7 @@ void add_data_import(Command& data) {
   add_import_npz(import);
   add_import_npy(import);
   add_import_images(import);
+  add_import_hdf5(import);
 }
 
 }  // namespace lockstep

@@ -177,7 +177,7 @@ grep -qF 'training.class_weight gives class 11 a weight, but none of the 270 tra
   { cat warnings.txt; fail 'no word of class 11'; }
 
 # --- the help of every command teaches by example ---
-for command in 'make garments' 'make housing' 'import idx' 'import csv' 'import npz' 'import npy' 'import images' show fetch; do
+for command in 'make garments' 'make housing' 'import idx' 'import csv' 'import npz' 'import npy' 'import images' 'import hdf5' show fetch; do
   # shellcheck disable=SC2086
   expect 'Example' "$lockstep" data $command --help
 done
@@ -226,6 +226,16 @@ END
   refuse 1 'data.first_label: 1' "$lockstep" train matlab.yaml --set data.first_label=0 --run-dir runs/from_one
   "$lockstep" train matlab.yaml --run-dir runs/matlab >matlab.txt
   jq -e '.final.train.accuracy > 0.8' runs/matlab/result.json >scores.txt || fail 'axes in reverse are not read'
+  expect '/test/x  float64 (60, 4)' "$lockstep" data import hdf5 matlab.h5 --features X --target y --transpose --first-label 1 \
+    --split train=0.8,test=0.2 --seed 3 rows.h5 --force
+  python3 - <<'PY'
+import h5py, numpy as np
+with h5py.File("matlab.h5") as f, h5py.File("rows.h5") as g:
+    x, y = f["X"][:].T, f["y"][0] - 1
+    for split in "train", "test":
+        for row, label in zip(g[split]["x"][:], g[split]["y"][:]):
+            assert y[np.flatnonzero((x == row).all(1))[0]] == label
+PY
   expect '297 of 300 distinct values become equal' "$lockstep" data show times.h5
   sed 's/strings.h5, group: train/times.h5, group: train/; s/, test: .*/}/' wild.yaml >times.yaml
   "$lockstep" train times.yaml --run-dir runs/times >times.txt 2>warnings.txt || true

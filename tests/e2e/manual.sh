@@ -61,7 +61,7 @@ touch small.yaml 'two words.yaml' data.h5
 [ "$(offers lockstep '' | sort)" = "$("$lockstep" --help | shown /dev/stdin Subcommands | sort)" ] || fail 'not the commands of --help'
 [ "$(offers lockstep train - | sort)" = "$("$lockstep" train --help | shown /dev/stdin Options | tr ',' '\n' | sort)" ] || fail 'not the options of train --help'
 asked 'status stop submit summary' lockstep s
-asked 'csv idx images npy npz' lockstep data import ''
+asked 'csv hdf5 idx images npy npz' lockstep data import ''
 asked '--seed --separator --split' lockstep data import csv --s
 asked 'recursive-doubling ring' lockstep train small.yaml --allreduce r
 asked 'ring' lockstep train --allreduce = ri

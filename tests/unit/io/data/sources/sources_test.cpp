@@ -10,6 +10,7 @@
 #include "io/data/lost_values.h"
 #include "io/hdf5/attributes.h"
 #include "io/hdf5/dataset.h"
+#include "io/import/hdf5.h"
 #include "support/rows_file.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"
@@ -281,6 +282,28 @@ TEST_F(Sources, VariablesOfNetCdf) {
   EXPECT_TRUE(std::isnan(x[3]));
   const auto reader = data.open({{0, 3}});
   expect_error([&] { reader->expect_finite(); }, {"row 1", "column 1", "nan"});
+}
+
+TEST_F(Sources, RowsOfOtherProgramsBecomeADataFile) {
+  {
+    Writer writer(path());
+    writer.numbers("/X", H5T_STD_I16LE, {2, 4}, {0, 1, 2, 3, 10, 11, 12, 13});
+    writer.texts("/y", {"b", "a", "b", "a"}, false);
+    writer.numbers("/weight", H5T_IEEE_F32LE, {4}, {1, 2, 3, 4});
+  }
+  Hdf5File out = Hdf5File::create(path("out.h5"));
+  import_hdf5(out, Hdf5Dataset(path(), "", {.features = "X", .transpose = true}), "", 0);
+  out.close();
+  const Hdf5Dataset data(path("out.h5"), "train");
+  EXPECT_EQ(data.element_type(), "int16");
+  EXPECT_EQ(data.class_names(), (Names{"a", "b"}));
+  EXPECT_EQ(data.weights(), "/train/weight");
+  EXPECT_EQ(all_rows(data).x, (Floats{0, 10, 1, 11, 2, 12, 3, 13}));
+  EXPECT_EQ(all_rows(data).y, (Floats{1, 0, 1, 0}));
+  Hdf5File split = Hdf5File::create(path("split.h5"));
+  import_hdf5(split, Hdf5Dataset(path(), "", {.rows = {1, 4}, .features = "X", .transpose = true}), "train=0.67,test=0.33", 1);
+  EXPECT_EQ(split.info("/train/x").shape, (std::vector<std::int64_t>{2, 2}));
+  EXPECT_EQ(split.info("/test/weight").shape, std::vector<std::int64_t>{1});
 }
 
 TEST_F(Sources, DistinctValuesThatBecomeEqualAreCounted) {
