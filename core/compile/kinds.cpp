@@ -16,7 +16,9 @@ bool is_upper_case_of(std::string_view name, std::string_view lower) {
 }  // namespace
 
 std::string Bounds::text() const {
-  if (least == -std::numeric_limits<double>::infinity()) return "a finite number";
+  if (least == -std::numeric_limits<double>::infinity()) {
+    return most == std::numeric_limits<double>::infinity() ? "a finite number" : fmt::format("{} {}", below ? "below" : "at most", most);
+  }
   if (most == std::numeric_limits<double>::infinity()) return fmt::format("{} {}", above ? "above" : "at least", least);
   return fmt::format("in {}{}, {}{}", above ? '(' : '[', least, most, below ? ')' : ']');
 }

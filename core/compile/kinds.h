@@ -80,13 +80,18 @@ template <class T, class Variant>
 concept AlternativeOf = IsAlternative<T, Variant>::value;
 
 /// A setting that is a kind with settings of its own, such as an initializer: `kind`, an optional of the variant `Kinds` that is empty if
-/// there is none, `kNoun` for messages, and `kModule`, where Keras has it.
+/// there is none, `kNoun` for messages, and `kModule`, where Keras has it. With a member `number` it may be a plain number instead.
 template <class T>
 concept KindSetting = requires(T setting) {
   typename T::Kinds;
   setting.kind;
   T::kNoun;
   T::kModule;
+};
+
+template <class T>
+concept NumberOrKind = KindSetting<T> && requires(T setting) {
+  setting.number;
 };
 
 /// Of kinds without settings.
@@ -195,7 +200,11 @@ class BoundsCheck {
   template <KindSetting Setting>
   void operator()(const Field& field, const Setting& setting) const {
     const BoundsCheck inner(what_ + ", " + field.name);
-    if (setting.kind) std::visit([&](const auto& one) { fields(one, inner); }, *setting.kind);
+    if (setting.kind) {
+      std::visit([&](const auto& one) { fields(one, inner); }, *setting.kind);
+    } else if constexpr (NumberOrKind<Setting>) {
+      (*this)(field, setting.number);
+    }
   }
   template <class Other>
   void operator()(const Field&, const Other&) const {}

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "core/compile/optimizers.h"
+#include "core/compile/optimizers/optimizer.h"
 #include "core/exchange/bfloat16_factors.h"
 #include "core/exchange/exchange.h"
 #include "core/exchange/tree_gradients.h"

@@ -1,6 +1,7 @@
 #include "core/exchange/gradients.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "cluster/host/core_round_trip.h"
 #include "core/network/regularizers.h"
@@ -29,13 +30,14 @@ Gradients::Gradients(Network& network, Optimizer& optimizer, const Grains& grain
       exchange_(make_exchange()),
       shared_(exchange_->factors()),
       columns_stay_(shared_ != nullptr && shared_->columns_stay()),
-      at_once_(shared_ != nullptr && !optimizer.clips_by_norm()),
+      at_once_(shared_ != nullptr && !optimizer.needs_all()),
       batch_sums_(grains, world),
       pass_(network, pass_options()) {
   if (network.bfloat16()) bfloat16_.emplace(pass_, network, trainable_);
   if (shared_ != nullptr) share_state();
   choose_columns();
   for (std::size_t layer = 0; layer < trainable_.size(); ++layer) forms_.push_back(choose_form(layer));
+  if (optimizer.forms()) choose_variables();
 }
 
 Gradients::~Gradients() {
@@ -203,7 +205,7 @@ void Gradients::form(std::span<const GradientBlock> blocks) {
     const GradientBlock& block = blocks[static_cast<std::size_t>(b)];
     forms_[block.layer]->form(block, pass_.threads() > 1 ? grain_thread() : 0);
     if (!at_once_) return;
-    if (regularized_) penalize(block);
+    gather(block);
     update(block);
   });
 }
@@ -222,14 +224,8 @@ void Gradients::update() {
   const TraceSpan span(options_.trace, SpanKind::update);
   if (!at_once_) {
     const std::span<const GradientBlock> blocks = exchange_->own();
-    if (regularized_) {
-      for (const GradientBlock& block : blocks) penalize(block);
-    }
-    if (optimizer_.clips_by_norm()) {
-      exchange_->synchronize();
-      optimizer_.measure(exchange_->gradients());
-      exchange_->synchronize();
-    }
+    for (const GradientBlock& block : blocks) gather(block);
+    if (optimizer_.needs_all() && optimizer_.updates()) form_updates();
     for_each_grain(pass_.threads(), static_cast<std::int64_t>(blocks.size()),
                    [&](std::int64_t b) { update(blocks[static_cast<std::size_t>(b)]); });
   }
@@ -238,15 +234,61 @@ void Gradients::update() {
   if (!network_.constrained().empty()) constrain();
 }
 
-/// A norm needs the whole weight, which a rank has after publish(). Each works on its own copy; the first one of a host if they share it.
-void Gradients::constrain() {
+/// What needs more of the gradient than a rank has formed: norms, which every rank takes, and updates of whole variables, which the ranks
+/// of a host divide among themselves.
+void Gradients::form_updates() {
+  exchange_->synchronize();
+  if (optimizer_.clips_by_norm()) {
+    optimizer_.measure(exchange_->gradients());
+    exchange_->synchronize();
+  }
+  if (!optimizer_.forms()) return;
+  for_each_grain(pass_.threads(), static_cast<std::int64_t>(own_variables_.size()), [this](std::int64_t i) {
+    optimizer_.form(own_variables_[static_cast<std::size_t>(i)], network_.parameters(), exchange_->gradients());
+  });
+  exchange_->synchronize();
+}
+
+/// The largest variable left goes to the rank that has least. All of them where every rank has a gradient of its own.
+void Gradients::choose_variables() {
+  const std::vector<OptimizerVariable>& variables = optimizer_.variables();
+  std::vector<std::size_t> order(variables.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return variables[a].count > variables[b].count; });
+  const std::size_t ranks = shared_ != nullptr ? static_cast<std::size_t>(world_.local_size()) : 1;
+  const std::size_t own = shared_ != nullptr ? static_cast<std::size_t>(world_.local_rank()) : 0;
+  std::vector<std::int64_t> load(ranks);
+  for (const std::size_t i : order) {
+    const auto least = static_cast<std::size_t>(std::min_element(load.begin(), load.end()) - load.begin());
+    load[least] += variables[i].count;
+    if (least == own) own_variables_.push_back(i);
+  }
+}
+
+/// Each rank changes its own copy of the weights, which are those of all blocks; the first one of a host if they share it.
+template <class Work>
+void Gradients::change_weights(const Work& work) {
   const bool one_copy = shared_ != nullptr && !shared_->replicates();
   if (!one_copy) in_exchange([this] { exchange_->synchronize(); });  // nobody copies from this rank any more
-  if (!one_copy || world_.local_rank() == 0) {
+  if (!one_copy || world_.local_rank() == 0) work();
+  if (one_copy) in_exchange([this] { exchange_->synchronize(); });
+}
+
+/// A norm needs the whole weight, which a rank has after publish().
+void Gradients::constrain() {
+  change_weights([this] {
     for_each_grain(pass_.threads(), static_cast<std::int64_t>(network_.constrained().size()),
                    [this](std::int64_t i) { network_.constrain(static_cast<std::size_t>(i)); });
-  }
-  if (one_copy) in_exchange([this] { exchange_->synchronize(); });
+  });
+}
+
+void Gradients::take_averages() {
+  if (options_of(optimizer_.spec()).use_ema) change_weights([this] { optimizer_.take_averages(network_.parameters()); });
+}
+
+void Gradients::gather(const GradientBlock& block) {
+  if (regularized_) penalize(block);
+  optimizer_.gather(exchange_->gradients(), {block.offset, block.count});
 }
 
 void Gradients::penalize(const GradientBlock& block) {

@@ -7,7 +7,7 @@
 
 #include "cluster/trace/trace.h"
 #include "cluster/world.h"
-#include "core/compile/optimizers.h"
+#include "core/compile/optimizers/optimizer.h"
 #include "core/data/sampler.h"
 #include "core/exchange/bfloat16_factors.h"
 #include "core/exchange/block_forms.h"
@@ -51,6 +51,9 @@ class Gradients {
     if (shared_ != nullptr) shared_->complete(scope);
   }
 
+  /// With use_ema: puts the moving averages in the place of the weights, which are complete. Collective.
+  void take_averages();
+
   std::span<float> flags() { return exchange_->flags(); }
   /// Spent in communication so far.
   double seconds() const { return exchange_->seconds() + batch_sums_.seconds(); }
@@ -76,8 +79,13 @@ class Gradients {
   void form_leaf(const GradientBlock& block, std::int64_t grain, int thread, float* to);
   void form_due();
   void form(std::span<const GradientBlock> blocks);
+  void choose_variables();
+  void form_updates();
+  template <class Work>
+  void change_weights(const Work& work);
   void constrain();
   void penalize(const GradientBlock& block);
+  void gather(const GradientBlock& block);
   void update(const GradientBlock& block);
   template <class Work>
   void in_exchange(const Work& work) {
@@ -106,6 +114,7 @@ class Gradients {
   Pass pass_;
   std::optional<Bfloat16Factors> bfloat16_;        // where products are in bfloat16
   std::vector<std::unique_ptr<BlockForm>> forms_;  // of each layer
+  std::vector<std::size_t> own_variables_;         // whose whole updates this rank forms, where the optimizer needs that
 };
 
 }  // namespace lockstep

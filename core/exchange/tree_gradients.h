@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cluster/buffer.h"
-#include "core/compile/optimizers.h"
+#include "core/compile/variable_range.h"
 #include "core/exchange/exchange.h"
 #include "core/math/grain_tree.h"
 

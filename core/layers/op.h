@@ -8,7 +8,7 @@
 
 #include "cluster/buffer.h"
 #include "cluster/error.h"
-#include "core/compile/optimizers.h"
+#include "core/compile/variable_range.h"
 #include "core/data/shape.h"
 #include "core/layers/layer.h"
 #include "core/math/window.h"

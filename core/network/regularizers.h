@@ -1,7 +1,7 @@
 #pragma once
 #include <span>
 
-#include "core/compile/optimizers.h"
+#include "core/compile/variable_range.h"
 #include "core/network/network.h"
 
 namespace lockstep {

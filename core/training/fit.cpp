@@ -20,15 +20,19 @@ namespace lockstep {
 namespace {
 
 /// Makes all ranks start from rank 0's weights, optimizer state and learning rate, whatever each has loaded. Collective.
-void share_start(Sequential& model, const World& world) {
+void share_start(Sequential& model, ModelState& state, const World& world) {
   for (const WeightView& weight : model.weights()) world.broadcast(std::as_writable_bytes(weight.values));
-  for (OptimizerSlot& slot : model.optimizer()->slots()) world.broadcast(std::as_writable_bytes(slot.values.span()));
-  std::int64_t iterations = model.optimizer()->iterations();
+  Optimizer& optimizer = *state.optimizer;
+  std::int64_t iterations = optimizer.iterations();
   world.broadcast(std::as_writable_bytes(std::span(&iterations, 1)));
-  model.optimizer()->set_iterations(iterations);
-  float rate = model.optimizer()->learning_rate();
+  optimizer.set_iterations(iterations);
+  if (iterations == 0) optimizer.start(state.network->parameters());
+  for (OptimizerSlot& slot : optimizer.slots()) world.broadcast(std::as_writable_bytes(slot.values.span()));
+  for (OptimizerNumber& number : optimizer.numbers()) world.broadcast(std::as_writable_bytes(std::span(&number.value, 1)));
+  if (optimizer.scheduled()) return;
+  float rate = optimizer.learning_rate();
   world.broadcast(std::as_writable_bytes(std::span(&rate, 1)));
-  model.optimizer()->set_learning_rate(rate);
+  optimizer.set_learning_rate(rate);
 }
 
 /// A plan must be of the training that it is passed to.
@@ -149,6 +153,7 @@ History Fit::run() {
   now_.profile = trainer_.profile();
   now_.profile.epochs += seconds_since(begin_) - now_.profile.total();  // what nobody has measured is between epochs
   now_.profile.cpu = thread_cpu_seconds() - begin_cpu_;
+  if (state_.optimizer->iterations() > 0) trainer_.take_averages();
   each_at([&](Callback& c) { c.on_train_end(now_, last); });
   return history_;
 }
@@ -292,7 +297,7 @@ History Sequential::fit(const Dataset& train, const FitOptions& options, const W
   }
   const ThreadScope one(1);  // oneDNN sees one thread; grains are what is spread over threads
   const NoSubnormals none;
-  share_start(*this, world);
+  share_start(*this, *state_, world);
   std::optional<Fit> fit;
   planned.memory.allocating([&] { fit.emplace(*this, *state_, planned, data, validation, options, world); });
   return fit->run();

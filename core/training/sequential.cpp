@@ -34,15 +34,31 @@ std::vector<LayerSpec> without_input(const ModelState& state) {
 
 void make_optimizer(ModelState& state) {
   if (!state.network || !state.options) return;
-  std::vector<VariableRange> ranges;
-  for (const Variable& variable : state.network->variables()) ranges.push_back({variable.offset, elements(variable.shape)});
+  const std::vector<LayerSpec> layers = without_input(state);
+  std::vector<OptimizerVariable> variables;
+  for (const Variable& variable : state.network->variables()) {
+    variables.push_back(
+        {variable.offset, elements(variable.shape), layer_name(layers[variable.layer]) + "/" + variable.name, variable.shape});
+  }
   const std::size_t slots = Optimizer(state.options->optimizer, 0, {}).slots().size();
   MemoryNeed need = MemoryNeed::of(*state.network, slots, 0, 0, true);
   need.taken = static_cast<double>(state.network->parameters().size() * sizeof(float));
   need.check(1);
   need.allocating([&] {
-    state.optimizer = std::make_unique<Optimizer>(state.options->optimizer, state.network->trainable_parameters(), std::move(ranges));
+    state.optimizer = std::make_unique<Optimizer>(state.options->optimizer, state.network->trainable_parameters(), std::move(variables));
+    state.optimizer->start(state.network->parameters());
   });
+}
+
+/// Numbers of an optimizer's state beside that of steps.
+std::int64_t state_size(const Optimizer& optimizer) {
+  auto size = static_cast<std::int64_t>(optimizer.numbers().size()) + (optimizer.scheduled() ? 0 : 1);
+  for (std::size_t slot = 0; slot < optimizer.slots().size(); ++slot) {
+    for (std::size_t v = 0; v < optimizer.variables().size(); ++v) {
+      if (const auto shape = optimizer.slot_shape(slot, v)) size += elements(*shape);
+    }
+  }
+  return size;
 }
 
 }  // namespace
@@ -238,6 +254,7 @@ void Sequential::set_weights(const std::vector<std::vector<float>>& values) {
                 kUsage);
   }
   for (std::size_t i = 0; i < views.size(); ++i) std::copy(values[i].begin(), values[i].end(), views[i].values.begin());
+  if (state_->optimizer && state_->optimizer->iterations() == 0) state_->optimizer->start(state_->network->parameters());
 }
 
 std::uint64_t Sequential::digest() {
@@ -273,8 +290,8 @@ std::string Sequential::summary(int columns) const {
   }
   if (state_->optimizer &&
       state_->optimizer->iterations() > 0) {  // Keras makes the state at the first step: iteration, learning rate, slots
-    const std::int64_t slots = static_cast<std::int64_t>(state_->optimizer->slots().size()) * model.trainable.params;
-    model.optimizer = {slots + 2, slots * 4 + 12};
+    const std::int64_t floats = state_size(*state_->optimizer);
+    model.optimizer = {floats + 1, floats * 4 + 8};
   }
   return summary_table(model, columns);
 }
@@ -289,8 +306,9 @@ Optimizer* Sequential::optimizer() { return state_->optimizer.get(); }
 std::span<float> Sequential::optimizer_view(std::size_t slot, std::size_t trainable_weight) {
   const Variable& variable = state_->built().variables().at(trainable_weight);
   compile_options();  // throws unless compiled
+  const std::optional<Shape> shape = state_->optimizer->slot_shape(slot, trainable_weight);
   return state_->optimizer->slots().at(slot).values.span().subspan(static_cast<std::size_t>(variable.offset),
-                                                                   static_cast<std::size_t>(elements(variable.shape)));
+                                                                   shape ? static_cast<std::size_t>(elements(*shape)) : 0);
 }
 
 }  // namespace lockstep

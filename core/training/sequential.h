@@ -14,7 +14,7 @@
 #include "cluster/world.h"
 #include "core/compile/losses.h"
 #include "core/compile/metrics.h"
-#include "core/compile/optimizers.h"
+#include "core/compile/optimizers/optimizer.h"
 #include "core/data/dataset.h"
 #include "core/exchange/options.h"
 #include "core/layers/layers.h"
@@ -183,7 +183,7 @@ class Sequential {
   const CompileOptions& compile_options() const;
   /// The optimizer's state; null before compile and build. Slot values follow trainable weights through optimizer_view().
   Optimizer* optimizer();
-  /// Slot `slot` of a trainable weight (index among the trainable ones of weights()).
+  /// Slot `slot` of a trainable weight (index among the trainable ones of weights()); empty: it has none (Optimizer::slot_shape).
   std::span<float> optimizer_view(std::size_t slot, std::size_t trainable_weight);
 
  private:

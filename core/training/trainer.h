@@ -36,6 +36,8 @@ class Trainer {
 
   /// Brings all weights to every rank, or to rank 0; before anybody looks at them. Collective.
   void complete(WeightScope scope = WeightScope::every_rank) { gradients_.complete(scope); }
+  /// With use_ema: puts the moving averages in the place of the weights. After complete(). Collective.
+  void take_averages() { gradients_.take_averages(); }
 
   const Sampler& sampler() const { return sampler_; }
   const StepProfile& profile() const { return profile_; }

@@ -39,7 +39,7 @@ struct CheckpointState {
   std::optional<double> seconds = {};                 ///< of fit() so far, over all starts of the run
   std::map<std::string, std::string> data = {};       ///< what the data sets hold, "training" -> "1200 rows, ..."; missing: not known
   std::string loss = {};                              ///< its name; empty: not known
-  std::optional<float> learning_rate = {};            ///< as configured; the weight file has what the optimizer went by
+  std::optional<float> learning_rate = {};            ///< as configured; null: a schedule. The weight file has what the optimizer went by
   std::vector<std::string> metric_names = {};         ///< "loss" first
   History history = {};                               ///< of the finished epochs
   EpochSums sums = {};                                ///< of the steps done in this epoch

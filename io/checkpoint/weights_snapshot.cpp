@@ -15,7 +15,7 @@ WeightsSnapshot::WeightsSnapshot(Sequential& model) : file_(create_hdf5_image("c
   memory_ = hdf5_image_memory(file_);
   for (const WeightArray& array : weight_arrays(model)) arrays_.push_back(place(array.dataset, array.values.size_bytes()));
   iterations_ = place(kIterations, sizeof(std::int64_t));
-  learning_rate_ = place(kLearningRate, sizeof(float));
+  if (!model.optimizer()->scheduled()) learning_rate_ = place(kLearningRate, sizeof(float));
 }
 
 WeightsSnapshot::Place WeightsSnapshot::place(const std::string& dataset, std::size_t bytes) const {
@@ -32,7 +32,7 @@ void WeightsSnapshot::copy(Sequential& model) {
   const std::int64_t iterations = model.optimizer()->iterations();
   const float rate = model.optimizer()->learning_rate();
   put(iterations_, &iterations);
-  put(learning_rate_, &rate);
+  if (!model.optimizer()->scheduled()) put(learning_rate_, &rate);
 }
 
 bool WeightsSnapshot::finite() const {

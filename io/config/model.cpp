@@ -72,6 +72,8 @@ class SettingReader {
     check(node, field, static_cast<double>(value));
   }
   void read(const YAML::Node& node, const Field& field, bool& value) const { value = section_.as_flag(node, field.name); }
+  void read(const YAML::Node& node, const Field& field, std::string& text) const { text = section_.as_text(node, field.name); }
+  void read(const YAML::Node& node, const Field& field, NamePatterns& names) const { read(node, field, names.patterns); }
   void read(const YAML::Node& node, const Field& field, std::optional<std::uint64_t>& seed) const {
     const std::int64_t value = section_.as_integer(node, field.name);
     if (value < 0) section_.fail(node, field.name, "must be at least 0");
@@ -101,6 +103,10 @@ class SettingReader {
   }
   template <KindSetting Setting>
   void read(const YAML::Node& node, const Field& field, Setting& setting) const {
+    if constexpr (NumberOrKind<Setting>) {
+      if (node.IsScalar() && node.Scalar().find_first_of("0123456789") != std::string::npos)
+        return read(node, field, (setting = 0.F).number);
+    }
     Named named = read_named(node, section_.file(), section_.path_of(field.name));
     auto kind = by_name(named, kind_from_name<Setting>);
     std::visit([&](auto& one) { fields(one, SettingReader(named.arguments)); }, kind);
@@ -137,7 +143,10 @@ class SettingReader {
   template <class Value>
   void read(const YAML::Node& node, const Field& field, std::vector<Value>& values) const {
     values.clear();
-    if (node.IsMap()) section_.fail(node, field.name, "must be a number, or a list of numbers such as [28, 28]");
+    constexpr bool kNames = std::is_same_v<Value, std::string>;
+    if (node.IsMap())
+      section_.fail(node, field.name,
+                    kNames ? "must be a name, or a list of names" : "must be a number, or a list of numbers such as [28, 28]");
     if (node.IsScalar()) read(node, field, values.emplace_back());
     for (const YAML::Node& one : node) read(one, field, values.emplace_back());
   }

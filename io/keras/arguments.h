@@ -17,6 +17,8 @@ class KerasArguments {
 
   // A missing key is null or the fallback; a value of another kind is an Error.
   Json take(const std::string& key);
+  /// Whether it is there, even as null.
+  bool has(const std::string& key) const { return left_.find(key) != left_.end(); }
   float take_float(const std::string& key, float fallback);
   std::int64_t take_int(const std::string& key, std::int64_t fallback);
   bool take_bool(const std::string& key, bool fallback);

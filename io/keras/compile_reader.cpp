@@ -18,8 +18,7 @@ OptimizerSpec read_optimizer(const KerasArguments& owner, const Json& value) {
   KerasArguments arguments(owner.place() + ": optimizer " + object.name, object.config);
   std::visit([&](auto& one) { fields(one, KerasSettingReader(arguments)); }, spec);
   arguments.accept("decay", 0);  // of Keras 2 before 2.11
-  for (const char* unused : {"name", "ema_momentum", "ema_overwrite_frequency", "is_legacy_optimizer", "jit_compile"})
-    arguments.take(unused);  // say nothing while use_ema is off
+  for (const char* unused : {"name", "is_legacy_optimizer", "jit_compile"}) arguments.take(unused);
   arguments.finish();
   return spec;
 }

@@ -26,11 +26,12 @@ Json layer_config(const LayerSpec& layer, DtypePolicy policy) {
   return config;
 }
 
-Json optimizer_config(OptimizerSpec spec, float rate) {
+/// `optimizer`: its state, whose rate may have been changed since; null: there is none yet.
+Json optimizer_config(OptimizerSpec spec, const Optimizer* optimizer) {
   Json config{{"name", class_name(spec)}};
   std::visit(
       [&](auto& one) {
-        one.learning_rate = rate;
+        if (optimizer != nullptr && !optimizer->scheduled()) one.learning_rate = optimizer->learning_rate();
         fields(std::as_const(one), KerasSettingWriter(config));
       },
       spec);
@@ -53,12 +54,11 @@ Json metric_config(const MetricSpec& metric) {
 }
 
 Json compile_config(Sequential& model) {
-  if (!model.compiled()) return Json::object();
+  if (!model.compiled() || !in_keras(model.compile_options().optimizer)) return Json::object();  // which Keras loads uncompiled
   const CompileOptions& options = model.compile_options();
-  const float rate = model.optimizer() != nullptr ? model.optimizer()->learning_rate() : learning_rate(options.optimizer);
   Json metrics = Json::array();
   for (const MetricSpec& metric : options.metrics) metrics.push_back(metric_config(metric));
-  return {{"optimizer", optimizer_config(options.optimizer, rate)},
+  return {{"optimizer", optimizer_config(options.optimizer, model.optimizer())},
           {"loss", loss_config(options.loss)},
           {"loss_weights", nullptr},
           {"metrics", metrics},

@@ -78,14 +78,19 @@ void KerasSettingReader::operator()(const Fixed& fixed) const {
 void KerasSettingReader::operator()(const Ignored& ignored) const { arguments_.take(ignored.name); }
 
 void KerasSettingReader::operator()(const Field& field, float& value) const {
+  if (field.null_if_zero && arguments_.has(field.name)) value = 0;  // unless a number says otherwise
   value = arguments_.take_float(field.name, value);
   if (!field.bounds.hold(value)) arguments_.fail(field.name, one_within("a number", field.bounds), value);
 }
 
 void KerasSettingReader::operator()(const Field& field, std::optional<float>& value) const {
+  if (!arguments_.has(field.name)) return;
   const Json given = arguments_.take(field.name);
   value.reset();
-  if (given.is_null()) return;
+  if (!given.is_null()) read_number(field, given, value.emplace());
+}
+
+void KerasSettingReader::read_number(const Field& field, const Json& given, float& value) const {
   if (!given.is_number() || !field.bounds.hold(given.get<float>()))
     arguments_.fail(field.name, one_within("a number", field.bounds), given);
   value = given.get<float>();
@@ -128,6 +133,16 @@ void KerasSettingReader::operator()(const Field& field, std::vector<std::int64_t
   for (const Json& one : value.is_integer() ? Json::array({value}) : value) {
     if (!one.is_integer()) arguments_.fail(field.name, "whole numbers", value);
     values.push_back(one.get<std::int64_t>());
+  }
+}
+
+void KerasSettingReader::operator()(const Field& field, std::vector<std::string>& texts) const {
+  const Json value = arguments_.take(field.name);
+  texts.clear();
+  if (!value.is_null() && !value.is_array()) arguments_.fail(field.name, "a list of strings", value);
+  for (const Json& one : value) {
+    if (!one.is_string()) arguments_.fail(field.name, "a list of strings", value);
+    texts.push_back(one.get<std::string>());
   }
 }
 
@@ -211,7 +226,9 @@ void KerasSettingWriter::operator()(const Field& field, const Range& range) cons
   config_[field.name] = Json::array({number(range.low), number(range.high)});
 }
 
-void KerasSettingWriter::operator()(const Field& field, std::int64_t value) const { config_[field.name] = value; }
+void KerasSettingWriter::operator()(const Field& field, std::int64_t value) const {
+  config_[field.name] = field.null_if_zero && value == 0 ? Json(nullptr) : Json(value);
+}
 
 void KerasSettingWriter::operator()(const Field& field, bool value) const { config_[field.name] = value; }
 
@@ -233,6 +250,12 @@ void KerasSettingWriter::operator()(const Field& field, const Regularizer& regul
 
 void KerasSettingWriter::operator()(const Field& field, const std::vector<std::int64_t>& values) const {
   config_[field.name] = field.bare_if_one && values.size() == 1 ? Json(values[0]) : Json(values);
+}
+
+void KerasSettingWriter::operator()(const Field& field, const std::vector<std::string>& texts) const {
+  Json list = Json::array();
+  for (const std::string& text : texts) list.push_back(text);
+  config_[field.name] = list;
 }
 
 void KerasSettingWriter::operator()(const Field& field, const Numbers& numbers) const {

@@ -8,14 +8,15 @@
 #include "cluster/json.h"
 #include "core/compile/choice.h"
 #include "core/compile/kinds.h"
+#include "core/compile/optimizers.h"
 #include "core/layers/layers.h"
 #include "io/keras/arguments.h"
 
 // The settings of a kind in config.json: visitors of its fields (core/compile/kinds.h).
 namespace lockstep {
 
-/// Reads every setting. What is missing or null stays at its default, a list is empty then. A value of another type or beyond its bounds is
-/// an Error (kUsage).
+/// Reads every setting. What is missing or null stays at its default, a list is empty then. Null is off where it can be. A value of another
+/// type or beyond its bounds is an Error (kUsage).
 class KerasSettingReader {
  public:
   explicit KerasSettingReader(KerasArguments& arguments) : arguments_(arguments) {}
@@ -29,6 +30,8 @@ class KerasSettingReader {
   void operator()(const Field& field, ActivationFunction& function) const;
   void operator()(const Field& field, Regularizer& regularizer) const;
   void operator()(const Field& field, std::vector<std::int64_t>& values) const;
+  void operator()(const Field& field, std::vector<std::string>& texts) const;
+  void operator()(const Field&, NamePatterns&) const {}
   void operator()(const Field& field, Numbers& numbers) const;
   void operator()(const Field& field, std::vector<std::optional<std::int64_t>>& values) const;
   void operator()(const Field& field, Margins& margins) const;
@@ -54,6 +57,7 @@ class KerasSettingReader {
 
  private:
   void read_sizes(const Field& field, std::span<std::int64_t> sizes) const;
+  void read_number(const Field& field, const Json& given, float& value) const;
 
   KerasArguments& arguments_;
 };
@@ -62,6 +66,9 @@ template <KindSetting Setting>
 void KerasSettingReader::operator()(const Field& field, Setting& setting) const {
   const Json value = arguments_.take(field.name);
   if (value.is_null()) return;
+  if constexpr (NumberOrKind<Setting>) {
+    if (value.is_number()) return read_number(field, value, (setting = 0.F).number);
+  }
   const KerasObject object = keras_object(arguments_, field.name, value);
   auto kind = keras_look_up(arguments_, field.name, [&] { return kind_from_name<Setting>(object.name); });
   KerasArguments inner(arguments_.place() + ", " + field.name, object.config);
@@ -84,6 +91,8 @@ class KerasSettingWriter {
   void operator()(const Field& field, ActivationFunction function) const;
   void operator()(const Field& field, const Regularizer& regularizer) const;
   void operator()(const Field& field, const std::vector<std::int64_t>& values) const;
+  void operator()(const Field& field, const std::vector<std::string>& texts) const;
+  void operator()(const Field&, const NamePatterns&) const {}
   void operator()(const Field& field, const Numbers& numbers) const;
   void operator()(const Field& field, const std::vector<std::optional<std::int64_t>>& values) const;
   void operator()(const Field& field, const Margins& margins) const;
@@ -114,6 +123,7 @@ Json keras_envelope(const char* module, std::string_view class_name, Json config
 template <KindSetting Setting>
 void KerasSettingWriter::operator()(const Field& field, const Setting& setting) const {
   if (!setting.kind) {
+    if constexpr (NumberOrKind<Setting>) return (*this)(field, setting.number);
     config_[field.name] = nullptr;
     return;
   }

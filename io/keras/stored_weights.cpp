@@ -33,8 +33,9 @@ std::vector<float> read_array(const Hdf5File& file, const std::string& name, con
 }
 
 /// Keras' names of its optimizers. A file may give its optimizer any other name, which then tells nothing.
-constexpr std::array kOptimizerNames = {"sgd",       "adam",  "adamw", "rmsprop", "adadelta", "adagrad", "adamax",
-                                        "adafactor", "nadam", "ftrl",  "lion",    "lamb",     "muon",    "loss_scale_optimizer"};
+constexpr std::array kOptimizerNames = {
+    "sgd",   "adam", "adamw", "rmsprop", "adadelta", "adagrad",           "adamax", "adafactor",
+    "nadam", "ftrl", "lion",  "lamb",    "muon",     "schedulefreeadamw", "lars",   "loss_scale_optimizer"};
 
 bool of_another_optimizer(const StoredWeights& stored, const OptimizerSpec& own) {
   const std::string& name = stored.optimizer_name;
@@ -44,19 +45,25 @@ bool of_another_optimizer(const StoredWeights& stored, const OptimizerSpec& own)
 /// What a file says of the optimizer, checked against the model but not yet put into it.
 struct OptimizerState {
   std::int64_t iterations = 0;
-  std::optional<float> learning_rate;  // not in files of Keras 2
+  std::optional<float> learning_rate;  // not in files of Keras 2, nor with a schedule
   std::vector<std::vector<float>> slots;
 };
 
-/// The number of steps, the learning rate in files of Keras 3, then the slots, if there has been a step: Keras makes them at the first.
+/// The number of steps, the learning rate in files of Keras 3 without a schedule, then the slots, if there has been a step: Keras makes
+/// them at the first.
 std::optional<OptimizerState> read_optimizer(Sequential& model, const Hdf5File& file, const StoredWeights& stored) {
-  const std::vector<std::string>& arrays = stored.optimizer;
+  std::vector<std::string> arrays = stored.optimizer;
   if (!model.compiled() || arrays.empty() || of_another_optimizer(stored, model.optimizer()->spec())) return std::nullopt;
   const std::vector<SlotView> views = slot_views(model);
   if (std::any_of(arrays.begin(), arrays.end(), [&](const std::string& name) { return !file.exists(name); })) return std::nullopt;
-  const std::size_t rates = arrays.size() > 1 && file.info(arrays[1]).shape.empty() ? 1 : 0, found = arrays.size() - 1 - rates;
-  const bool untrained = found == 0;
-  if (found != views.size() && !untrained) return std::nullopt;
+  const bool untrained = arrays.size() == 1 || (arrays.size() == 2 && file.info(arrays[1]).shape.empty());
+  const std::size_t others = 1 + (untrained ? 0 : views.size());  // without the rate
+  if (arrays.size() != others && arrays.size() != others + 1) return std::nullopt;
+  const std::size_t rates = arrays.size() - others;
+  const auto first = arrays.begin() + static_cast<std::ptrdiff_t>(1 + rates);
+  const bool has_number = !untrained && !model.optimizer()->numbers().empty();
+  if (has_number && file.info(*first).shape.empty())
+    std::rotate(first, first + 1, arrays.end());  // Keras up to 3.9 has it before the slots
   OptimizerState state;
   const double iterations = file.read_scalar(arrays[0]);
   if (!(iterations >= 0 && iterations < 0x1p53))
@@ -64,10 +71,8 @@ std::optional<OptimizerState> read_optimizer(Sequential& model, const Hdf5File& 
   state.iterations = static_cast<std::int64_t>(iterations);
   if (rates == 1) state.learning_rate = static_cast<float>(file.read_scalar(arrays[1]));
   if (untrained && state.iterations > 0 && !views.empty()) return std::nullopt;
-  for (std::size_t i = 0; i < views.size(); ++i) {
-    state.slots.push_back(untrained ? std::vector<float>(views[i].values.size())
-                                    : read_array(file, arrays[1 + rates + i], views[i].shape, "optimizer, " + views[i].name));
-  }
+  for (std::size_t i = 0; i < views.size() && !untrained; ++i)
+    state.slots.push_back(read_array(file, arrays[1 + rates + i], views[i].shape, "optimizer, " + views[i].name));
   return state;
 }
 
@@ -78,7 +83,7 @@ std::optional<OptimizerState> read_optimizer(Sequential& model, const Hdf5File& 
                                             : "the state of the optimizer " + (name.empty() ? "(no name)" : "'" + name + "'") + ", " +
                                                   std::to_string(stored.optimizer.size()) + " arrays") +
                   ", but the model is compiled with " + class_name(model.optimizer()->spec()) + ", whose state is " +
-                  std::to_string(slot_views(model).size() + 2) + " arrays" +
+                  std::to_string(slot_views(model).size() + (model.optimizer()->scheduled() ? 1 : 2)) + " arrays" +
                   "; resume with the optimizer and the settings the run was started with (training.optimizer), or start a new run",
               kUsage);
 }
@@ -86,24 +91,19 @@ std::optional<OptimizerState> read_optimizer(Sequential& model, const Hdf5File& 
 }  // namespace
 
 std::vector<SlotView> slot_views(Sequential& model) {
-  const Optimizer& optimizer = *model.optimizer();
-  std::vector<WeightView> trainable;
-  for (WeightView& weight : model.weights()) {
-    if (weight.trainable) trainable.push_back(std::move(weight));
-  }
-  const bool adam = std::holds_alternative<Adam>(optimizer.spec()) || std::holds_alternative<AdamW>(optimizer.spec());
-  const std::size_t together = adam ? 2 : 0, slots = optimizer.slots().size();
+  Optimizer& optimizer = *model.optimizer();
+  const std::vector<OptimizerSlot>& slots = optimizer.slots();
   std::vector<SlotView> views;
-  const auto append = [&](std::size_t slot, std::size_t v) {
-    views.push_back({trainable[v].layer + "/" + trainable[v].name + "/" + optimizer.slots()[slot].name, trainable[v].shape,
-                     model.optimizer_view(slot, v)});
-  };
-  for (std::size_t v = 0; v < trainable.size(); ++v) {
-    for (std::size_t slot = 0; slot < together; ++slot) append(slot, v);
+  for (std::size_t first = 0, last = 0; first < slots.size(); first = last) {
+    while (last < slots.size() && slots[last].group == slots[first].group) ++last;
+    for (std::size_t v = 0; v < optimizer.variables().size(); ++v) {
+      for (std::size_t slot = first; slot < last; ++slot) {
+        const std::optional<Shape> shape = optimizer.slot_shape(slot, v);
+        if (shape) views.push_back({optimizer.variables()[v].path + "/" + slots[slot].name, *shape, model.optimizer_view(slot, v)});
+      }
+    }
   }
-  for (std::size_t slot = together; slot < slots; ++slot) {
-    for (std::size_t v = 0; v < trainable.size(); ++v) append(slot, v);
-  }
+  for (OptimizerNumber& number : optimizer.numbers()) views.push_back({number.name, {}, {&number.value, 1}});
   return views;
 }
 
@@ -115,12 +115,12 @@ bool read_weights(Sequential& model, const Hdf5File& file, const StoredWeights& 
   std::optional<OptimizerState> state;
   if (take != TakeState::never) state = read_optimizer(model, file, stored);
   if (!state && take == TakeState::always) no_state(model, file, stored);
-  model.set_weights(values);  // from here on nothing fails
+  if (state) model.optimizer()->set_iterations(state->iterations);  // slots of one without steps start with the weights
+  model.set_weights(values);                                        // from here on nothing fails
   if (!state) return false;
-  model.optimizer()->set_iterations(state->iterations);
-  if (state->learning_rate) model.optimizer()->set_learning_rate(*state->learning_rate);
+  if (state->learning_rate && !model.optimizer()->scheduled()) model.optimizer()->set_learning_rate(*state->learning_rate);
   const std::vector<SlotView> views = slot_views(model);
-  for (std::size_t i = 0; i < views.size(); ++i) std::copy(state->slots[i].begin(), state->slots[i].end(), views[i].values.begin());
+  for (std::size_t i = 0; i < state->slots.size(); ++i) std::copy(state->slots[i].begin(), state->slots[i].end(), views[i].values.begin());
   return true;
 }
 

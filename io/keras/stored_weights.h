@@ -15,13 +15,13 @@ struct StoredWeights {
   std::string optimizer_name;          ///< whose state it is, in small letters; empty: the file does not say
 };
 
-/// An optimizer's array beside a trainable weight.
+/// An optimizer's array, beside a trainable weight or a number of its own.
 struct SlotView {
   std::string name;  ///< "dense/kernel/momentum"
   Shape shape;
   std::span<float> values;
 };
-/// The optimizer's arrays in the order of Keras' files: Adam's first two slots alternate per variable, all others follow slot by slot.
+/// The optimizer's arrays in the order of Keras' files: groups of slots (OptimizerSlot::group), then its numbers.
 std::vector<SlotView> slot_views(Sequential& model);
 
 /// Whether read_weights() takes the state of the model's optimizer; `always`: a file without it is an Error.

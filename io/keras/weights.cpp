@@ -163,15 +163,19 @@ void write_layer(Hdf5File& file, const LayerGroup& group) {
   for (std::size_t i = 0; i < group.weights.size(); ++i) write_weight(file, group_name(group.group, i), group.weights[i]);
 }
 
+/// The number of the first slot's array: behind the number of steps and, unless a schedule has it, the learning rate.
+std::size_t first_slot(const Optimizer& optimizer) { return optimizer.scheduled() ? 1 : 2; }
+
 void write_optimizer(Hdf5File& file, Sequential& model) {
   const Optimizer& optimizer = *model.optimizer();
   const std::string group = kOptimizer;
   file.create_group(group);
   write_string_attribute(file, group, "name", lower(class_name(optimizer.spec())));
   file.write<std::int64_t>(kIterations, {}, std::array{optimizer.iterations()});
-  file.write<float>(kLearningRate, {}, std::array{optimizer.learning_rate()});
+  if (!optimizer.scheduled()) file.write<float>(kLearningRate, {}, std::array{optimizer.learning_rate()});
+  const std::size_t first = first_slot(optimizer);
   const std::vector<SlotView> views = slot_views(model);
-  for (std::size_t i = 0; i < views.size(); ++i) file.write<float>(group_name(group, i + 2), views[i].shape, views[i].values);
+  for (std::size_t i = 0; i < views.size(); ++i) file.write<float>(group_name(group, first + i), views[i].shape, views[i].values);
 }
 
 }  // namespace
@@ -185,7 +189,8 @@ std::vector<WeightArray> weight_arrays(Sequential& model) {
   }
   if (!model.compiled()) return arrays;
   const std::vector<SlotView> views = slot_views(model);
-  for (std::size_t i = 0; i < views.size(); ++i) arrays.push_back({group_name(kOptimizer, i + 2), views[i].values});
+  const std::size_t first = first_slot(*model.optimizer());
+  for (std::size_t i = 0; i < views.size(); ++i) arrays.push_back({group_name(kOptimizer, first + i), views[i].values});
   return arrays;
 }
 

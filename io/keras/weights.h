@@ -20,7 +20,7 @@ struct WeightArray {
 /// Everything of a built model that training changes, in the order of the file, but for the number of steps: weights, optimizer's slots.
 std::vector<WeightArray> weight_arrays(Sequential& model);
 inline constexpr const char* kIterations = "/optimizer/vars/0";    ///< number of steps, one std::int64_t
-inline constexpr const char* kLearningRate = "/optimizer/vars/1";  ///< one float
+inline constexpr const char* kLearningRate = "/optimizer/vars/1";  ///< one float; absent with a schedule
 
 /// Writes weights and, of a compiled model, the optimizer's state. A name that ends in ".weights.h5" is Keras 3's; another one that ends in
 /// ".h5" gets the layout of Keras 2, without the optimizer. Written beside and renamed. The model must be built. Call on one rank.

@@ -122,7 +122,7 @@ StepFloor::StepFloor(const std::vector<LayerProduct>& layers, std::int64_t rows,
   impl_->gradients = Buffer(count);
   for (std::int64_t i = 0; i < count; ++i) impl_->parameters.data()[i] = static_cast<float>(i % 7) * 0.1F - 0.3F;  // none is subnormal
   std::fill_n(impl_->gradients.data(), count, 1e-6F);
-  impl_->optimizer.emplace(*optimizer, count, std::vector<VariableRange>{{0, count}});
+  impl_->optimizer.emplace(*optimizer, count, std::vector<OptimizerVariable>{{0, count}});
 }
 
 StepFloor::~StepFloor() = default;

@@ -177,7 +177,8 @@ std::string list_of(const std::vector<std::string>& names) { return fmt::format(
 
 /// The configured rate replaces the checkpoint's only if another one was configured then: a callback may have changed it since.
 void choose_learning_rate(const CheckpointState& state, const RunConfig& config, Sequential& model) {
-  const float configured = lockstep::learning_rate(config.compile.optimizer), kept = model.optimizer()->learning_rate();
+  if (model.optimizer()->scheduled()) return;  // the rate follows from the step
+  const float configured = lockstep::learning_rate(config.compile.optimizer).number, kept = model.optimizer()->learning_rate();
   if (configured == state.learning_rate.value_or(kept)) return;
   model.optimizer()->set_learning_rate(configured);
   fmt::print("learning rate  {} as it is configured now, instead of the checkpoint's {}\n", configured, kept);
@@ -268,7 +269,7 @@ CheckpointState constant_state(const RunConfig& config, const RunPlan& plan, con
   state.seconds = before.seconds;
   state.rows = plan.training.rows.train.size();
   state.loss = name_of(config.compile.loss);
-  state.learning_rate = learning_rate(config.compile.optimizer);
+  if (const LearningRate& rate = learning_rate(config.compile.optimizer); !rate.kind) state.learning_rate = rate.number;
   state.facts = plan.bits;
   state.run_config = config.yaml;
   state.versions = all_versions();

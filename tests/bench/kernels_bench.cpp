@@ -7,7 +7,7 @@
 
 #include "cluster/buffer.h"
 #include "core/compile/losses.h"
-#include "core/compile/optimizers.h"
+#include "core/compile/optimizers/optimizer.h"
 #include "core/data/dataset.h"
 #include "core/math/gemm/products.h"
 #include "core/math/onednn/library.h"

@@ -36,7 +36,7 @@ ModelState model_of(const Stack& stack, const OptimizerSpec& optimizer, const Re
   layers.push_back(built(Dense{kOutputs}, stack.units, layers.size(), state.seed));
   state.network = std::make_unique<Network>(std::move(layers), Shape{kFeatures}, state.seed);
   state.options = CompileOptions{.loss = MeanSquaredError{}, .optimizer = optimizer};
-  std::vector<VariableRange> ranges;
+  std::vector<OptimizerVariable> ranges;
   for (const Variable& variable : state.network->variables()) ranges.push_back({variable.offset, elements(variable.shape)});
   state.optimizer =
       std::make_unique<Optimizer>(optimizer, static_cast<std::int64_t>(state.network->parameters().size()), std::move(ranges));

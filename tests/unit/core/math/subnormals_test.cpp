@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "core/compile/optimizers.h"
+#include "core/compile/optimizers/optimizer.h"
 #include "core/math/thread_team.h"
 #include "core/training/sequential.h"
 #include "support/small_model.h"

@@ -15,6 +15,12 @@ void write_predictions(Hdf5File& file, const std::string& name, Sequential& mode
   file.write<float>(name, {data.rows(), 3}, model.predict(data));
 }
 
+void write_weights(Hdf5File& file, const std::string& name, Sequential& model) {
+  std::vector<float> all;
+  for (const std::vector<float>& values : model.get_weights()) all.insert(all.end(), values.begin(), values.end());
+  file.write<float>(name, {static_cast<std::int64_t>(all.size())}, all);
+}
+
 TEST(KerasInterop, LoadsPredictsTrainsOnAndSavesAgain) {
   const char* given = std::getenv("LOCKSTEP_INTEROP_DIR");
   if (given == nullptr) GTEST_SKIP() << "run by tests/e2e/keras/keras_interop.sh";
@@ -37,10 +43,31 @@ TEST(KerasInterop, LoadsPredictsTrainsOnAndSavesAgain) {
   results.close();
 }
 
-void write_weights(Hdf5File& file, const std::string& name, Sequential& model) {
-  std::vector<float> all;
-  for (const std::vector<float>& values : model.get_weights()) all.insert(all.end(), values.begin(), values.end());
-  file.write<float>(name, {static_cast<std::int64_t>(all.size())}, all);
+/// Every file NAME_trained.keras and NAME.keras, the same model before; tests/interop/keras_optimizers.py decides which.
+TEST(KerasOptimizers, StepAndGoOn) {
+  const char* given = std::getenv("LOCKSTEP_OPTIMIZERS_DIR");
+  if (given == nullptr) GTEST_SKIP() << "run by tests/e2e/keras/keras_interop.sh";
+  const std::filesystem::path directory = given;
+  const std::string trained = "_trained";
+  const Hdf5Dataset data(directory / "data.h5", "test");
+  Hdf5File results = Hdf5File::create(directory / "lockstep.h5");
+  const auto six_steps = [&](Sequential& model) { model.fit(data, {.epochs = 1, .batch_size = 16, .shuffle = false, .verbose = 0}); };
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    std::string name = entry.path().stem();
+    if (entry.path().extension() != ".keras" || !name.ends_with(trained)) continue;
+    name.erase(name.size() - trained.size());
+    SCOPED_TRACE(name);
+    Sequential model = load_model(directory / (name + ".keras")), resumed = load_model(entry.path());
+    six_steps(model);
+    write_weights(results, "/" + name + "/six", model);
+    save_model(model, directory / (name + "_lockstep.keras"));
+    six_steps(model);
+    write_weights(results, "/" + name + "/twelve", model);
+    EXPECT_EQ(resumed.optimizer()->iterations(), 6);
+    six_steps(resumed);
+    write_weights(results, "/" + name + "/resumed", resumed);
+  }
+  results.close();
 }
 
 /// Every .keras file there is, tests/interop/keras_layers.py decides which. A model that is not compiled is not trained.

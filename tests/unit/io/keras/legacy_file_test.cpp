@@ -96,7 +96,7 @@ TEST(LegacyFile, AModelComesBack) {
   Sequential loaded = load_model(dir / "m.h5");
   EXPECT_EQ(loaded.get_weights(), model.get_weights());
   EXPECT_EQ(loaded.predict(small_data(7)), model.predict(small_data(7)));
-  EXPECT_EQ(std::get<Adam>(loaded.compile_options().optimizer).learning_rate, 0.01F);
+  EXPECT_EQ(std::get<Adam>(loaded.compile_options().optimizer).learning_rate.number, 0.01F);
   ASSERT_EQ(loaded.compile_options().metrics.size(), 2U);
   EXPECT_EQ(loaded.compile_options().metrics[1].name, "top2");
   EXPECT_EQ(loaded.optimizer()->iterations(), 0);
