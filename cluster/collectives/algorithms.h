@@ -16,6 +16,9 @@ std::unique_ptr<Allreduce> make_recursive_doubling_allreduce(const World& world)
 std::unique_ptr<Allreduce> make_shared_allreduce(const World& world);
 std::unique_ptr<Allreduce> make_mpi_allreduce(const World& world);
 
+/// What the allreduce `shared` takes of /dev/shm for each rank.
+std::size_t shared_bytes_of_rank();
+
 /// Allreduce::allocate for algorithms that work on private memory.
 class PrivateArena {
  public:

@@ -66,6 +66,8 @@ AllreduceAlgorithm allreduce_from_name(std::string_view name) {
 
 std::string_view allreduce_name(AllreduceAlgorithm algorithm) { return kNames[static_cast<std::size_t>(algorithm)]; }
 
+std::size_t shared_allreduce_bytes(int local_ranks) { return static_cast<std::size_t>(local_ranks) * shared_bytes_of_rank(); }
+
 std::unique_ptr<Allreduce> make_allreduce(const World& world, AllreduceAlgorithm algorithm) {
   if (algorithm == AllreduceAlgorithm::shared) check_one_host(world);
   if (world.communicator() == nullptr) return make_shared_allreduce(world);

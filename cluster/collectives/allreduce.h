@@ -55,6 +55,9 @@ class Allreduce {
 /// (measure_allreduce, a fraction of a second).
 std::unique_ptr<Allreduce> make_allreduce(const World& world, AllreduceAlgorithm algorithm);
 
+/// What the allreduce `shared` takes of /dev/shm, beside what it is asked to allocate.
+std::size_t shared_allreduce_bytes(int local_ranks);
+
 /// Takes for every buffer the algorithm that the table has for its size. Collective.
 std::unique_ptr<Allreduce> make_allreduce(const World& world, const AllreduceTable& table);
 

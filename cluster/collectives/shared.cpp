@@ -31,7 +31,8 @@ constexpr std::size_t kFlatShared = 256, kFlatPrivate = 1024;
 constexpr std::size_t kInlineBytes = kLine - 8;  // behind a flag in its line
 constexpr std::size_t kSlotBytes = kLine + kFlatPrivate;
 constexpr std::size_t kPieceBytes = 256U << 10U;  // of private memory: four of them stay in the second-level cache
-constexpr std::size_t kBlockBytes = 1024;         // summed at a time: stays in the first-level cache
+constexpr std::size_t kSlots = 2 * kSlotBytes, kStaging = 4 * kPieceBytes;  // of a rank
+constexpr std::size_t kBlockBytes = 1024;                                   // summed at a time: stays in the first-level cache
 
 template <class T>
 inline __attribute__((always_inline)) void add_pair(T* __restrict dest, const T* a, const T* b, std::size_t count) {
@@ -68,8 +69,8 @@ class SharedAllreduce final : public Allreduce {
         ranks_(static_cast<std::size_t>(world.size())),
         rank_(static_cast<std::size_t>(world.local_rank())),
         barrier_(world),
-        slots_(world, ranks_ == 1 ? 1 : 2 * kSlotBytes),
-        staging_(world, ranks_ == 1 ? 1 : 4 * kPieceBytes),
+        slots_(world, ranks_ == 1 ? 1 : kSlots),
+        staging_(world, ranks_ == 1 ? 1 : kStaging),
         spin_(world) {
     floats_.resize(ranks_);
     doubles_.resize(ranks_);
@@ -215,6 +216,11 @@ class SharedAllreduce final : public Allreduce {
 };
 
 }  // namespace
+
+std::size_t shared_bytes_of_rank() {
+  const std::size_t barrier = SharedMemory::pages(sizeof(std::uint32_t));
+  return barrier + SharedMemory::pages(kSlots) + SharedMemory::pages(kStaging);
+}
 
 std::unique_ptr<Allreduce> make_shared_allreduce(const World& world) { return std::make_unique<SharedAllreduce>(world); }
 

@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <mpi.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -246,15 +247,29 @@ double shared_memory_free() {
   return statvfs("/dev/shm", &shm) == 0 ? static_cast<double>(shm.f_bavail) * static_cast<double>(shm.f_frsize) : -1;
 }
 
-void check_shared_memory(double bytes, const std::string& what) {
-  const double free = shared_memory_free();
-  if (free < 0) throw Error("there is no /dev/shm, where ranks of a host share memory; mount -t tmpfs tmpfs /dev/shm");
-  if (free < bytes) {
-    throw Error("/dev/shm has " + gib(free) + " free, " + what + " needs about " + gib(bytes) + " of it; " +
-                shared_memory_option(std::max(2 * bytes, 64.0 * (1 << 20))));
+double mpi_shared_memory_to_come() {
+  constexpr double kBlock = 512;  // of st_blocks, whatever the file system's own
+  double bytes = 0;
+  std::error_code ignored;
+  for (const auto& file : std::filesystem::directory_iterator("/dev/shm", ignored)) {
+    const std::string name = file.path().filename().string();
+    if (!name.starts_with("vader_segment.") && !name.starts_with("sm_segment.")) continue;
+    struct stat status {};
+    if (stat(file.path().c_str(), &status) != 0) continue;
+    bytes += std::max(0.0, static_cast<double>(status.st_size) - kBlock * static_cast<double>(status.st_blocks));
   }
-  if (const auto most = soft_limit(RLIMIT_FSIZE); most && *most < bytes) {
-    throw Error("ulimit -f allows files of " + gib(*most) + ", " + what + " needs one of about " + gib(bytes) +
+  return bytes;
+}
+
+void check_shared_memory(double bytes, double file, const std::string& what, const std::string& host) {
+  const double free = shared_memory_free();
+  if (free < 0) throw Error("there is no /dev/shm on " + host + ", where its ranks share memory; mount -t tmpfs tmpfs /dev/shm");
+  if (const double mpi = mpi_shared_memory_to_come(); free < bytes + mpi) {
+    throw Error("/dev/shm of " + host + " has " + gib(free) + " free" + (mpi > 0 ? ", of which MPI may take " + gib(mpi) : "") + "; " +
+                what + " needs " + gib(bytes) + " of it; " + shared_memory_option(std::max(2 * (bytes + mpi), 64.0 * (1 << 20))));
+  }
+  if (const auto most = soft_limit(RLIMIT_FSIZE); most && *most < file) {
+    throw Error("ulimit -f allows files of " + gib(*most) + ", " + what + " needs one of " + gib(file) +
                 " in /dev/shm; ulimit -f unlimited");
   }
 }

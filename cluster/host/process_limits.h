@@ -42,8 +42,11 @@ void check_before_mpi();
 double mpi_shared_file();
 /// Bytes that are free in /dev/shm; negative: there is none.
 double shared_memory_free();
-/// An Error if ranks cannot share `bytes` in /dev/shm for `what`: there is none, it has too little room, or ulimit -f is too small.
-void check_shared_memory(double bytes, const std::string& what);
+/// Bytes that files of MPI in /dev/shm have been promised and may still take: it makes them without pages.
+double mpi_shared_memory_to_come();
+/// An Error if ranks of `host` cannot share `bytes` in /dev/shm for `what`: there is none, it has too little room beside what MPI may still
+/// take, or ulimit -f is too small for one file of `file` bytes.
+void check_shared_memory(double bytes, double file, const std::string& what, const std::string& host);
 /// Advice: how to make room for `bytes` in /dev/shm.
 std::string shared_memory_option(double bytes);
 

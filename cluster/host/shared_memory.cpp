@@ -29,8 +29,45 @@ constexpr int kSpins = 4000;  // some 50 us
 
 std::size_t whole_pages(std::size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
 
+/// The pages of these parts, each once.
+std::vector<SharedMemory::Part> pages_of(std::span<const SharedMemory::Part> parts) {
+  std::vector<SharedMemory::Part> pages;
+  for (const SharedMemory::Part& part : parts) {
+    if (part.bytes > 0) pages.push_back({part.offset / kPage * kPage, whole_pages(part.offset % kPage + part.bytes)});
+  }
+  std::sort(pages.begin(), pages.end(), [](const auto& a, const auto& b) { return a.offset < b.offset; });
+  std::vector<SharedMemory::Part> joined;
+  for (const SharedMemory::Part& part : pages) {
+    if (joined.empty() || part.offset > joined.back().offset + joined.back().bytes) {
+      joined.push_back(part);
+      continue;
+    }
+    joined.back().bytes = std::max(joined.back().bytes, part.offset + part.bytes - joined.back().offset);
+  }
+  return joined;
+}
+
+std::size_t bytes_of(std::span<const SharedMemory::Part> parts) {
+  return std::accumulate(parts.begin(), parts.end(), std::size_t{0}, [](std::size_t sum, const auto& part) { return sum + part.bytes; });
+}
+
 std::atomic_ref<std::uint32_t> flag(std::byte* segment) {
   return std::atomic_ref<std::uint32_t>(*reinterpret_cast<std::uint32_t*>(segment));
+}
+
+/// Of a file of segments of these sizes: parts of the segment of this rank.
+std::vector<SharedMemory::Part> in_file(std::vector<SharedMemory::Part> parts, std::span<const std::size_t> sizes, int local_rank) {
+  const std::size_t before = std::accumulate(sizes.begin(), sizes.begin() + local_rank, std::size_t{0});
+  for (SharedMemory::Part& part : parts) part.offset += before;
+  return parts;
+}
+
+/// The share of a file that this rank gives pages to: its own segment where all have one. A segment of the first rank alone holds rows of
+/// all, in the order of ranks.
+std::vector<SharedMemory::Part> slice_of(std::size_t all, const World& world) {
+  const auto rank = static_cast<std::size_t>(world.local_rank()), ranks = static_cast<std::size_t>(world.local_size());
+  const std::size_t pages = all / kPage, first = pages * rank / ranks, last = pages * (rank + 1) / ranks;
+  return {{first * kPage, (last - first) * kPage}};
 }
 
 /// The ranks of this host.
@@ -69,15 +106,27 @@ class HostFile {
   HostFile(const HostFile&) = delete;
   HostFile& operator=(const HostFile&) = delete;
 
-  /// Its bytes are zeros, and have no pages before somebody touches them: then on the memory node of that rank.
+  /// Its bytes are zeros and have no pages yet.
   void make(std::size_t bytes) {
     file_ = Descriptor(mkostemp(name.data(), O_CLOEXEC));
     if (!file_.is_open() || ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0) fail("cannot be made");
   }
   int open() {
-    if (!makes_) file_ = Descriptor(::open(name.c_str(), O_RDWR | O_CLOEXEC));
+    if (!makes_ && !file_.is_open()) file_ = Descriptor(::open(name.c_str(), O_RDWR | O_CLOEXEC));
     if (!file_.is_open()) fail("cannot be opened");
     return file_.get();
+  }
+  /// Gives this part its pages, on the memory node of this rank. In pieces, since a signal makes the kernel take a piece back.
+  void reserve(const SharedMemory::Part& part) {
+    constexpr std::size_t kPiece = 8U << 20U;
+    for (std::size_t at = 0; at < part.bytes;) {
+      const std::size_t bytes = std::min(kPiece, part.bytes - at);
+      const int error = posix_fallocate(file_.get(), static_cast<off_t>(part.offset + at), static_cast<off_t>(bytes));
+      if (error == 0) at += bytes;
+      if (error == 0 || error == EINTR) continue;
+      errno = error;
+      fail("does not get its pages");
+    }
   }
 
   std::string name = "/dev/shm/lockstep.XXXXXX";
@@ -95,7 +144,10 @@ class HostFile {
 
 }  // namespace
 
-SharedMemory::SharedMemory(const World& world, std::size_t bytes) : size_(whole_pages(std::max<std::size_t>(bytes, 1))) {
+std::size_t SharedMemory::pages(std::size_t bytes) { return whole_pages(std::max<std::size_t>(bytes, 1)); }
+std::size_t SharedMemory::pages(std::span<const Part> parts) { return bytes_of(pages_of(parts)); }
+
+SharedMemory::SharedMemory(const World& world, std::size_t bytes, std::optional<std::vector<Part>> parts) : size_(pages(bytes)) {
   const auto map = [this](std::size_t all, int flags, int file) {
     void* const memory = mmap(nullptr, all, PROT_READ | PROT_WRITE, flags, file, 0);
     if (memory == MAP_FAILED) throw std::bad_alloc();
@@ -110,14 +162,22 @@ SharedMemory::SharedMemory(const World& world, std::size_t bytes) : size_(whole_
   const HostRanks host(world);
   const std::vector<std::size_t> sizes = host.all_gather(size_);
   const std::size_t all = std::accumulate(sizes.begin(), sizes.end(), std::size_t{0});
+  const std::vector<Part> own = parts ? in_file(pages_of(*parts), sizes, world.local_rank()) : slice_of(all, world);
+  const std::vector<std::size_t> taken = host.all_gather(bytes_of(own));
   HostFile file(world.local_rank() == 0);
   world.agree([&] {
     if (world.local_size() == 1) return map(all, MAP_PRIVATE | MAP_ANONYMOUS, -1);  // also in a job of several hosts: nobody to share with
     if (world.local_rank() != 0) return;
-    check_shared_memory(static_cast<double>(all), fmt::format("memory that the {} ranks of this host share", world.local_size()));
+    check_shared_memory(static_cast<double>(std::accumulate(taken.begin(), taken.end(), std::size_t{0})), static_cast<double>(all),
+                        fmt::format("memory that the {} ranks of this host share", world.local_size()), world.hostname());
     file.make(all);
   });
   host.broadcast(file.name);
+  world.agree([&] {
+    if (world.local_size() == 1) return;
+    file.open();
+    for (const Part& part : own) file.reserve(part);
+  });
   world.agree([&] {
     if (world.local_size() > 1) map(all, MAP_SHARED, file.open());
   });

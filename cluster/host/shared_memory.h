@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "cluster/world.h"
@@ -9,12 +10,17 @@
 namespace lockstep {
 
 /// Zeroed memory that all ranks of a host read and write, a page-aligned segment for each: a file in /dev/shm that has lost its name before
-/// it is used (plain memory where a rank is alone on its host). Construction is collective and throws AgreedError where there is no room;
-/// destruction is local, the other ranks keep theirs.
+/// it is used (plain memory where a rank is alone on its host). Construction is collective and throws AgreedError where there is no room.
+/// Destruction is local: the other ranks keep theirs. The file has all its pages from the start, so that no write finds /dev/shm full.
 class SharedMemory {
  public:
-  /// Ranks may differ in `bytes`, those of this rank's own segment.
-  SharedMemory(const World& world, std::size_t bytes);
+  /// Bytes of a segment.
+  struct Part {
+    std::size_t offset, bytes;
+  };
+  /// Ranks may differ in `bytes`, those of this rank's own segment. `parts`, from all ranks or from none: what is ever touched of this
+  /// rank's segment. The rest of it gets no pages.
+  SharedMemory(const World& world, std::size_t bytes, std::optional<std::vector<Part>> parts = {});
   ~SharedMemory();
   SharedMemory(const SharedMemory&) = delete;
   SharedMemory& operator=(const SharedMemory&) = delete;
@@ -23,6 +29,9 @@ class SharedMemory {
   std::byte* segment(int local_rank) const { return segments_[static_cast<std::size_t>(local_rank)]; }
   /// Of this rank's own segment, in bytes: whole pages.
   std::size_t size() const { return size_; }
+  /// What a segment of `bytes`, or these parts of it, take of /dev/shm: whole pages.
+  static std::size_t pages(std::size_t bytes);
+  static std::size_t pages(std::span<const Part> parts);
 
  private:
   std::size_t size_, mapped_ = 0;

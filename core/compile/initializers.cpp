@@ -8,7 +8,9 @@
 #include <numbers>
 #include <vector>
 
+#include "cluster/clones.h"
 #include "cluster/error.h"
+#include "cluster/host/process_limits.h"
 #include "core/math/philox.h"
 
 namespace lockstep {
@@ -74,27 +76,94 @@ void fill_truncated(const RandomStream& stream, std::span<float> values, double 
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(mean + deviation * truncated_normal(stream, i));
 }
 
-/// Makes the columns of a (rows, columns) orthonormal, rows >= columns: Gram and Schmidt's Q, which is that of a QR decomposition with a
-/// positive diagonal of R. Each column is orthogonalised twice, which is enough (Giraud et al. 2005). Sums go row by row, whatever the CPU.
-void make_orthonormal(std::vector<double>& a, std::size_t rows, std::size_t columns) {
-  std::vector<double> products(columns);
-  for (std::size_t c = 0; c < columns; ++c) {
+constexpr std::size_t kColumns = 32;  // made orthogonal to those before them at once
+constexpr std::size_t kPanel = 64;    // rows, or columns, whose share of a product stays in the first-level cache
+
+/// A (rows, width) and a few of its columns.
+struct Columns {
+  double* a;
+  std::size_t rows, width, first, count;
+  double* row(std::size_t r) const { return a + r * width; }
+};
+
+/// sums += factor times the columns of a row.
+[[gnu::always_inline]] inline void add_columns(double factor, const double* columns, double* sums) {
+#pragma omp simd
+  for (std::size_t k = 0; k < kColumns; ++k) sums[k] += factor * columns[k];
+}
+
+/// The columns of the rows [first, last), with zeros up to kColumns.
+void take_panel(const Columns& of, std::size_t first, std::size_t last, double* panel) {
+  for (std::size_t r = first; r < last; ++r) {
+    double* const to = panel + (r - first) * kColumns;
+    std::fill_n(std::copy_n(of.row(r) + of.first, of.count, to), kColumns - of.count, 0.0);
+  }
+}
+
+/// products[j] = the products of the columns with column j, for all columns j before them. Sums go row by row, whatever the CPU.
+LOCKSTEP_CLONES void products_with_former(const Columns& of, double* products) {
+  double panel[kPanel * kColumns];
+  std::fill_n(products, of.first * kColumns, 0.0);
+  for (std::size_t top = 0; top < of.rows; top += kPanel) {
+    const std::size_t bottom = std::min(of.rows, top + kPanel);
+    take_panel(of, top, bottom, panel);
+    for (std::size_t j = 0; j < of.first; ++j) {
+      double sums[kColumns];
+      std::copy_n(products + j * kColumns, kColumns, sums);
+      for (std::size_t r = top; r < bottom; ++r) add_columns(of.row(r)[j], panel + (r - top) * kColumns, sums);
+      std::copy_n(sums, kColumns, products + j * kColumns);
+    }
+  }
+}
+
+/// Takes from the columns what they have of those before them.
+LOCKSTEP_CLONES void subtract_former(const Columns& of, const double* products) {
+  for (std::size_t left = 0; left < of.first; left += kPanel) {
+    const std::size_t right = std::min(of.first, left + kPanel);
+    for (std::size_t r = 0; r < of.rows; ++r) {
+      double sums[kColumns] = {};
+      double* const row = of.row(r);
+      for (std::size_t j = left; j < right; ++j) add_columns(row[j], products + j * kColumns, sums);
+      for (std::size_t k = 0; k < of.count; ++k) row[of.first + k] -= sums[k];
+    }
+  }
+}
+
+/// Makes a few columns orthonormal that are orthogonal to all before them.
+void make_few_orthonormal(const Columns& of) {
+  std::array<double, kColumns> products{};
+  for (std::size_t c = 0; c < of.count; ++c) {
     for (int pass = 0; pass < 2; ++pass) {
-      std::fill(products.begin(), products.end(), 0.0);
-      for (std::size_t r = 0; r < rows; ++r) {
-        const double* const row = &a[r * columns];
+      products.fill(0);
+      for (std::size_t r = 0; r < of.rows; ++r) {
+        const double* const row = of.row(r) + of.first;
         for (std::size_t j = 0; j < c; ++j) products[j] += row[j] * row[c];
       }
-      for (std::size_t r = 0; r < rows; ++r) {
-        double* const row = &a[r * columns];
+      for (std::size_t r = 0; r < of.rows; ++r) {
+        double* const row = of.row(r) + of.first;
         double sum = 0;
         for (std::size_t j = 0; j < c; ++j) sum += row[j] * products[j];
         row[c] -= sum;
       }
     }
     double squares = 0;
-    for (std::size_t r = 0; r < rows; ++r) squares += a[r * columns + c] * a[r * columns + c];
-    for (std::size_t r = 0; r < rows; ++r) a[r * columns + c] /= std::sqrt(squares);
+    for (std::size_t r = 0; r < of.rows; ++r) squares += of.row(r)[of.first + c] * of.row(r)[of.first + c];
+    for (std::size_t r = 0; r < of.rows; ++r) of.row(r)[of.first + c] /= std::sqrt(squares);
+  }
+}
+
+/// Makes the columns of a (rows, columns) orthonormal, rows >= columns: Gram and Schmidt's Q, which is that of a QR decomposition with a
+/// positive diagonal of R. Each column is orthogonalised twice, which is enough (Giraud et al. 2005). Block by block, so that the matrix is
+/// read once for many columns.
+void make_orthonormal(double* a, std::size_t rows, std::size_t columns) {
+  std::vector<double> products(columns * kColumns);
+  for (std::size_t first = 0; first < columns; first += kColumns) {
+    const Columns some{a, rows, columns, first, std::min(kColumns, columns - first)};
+    for (int pass = 0; pass < 2; ++pass) {
+      products_with_former(some, products.data());
+      subtract_former(some, products.data());
+    }
+    make_few_orthonormal(some);
   }
 }
 
@@ -152,6 +221,13 @@ class Fill {
   [[noreturn]] void refuse(const std::string& what) const {
     throw Error(fmt::format("the initializer {}, but the shape is {}", what, to_string(shape_)), kUsage);
   }
+  void expect_room(double bytes) const {
+    const MemoryRoom room = memory_room();
+    if (bytes <= room.bytes) return;
+    throw Error(
+        fmt::format("the initializer Orthogonal needs about {:.1f} GiB of memory for the shape {}; {} ({}). Take another initializer",
+                    bytes / (1 << 30), to_string(shape_), room.limit, room.option));
+  }
 
   const Shape& shape_;
   std::uint64_t seed_;
@@ -164,9 +240,10 @@ void Fill::operator()(const Orthogonal& orthogonal) const {
   if (values_.empty()) return;
   const auto last = static_cast<std::size_t>(shape_.back()), first = values_.size() / last;
   const std::size_t rows = std::max(first, last), columns = std::min(first, last);
+  expect_room(static_cast<double>(values_.size() + columns * kColumns) * sizeof(double));
   std::vector<double> q(values_.size());
   fill_normal(stream(orthogonal.seed), std::span(q), 0, 1);
-  make_orthonormal(q, rows, columns);
+  make_orthonormal(q.data(), rows, columns);
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t c = 0; c < columns; ++c)
       values_[first < last ? c * last + r : r * last + c] = static_cast<float>(static_cast<double>(orthogonal.gain) * q[r * columns + c]);

@@ -111,12 +111,12 @@ double metric_result(const MetricSpec& metric, const Mean& total) {
   return std::holds_alternative<RootMeanSquaredError>(metric.kind) ? std::sqrt(mean) : mean;
 }
 
-MetricSpec resolve(const MetricSpec& metric, std::int64_t truth_width, std::int64_t output_width) {
+MetricSpec resolve(const MetricSpec& metric, std::int64_t truth_width, std::int64_t output_width, bool logits) {
   MetricSpec resolved = metric;
   if (resolved.name.empty()) resolved.name = default_name(metric);
   if (std::holds_alternative<Accuracy>(metric.kind)) {
     if (output_width == 1) {
-      resolved.kind = BinaryAccuracy{};
+      resolved.kind = BinaryAccuracy{.threshold = logits ? 0 : BinaryAccuracy{}.threshold};
     } else if (truth_width == 1) {
       resolved.kind = SparseCategoricalAccuracy{};
     } else {

@@ -87,7 +87,8 @@ Mean metric_rows(const MetricSpec& metric, const MetricRows& rows);
 /// What is shown: sum / count (0 if count is 0), its square root for RootMeanSquaredError.
 double metric_result(const MetricSpec& metric, const Mean& total);
 
-/// `Accuracy` turned into what the shapes make it; others unchanged. Checks that the shapes fit (Error, kUsage).
-MetricSpec resolve(const MetricSpec& metric, std::int64_t truth_width, std::int64_t output_width);
+/// `Accuracy` turned into what the shapes make it; others unchanged. Of a single `logits` it counts those above 0, which is a probability
+/// of 0.5; a threshold that the user gives stays as it is. Checks that the shapes fit (Error, kUsage).
+MetricSpec resolve(const MetricSpec& metric, std::int64_t truth_width, std::int64_t output_width, bool logits = false);
 
 }  // namespace lockstep

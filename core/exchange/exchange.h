@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cluster/collectives/allreduce.h"
+#include "core/compile/variable_range.h"
 #include "core/exchange/options.h"
 
 namespace lockstep {
@@ -108,7 +109,9 @@ std::unique_ptr<Exchange> make_allreduce_exchange(Allreduce& allreduce, std::vec
 
 /// Factors (Xie et al. 2015, arXiv 1511.08486): no local gradient ever exists, nothing is summed over ranks, and no order of additions
 /// depends on their number. The ranks of a host share them in memory, so that nothing is sent, and divide the gradient among themselves;
-/// every host gets the other hosts' rows by messages and forms the whole gradient. Two barriers a step. Collective.
-std::unique_ptr<Exchange> make_factor_exchange(const World& world, std::vector<GradientBlock> blocks);
+/// every host gets the other hosts' rows by messages and forms the whole gradient. Two barriers a step. `written`: the floats of
+/// gradients() that are used. `far`: each rank has its own copy of the weights. Collective.
+std::unique_ptr<Exchange> make_factor_exchange(const World& world, std::vector<GradientBlock> blocks,
+                                               const std::vector<VariableRange>& written, bool far);
 
 }  // namespace lockstep

@@ -32,6 +32,9 @@ struct ExchangePlan {
   bool factors = true;                     ///< factors and trees; false: an allreduce sums the gradients of all layers
   std::vector<LayerExchange> layers = {};  ///< in the order of trainable_ops()
   AllreduceTable allreduce = {};           ///< what sums gradients; empty with factors, and where it has yet to be measured
+  /// The cores of a host's ranks are far from each other (ranks_are_far): each keeps its own copy of the weights. Measured by make_plan; an
+  /// outline takes them for far.
+  bool far = true;
 };
 
 /// The exchange that the options mean, without measuring anything. Where they leave it open, factors are exchanged on one host, and between

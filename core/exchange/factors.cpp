@@ -10,7 +10,6 @@
 #include <tuple>
 
 #include "cluster/collectives/host_messages.h"
-#include "cluster/host/core_round_trip.h"
 #include "cluster/host/shared_memory.h"
 #include "core/exchange/exchange.h"
 
@@ -91,16 +90,14 @@ void copy_block(const GradientBlock& block, const float* from, float* to) {
 
 class FactorExchange final : public Exchange, public SharedFactors {
  public:
-  FactorExchange(const World& world, const std::vector<GradientBlock>& blocks)
+  FactorExchange(const World& world, const std::vector<GradientBlock>& blocks, const std::vector<VariableRange>& written, bool far)
       : world_(world),
         columns_stay_(std::any_of(blocks.begin(), blocks.end(), [](const GradientBlock& block) { return block.stays; })),
-        in_place_(!columns_stay_ && !ranks_are_far(world)),
+        in_place_(!columns_stay_ && !far),
         shares_(shares_of(blocks, world.local_size())),
         barrier_(world),
         messages_(world) {
-    std::int64_t end = 0;
-    for (const GradientBlock& block : blocks) end = std::max(end, block.offset + (block.columns > 0 ? 0 : block.count));
-    gradients_ = allocate(end);
+    allocate_gradients(written);
     const auto rank = static_cast<std::size_t>(world.rank());
     for (std::span<float>& flags : flags_) {
       flags = allocate(world.size() * static_cast<std::int64_t>(kFlags));
@@ -202,6 +199,23 @@ class FactorExchange final : public Exchange, public SharedFactors {
   double seconds() const override { return seconds_; }
 
  private:
+  /// Only what is written has pages: training in place leaves holes.
+  void allocate_gradients(const std::vector<VariableRange>& written) {
+    const auto bytes = [](std::int64_t count) { return static_cast<std::size_t>(count) * sizeof(float); };
+    std::vector<SharedMemory::Part> parts;
+    std::int64_t end = 0;
+    for (const VariableRange& range : written) {
+      parts.push_back({bytes(range.offset), bytes(range.count)});
+      end = std::max(end, range.offset + range.count);
+    }
+    if (world_.local_rank() == 0) {
+      memory_.emplace_back(world_, bytes(end), std::move(parts));
+    } else {
+      memory_.emplace_back(world_, 0, std::vector<SharedMemory::Part>{});
+    }
+    gradients_ = {floats(memory_.back(), 0), static_cast<std::size_t>(end)};
+  }
+
   /// From the other ranks' copies of the weights into this rank's.
   template <class Wanted>
   void copy_others(const Wanted& wanted) {
@@ -241,8 +255,9 @@ class FactorExchange final : public Exchange, public SharedFactors {
 
 }  // namespace
 
-std::unique_ptr<Exchange> make_factor_exchange(const World& world, std::vector<GradientBlock> blocks) {
-  return std::make_unique<FactorExchange>(world, blocks);
+std::unique_ptr<Exchange> make_factor_exchange(const World& world, std::vector<GradientBlock> blocks,
+                                               const std::vector<VariableRange>& written, bool far) {
+  return std::make_unique<FactorExchange>(world, blocks, written, far);
 }
 
 }  // namespace lockstep

@@ -1,10 +1,11 @@
 #pragma once
 #include <cstddef>
-#include <functional>
 #include <vector>
 
+#include "core/compile/optimizers/optimizer.h"
 #include "core/data/sampler.h"
 #include "core/exchange/exchange.h"
+#include "core/exchange/exchange_plan.h"
 #include "core/network/network.h"
 
 namespace lockstep {
@@ -26,8 +27,22 @@ std::vector<GradientBlock> cut_blocks(const Network& network, const std::vector<
 
 /// Which of the blocks of columns stay with their ranks on one host: all; or, of those of the full width, as many as every rank gets the
 /// same number of, where the forward pass gains more by that than it costs to bring the others to all ranks, which compute those for their
-/// own rows: a few floats of every row of the kernel, which come line by line, so that it is not worth it where `far` (ranks_are_far) says
-/// true, which is asked only if it matters, on all ranks or on none.
-void let_columns_stay(std::vector<GradientBlock>& blocks, const Grains& grains, int ranks, const std::function<bool()>& far);
+/// own rows: a few floats of every row of the kernel, which come line by line, so that it is not worth it where ranks are `far`.
+void let_columns_stay(std::vector<GradientBlock>& blocks, const Grains& grains, int ranks, bool far);
+
+/// A step's gradient, cut.
+struct GradientCut {
+  std::vector<std::size_t> trainable;  ///< trainable_ops()
+  bool in_place = false;               ///< a kernel's gradient goes straight into the kernel, but in trees
+  bool columns_stay = false;           ///< with their ranks, where factors are exchanged
+  std::vector<GradientBlock> blocks;   ///< of all layers
+  std::vector<VariableRange> written;  ///< floats of the flat gradient that are used; training in place leaves holes
+};
+GradientCut cut_gradient(const Network& network, const Optimizer& optimizer, const Grains& grains, const ExchangePlan& exchange,
+                         const JobShape& job, int threads);
+
+/// Bytes that the ranks of a host share for a training: of /dev/shm, counted in pages. 0 where a rank is alone there, and where messages
+/// sum the gradients.
+double shared_bytes(Network& network, const Optimizer& optimizer, const Grains& grains, const ExchangePlan& exchange, const JobShape& job);
 
 }  // namespace lockstep

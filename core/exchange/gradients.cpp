@@ -3,19 +3,9 @@
 #include <algorithm>
 #include <numeric>
 
-#include "cluster/host/core_round_trip.h"
 #include "core/network/regularizers.h"
 
 namespace lockstep {
-namespace {
-
-bool has_regularizer(const Network& network) {
-  return std::any_of(network.variables().begin(), network.variables().end(),
-                     [](const Variable& variable) { return variable.regularizer.l1 != 0 || variable.regularizer.l2 != 0; });
-}
-
-}  // namespace
-
 Gradients::Gradients(Network& network, Optimizer& optimizer, const Grains& grains, const World& world, const Options& options)
     : network_(network),
       optimizer_(optimizer),
@@ -23,8 +13,9 @@ Gradients::Gradients(Network& network, Optimizer& optimizer, const Grains& grain
       world_(world),
       options_(options),
       regularized_(has_regularizer(network)),
-      trainable_(trainable_ops(network)),
-      in_place_(options.exchange.factors && optimizer.plain() && !regularized_ && network.constrained().empty()),
+      cut_(cut_gradient(network, optimizer, grains, options.exchange, shape_of(world), options.threads)),
+      trainable_(cut_.trainable),
+      in_place_(cut_.in_place),
       trees_(grains.count, world.size(), world.rank(), options.threads,
              [this](const GradientBlock& block, std::int64_t grain, int thread, float* to) { form_leaf(block, grain, thread, to); }),
       exchange_(make_exchange()),
@@ -48,18 +39,9 @@ Gradients::~Gradients() {
 }
 
 std::unique_ptr<Exchange> Gradients::make_exchange() {
-  cut();
-  if (options_.exchange.factors) return make_factor_exchange(world_, blocks_);
+  if (options_.exchange.factors) return make_factor_exchange(world_, cut_.blocks, cut_.written, options_.exchange.far);
   allreduce_ = make_allreduce(world_, options_.exchange.allreduce);
-  return make_allreduce_exchange(*allreduce_, blocks_, choose_progress(world_, options_.progress, options_.threads));
-}
-
-void Gradients::cut() {
-  const bool columns = cuts_columns(network_, trainable_, in_place_) && !in_tree(trainable_.size() - 1);
-  // Several threads share the blocks; a gradient that is written and then read again had better stay in the cache in between.
-  blocks_ = cut_blocks(network_, trainable_, columns, in_place_ && options_.threads == 1);
-  if (columns && world_.hosts() == 1) let_columns_stay(blocks_, grains_, world_.size(), [&] { return ranks_are_far(world_); });
-  for (GradientBlock& block : blocks_) block.joins = block.joins && !in_tree(block.layer);  // whose sums are kept block by block
+  return make_allreduce_exchange(*allreduce_, cut_.blocks, choose_progress(world_, options_.progress, options_.threads));
 }
 
 Pass::Options Gradients::pass_options() {
@@ -110,7 +92,7 @@ void Gradients::share_state() {
 void Gradients::add_tree_layer(std::size_t layer) {
   const VariableRange slice = op_of(layer).slice();
   std::vector<GradientBlock> blocks;
-  std::copy_if(blocks_.begin(), blocks_.end(), std::back_inserter(blocks),
+  std::copy_if(cut_.blocks.begin(), cut_.blocks.end(), std::back_inserter(blocks),
                [&](const GradientBlock& block) { return block.layer == layer; });
   trees_.add(slice, std::move(blocks), exchange_->allocate(trees_.part_count(slice)));
   shared_->watch({}, trees_.own(layer));
@@ -122,7 +104,7 @@ void Gradients::choose_columns() {
   for (const GradientBlock& block : exchange_->own()) {
     if (block.stays) columns_.push_back({block.column, block.columns});
   }
-  for (const GradientBlock& block : blocks_) {
+  for (const GradientBlock& block : cut_.blocks) {
     if (block.columns > 0 && !block.stays) columns_of_all_.push_back({block.column, block.columns});
   }
 }

@@ -66,7 +66,6 @@ class Gradients {
  private:
   const Op& op_of(std::size_t layer) const { return *network_.ops()[trainable_[layer]]; }
   std::unique_ptr<Exchange> make_exchange();
-  void cut();
   Pass::Options pass_options();
   std::span<float> allocate_values(std::size_t i, std::int64_t count);
   void share_state();
@@ -99,10 +98,10 @@ class Gradients {
   const World& world_;
   Options options_;
   bool regularized_;
-  std::vector<std::size_t> trainable_;  // ops with trainable weights, last first: the order of the exchange
-  bool in_place_;                       // a kernel's gradient goes straight into the kernel, but in trees_
+  GradientCut cut_;
+  std::span<const std::size_t> trainable_;  // ops with trainable weights, last first: the order of the exchange
+  bool in_place_;                           // a kernel's gradient goes straight into the kernel, but in trees_
   TreeGradients trees_;
-  std::vector<GradientBlock> blocks_;          // of all layers
   std::vector<Pass::Columns> columns_;         // of the first layer's output that this rank computes where columns stay with ranks
   std::vector<Pass::Columns> columns_of_all_;  // those that every rank computes for its own rows, where others stay
   std::unique_ptr<Allreduce> allreduce_;

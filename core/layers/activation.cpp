@@ -42,13 +42,24 @@ class ActivationOp final : public Op, public LeavesRelu {
   std::int64_t last_axis_;
 };
 
-/// x > threshold ? min(x, most) : slope (x - threshold); NaN stays NaN.
+/// x > threshold ? min(x, most) : slope (x - threshold); NaN stays NaN. The derivative at the two corners is Keras' on JAX.
 struct Rectifier {
   float slope, threshold, most;
+  float at_threshold, at_most;  // derivatives
 };
 
+Rectifier rectifier_of(const ReLU& layer) {
+  const bool leaky = !layer.max_value && layer.threshold == 0 && layer.negative_slope != 0;  // jax.nn.leaky_relu
+  const bool relu6 = layer.max_value == 6.F && layer.threshold == 0;                         // jax.nn.relu6
+  Rectifier by{layer.negative_slope, layer.threshold, layer.max_value.value_or(std::numeric_limits<float>::infinity()), 0, 0.5F};
+  if (leaky) by.at_threshold = 1;
+  if (relu6) by.at_most = 0;  // elsewhere jax.numpy.clip, which shares the gradient between equal numbers
+  if (!layer.max_value) by.at_most = 1;
+  return by;
+}
+
 LOCKSTEP_CLONES void rectify(const Rectifier& by, const float* x, float* y, std::int64_t count) {
-  const auto [slope, threshold, most] = by;
+  const float slope = by.slope, threshold = by.threshold, most = by.most;
   map(x, y, count, [=](float v) {
     const float below = slope == 0 ? 0 : slope * (v - threshold), above = v > most ? most : v;  // 0 also at -inf
     return v <= threshold ? below : above;
@@ -56,10 +67,10 @@ LOCKSTEP_CLONES void rectify(const Rectifier& by, const float* x, float* y, std:
 }
 
 LOCKSTEP_CLONES void rectify_gradient(const Rectifier& by, const float* x, const float* dy, float* dx, std::int64_t count) {
-  const auto [slope, threshold, most] = by;
+  const auto [slope, threshold, most, at_threshold, at_most] = by;
   map(x, dy, dx, count, [=](float v, float d) {
-    const float above = v < most ? d : 0;
-    return v <= threshold ? slope * d : above;
+    const float corner = v == most ? at_most * d : 0, above = v < most ? d : corner, below = v < threshold ? slope * d : at_threshold * d;
+    return v <= threshold ? below : above;
   });
 }
 
@@ -196,8 +207,7 @@ BuiltLayer build(const Activation& layer, const LayerSite& site) {
 }
 
 BuiltLayer build(const ReLU& layer, const LayerSite& site) {
-  const Rectifier rectifier = {layer.negative_slope, layer.threshold, layer.max_value.value_or(std::numeric_limits<float>::infinity())};
-  return same_shape(site, std::make_unique<RectifierOp>(rectifier, elements(site.input)));
+  return same_shape(site, std::make_unique<RectifierOp>(rectifier_of(layer), elements(site.input)));
 }
 
 BuiltLayer build(const LeakyReLU& layer, const LayerSite& site) { return build(ReLU{.negative_slope = layer.negative_slope}, site); }

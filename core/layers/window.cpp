@@ -27,6 +27,12 @@ WindowAxis slide(std::int64_t in, std::int64_t window, std::int64_t stride, std:
   return axis;
 }
 
+std::string wrong_span(std::int64_t window, std::int64_t dilation) {
+  const std::int64_t span = span_of({.window = window, .dilation = dilation});
+  if (span <= kMostWindow) return "";
+  return "a window over " + std::to_string(span) + " elements is longer than " + std::to_string(kMostWindow);
+}
+
 std::string wrong_window(const Shape& input, std::size_t axes, const Window2D& window) {
   const std::string shape = to_string(input, true);
   if (input.size() != axes + 1) {
@@ -34,8 +40,7 @@ std::string wrong_window(const Shape& input, std::size_t axes, const Window2D& w
            ", found " + shape + "; put a Reshape before it";
   }
   for (const WindowAxis& axis : {window.height, window.width}) {
-    if (span_of(axis) > kMostWindow)
-      return "a window over " + std::to_string(span_of(axis)) + " elements is longer than " + std::to_string(kMostWindow);
+    if (std::string wrong = wrong_span(axis.window, axis.dilation); !wrong.empty()) return wrong;
     if (axis.out >= 1) continue;
     return "a window over " + std::to_string(span_of(axis)) + " elements is longer than the " + std::to_string(axis.in) + " of its input " +
            shape + "; make it smaller, or set padding: same";

@@ -25,6 +25,9 @@ struct WindowSettings {
   Padding padding = Padding::valid;
 };
 
+/// What is wrong with a window that spans so many elements; empty: nothing. For windows and dilations up to kMostElements.
+std::string wrong_span(std::int64_t window, std::int64_t dilation);
+
 /// What is wrong with a window on an input (axes.., channels); empty: nothing.
 std::string wrong_window(const Shape& input, std::size_t axes, const Window2D& window);
 

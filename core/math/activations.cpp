@@ -132,7 +132,7 @@ LOCKSTEP_CLONES void elementwise(Function function, const float* x, float* y, st
 LOCKSTEP_CLONES void gradient_from_output(Function function, const float* y, const float* dy, float* dx, std::int64_t n) {
   switch (function) {
     case Function::relu: return map(y, dy, dx, n, [](float v, float d) { return v > 0 ? d : 0.0F; });
-    case Function::leaky_relu: return map(y, dy, dx, n, [](float v, float d) { return v > 0 ? d : kLeakySlope * d; });
+    case Function::leaky_relu: return map(y, dy, dx, n, [](float v, float d) { return v < 0 ? kLeakySlope * d : d; });
     case Function::sigmoid: return map(y, dy, dx, n, [](float v, float d) { return d * v * (1 - v); });
     case Function::tanh: return map(y, dy, dx, n, [](float v, float d) { return d * (1 - v) * (1 + v); });
     case Function::elu:

@@ -21,9 +21,7 @@ struct MemoryNeed {
   double row = 0;          ///< bytes of activations (and, in training, deltas) for one row
   double rows = 0;         ///< the same for all of this rank's rows
   double taken = 0;        ///< bytes already allocated
-  // Of the same memory, what ranks of this host share in /dev/shm; 0: nothing.
-  double shared_least = 0;  ///< lower bound: one copy of the weights
-  double shared_most = 0;   ///< upper bound: a copy per rank
+  double shared = 0;       ///< bytes that ranks of this host share in /dev/shm, counted in pages
 
   /// Of `own` rows on this rank, with `slots` floats of optimizer state a weight; `backward`: with the deltas of training. Built networks.
   static MemoryNeed of(Network& network, std::size_t slots, std::int64_t own, std::int64_t truth_width, bool backward);

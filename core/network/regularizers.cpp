@@ -21,6 +21,11 @@ double penalty(Network& network) {
   return total;
 }
 
+bool has_regularizer(const Network& network) {
+  return std::any_of(network.variables().begin(), network.variables().end(),
+                     [](const Variable& variable) { return variable.regularizer.l1 != 0 || variable.regularizer.l2 != 0; });
+}
+
 void add_penalty_gradient(Network& network, std::span<float> gradients, VariableRange range) {
   for (const Variable& variable : network.variables()) {
     const Regularizer& r = variable.regularizer;

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cluster/host/core_round_trip.h"
 #include "cluster/host/placement.h"
 #include "core/exchange/gradient_blocks.h"
 #include "core/math/bfloat16.h"
-#include "core/math/grain_tree.h"
 #include "core/math/onednn/library.h"
 #include "core/training/dtype.h"
 #include "core/training/model_state.h"
@@ -69,34 +69,11 @@ std::vector<OpPlan> plan_ops(const Network& network, const ExchangePlan& exchang
   return ops;
 }
 
-/// Bytes that ranks of a host share: with factors the weights, their gradient, the optimizer's state, the batch's rows and the parts of
-/// sums in trees; with the allreduce `shared` every rank's gradient.
-void add_shared(MemoryNeed& need, const ModelState& model, const TrainingPlan& plan) {
-  const int sharing = plan.job.local_ranks;
-  if (sharing == 1) return;
-  Network& network = *model.network;
-  const double weights = static_cast<double>(network.parameters().size() * sizeof(float));
-  if (!plan.exchange.factors) {
-    if (plan.allreduce() != allreduce_name(AllreduceAlgorithm::shared)) return;
-    need.shared_least = weights;
-    need.shared_most = weights * sharing;
-    return;
-  }
-  need.shared_least = weights;
-  need.shared_most = need.weights + weights * sharing + need.row * static_cast<double>(plan.grains.count * plan.grains.rows);
-  const std::vector<std::size_t> trainable = trainable_ops(network);
-  const double parts = static_cast<double>(GrainTree(plan.grains.count, plan.job.ranks).parts());
-  for (std::size_t layer = 0; layer < trainable.size(); ++layer) {
-    if (plan.exchange.layers[layer] != LayerExchange::tree) continue;
-    need.shared_most += parts * static_cast<double>(network.ops()[trainable[layer]]->slice().count) * sizeof(float);
-  }
-}
-
 MemoryNeed memory_need(const ModelState& model, std::int64_t truth_width, const TrainingPlan& plan) {
   MemoryNeed need = MemoryNeed::of(*model.network, model.optimizer->slots().size(), plan.grains.own_slots(), truth_width, true);
   need.batch = plan.batch_size;
   need.taken = need.weights;
-  add_shared(need, model, plan);
+  need.shared = shared_bytes(*model.network, *model.optimizer, plan.grains, plan.exchange, plan.job);
   return need;
 }
 
@@ -212,6 +189,8 @@ TrainingPlan make_plan(ModelState& model, const Dataset& train, const FitOptions
   plan->dtype_policy = model.policy;
   plan->threads = threads_for_rank(world, options.threads);
   if (!plan->exchange.factors && plan->exchange.allreduce.empty()) plan->exchange.allreduce = measure_allreduce(world);
+  if (plan->exchange.factors) plan->exchange.far = ranks_are_far(world);
+  plan->memory.shared = shared_bytes(*model.network, *model.optimizer, plan->grains, plan->exchange, plan->job);
   describe(*plan, model);
   return *plan;
 }

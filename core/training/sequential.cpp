@@ -80,12 +80,8 @@ void ModelState::choose_ops(const World& world) {
 std::vector<MetricSpec> ModelState::resolved_metrics(std::int64_t truth_width) const {
   check_loss_shapes(options->loss, truth_width, network->output_width());
   std::vector<MetricSpec> metrics;
-  for (const MetricSpec& metric : options->metrics) {
-    MetricSpec& resolved = metrics.emplace_back(resolve(metric, truth_width, network->output_width()));
-    auto* const binary = std::get_if<BinaryAccuracy>(&resolved.kind);
-    const bool chosen_here = std::holds_alternative<Accuracy>(metric.kind);  // a threshold that the user gives stays
-    if (binary != nullptr && chosen_here && from_logits(options->loss)) binary->threshold = 0;
-  }
+  for (const MetricSpec& metric : options->metrics)
+    metrics.push_back(resolve(metric, truth_width, network->output_width(), from_logits(options->loss)));
   return metrics;
 }
 

@@ -60,15 +60,21 @@ class LayerReader {
   /// `model`: the object of a Sequential or Functional; `container`: "" or the name of the model around its layers.
   void read(const Json& model, const std::string& container, std::vector<StoredLayer>& stored);
   void set_policy();
+  /// Runs `work`; an Error of a layer that is an activation gets the place of its owner.
+  template <class Work>
+  void naming_owner(const Work& work) const;
 
  private:
-  void read_entry(const Json& entry, std::size_t index, const std::string& container, std::vector<StoredLayer>& stored);
+  /// `within`: "" or the place of the layer whose activation this layer is.
+  void read_entry(const Json& entry, std::size_t index, const std::string& container, std::vector<StoredLayer>& stored,
+                  const std::string& within = "");
   void read_activation(const Json& activation, const KerasArguments& arguments, const std::string& container);
   std::string free_name(const std::string& name, const std::string& container) const;
 
   std::string file_;
   StoredModel& to_;
   ProductPolicies policies_;
+  std::vector<std::pair<std::string, std::string>> owners_;  // layers that are activations, and the places of their owners
   bool mixed_float16_ = false;
 };
 
@@ -115,11 +121,13 @@ std::string LayerReader::free_name(const std::string& name, const std::string& c
   return free;
 }
 
-void LayerReader::read_entry(const Json& entry, std::size_t index, const std::string& container, std::vector<StoredLayer>& stored) {
+void LayerReader::read_entry(const Json& entry, std::size_t index, const std::string& container, std::vector<StoredLayer>& stored,
+                             const std::string& within) {
   const Json& own_name = entry["config"]["name"];
   const std::string called = own_name.is_string() ? own_name.get<std::string>() : std::to_string(index);
-  KerasObject object = keras_object(KerasArguments(file_ + ": layer '" + called + "'", entry), "layer", entry);
-  const std::string place = file_ + ": layer " + (own_name.is_string() ? "'" + called + "'" : called) + " (" + object.name + ")";
+  const std::string site = within.empty() ? file_ : within + ", its activation";
+  KerasObject object = keras_object(KerasArguments(site + ": layer '" + called + "'", entry), "layer", entry);
+  const std::string place = site + ": layer " + (own_name.is_string() ? "'" + called + "'" : called) + " (" + object.name + ")";
   if (is_model(object.name)) {
     stored.push_back({object.name, called});
     return read(entry, container.empty() ? called : container + "_" + called, stored.back().layers);
@@ -139,6 +147,7 @@ void LayerReader::read_entry(const Json& entry, std::size_t index, const std::st
   if (std::holds_alternative<Input>(layer) && !to_.model.layers().empty()) return;  // of a model within: its input is known
   if (kind_of(layer).has_products) ++(policy == "mixed_bfloat16" ? policies_.mixed_bfloat16 : policies_.float32);
   layer_name(layer) = free_name(name, container);
+  if (!within.empty()) owners_.emplace_back(layer_name(layer), within);
   const bool input = std::holds_alternative<Input>(layer);
   to_.model.add(std::move(layer));
   if (!input) stored.push_back({object.name, layer_name(to_.model.layers().back())});
@@ -155,7 +164,7 @@ void LayerReader::read_activation(const Json& activation, const KerasArguments& 
     owner.fail("activation", known ? "a function, as the layer has an activity_regularizer" : "a function; make this layer one of its own",
                activation["class_name"]);
   std::vector<StoredLayer> none;
-  read_entry(activation, 0, container, none);
+  read_entry(activation, 0, container, none, owner.place());
 }
 
 void LayerReader::read(const Json& model, const std::string& container, std::vector<StoredLayer>& stored) {
@@ -168,16 +177,31 @@ void LayerReader::read(const Json& model, const std::string& container, std::vec
     read_entry(entry, index++, container, stored);
 }
 
+const std::string kOnePolicy = "Lockstep has one for the model: float32, unless training.mixed_precision says otherwise";
+
 /// Other layers compute in float32 under any policy.
 void LayerReader::set_policy() {
   if (policies_.mixed_bfloat16 > 0 && policies_.float32 > 0) {
     to_.notes.push_back(file_ + ": " + std::to_string(policies_.mixed_bfloat16) + " of " +
                         std::to_string(policies_.mixed_bfloat16 + policies_.float32) +
-                        " layers with products have the dtype policy mixed_bfloat16, the others float32; Lockstep computes all in float32");
+                        " layers with products have the dtype policy mixed_bfloat16, the others float32; " + kOnePolicy);
   } else if (policies_.mixed_bfloat16 > 0) {
     to_.model.set_dtype_policy(DtypePolicy::mixed_bfloat16);
   }
-  if (mixed_float16_) to_.notes.push_back(file_ + ": its dtype policy is mixed_float16; Lockstep computes it in float32");
+  if (mixed_float16_) to_.notes.push_back(file_ + ": its dtype policy is mixed_float16; " + kOnePolicy);
+}
+
+template <class Work>
+void LayerReader::naming_owner(const Work& work) const {
+  try {
+    work();
+  } catch (const Error& error) {
+    const std::string what = error.what();
+    for (const auto& [layer, owner] : owners_) {
+      if (what.starts_with("layer '" + layer + "'")) throw Error(owner + ", its activation: " + what, error.exit_code());
+    }
+    throw;
+  }
 }
 
 /// The shape of a sample, wherever it stands; null: nowhere.
@@ -215,7 +239,7 @@ StoredModel read_model(const std::string& file, const Json& root) {
   LayerReader reader(file, stored);
   reader.read(root, "", stored.layers);
   reader.set_policy();
-  build(file, root, stored.model);
+  reader.naming_owner([&] { build(file, root, stored.model); });
   return stored;
 }
 

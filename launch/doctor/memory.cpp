@@ -144,7 +144,7 @@ Json probe_shared(const Examination& examination) {
 /// Bytes of /dev/shm that a job takes on the host of these ranks: Open MPI's segments, and what the ranks share in training.
 double shared_bytes(const Examination& examination, const std::vector<int>& ranks) {
   const double bytes = static_cast<double>(ranks.size()) * 1.125 * mpi_shared_file();
-  return examination.model == nullptr ? bytes : bytes + examination.plan(ranks).memory.shared_most;
+  return examination.model == nullptr ? bytes : bytes + examination.plan(ranks).memory.shared;
 }
 
 Verdict judge_shared(const Case& facts) {

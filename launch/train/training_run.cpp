@@ -185,11 +185,12 @@ void TrainingRun::compare_ranks() {
 void TrainingRun::check_limits() {
   world_.agree([&] {
     check_rank_limits(world_, plan_->training.threads, config_.coordinator);
-    const double bytes = plan_->training.memory.shared_least;
-    if (bytes == 0) return;
+    const double bytes = plan_->training.memory.shared;
+    if (bytes == 0 || world_.local_rank() != 0) return;
     const bool factors = config_.fit.exchange == ExchangeKind::factors || config_.fit.reproducible;  // asked for: no ring instead
     const std::string what = fmt::format("a model on {} ranks of a host", world_.local_size());
-    check_shared_memory(bytes, factors ? what : what + " (--allreduce ring goes without)");
+    const double file = sizeof(float) * static_cast<double>(plan_->training.memory.parameters);  // one of them is at least so large
+    check_shared_memory(bytes, file, factors ? what : what + " (--allreduce ring goes without)", world_.hostname());
   });
 }
 

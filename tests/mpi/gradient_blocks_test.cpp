@@ -32,10 +32,10 @@ TEST(GradientBlocks, EveryBlockHasOneOwnerAndColumnsThatStayAreSharedEvenly) {
   const int ranks = world().size();
   for (const std::int64_t columns : {192, 205, 300, 512, 1024}) {
     std::vector<GradientBlock> blocks = blocks_of(columns);
-    let_columns_stay(blocks, cut_grains(256, world().rank(), ranks), ranks, [] { return false; });
+    let_columns_stay(blocks, cut_grains(256, world().rank(), ranks), ranks, false);
     const bool some_travel =
         std::any_of(blocks.begin(), blocks.end(), [](const GradientBlock& block) { return block.columns > 0 && !block.stays; });
-    const auto exchange = make_factor_exchange(world(), blocks);
+    const auto exchange = make_factor_exchange(world(), blocks, {}, false);
     float staying = 0;
     std::vector<double> elements{0};
     for (const GradientBlock& block : exchange->own()) {

@@ -2,6 +2,13 @@
 #include "core/training/plan.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "core/training/sequential.h"
 #include "support/mpi_world.h"
@@ -59,6 +66,55 @@ TEST(Plan, IsWhatFitDoes) {
     options.plan = &plan;
     EXPECT_EQ(model.fit(data, options, world()).steps, plan.steps_per_epoch());
     EXPECT_EQ(model.digest(), other.digest());
+  }
+}
+
+/// Bytes of the memory that the ranks of this host share, as the kernel counts it. Nothing where it does not tell: it asks for rights.
+std::optional<double> shared_now() {
+  std::ifstream maps("/proc/self/maps");
+  double bytes = 0;
+  std::set<ino_t> files;
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find("/dev/shm/lockstep.") == std::string::npos) continue;
+    struct stat status {};
+    if (stat(("/proc/self/map_files/" + line.substr(0, line.find(' '))).c_str(), &status) != 0) return std::nullopt;
+    if (files.insert(status.st_ino).second) bytes += 512.0 * static_cast<double>(status.st_blocks);
+  }
+  return bytes;
+}
+
+/// Looks at that memory before the first step and after the last one.
+struct Looks final : Callback {
+  void on_train_begin(const FitState& /*state*/) override { begin = shared_now(); }
+  void on_train_end(const FitState& /*state*/, const Logs& /*logs*/) override { end = shared_now(); }
+  std::optional<double> begin, end;
+};
+
+TEST(Plan, CountsTheSharedMemoryThatTrainingTakes) {
+  const ArrayDataset data = labelled_rows(203, 20, 5);
+  const auto optimizers = std::vector<OptimizerSpec>{Sgd{}, Sgd{.momentum = 0.5F}, Adam{}};
+  std::vector<FitOptions> ways(4, {.epochs = 1, .batch_size = 50, .verbose = 0});
+  ways[1].reproducible = true;
+  ways[2].exchange = ExchangeKind::gradients;
+  ways[3].allreduce = AllreduceAlgorithm::ring;
+  for (const std::int64_t units : {12, 400}) {  // the wide one's columns stay with their ranks
+    for (const OptimizerSpec& optimizer : optimizers) {
+      for (const FitOptions& way : ways) {
+        Sequential model{Input{{20}}, Dense{.units = units, .activation = relu}, BatchNormalization{}, Dense{.units = 700},
+                         Dense{.units = 5, .activation = softmax}};
+        model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = optimizer});
+        const TrainingPlan plan = model.plan(data, way, world());
+        Looks looks;
+        FitOptions options = way;
+        options.plan = &plan;
+        options.callbacks = {&looks};
+        const std::optional<double> before = shared_now();
+        model.fit(data, options, world());
+        if (!before || !looks.begin) GTEST_SKIP() << "no right to look at mapped files";
+        EXPECT_EQ(*looks.begin - *before, plan.memory.shared) << plan.allreduce() << " " << plan.exchanges();
+        EXPECT_EQ(looks.end, looks.begin) << "pages are taken while training";
+      }
+    }
   }
 }
 

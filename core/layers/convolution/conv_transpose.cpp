@@ -19,8 +19,11 @@ Window2D mirrored_window(const ConvTranspose<N>& layer, const Shape& input) {
     const std::int64_t more = layer.output_padding ? (*layer.output_padding)[axis] : -1;
     return transposed_window(input[axis], layer.kernel_size[axis], layer.strides[axis], layer.dilation_rate[axis], layer.padding, more);
   };
+  for (std::size_t axis = 0; axis < N; ++axis) {  // before a product of them
+    if (const std::string wrong = wrong_span(layer.kernel_size[axis], layer.dilation_rate[axis]); !wrong.empty())
+      throw layer_error(layer, wrong);
+  }
   const Window2D window = N == 1 ? Window2D{{}, along(0)} : Window2D{along(0), along(N - 1)};
-  if (const std::string wrong = wrong_window(input, N, window); !wrong.empty()) throw layer_error(layer, wrong);
   for (const WindowAxis& axis : {window.height, window.width}) {
     if (axis.in < 1) throw layer_error(layer, "its output would be empty; set another output_padding");
   }

@@ -73,7 +73,7 @@ class AnyConvolutionOp : public Op, public LeavesRelu, public TakesRelu {
 
   /// A multiplication and an addition for each weight at each place where the kernel stands, for a row.
   double operations() const {
-    return 2.0 * static_cast<double>(shape_.in / shape_.groups * shape_.height.window * shape_.width.window) *
+    return 2.0 * static_cast<double>(shape_.in / shape_.groups) * static_cast<double>(shape_.height.window * shape_.width.window) *
            static_cast<double>(pixels(shape_.out, shape_.height.out, shape_.width.out));
   }
   const float* kernel() const { return parameters() + weights_[0].offset; }

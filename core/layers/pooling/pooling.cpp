@@ -79,7 +79,7 @@ class PoolingOp : public Op {
                   std::vector<float>(static_cast<std::size_t>(window_.width.in * channels_)));
   }
   Computation computation() const override {
-    return {"own loops", static_cast<double>(out * window_.height.window * window_.width.window)};
+    return {"own loops", static_cast<double>(out) * static_cast<double>(window_.height.window * window_.width.window)};
   }
 
  protected:

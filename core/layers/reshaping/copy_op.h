@@ -7,24 +7,20 @@
 
 namespace lockstep {
 
-/// The output of a row, in order, as runs of floats that are copied from the row or are 0.
-class Copies {
- public:
-  static constexpr std::int64_t kZeros = -1;
-
-  /// The next `length` floats of the output: those from `from` on, or zeros. Runs that follow one another become one.
-  void add(std::int64_t from, std::int64_t length);
-
-  struct Run {
-    std::int64_t from, length;
-  };
-  const std::vector<Run>& runs() const { return runs_; }
-
- private:
-  std::vector<Run> runs_;
+/// An index that counts to `length`: a step of it goes on by `from` floats in a row of the input and by `to` floats in one of the output.
+struct CopyAxis {
+  std::int64_t length, from, to;
 };
 
-/// An op that copies floats of a row of `in`. A float that is copied several times gets the sum of the gradients.
-std::unique_ptr<Op> copy_op(std::int64_t in, const Copies& copies);
+/// Which floats of a row of `in` make a row of `out`: those of all indices of the axes, the last of which runs fastest. What no index
+/// reaches is 0.
+struct Copies {
+  std::int64_t in, out;
+  std::vector<CopyAxis> axes;
+  std::int64_t from = 0, to = 0;  ///< of the first float
+};
+
+/// An op that copies floats of a row. A float that is copied several times gets the sum of the gradients.
+std::unique_ptr<Op> copy_op(const Copies& copies);
 
 }  // namespace lockstep

@@ -10,25 +10,20 @@ namespace {
 std::unique_ptr<Op> padding_op(std::int64_t height, std::int64_t width, std::int64_t channels, const Margins& margins) {
   const auto& [vertical, horizontal] = margins.along;
   const std::int64_t line = (horizontal[0] + width + horizontal[1]) * channels;
-  Copies copies;
-  copies.add(Copies::kZeros, vertical[0] * line);
-  for (std::int64_t h = 0; h < height; ++h) {
-    copies.add(Copies::kZeros, horizontal[0] * channels);
-    copies.add(h * width * channels, width * channels);
-    copies.add(Copies::kZeros, horizontal[1] * channels);
-  }
-  copies.add(Copies::kZeros, vertical[1] * line);
-  return copy_op(height * width * channels, copies);
+  return copy_op({.in = height * width * channels,
+                  .out = (vertical[0] + height + vertical[1]) * line,
+                  .axes = {{height, width * channels, line}, {width * channels, 1, 1}},
+                  .to = vertical[0] * line + horizontal[0] * channels});
 }
 
 /// (height, width, channels) without the margins.
 std::unique_ptr<Op> cropping_op(std::int64_t height, std::int64_t width, std::int64_t channels, const Margins& margins) {
   const auto& [vertical, horizontal] = margins.along;
-  Copies copies;
-  for (std::int64_t h = vertical[0]; h < height - vertical[1]; ++h) {
-    copies.add((h * width + horizontal[0]) * channels, (width - horizontal[0] - horizontal[1]) * channels);
-  }
-  return copy_op(height * width * channels, copies);
+  const std::int64_t lines = height - vertical[0] - vertical[1], line = (width - horizontal[0] - horizontal[1]) * channels;
+  return copy_op({.in = height * width * channels,
+                  .out = lines * line,
+                  .axes = {{lines, width * channels, line}, {line, 1, 1}},
+                  .from = (vertical[0] * width + horizontal[0]) * channels});
 }
 
 template <class Layer>

@@ -29,16 +29,15 @@ std::optional<Shape> resolved(const Shape& target, std::int64_t count) {
   return shape;
 }
 
-/// Copies of all floats of a row, in the order of the new axes.
+/// All floats of a row, in the order of the new axes.
 Copies permuted(const Shape& input, const std::vector<std::size_t>& axes) {
-  std::vector<std::int64_t> strides(input.size(), 1), index(input.size(), 0);
+  std::vector<std::int64_t> strides(input.size(), 1);
   for (std::size_t axis = input.size() - 1; axis-- > 0;) strides[axis] = strides[axis + 1] * input[axis + 1];
-  Copies copies;
-  for (std::int64_t i = 0; i < elements(input); ++i) {
-    std::int64_t from = 0;
-    for (std::size_t axis = 0; axis < axes.size(); ++axis) from += index[axis] * strides[axes[axis]];
-    copies.add(from, 1);
-    for (std::size_t axis = axes.size(); axis-- > 0 && ++index[axis] == input[axes[axis]];) index[axis] = 0;
+  Copies copies{.in = elements(input), .out = elements(input), .axes = {}};
+  std::int64_t rest = copies.out;
+  for (const std::size_t axis : axes) {
+    rest /= input[axis];
+    copies.axes.push_back({input[axis], strides[axis], rest});
   }
   return copies;
 }
@@ -69,16 +68,14 @@ BuiltLayer build(const Permute& layer, const LayerSite& site) {
     axes.push_back(static_cast<std::size_t>(dim - 1));
     output.push_back(site.input[axes.back()]);
   }
-  return one_op(output, copy_op(elements(site.input), permuted(site.input, axes)));
+  return one_op(output, copy_op(permuted(site.input, axes)));
 }
 
 BuiltLayer build(const RepeatVector& layer, const LayerSite& site) {
   expect_axes(layer, site.input, 1, "(features)");
   const std::int64_t features = site.input[0];
   const Shape output = fitting(layer, {layer.n, features});
-  Copies copies;
-  for (std::int64_t i = 0; i < layer.n; ++i) copies.add(0, features);
-  return one_op(output, copy_op(features, copies));
+  return one_op(output, copy_op({.in = features, .out = elements(output), .axes = {{layer.n, 0, features}, {features, 1, 1}}}));
 }
 
 }  // namespace lockstep

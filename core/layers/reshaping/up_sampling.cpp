@@ -1,8 +1,11 @@
 #include "core/layers/reshaping/up_sampling.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
+#include "cluster/host/process_limits.h"
 #include "core/layers/op.h"
 #include "core/layers/resampling.h"
 #include "core/layers/reshaping/copy_op.h"
@@ -12,11 +15,14 @@ namespace {
 
 /// (height, width, channels) with every pixel repeated.
 std::unique_ptr<Op> repeating_op(std::int64_t height, std::int64_t width, std::int64_t channels, const Sizes<2>& size) {
-  Copies copies;
-  for (std::int64_t h = 0; h < height * size[0]; ++h) {
-    for (std::int64_t w = 0; w < width * size[1]; ++w) copies.add((h / size[0] * width + w / size[1]) * channels, channels);
-  }
-  return copy_op(height * width * channels, copies);
+  const std::int64_t in = width * channels, out = in * size[1];  // of a line
+  return copy_op({.in = height * in,
+                  .out = height * size[0] * out,
+                  .axes = {{height, in, size[0] * out},
+                           {size[0], 0, out},
+                           {width, channels, size[1] * channels},
+                           {size[1], 0, channels},
+                           {channels, 1, 1}}});
 }
 
 /// Pixel i of the new axis lies at (i + 0.5) / size - 0.5 of the old one, whose ends go on as they are.
@@ -53,6 +59,14 @@ class BilinearOp final : public Op {
   std::vector<Tap> rows_, columns_;
 };
 
+void expect_room_for_taps(const UpSampling2D& layer, const Shape& output) {
+  const double bytes = static_cast<double>(output[0] + output[1]) * sizeof(Tap);
+  const MemoryRoom room = memory_room();
+  if (bytes > room.bytes)
+    throw layer_error(layer, fmt::format("an output of shape {} needs about {:.1f} GiB of memory for its interpolation; {} ({})",
+                                         to_string(output, true), bytes / (1 << 30), room.limit, room.option));
+}
+
 }  // namespace
 
 BuiltLayer build(const UpSampling1D& layer, const LayerSite& site) {
@@ -67,6 +81,7 @@ BuiltLayer build(const UpSampling2D& layer, const LayerSite& site) {
   const std::int64_t height = site.input[0], width = site.input[1], channels = site.input[2];
   const Shape output = fitting(layer, {height * layer.size[0], width * layer.size[1], channels});
   if (layer.interpolation == Interpolation::nearest) return one_op(output, repeating_op(height, width, channels, layer.size));
+  expect_room_for_taps(layer, output);
   return one_op(output, std::make_unique<BilinearOp>(height, width, channels, layer.size));
 }
 

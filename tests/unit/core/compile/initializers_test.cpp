@@ -117,6 +117,8 @@ TEST(Initializers, OrthogonalColumnsOrRows) {
   expect_orthonormal(drawn(Orthogonal{}, {60, 40}), 60, 40, 1, false);
   expect_orthonormal(drawn(Orthogonal{.gain = 2}, {40, 60}), 40, 60, 4, true);
   expect_orthonormal(drawn(Orthogonal{}, {3, 3, 5, 7}), 45, 7, 1, false);
+  expect_orthonormal(drawn(Orthogonal{}, {130, 130}), 130, 130, 1, false);  // several blocks of columns, the last one not whole
+  expect_orthonormal(drawn(Orthogonal{}, {70, 200}), 70, 200, 1, true);
   EXPECT_NE(drawn(Orthogonal{}, {4, 4}, 1), drawn(Orthogonal{}, {4, 4}, 2));
 }
 

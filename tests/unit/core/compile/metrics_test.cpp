@@ -109,6 +109,13 @@ TEST(Metrics, BlocksAddUpToTheRootOfTheMeanOfAllRows) {
 TEST(Metrics, AccuracyIsResolvedByShapes) {
   EXPECT_EQ(metric_class(resolve(accuracy, 1, 1)), "BinaryAccuracy");
   EXPECT_EQ(metric_class(resolve(accuracy, 1, 10)), "SparseCategoricalAccuracy");
+  const auto threshold = [](const MetricSpec& metric, bool logits) {
+    return std::get<BinaryAccuracy>(resolve(metric, 1, 1, logits).kind).threshold;
+  };
+  EXPECT_EQ(threshold(accuracy, false), 0.5F);
+  EXPECT_EQ(threshold(accuracy, true), 0);
+  EXPECT_EQ(threshold({BinaryAccuracy{}, ""}, true), 0.5F) << "which the user gave";
+  EXPECT_EQ(metric_class(resolve(accuracy, 1, 10, true)), "SparseCategoricalAccuracy");
   EXPECT_EQ(metric_class(resolve(accuracy, 10, 10)), "CategoricalAccuracy");
   EXPECT_EQ(resolve(accuracy, 1, 10).name, "accuracy");
   EXPECT_EQ(resolve(named("acc"), 1, 10).name, "acc");

@@ -13,7 +13,7 @@ std::string staying(std::int64_t columns, std::int64_t batch, int ranks, bool fa
   for (std::int64_t column = 0; column < columns; column += 48)
     blocks.push_back({.last = 784, .column = column, .columns = std::min<std::int64_t>(48, columns - column)});
   blocks.push_back({.layer = 1, .last = 100});
-  let_columns_stay(blocks, cut_grains(batch, 0, ranks), ranks, [far] { return far; });
+  let_columns_stay(blocks, cut_grains(batch, 0, ranks), ranks, far);
   std::string text;
   for (const GradientBlock& block : blocks) text += block.stays ? 's' : '-';
   return text;

@@ -80,17 +80,35 @@ TEST(ActivationLayers, GradientsAreThoseOfTheOutput) {
   }
 }
 
-TEST(ActivationLayers, GradientsOfTheRectifierAreExact) {
-  Network network({Dense{1}, ReLU{.max_value = 2.F, .negative_slope = 0.25F, .threshold = 1}}, {1}, 0);
+/// Derivatives at these x.
+Values slopes(const LayerSpec& layer, const Values& at) {
+  Network network({Dense{1}, layer}, {1}, 0);
   network.ops()[0]->values(0)[0] = 1;
-  for (const auto& [x, slope] : std::vector<std::pair<float, float>>{{-3.F, 0.25F}, {1.F, 0.25F}, {1.5F, 1.F}, {3.F, 0.F}}) {
+  Values slopes;
+  for (const float x : at) {
     Pass pass(network, {.rows = 1, .grains = 1, .backward = true});
     pass.input()[0] = x;
     pass.forward({.training = true}, 1);
     pass.output_deltas()[0] = 1;
     pass.backward({.training = true}, [](std::size_t) {});
-    EXPECT_EQ(pass.deltas(1)[0], slope) << "at " << x;
+    slopes.push_back(pass.deltas(1)[0]);
   }
+  return slopes;
+}
+
+// jax.grad of Keras 3.15.1's layers, at the corners too.
+TEST(ActivationLayers, GradientsOfTheRectifierAreThoseOfKerasOnJax) {
+  const Values x = {-3, 0, 1, 1.5F, 2, 3, 6, 7};
+  EXPECT_EQ(slopes(ReLU{.max_value = 2.F}, x), (Values{0, 0, 1, 1, 0.5F, 0, 0, 0}));
+  EXPECT_EQ(slopes(ReLU{.max_value = 6.F}, x), (Values{0, 0, 1, 1, 1, 1, 0, 0}));
+  EXPECT_EQ(slopes(ReLU{.max_value = 6.F, .negative_slope = 0.5F}, x), (Values{0.5F, 0, 1, 1, 1, 1, 0, 0}));
+  EXPECT_EQ(slopes(ReLU{.max_value = 2.F, .negative_slope = 0.5F, .threshold = 1}, x), (Values{0.5F, 0.5F, 0, 1, 0.5F, 0, 0, 0}));
+  EXPECT_EQ(slopes(ReLU{.max_value = 6.F, .threshold = 1}, x), (Values{0, 0, 0, 1, 1, 1, 0.5F, 0}));
+  EXPECT_EQ(slopes(ReLU{.max_value = 1.F, .threshold = 1}, x), (Values{0, 0, 0, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(slopes(ReLU{.max_value = 0.F, .negative_slope = 0.5F}, x), (Values{0.5F, 0, 0, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(slopes(ReLU{.negative_slope = 0.5F}, {-3, 0, 1, kInfinity}), (Values{0.5F, 1, 1, 1}));
+  EXPECT_EQ(slopes(LeakyReLU{.negative_slope = 0.5F}, {-3, 0, 1, kInfinity}), (Values{0.5F, 1, 1, 1}));
+  EXPECT_EQ(slopes(ReLU{.threshold = 1}, {-3, 1, 1.5F, kInfinity}), (Values{0, 0, 1, 1}));
 }
 
 TEST(ActivationLayers, WrongSettingsAreErrorsThatNameTheLayer) {

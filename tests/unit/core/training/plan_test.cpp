@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "core/training/sequential.h"
 #include "support/random_data.h"
 #include "support/throws.h"
@@ -65,21 +68,45 @@ TEST(Plan, CountsMemory) {
   EXPECT_EQ(alone.weights, 4 * 3 * kFloats);  // and two slots of Adam
   EXPECT_EQ(alone.taken, alone.weights);
   EXPECT_EQ(alone.rows, 32 * kRow);
-  EXPECT_EQ(alone.shared_most, 0);
+  EXPECT_EQ(alone.shared, 0);
   const MemoryNeed second = planned({.batch_size = 32}, {.rank = 1, .ranks = 2, .local_ranks = 2}).memory;
   EXPECT_EQ(second.rows, 16 * kRow);
   EXPECT_EQ(second.of_host(2), alone.of_host(1));
-  EXPECT_EQ(second.shared_least, 4 * kFloats);
-  EXPECT_EQ(second.shared_most, 4 * (2 + 1 + 2) * kFloats + 32 * kRow);  // two copies of the weights, a gradient, two slots
+}
+
+constexpr double kPage = 4096;
+double pages(double floats) { return std::max(1.0, std::ceil(4 * floats / kPage)) * kPage; }
+/// What two ranks take for a segment of the first.
+double of_first(double floats) { return pages(floats) + kPage; }
+
+TEST(Plan, CountsSharedMemoryInPages) {
+  const JobShape two{.rank = 1, .ranks = 2, .local_ranks = 2};
+  const double barrier = 2 * kPage, gradient = pages(kFloats), flags = 2 * of_first(2 * 16), copies = 2 * pages(kFloats),
+               slots = 2 * of_first(kFloats), rows = of_first(32 * 20) + 2 * of_first(32 * 10) + 2 * of_first(32 * 3) + of_first(0);
+  EXPECT_EQ(planned({.batch_size = 32}, two).memory.shared, barrier + gradient + flags + copies + slots + rows);
+}
+
+TEST(Plan, CountsNoGradientThatGoesIntoTheWeights) {
+  const JobShape two{.rank = 1, .ranks = 2, .local_ranks = 2};
+  const auto wide = [&](const OptimizerSpec& optimizer) {
+    Sequential model{Input{{20}}, Dense{.units = 100, .activation = relu}, Dense{.units = 1000}, Dense{.units = 3}};
+    model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = optimizer});
+    return model.plan(labelled_rows(203, 20, 3), {}, two).memory.shared;
+  };
+  const double weights = 20 * 100 + 112 + 100 * 1000 + 1008 + 1000 * 3 + 16;
+  const double saved = wide(Sgd{.momentum = 0.5F}) - wide(Sgd{}) - of_first(weights);  // and the momentum
+  EXPECT_GT(saved, 0.95 * 4 * weights);
+  EXPECT_LT(saved, 4 * weights);
 }
 
 TEST(Plan, CountsSharedMemoryOfSumsOfGradients) {
   const JobShape two{.rank = 1, .ranks = 2, .local_ranks = 2};
-  const auto shared = [&](const FitOptions& options) { return planned(options, two).memory.shared_most; };
-  EXPECT_EQ(shared({.exchange = ExchangeKind::gradients}), 2 * 4 * kFloats);
+  const auto shared = [&](const FitOptions& options) { return planned(options, two).memory.shared; };
+  const double own = 2 * (2 * kPage + 1024 * 1024);  // the barrier, slots and staging
+  EXPECT_EQ(shared({.exchange = ExchangeKind::gradients}), own + 2 * pages(kFloats + 16));
   EXPECT_EQ(shared({.allreduce = AllreduceAlgorithm::ring}), 0);
   // In a tree both layers: 2 grains, a part of the sum for each rank.
-  EXPECT_EQ(shared({.batch_size = 32, .reproducible = true}) - shared({.batch_size = 32}), 2 * 4 * kFloats);
+  EXPECT_EQ(shared({.batch_size = 32, .reproducible = true}) - shared({.batch_size = 32}), of_first(2 * 224) + of_first(2 * 48));
 }
 
 TEST(Plan, SaysWhatIsExchangedOfALayer) {

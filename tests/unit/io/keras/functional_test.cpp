@@ -168,6 +168,27 @@ TEST(Functional, AnActivationThatIsALayerComesAfterItsLayer) {
                {"'d' (Dense)", "activity_regularizer", "ReLU"});
 }
 
+TEST(Functional, AnErrorOfALayerThatIsAnActivationNamesItsOwner) {
+  const auto with = [](const std::string& activation) {
+    return R"({"class_name": "Dense", "config": {"name": "d", "batch_input_shape": [null, 4], "units": 2, "activation": )" + activation +
+           "}}";
+  };
+  expect_error([&] { sequential_of(with(R"({"class_name": "ReLU", "config": {"name": "r", "max_value": "six"}})")); },
+               {"layer 'd' (Dense), its activation: layer 'r' (ReLU)", "max_value"});
+  expect_error([&] { sequential_of(with(R"({"class_name": "ReLU", "config": {"name": "r", "max_value": -1.0}})")); },
+               {"layer 'd' (Dense), its activation: layer 'r' (ReLU)", "at least 0, found -1"});
+  expect_error([&] { sequential_of(with(R"({"class_name": "Softmax", "config": {"name": "s", "axis": 7}})")); },
+               {"layer 'd' (Dense), its activation: layer 's' (Softmax)", "axis (7,)"});
+}
+
+TEST(Functional, TheNoteOnTwoPoliciesIsTrueOfAnyPrecision) {
+  const StoredModel stored = sequential_of(R"({"class_name": "Dense", "config": {"name": "a", "units": 2, "dtype": "mixed_bfloat16"}},
+     {"class_name": "Dense", "config": {"name": "b", "units": 2, "dtype": "float32"}})");
+  ASSERT_EQ(stored.notes.size(), 1U);
+  EXPECT_EQ(stored.notes[0].find("all in float32"), std::string::npos) << stored.notes[0];
+  EXPECT_NE(stored.notes[0].find("unless training.mixed_precision says otherwise"), std::string::npos) << stored.notes[0];
+}
+
 TEST(Functional, LayersOfBothPoliciesAreComputedInFloat32) {
   const StoredModel stored = sequential_of(R"({"class_name": "Dense", "config": {"name": "a", "units": 2, "dtype": "mixed_bfloat16"}},
      {"class_name": "Dense", "config": {"name": "b", "units": 2, "dtype": "float32"}})");
