@@ -254,11 +254,23 @@ expect '/who' "$lockstep" data show new.h5
 grep -q 'row 1 .*fox' shown.txt && ! grep -q 'row 0' shown.txt || { cat shown.txt; fail 'rows of a table'; }
 refuse 2 'expected rows 5 to 7' "$lockstep" predict runs/animals1 --data new.csv --id who --rows 5:7
 refuse 1 'its columns are not those of runs/animals1: unknown: who (--id COLUMN' "$lockstep" predict runs/animals1 --data new.csv
-refuse 2 "there is no column 'id'" "$lockstep" predict runs/animals1 --data new.csv --id id --out none.csv
+refuse 2 "there is no column 'id'" "$lockstep" predict runs/animals1 --data new.csv --id who --id id --out none.csv
 refuse 2 'new.csv has no groups' "$lockstep" predict runs/animals1 --data new.csv --id who --group test
 refuse 2 'cannot have a column of this name' "$lockstep" predict runs/animals1 --data new.csv --id class --out none.csv
 refuse 1 'nowhere.csv' "$lockstep" predict runs/animals1 --data nowhere.csv --out none.csv
 nothing_left none.csv
+python3 - << 'PY'
+import struct, zipfile
+with zipfile.ZipFile("new.npz", "w") as archive:
+    for name, kind, shape, data in (("x", "<f8", "(2, 2)", struct.pack("<4d", -3, 0.2, 0.1, 4.1)), ("who", "|S2", "(2,)", b"n1n2")):
+        header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+        archive.writestr(name + ".npy", b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + data)
+PY
+for ranks in 1 3; do
+  on $ranks predict runs/animals1 --data new.npz --id who --out npz$ranks.csv > made.txt 2>&1
+  [ "$(cat npz$ranks.csv)" = $'who,class,name\nn1,0,cat\nn2,2,fox' ] || { cat npz$ranks.csv; fail 'rows of NumPy'; }
+done
+refuse 2 "there is no array 'id'" "$lockstep" predict runs/animals1 --data new.npz --id id
 printf 'rooms,place,size,price\n3,bay,big,5\n,inland,small,3\n2,bay,small,4\n5,inland,big,9\n' > holes.csv
 "$lockstep" data import csv holes.csv --target price --one-hot place --ordinal size --impute median holes.h5 > made.txt
 "$lockstep" train matched.yaml --set data.train.file=holes.h5 --set data.test.file=holes.h5 --set data.test.group=train --epochs 2 --run-dir runs/holes > trained.txt 2>&1

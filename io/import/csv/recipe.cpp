@@ -37,6 +37,7 @@ CsvRecipe recipe_from(const Json& json) {
   json.at("header").get_to(recipe.header);
   json.at("na").get_to(recipe.na);
   json.at("columns").get_to(recipe.columns);
+  if (recipe.columns.empty()) throw JsonError("it has no columns");
   json.at("targets").get_to(recipe.targets);
   json.at("drop").get_to(recipe.drop);
   json.at("classes").get_to(recipe.classes);

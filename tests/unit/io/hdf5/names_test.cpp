@@ -6,6 +6,7 @@
 #include "io/data/data_file.h"
 #include "io/data/name_list.h"
 #include "io/data/names_json.h"
+#include "io/data/row_appender.h"
 #include "io/hdf5/attributes.h"
 #include "io/hdf5/dataset.h"
 #include "io/import/csv/recipe.h"
@@ -207,6 +208,31 @@ TEST(NamesJson, DamageIsAnErrorThatNamesTheModel) {
   }
   const DataNames odd = names_from_json(Json::parse(R"({"csv_import": 3})"), "m.keras");
   expect_error([&] { parse_recipe(odd.reading, odd.origin); }, {"m.keras: how its table was read", "damaged"});
+}
+
+TEST(RowAppender, RowsFollowThoseThatAreThere) {
+  TempDir dir;
+  Hdf5File file = Hdf5File::create(dir / "a.h5");
+  std::vector<float> all;
+  std::vector<std::int64_t> classes;
+  for (std::int64_t i = 0; i < 3; ++i) {
+    const std::vector<float> rows(static_cast<std::size_t>(2 * (100'000 + i)), static_cast<float>(i));
+    append_rows<float>(file, "/group/output", {2}, rows);
+    append_rows<std::int64_t>(file, "/class", {}, std::vector<std::int64_t>{i, -i});
+    append_texts(file, "/id", Strings{"row " + std::to_string(i), "h\xC3\xBC\n"});
+    all.insert(all.end(), rows.begin(), rows.end());
+    classes.insert(classes.end(), {i, -i});
+  }
+  file.close();
+  const Hdf5File read = Hdf5File::open(dir / "a.h5");
+  EXPECT_EQ(read.info("/group/output").shape, (std::vector<std::int64_t>{300'003, 2}));
+  EXPECT_EQ(read.info("/id").shape, std::vector<std::int64_t>{6});
+  std::vector<float> output(all.size());
+  read.read_rows<float>("/group/output", 0, 300'003, output);
+  EXPECT_EQ(output, all);
+  std::vector<std::int64_t> values(6);
+  read.read_rows<std::int64_t>("/class", 0, 6, values);
+  EXPECT_EQ(values, classes);
 }
 
 TEST(NameList, ANameIsAPartOfALine) {

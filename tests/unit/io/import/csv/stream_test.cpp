@@ -172,10 +172,12 @@ TEST(CsvStream, Utf16AndLatin1) {
 
 TEST(CsvStream, ADamagedRecipeIsAnError) {
   DataNames model = kRooms;
-  model.reading = "[1]";
   TempDir dir;
   write_file(dir / "new.csv", "value,place\n1,bay\n");
-  expect_error([&] { read(dir / "new.csv", model); }, {"runs/a: how its table was read (csv_import) is damaged"});
+  for (const char* text : {"[1]", R"({"format": 1, "columns": 3})"}) {
+    model.reading = text;
+    expect_error([&] { read(dir / "new.csv", model); }, {"runs/a: how its table was read (csv_import) is damaged"});
+  }
 }
 
 }  // namespace
