@@ -179,16 +179,6 @@ void match_columns(RowArray& array, const std::vector<std::string>& own, const s
     array.parts.back().arrangement.columns = arrange_columns(own, own_origin, all, origin, what);
 }
 
-<<<<<<< HEAD
-/// Which names of a file come from the data sets themselves.
-struct OwnNames {
-  bool features = false, classes = false;
-};
-
-/// Brings the file that was appended last into the order of the names. A file's attributes name /x and /y, no other data sets; variables
-/// and classes that come from the labels name themselves.
-void match_names(Hdf5Dataset::Arrays& found, const DataNames& own, const Hdf5Options& options, const OwnNames& names) {
-=======
 /// Names of a file, as far as none before it has them. `features`: whether the rows are those that feature_names are about.
 void take_names(DataNames& all, const DataNames& own, bool features) {
   const bool first = all.empty();
@@ -210,18 +200,19 @@ void take_names(DataNames& all, const DataNames& own, bool features) {
   }
 }
 
-/// Brings the file that was appended last into the order of the names. They are those of /x and /y, no other data sets.
-void match_names(Hdf5Dataset::Arrays& found, const DataNames& own, const Hdf5Options& options) {
->>>>>>> 391c72d (Names of classes and columns belong to the model; predict takes tables, NPZ and NPY, a block at a time)
+/// Which names of a file come from the data sets themselves.
+struct OwnNames {
+  bool features = false, classes = false;
+};
+
+/// Brings the file that was appended last into the order of the names. A file's attributes name /x and /y, no other data sets; variables
+/// and classes that come from the labels name themselves.
+void match_names(Hdf5Dataset::Arrays& found, const DataNames& own, const Hdf5Options& options, const OwnNames& names) {
   DataNames& all = found.names;
-  const bool features = options.features == Hdf5Options{}.features;
+  const bool features = names.features || (options.variables.empty() && options.features == Hdf5Options{}.features);
   take_names(all, own, features);
   const bool labels = found.arrays.truth && found.arrays.truth->width == 1 && !own.class_names.empty();
-<<<<<<< HEAD
-  if (names.features || (options.variables.empty() && options.features == Hdf5Options{}.features)) {
-=======
   if (features) {
->>>>>>> 391c72d (Names of classes and columns belong to the model; predict takes tables, NPZ and NPY, a block at a time)
     match_columns(found.arrays.features, own.feature_names, own.origin, all.feature_names, all.origin, "features");
     expect_same_words(own.reading, own.origin, all.reading, all.origin);
   }

@@ -2,7 +2,7 @@
 #include "io/keras/config.h"
 
 #include "cluster/error.h"
-#include "io/data/names_json.h"
+#include "io/data/names/names_json.h"
 #include "io/keras/settings.h"
 
 namespace lockstep {

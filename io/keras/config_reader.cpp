@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "io/data/names_json.h"
+#include "io/data/names/names_json.h"
 #include "io/keras/arguments.h"
 #include "io/keras/compile_reader.h"
 #include "io/keras/functional.h"

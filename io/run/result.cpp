@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "cluster/json.h"
-#include "io/data/names_json.h"
+#include "io/data/names/names_json.h"
 
 namespace lockstep {
 namespace {

@@ -10,7 +10,7 @@
 #include "launch/command_line.h"
 #include "launch/commands.h"
 #include "launch/model/answers.h"
-#include "launch/model/row_source.h"
+#include "launch/model/new_rows.h"
 #include "launch/model/saved_model.h"
 
 namespace lockstep {
@@ -86,7 +86,7 @@ void predict(PredictArguments arguments, const World& world) {
     if (leads) check_answer_options(arguments.answers);
     if (!arguments.rows.empty()) arguments.request.rows = parse_rows(arguments.rows);
   });
-  const std::unique_ptr<RowSource> source = open_rows(saved, arguments.request, world);
+  const std::unique_ptr<NewRows> source = open_rows(saved, arguments.request, world);
   std::optional<AnswerNames> names;
   std::unique_ptr<AnswerWriter> writer;
   NanRows nan_rows;

@@ -4,7 +4,7 @@
 
 #include "io/checkpoint/checkpoint.h"
 #include "io/checkpoint/folder.h"
-#include "io/data/names_json.h"
+#include "io/data/names/names_json.h"
 #include "io/files/durable_file.h"
 #include "io/keras/keras_file.h"
 #include "io/run/run_directory.h"

@@ -10,7 +10,7 @@
 #include "io/checkpoint/folder.h"
 #include "io/config/config.h"
 #include "io/data/name_list.h"
-#include "io/data/names_json.h"
+#include "io/data/names/names_json.h"
 #include "io/files/file_bytes.h"
 #include "io/hdf5/file.h"
 #include "io/import/csv/recipe.h"

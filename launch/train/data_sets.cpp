@@ -7,7 +7,7 @@
 
 #include "core/training/plan.h"
 #include "io/config/keras_model.h"
-#include "io/data/names_json.h"
+#include "io/data/names/names_json.h"
 #include "io/keras/config_reader.h"
 #include "io/keras/keras_file.h"
 

@@ -5,7 +5,7 @@
 
 #include "io/data/data_file.h"
 #include "io/data/name_list.h"
-#include "io/data/names_json.h"
+#include "io/data/names/names_json.h"
 #include "io/data/row_appender.h"
 #include "io/hdf5/attributes.h"
 #include "io/hdf5/dataset.h"

@@ -20,9 +20,9 @@ struct RowRequest {
 
 /// Rows to answer, some at a time: those of a data file, of a table of text, or of NumPy's arrays. Data files are read by all ranks, the
 /// others by rank 0, which hands the rows to the others.
-class RowSource {
+class NewRows {
  public:
-  virtual ~RowSource() = default;
+  virtual ~NewRows() = default;
 
   /// The next rows, valid until the next call; null at the end. Collective.
   virtual const Dataset* next() = 0;
@@ -43,6 +43,6 @@ class RowSource {
 };
 
 /// Opens what the request names; the ending of its name is the format. Collective.
-std::unique_ptr<RowSource> open_rows(const SavedModel& saved, const RowRequest& request, const World& world);
+std::unique_ptr<NewRows> open_rows(const SavedModel& saved, const RowRequest& request, const World& world);
 
 }  // namespace lockstep

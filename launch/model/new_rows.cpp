@@ -1,4 +1,4 @@
-#include "launch/model/row_source.h"
+#include "launch/model/new_rows.h"
 
 #include <fmt/format.h>
 
@@ -49,8 +49,13 @@ std::string group_of(const DataConfig& data, const RowRequest& request) {
 /// Rows of a data set as texts.
 void add_texts(const Hdf5File& file, const std::string& name, RowRange rows, std::vector<std::string>& texts) {
   const ArrayInfo info = file.info(name);
+  if (info.text && info.row_elements() == 1) {
+    const std::vector<std::string> strings = file.read_strings(name, rows.first, rows.last);
+    texts.insert(texts.end(), strings.begin(), strings.end());
+    return;
+  }
   if (info.type == ElementType::other || info.row_elements() != 1) {
-    throw Error(fmt::format("{}: data set '{}': expected a number for each row to carry through, found {}", file.path(), name,
+    throw Error(fmt::format("{}: data set '{}': expected a number or string for each row to carry through, found {}", file.path(), name,
                             info.type == ElementType::other ? "another type" : "more than one"),
                 kUsage);
   }
@@ -66,7 +71,7 @@ void add_texts(const Hdf5File& file, const std::string& name, RowRange rows, std
   }
 }
 
-class DataFileRows final : public RowSource {
+class DataFileRows final : public NewRows {
  public:
   DataFileRows(const SavedModel& saved, const RowRequest& request, const World& world) : request_(request), world_(world) {
     world.agree([&] {
@@ -141,7 +146,7 @@ class DataFileRows final : public RowSource {
 using Rows = CsvStream::Rows;
 
 /// Rows that a function of rank 0 gives.
-class RowsOfRankZero final : public RowSource {
+class RowsOfRankZero final : public NewRows {
  public:
   using Read = std::function<std::optional<Rows>()>;
   RowsOfRankZero(const SavedModel& saved, const RowRequest& request, const World& world, Read read,
@@ -226,7 +231,7 @@ void expect_no_group(const RowRequest& request) {
   if (!request.group.empty()) throw Error(fmt::format("--group {}: {} has no groups", request.group, request.data), kUsage);
 }
 
-std::unique_ptr<RowSource> table_rows(const SavedModel& saved, const RowRequest& request, const World& world) {
+std::unique_ptr<NewRows> table_rows(const SavedModel& saved, const RowRequest& request, const World& world) {
   std::shared_ptr<CsvStream> stream;
   world.agree([&] {
     expect_no_group(request);
@@ -236,7 +241,7 @@ std::unique_ptr<RowSource> table_rows(const SavedModel& saved, const RowRequest&
       saved, request, world, [stream] { return stream->next(); }, [stream] { return stream->notes(); });
 }
 
-std::unique_ptr<RowSource> numpy_rows(const SavedModel& saved, const RowRequest& request, const World& world) {
+std::unique_ptr<NewRows> numpy_rows(const SavedModel& saved, const RowRequest& request, const World& world) {
   std::shared_ptr<NumpyRows> rows;
   world.agree([&] {
     if (world.rank() == 0) rows = std::make_shared<NumpyRows>(request.data, request.group, request.ids);
@@ -258,7 +263,7 @@ bool ends_in(std::string name, std::initializer_list<const char*> endings) {
 
 }  // namespace
 
-std::unique_ptr<RowSource> open_rows(const SavedModel& saved, const RowRequest& request, const World& world) {
+std::unique_ptr<NewRows> open_rows(const SavedModel& saved, const RowRequest& request, const World& world) {
   if (ends_in(request.data, {".csv", ".tsv", ".txt"})) return table_rows(saved, request, world);
   if (ends_in(request.data, {".npz", ".npy"})) return numpy_rows(saved, request, world);
   return std::make_unique<DataFileRows>(saved, request, world);

@@ -1,4 +1,4 @@
-#include "io/data/names_json.h"
+#include "io/data/names/names_json.h"
 
 #include "cluster/error.h"
 #include "cluster/world.h"
