@@ -422,7 +422,8 @@ TEST(KerasFile, NamesOfClassesAndColumnsStayWithTheModel) {
     EXPECT_EQ(names.target_names, model.names().target_names);
     EXPECT_EQ(names.origin, dir / file);
   }
-  EXPECT_EQ(model_from_config("config.json", model_config(trained_model(Sgd{}))).names().empty(), true);
+  Sequential nameless = trained_model(Sgd{});
+  EXPECT_TRUE(model_from_config("config.json", model_config(nameless)).names().empty());
 }
 
 TEST(KerasFile, DamagedNamesAreAnErrorThatNamesTheFile) {
@@ -434,7 +435,7 @@ TEST(KerasFile, DamagedNamesAreAnErrorThatNamesTheFile) {
 
 TEST(KerasFile, AnAccuracyKeepsItsName) {
   const auto compiled = [](const LossSpec& loss, std::int64_t units) {
-    Sequential model{Input({4}), Dense(units)};
+    Sequential model{Input{{4}}, Dense{.units = units}};
     model.compile({.loss = loss, .optimizer = Sgd{}, .metrics = {accuracy, {Accuracy{}, "right"}, {Accuracy{}, "acc"}}});
     return model_from_config("config.json", model_config(model)).compile_options().metrics;
   };
