@@ -12,6 +12,7 @@ namespace lockstep {
 /// What a Sequential is made of. Internal to core.
 struct ModelState {
   std::string name;
+  DataNames data_names;
   std::vector<LayerSpec> layers;  // with Input, if the user gave one
   std::uint64_t seed = 0;
   DtypePolicy policy = DtypePolicy::float32;

@@ -183,6 +183,9 @@ TrainingPlan Sequential::plan(const Dataset& train, const FitOptions& options, c
   return outline_plan(*state_, train, options, job);
 }
 
+void Sequential::set_names(DataNames names) { state_->data_names = std::move(names); }
+const DataNames& Sequential::names() const { return state_->data_names; }
+
 const std::string& Sequential::name() const { return state_->name; }
 const std::vector<LayerSpec>& Sequential::layers() const { return state_->layers; }
 

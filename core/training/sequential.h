@@ -16,6 +16,7 @@
 #include "core/compile/metrics.h"
 #include "core/compile/optimizers/optimizer.h"
 #include "core/data/dataset.h"
+#include "core/data/names.h"
 #include "core/exchange/options.h"
 #include "core/layers/layers.h"
 #include "core/math/window.h"
@@ -156,6 +157,11 @@ class Sequential {
 
   /// Keras' table of layers, shapes and parameters; `columns`: width of the terminal.
   std::string summary(int columns = 80) const;
+
+  /// What classes and columns of the data are called for which the model was made. Model files and checkpoints keep them;
+  /// Hdf5Options::names brings other data into their order. Training does not set them: model.set_names(train.names()).
+  void set_names(DataNames names);
+  const DataNames& names() const;
 
   const std::string& name() const;
   const std::vector<LayerSpec>& layers() const;

@@ -9,6 +9,7 @@ Sequential remade(const Sequential& model, const RunConfig& config) {
   result.set_seed(config.seed);
   result.set_dtype_policy(config.mixed_precision.value_or(model.dtype_policy()));
   result.set_arithmetic(config.arithmetic);
+  result.set_names(model.names());
   result.build(model.input_shape());
   return result;
 }

@@ -14,8 +14,11 @@
 #include <vector>
 
 #include "cluster/error.h"
+#include "core/math/utf8.h"
 #include "io/hdf5/attributes.h"
 #include "io/hdf5/handle.h"
+#include "io/import/csv/encoding.h"
+#include "io/import/csv/recipe.h"
 
 namespace lockstep {
 namespace {
@@ -33,12 +36,17 @@ void write_list(Hdf5File& file, const std::string& name, const std::vector<std::
   }
 }
 
+/// As UTF-8: models keep names in JSON.
 std::vector<std::string> read_list(const Hdf5File& file, const std::string& name) {
-  if (has_attribute(file, "/", name)) return read_strings_attribute(file, "/", name);
   std::vector<std::string> values;
-  for (std::size_t part = 0; has_attribute(file, "/", name + std::to_string(part)); ++part) {
+  if (has_attribute(file, "/", name)) values = read_strings_attribute(file, "/", name);
+  for (std::size_t part = 0; values.empty() || part > 0; ++part) {
+    if (!has_attribute(file, "/", name + std::to_string(part))) break;
     const std::vector<std::string> next = read_strings_attribute(file, "/", name + std::to_string(part));
     values.insert(values.end(), next.begin(), next.end());
+  }
+  for (std::string& value : values) {
+    if (not_utf8(value)) value = to_utf8(std::move(value), TextEncoding::latin1, file.path());
   }
   return values;
 }
@@ -47,8 +55,9 @@ std::vector<std::string> read_list(const Hdf5File& file, const std::string& name
 
 DataNames read_names(const Hdf5File& file) {
   const auto list = [&](const char* name) { return read_list(file, name); };
-  DataNames names{list("class_names"), list("feature_names"), list("target_names"), "", file.path()};
-  if (has_attribute(file, "/", "description")) names.description = read_string_attribute(file, "/", "description");
+  const auto text = [&](const char* name) { return has_attribute(file, "/", name) ? read_string_attribute(file, "/", name) : ""; };
+  DataNames names{list("class_names"), list("feature_names"), list("target_names"), text("description"), file.path(), ""};
+  names.reading = text(kRecipeAttribute);
   return names;
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "io/data/names.h"
+#include "core/data/names.h"
 #include "io/hdf5/file.h"
 
 namespace lockstep {

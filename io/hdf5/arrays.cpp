@@ -8,6 +8,7 @@
 #include "cluster/error.h"
 #include "io/data/sources/find_sources.h"
 #include "io/hdf5/written.h"
+#include "io/import/csv/recipe.h"
 
 namespace lockstep {
 namespace {
@@ -155,7 +156,6 @@ double largest_index(ElementType type) {
 /// The classes of the file that was appended last: new ones go behind the others where no names were `given`. Each index becomes that of
 /// its name.
 void match_classes(RowArray& truth, const DataNames& own, DataNames& all, bool given) {
-  if (all.class_names.empty()) all.class_names = own.class_names;
   if (own.class_names == all.class_names) return;
   for (const std::string& name : own.class_names) {
     if (!given && std::find(all.class_names.begin(), all.class_names.end(), name) == all.class_names.end()) all.class_names.push_back(name);
@@ -179,6 +179,27 @@ void match_columns(RowArray& array, const std::vector<std::string>& own, const s
     array.parts.back().arrangement.columns = arrange_columns(own, own_origin, all, origin, what);
 }
 
+/// Names of a file, as far as none before it has them. `features`: whether the rows are those that feature_names are about.
+void take_names(DataNames& all, const DataNames& own, bool features) {
+  const bool first = all.empty();
+  bool taken = false;
+  const auto take = [&](auto& names, const auto& from) {
+    if (!names.empty() || from.empty()) return;
+    names = from;
+    taken = true;
+  };
+  take(all.class_names, own.class_names);
+  take(all.target_names, own.target_names);
+  if (features) take(all.feature_names, own.feature_names);
+  if (features) take(all.reading, own.reading);
+  if (all.description.empty()) all.description = own.description;
+  if (first || all.origin.empty()) {
+    all.origin = own.origin;
+  } else if (taken) {
+    all.origin += " and " + own.origin;
+  }
+}
+
 /// Which names of a file come from the data sets themselves.
 struct OwnNames {
   bool features = false, classes = false;
@@ -188,13 +209,12 @@ struct OwnNames {
 /// and classes that come from the labels name themselves.
 void match_names(Hdf5Dataset::Arrays& found, const DataNames& own, const Hdf5Options& options, const OwnNames& names) {
   DataNames& all = found.names;
-  if (all.origin.empty()) all.origin = own.origin;
-  if (all.feature_names.empty()) all.feature_names = own.feature_names;
-  if (all.target_names.empty()) all.target_names = own.target_names;
-  if (all.description.empty()) all.description = own.description;
+  const bool features = names.features || (options.variables.empty() && options.features == Hdf5Options{}.features);
+  take_names(all, own, features);
   const bool labels = found.arrays.truth && found.arrays.truth->width == 1 && !own.class_names.empty();
-  if (names.features || (options.variables.empty() && options.features == Hdf5Options{}.features)) {
+  if (features) {
     match_columns(found.arrays.features, own.feature_names, own.origin, all.feature_names, all.origin, "features");
+    expect_same_words(own.reading, own.origin, all.reading, all.origin);
   }
   if (found.arrays.truth && (names.classes || options.truth == Hdf5Options{}.truth)) {
     if (labels) {
@@ -205,7 +225,6 @@ void match_names(Hdf5Dataset::Arrays& found, const DataNames& own, const Hdf5Opt
       match_columns(*found.arrays.truth, own.target_names, own.origin, all.target_names, all.origin, "targets");
     }
   }
-  if (all.class_names.empty()) all.class_names = own.class_names;
   const auto arranged = [](const RowArray& array) { return array.parts.back().arrangement.moves(); };
   if (arranged(found.arrays.features)) found.notes.push_back(own.origin + ": its columns take the order of " + all.origin);
   if (found.arrays.truth && arranged(*found.arrays.truth))

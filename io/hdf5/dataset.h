@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/data/dataset.h"
-#include "io/data/names.h"
+#include "core/data/names.h"
 
 namespace lockstep {
 

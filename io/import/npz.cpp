@@ -4,12 +4,15 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <set>
 
 #include "cluster/error.h"
 #include "io/data/arrangement.h"
 #include "io/data/data_file.h"
+#include "io/data/row_convert.h"
+#include "io/files/file_bytes.h"
 #include "io/files/zip.h"
 #include "io/import/csv/columns.h"
 #include "io/run/table.h"
@@ -51,14 +54,38 @@ std::vector<SplitNames> usual_splits(const std::set<std::string>& names) {
 
 }  // namespace
 
-NpzContent read_npz(std::string_view bytes, const std::string& path, const std::vector<std::string>& arrays) {
-  constexpr double kCopies = 3;  // the member, its array, and that in C order
-  const ZipReader archive(path, bytes, "an .npz file");
-  std::vector<ZipReader::Member> members = archive.members();
-  std::set<std::string> names;
-  for (const ZipReader::Member& member : members) {
-    if (member.name.ends_with(".npy")) names.insert(member.name.substr(0, member.name.size() - 4));
+namespace {
+
+/// The arrays of an archive by name.
+class Arrays {
+ public:
+  Arrays(const std::string& path, std::string_view bytes)
+      : path_(path), archive_(path, bytes, "an .npz file"), members_(archive_.members()) {
+    for (const ZipReader::Member& member : members_) {
+      if (member.name.ends_with(".npy")) names_.insert(member.name.substr(0, member.name.size() - 4));
+    }
   }
+  const std::set<std::string>& names() const { return names_; }
+  NpyArray read(const std::string& name) const {
+    constexpr double kCopies = 3;  // the member, its array, and that in C order
+    const auto found = std::find_if(members_.begin(), members_.end(), [&](const auto& member) { return member.name == name + ".npy"; });
+    if (found == members_.end())
+      throw Error(fmt::format("{}: there is no array '{}'; its arrays are: {}", path_, name, fmt::join(names_, ", ")), kUsage);
+    return parse_npy(archive_.read(*found, kCopies, "Save it as several files"), path_ + ": array '" + name + "'");
+  }
+
+ private:
+  const std::string& path_;
+  ZipReader archive_;
+  std::vector<ZipReader::Member> members_;
+  std::set<std::string> names_;
+};
+
+}  // namespace
+
+NpzContent read_npz(std::string_view bytes, const std::string& path, const std::vector<std::string>& arrays) {
+  const Arrays archive(path, bytes);
+  const std::set<std::string>& names = archive.names();
   std::vector<SplitNames> wanted;
   for (const std::string& text : arrays) wanted.push_back(parse_arrays(text));
   if (arrays.empty()) wanted = usual_splits(names);
@@ -66,23 +93,17 @@ NpzContent read_npz(std::string_view bytes, const std::string& path, const std::
     throw Error(fmt::format("{}: its arrays are: {}; name those to take: --arrays train=FEATURES,TARGETS", path, fmt::join(names, ", ")),
                 kUsage);
   }
-  const auto read = [&](const std::string& name) {
-    const auto found = std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.name == name + ".npy"; });
-    if (found == members.end())
-      throw Error(fmt::format("{}: there is no array '{}'; its arrays are: {}", path, name, fmt::join(names, ", ")), kUsage);
-    return parse_npy(archive.read(*found, kCopies, "Save it as several files"), path + ": array '" + name + "'");
-  };
   NpzContent content;
   std::set<std::string> unused = names;
   const auto place = [&](const std::string& name) { return path + ": array '" + name + "'"; };
   for (const SplitNames& names_of : wanted) {
     NpySplit& split = content.splits.emplace_back();
     split.split = names_of.split;
-    split.features = read(names_of.features);
+    split.features = archive.read(names_of.features);
     split.features_name = place(names_of.features);
     unused.erase(names_of.features);
     if (names_of.truth.empty()) continue;
-    split.truth = read(names_of.truth);
+    split.truth = archive.read(names_of.truth);
     split.truth_name = place(names_of.truth);
     unused.erase(names_of.truth);
   }
@@ -149,6 +170,82 @@ void write_npy(Hdf5File& file, const std::vector<NpySplit>& splits, const std::v
   DataNames data;
   data.class_names = order.words.empty() ? class_names : order.words;
   write_names(file, data);
+}
+
+namespace {
+
+/// The array of features by its usual names, or the only one that may be it.
+std::string features_of(const std::set<std::string>& names, const std::string& path, const std::vector<std::string>& ids) {
+  for (const char* usual : {"x", "X", "x_test", "X_test"}) {
+    if (names.contains(usual)) return usual;
+  }
+  std::vector<std::string> left;
+  std::copy_if(names.begin(), names.end(), std::back_inserter(left), [&](const std::string& name) {
+    return std::find(ids.begin(), ids.end(), name) == ids.end() && !name.starts_with("y") && !name.starts_with("Y");
+  });
+  if (left.size() == 1) return left.front();
+  throw Error(fmt::format("{}: its arrays are: {}; name the one to take: --group ARRAY", path, fmt::join(names, ", ")), kUsage);
+}
+
+/// Row `row` of an array of one value a row.
+std::string text_of(const NpyArray& array, std::int64_t row) {
+  if (array.type == ElementType::other) return array.texts[static_cast<std::size_t>(row)];
+  const std::byte* const at = array.bytes.data() + row * type_bytes(array.type);
+  const double value = element_value(array.type, at);
+  if (is_floating(array.type)) return fmt::format("{}", value);
+  if (array.type == ElementType::u64) {
+    std::uint64_t number = 0;
+    std::memcpy(&number, at, sizeof number);
+    return std::to_string(number);
+  }
+  if (array.type != ElementType::i64) return fmt::format("{:.0f}", value);
+  std::int64_t number = 0;
+  std::memcpy(&number, at, sizeof number);
+  return std::to_string(number);
+}
+
+}  // namespace
+
+NumpyRows::NumpyRows(const std::string& path, const std::string& array, const std::vector<std::string>& ids) {
+  const std::string bytes = read_file_maybe_gzip(path);
+  if (bytes.starts_with("PK")) {
+    const Arrays archive(path, bytes);
+    const std::string name = array.empty() ? features_of(archive.names(), path, ids) : array;
+    features_ = archive.read(name);
+    for (const std::string& id : ids) {
+      const NpyArray& column = ids_.emplace_back(archive.read(id));
+      const std::int64_t values = column.type == ElementType::other
+                                      ? static_cast<std::int64_t>(column.texts.size())
+                                      : static_cast<std::int64_t>(column.bytes.size()) / type_bytes(column.type);
+      if (column.rows() != features_.rows() || values != column.rows()) {
+        throw Error(fmt::format("{}: array '{}': expected one value for each of the {} rows of '{}', found shape {}", path, id,
+                                features_.rows(), name, shape_text(column.shape)),
+                    kUsage);
+      }
+    }
+    note_ = fmt::format("{}: rows of array '{}'", path, name);
+  } else {
+    if (!array.empty() || !ids.empty()) throw Error(path + ": holds a single array; --group and --id name arrays of an .npz file", kUsage);
+    features_ = parse_npy(bytes, path);
+    note_ = path + ": rows of its array";
+  }
+  if (features_.type == ElementType::other) throw Error(note_ + " are strings; expected numbers", kUsage);
+  if (features_.rows() == 0) throw Error(note_ + ": there are none", kUsage);
+}
+
+std::int64_t NumpyRows::next(std::int64_t count, std::vector<float>& features, std::vector<std::vector<std::string>>& ids) {
+  const std::int64_t rows = std::min(count, features_.rows() - done_);
+  if (rows == 0) return 0;
+  const auto bytes = static_cast<std::int64_t>(features_.bytes.size()) / features_.rows();
+  const std::int64_t floats = rows * bytes / type_bytes(features_.type);
+  features.resize(static_cast<std::size_t>(floats));
+  to_float(features_.type)(features_.bytes.data() + done_ * bytes, features.data(), floats);
+  ids.assign(ids_.size(), {});
+  for (std::size_t i = 0; i < ids_.size(); ++i) {
+    for (std::int64_t row = done_; row < done_ + rows; ++row) ids[i].push_back(text_of(ids_[i], row));
+  }
+  done_ += rows;
+  return rows;
 }
 
 }  // namespace lockstep

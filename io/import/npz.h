@@ -30,4 +30,22 @@ NpzContent read_npz(std::string_view bytes, const std::string& path, const std::
 void write_npy(Hdf5File& file, const std::vector<NpySplit>& splits, const std::vector<std::string>& class_names,
                std::int64_t first_label = 0);
 
+/// Rows of an .npz or .npy file as features of a model, some at a time; the arrays are in memory.
+class NumpyRows {
+ public:
+  /// `array` of an .npz file; empty: x, X, x_test, X_test, or the only array of rows that is not among `ids`. `ids`: arrays of one number
+  /// or text a row to carry through.
+  NumpyRows(const std::string& path, const std::string& array, const std::vector<std::string>& ids);
+  /// The next rows, at most `count`; 0 at the end.
+  std::int64_t next(std::int64_t count, std::vector<float>& features, std::vector<std::vector<std::string>>& ids);
+  /// Which array it is.
+  const std::string& note() const { return note_; }
+
+ private:
+  NpyArray features_;
+  std::vector<NpyArray> ids_;
+  std::string note_;
+  std::int64_t done_ = 0;
+};
+
 }  // namespace lockstep

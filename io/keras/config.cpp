@@ -2,6 +2,7 @@
 #include "io/keras/config.h"
 
 #include "cluster/error.h"
+#include "io/data/names/names_json.h"
 #include "io/keras/settings.h"
 
 namespace lockstep {
@@ -45,9 +46,21 @@ Json loss_config(const LossSpec& loss) {
   return keras_envelope("keras.losses", kind_of(loss).class_name, config);
 }
 
-/// `Accuracy` must stay a string, which Keras resolves by the shapes; its class of that name compares numbers for equality.
-Json metric_config(const MetricSpec& metric) {
-  if (std::holds_alternative<Accuracy>(metric.kind)) return metric.name == "acc" ? "acc" : "accuracy";
+/// `Accuracy` as what the shapes of a built model make of it.
+MetricSpec resolved_accuracy(const MetricSpec& metric, Sequential& model) {
+  const LossSpec& loss = model.compile_options().loss;
+  const std::int64_t width = model.output_width();
+  MetricSpec resolved = resolve(metric, std::holds_alternative<SparseCategoricalCrossentropy>(loss) ? 1 : width, width);
+  if (auto* const binary = std::get_if<BinaryAccuracy>(&resolved.kind); binary != nullptr && from_logits(loss)) binary->threshold = 0;
+  return resolved;
+}
+
+/// `Accuracy` under its usual names must stay a string, which Keras resolves by the shapes; its class of that name compares numbers for
+/// equality. A string has no room for another name.
+Json metric_config(const MetricSpec& given, Sequential& model) {
+  const bool generic = std::holds_alternative<Accuracy>(given.kind), usual = given.name == "accuracy" || given.name == "acc";
+  if (generic && (usual || !model.built())) return given.name == "acc" ? "acc" : "accuracy";
+  const MetricSpec metric = generic ? resolved_accuracy(given, model) : given;
   Json config{{"name", metric.name}, {"dtype", "float32"}};
   std::visit([&](const auto& one) { fields(one, KerasSettingWriter(config)); }, metric.kind);
   return keras_envelope("keras.metrics", metric_class(metric), config);
@@ -57,7 +70,7 @@ Json compile_config(Sequential& model) {
   if (!model.compiled() || !in_keras(model.compile_options().optimizer)) return Json::object();  // which Keras loads uncompiled
   const CompileOptions& options = model.compile_options();
   Json metrics = Json::array();
-  for (const MetricSpec& metric : options.metrics) metrics.push_back(metric_config(metric));
+  for (const MetricSpec& metric : options.metrics) metrics.push_back(metric_config(metric, model));
   return {{"optimizer", optimizer_config(options.optimizer, model.optimizer())},
           {"loss", loss_config(options.loss)},
           {"loss_weights", nullptr},
@@ -75,6 +88,11 @@ Json sequential_config(Sequential& model, const Json& layers) {
   return config;
 }
 
+/// Keras passes over keys that it does not know.
+void add_names(Json& root, const Sequential& model) {
+  if (Json names = names_json(model.names()); !names.is_null()) root[kNamesKey] = std::move(names);
+}
+
 /// An object of an .h5 file: {"class_name", "config"} of an envelope; names stay.
 Json legacy_object(const Json& envelope) {
   return envelope.is_object() ? Json{{"class_name", envelope["class_name"]}, {"config", envelope["config"]}} : envelope;
@@ -89,6 +107,7 @@ std::string model_config(Sequential& model) {
   Json root = keras_envelope("keras", "Sequential", sequential_config(model, layers));
   if (model.built()) root["build_config"] = {{"input_shape", batch_shape(model.input_shape())}};
   root["compile_config"] = compile_config(model);
+  add_names(root, model);
   return root.dump(2);
 }
 
@@ -103,7 +122,9 @@ std::string legacy_model_config(Sequential& model) {
     }
     layers.push_back(Json{{"class_name", class_name(layer)}, {"config", config}});
   }
-  return Json{{"class_name", "Sequential"}, {"config", sequential_config(model, layers)}}.dump();
+  Json root{{"class_name", "Sequential"}, {"config", sequential_config(model, layers)}};
+  add_names(root, model);
+  return root.dump();
 }
 
 std::string legacy_training_config(Sequential& model) {

@@ -4,7 +4,7 @@
 #include "core/training/sequential.h"
 
 // Keras 3's config.json: a Sequential, its layers and how it was compiled (keras/src/saving/serialization_lib.py). Written with the keys
-// that every Keras 3 reads.
+// that every Keras 3 reads, and with the model's names (io/data/names/names_json.h), which Keras passes over and does not write again.
 namespace lockstep {
 
 inline constexpr const char* kKerasVersion = "3.0.5";  ///< the oldest that reads what we write

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "io/data/names/names_json.h"
 #include "io/keras/arguments.h"
 #include "io/keras/compile_reader.h"
 #include "io/keras/functional.h"
@@ -240,6 +241,7 @@ StoredModel read_model(const std::string& file, const Json& root) {
   reader.read(root, "", stored.layers);
   reader.set_policy();
   reader.naming_owner([&] { build(file, root, stored.model); });
+  stored.model.set_names(names_from_json(root[kNamesKey], file.substr(0, file.find(": "))));
   return stored;
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "cluster/json.h"
+#include "io/data/names/names_json.h"
 
 namespace lockstep {
 namespace {
@@ -104,6 +105,7 @@ std::string result_json(const RunResult& result) {
   json["threads"] = result.ranks.empty() ? 0 : result.ranks.front().threads;
   json["rank_table"] = rank_table(result);
   json["versions"] = result.versions;
+  if (Json names = names_json(result.names); !names.is_null()) json["names"] = std::move(names);
   return json.dump(2) + "\n";
 }
 

@@ -37,6 +37,7 @@ struct RunResult {
   std::string digest = {};  ///< of the final weights
   std::vector<RankPlace> ranks = {};
   std::map<std::string, std::string> versions = {};
+  DataNames names = {};  ///< the model's
 };
 
 /// As JSON: final and best values of every split, speed, shares of time, places and versions.

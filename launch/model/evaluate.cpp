@@ -42,7 +42,8 @@ void evaluate(const EvaluateArguments& arguments, const World& world) {
   std::optional<Hdf5Dataset> data;
   world.agree([&] {
     choose_scores(saved, arguments);
-    const DataConfig chosen = choose_data(saved, arguments.data, arguments.group);
+    DataConfig chosen = choose_data(saved, arguments.data, arguments.group);
+    chosen.options.names = saved.model.names();
     data.emplace(chosen.file, chosen.group, chosen.options);
   });
   expect_same_data(world, *data);

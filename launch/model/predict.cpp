@@ -5,22 +5,21 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <filesystem>
 #include <memory>
 
-#include "io/data/data_file.h"
-#include "io/data/digest.h"
-#include "io/run/run_directory.h"
 #include "launch/command_line.h"
 #include "launch/commands.h"
+#include "launch/model/answers.h"
+#include "launch/model/new_rows.h"
 #include "launch/model/saved_model.h"
 
 namespace lockstep {
 namespace {
 
 struct PredictArguments {
-  std::string model, data, group, rows, out;
-  bool proba = false, force = false;
+  std::string model, rows;
+  RowRequest request;
+  AnswerOptions answers;
 };
 
 /// "a:b" -> rows [a, b); either may be left out.
@@ -41,82 +40,6 @@ RowRange parse_rows(const std::string& text) {
   return rows;
 }
 
-/// How the model's outputs are to be read.
-enum class Answer { classes, yes_no, numbers };
-
-Answer answer_of(const Sequential& model) {
-  const ActivationFunction last = model.output_activation();
-  return last == softmax ? Answer::classes : last == sigmoid && model.output_width() == 1 ? Answer::yes_no : Answer::numbers;
-}
-
-/// Outputs of rows first_row, first_row + 1, ... with what is needed to name them.
-struct Predictions {
-  Answer answer = Answer::numbers;
-  std::int64_t first_row = 0, rows = 0, width = 0;
-  std::vector<float> outputs;  // (rows, width)
-  std::vector<std::string> class_names;
-
-  const float* row(std::int64_t r) const { return outputs.data() + r * width; }
-  std::int64_t label(std::int64_t r) const {
-    return answer == Answer::yes_no ? (*row(r) > 0.5F ? 1 : 0) : std::max_element(row(r), row(r) + width) - row(r);
-  }
-  std::string name(std::int64_t label) const {
-    return label < static_cast<std::int64_t>(class_names.size()) ? class_names[static_cast<std::size_t>(label)] : std::to_string(label);
-  }
-};
-
-std::string quoted(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string result = "\"";
-  for (const char c : text) result += c == '"' ? "\"\"" : std::string(1, c);
-  return result + "\"";
-}
-
-std::string csv(const Predictions& p, bool proba) {
-  std::string text = "row";
-  if (p.answer != Answer::numbers) text += ",class,name";
-  const bool values = proba || p.answer == Answer::numbers;
-  for (std::int64_t k = 0; values && k < p.width; ++k)
-    text += "," + (p.answer == Answer::classes ? quoted(p.name(k)) : "output_" + std::to_string(k));
-  text += "\n";
-  for (std::int64_t r = 0; r < p.rows; ++r) {
-    text += std::to_string(p.first_row + r);
-    if (p.answer != Answer::numbers) text += fmt::format(",{},{}", p.label(r), quoted(p.name(p.label(r))));
-    for (std::int64_t k = 0; values && k < p.width; ++k) text += fmt::format(",{}", p.row(r)[k]);
-    text += "\n";
-  }
-  return text;
-}
-
-void write_hdf5(const Predictions& p, const PredictArguments& arguments) {
-  DataFileWriter writer(arguments.out, arguments.force);
-  if (p.answer != Answer::numbers) {
-    std::vector<std::int64_t> labels;
-    for (std::int64_t r = 0; r < p.rows; ++r) labels.push_back(p.label(r));
-    writer.file().write<std::int64_t>("/class", {p.rows}, labels);
-  }
-  if (arguments.proba || p.answer == Answer::numbers) writer.file().write<float>("/output", {p.rows, p.width}, p.outputs);
-  write_names(writer.file(), {p.class_names, {}, {}, "predictions of " + arguments.model, ""});
-  writer.commit();
-}
-
-void print(const Predictions& p, bool proba) {
-  constexpr std::int64_t kMost = 20;
-  for (std::int64_t r = 0; r < std::min(p.rows, kMost); ++r) {
-    fmt::print("row {:<8}", p.first_row + r);
-    if (p.answer == Answer::numbers) {
-      for (std::int64_t k = 0; k < p.width; ++k) fmt::print(" {:.6g}", p.row(r)[k]);
-    } else {
-      const float certain = p.answer == Answer::yes_no ? std::max(*p.row(r), 1 - *p.row(r)) : p.row(r)[p.label(r)];
-      fmt::print(" {:<20} {:.4f}", p.name(p.label(r)), certain);
-    }
-    for (std::int64_t k = 0; proba && p.answer == Answer::classes && k < p.width; ++k)
-      fmt::print("{} {}: {:.4f}", k == 0 ? "  |" : ",", p.name(k), p.row(r)[k]);
-    fmt::print("\n");
-  }
-  if (p.rows > kMost) fmt::print("... {} rows in all; --out FILE.csv or FILE.h5 writes them\n", p.rows);
-}
-
 /// What is not finite in this row; empty: nothing.
 std::string feature_flaw(const Dataset& data, std::int64_t row) {
   const std::unique_ptr<RowReader> reader = data.open({{row, row + 1}});
@@ -132,62 +55,64 @@ std::string feature_flaw(const Dataset& data, std::int64_t row) {
   return "";
 }
 
-/// Such rows are answered all the same: argmax always has an answer.
-void warn_of_nan(const Predictions& p, const Dataset& data) {
-  std::int64_t count = 0, first = 0;
-  for (std::int64_t r = p.rows; r-- > 0;) {
-    if (std::none_of(p.row(r), p.row(r) + p.width, [](float value) { return std::isnan(value); })) continue;
-    ++count;
-    first = r;
-  }
-  if (count == 0) return;
-  const std::string flaw = feature_flaw(data, first);
-  fmt::print(stderr, "warning: the model's output is nan for {} of {} rows, the first is row {}: {}; {}\n", count, p.rows,
-             p.first_row + first, p.answer == Answer::numbers ? "those are no answers" : "the classes given for them mean nothing",
-             flaw.empty() ? "look for nan or inf in the model's weights" : flaw);
-}
-
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
-void check_out(const PredictArguments& arguments) {
-  if (arguments.out.empty()) return;
-  if (!ends_with(arguments.out, ".csv") && !ends_with(arguments.out, ".h5"))
-    throw Error("--out " + arguments.out + ": the name must end in .csv or .h5", kUsage);
-  if (!arguments.force && std::filesystem::exists(arguments.out))
-    throw Error(arguments.out + " exists; give another name, or --force to replace it", kUsage);
-}
-
-void predict(const PredictArguments& arguments, const World& world) {
-  SavedModel saved = load_saved_model(arguments.model, world);
-  std::optional<Hdf5Dataset> data;
-  Predictions p;
-  world.agree([&] {
-    check_out(arguments);
-    DataConfig chosen = choose_data(saved, arguments.data, arguments.group);
-    if (!arguments.rows.empty()) chosen.options.rows = parse_rows(arguments.rows);
-    p.first_row = chosen.options.rows.first;
-    chosen.options.truth = "";  // answers need no truth
-    data.emplace(chosen.file, chosen.group, chosen.options);
-    p.class_names = data->class_names();
-  });
-  expect_same_data(world, *data);
-  p.outputs = saved.model.predict(*data, world);
-  p.answer = answer_of(saved.model);
-  p.rows = data->rows();
-  p.width = saved.model.output_width();
-  world.agree([&] {
-    if (world.rank() != 0) return;
-    print_notes(*data);
-    warn_of_nan(p, *data);
-    if (arguments.out.empty()) return print(p, arguments.proba);
-    if (ends_with(arguments.out, ".csv")) {
-      write_text_file(arguments.out, csv(p, arguments.proba));
-    } else {
-      write_hdf5(p, arguments);
+/// Rows whose answer is nan. They are answered all the same: argmax always has an answer.
+class NanRows {
+ public:
+  void look(const Answers& answers, std::int64_t width, const Dataset& data) {
+    for (std::int64_t r = 0; r < answers.rows; ++r) {
+      const float* const row = answers.row(r, width);
+      if (std::none_of(row, row + width, [](float value) { return std::isnan(value); })) continue;
+      if (count_++ > 0) continue;
+      first_ = answers.first_row + r;
+      flaw_ = feature_flaw(data, r);
     }
-    fmt::print("{} rows written to {}\n", p.rows, arguments.out);
+  }
+  void warn(std::int64_t rows, bool classes) const {
+    if (count_ == 0) return;
+    fmt::print(stderr, "warning: the model's output is nan for {} of {} rows, the first is row {}: {}; {}\n", count_, rows, first_,
+               classes ? "the classes given for them mean nothing" : "those are no answers",
+               flaw_.empty() ? "look for nan or inf in the model's weights" : flaw_);
+  }
+
+ private:
+  std::int64_t count_ = 0, first_ = 0;
+  std::string flaw_;
+};
+
+void predict(PredictArguments arguments, const World& world) {
+  SavedModel saved = load_saved_model(arguments.model, world);
+  const bool leads = world.rank() == 0;
+  world.agree([&] {
+    if (leads) check_answer_options(arguments.answers);
+    if (!arguments.rows.empty()) arguments.request.rows = parse_rows(arguments.rows);
+  });
+  const std::unique_ptr<NewRows> source = open_rows(saved, arguments.request, world);
+  std::optional<AnswerNames> names;
+  std::unique_ptr<AnswerWriter> writer;
+  NanRows nan_rows;
+  std::int64_t rows = 0;
+  while (const Dataset* data = source->next()) {
+    Answers answers{source->first_row(), data->rows(), saved.model.predict(*data, world), source->ids()};
+    world.agree([&] {
+      if (!leads) return;
+      if (!names) {
+        const std::vector<std::string>& own = saved.model.names().class_names;
+        names.emplace(saved.model, own.empty() ? source->class_names() : own);
+        for (const std::string& note : source->notes()) fmt::print(stderr, "note: {}\n", note);
+        for (const std::string& warning : source->warnings()) fmt::print(stderr, "warning: {}\n", warning);
+        writer = make_answer_writer(*names, arguments.answers);
+      }
+      nan_rows.look(answers, names->width, *data);
+      writer->add(answers);
+    });
+    rows += data->rows();
+  }
+  world.agree([&] {
+    if (!leads) return;
+    if (!writer) throw Error(arguments.request.data + ": has no rows", kUsage);
+    nan_rows.warn(rows, names->has_class());
+    writer->finish(rows);
+    if (!arguments.answers.out.empty()) fmt::print("{} rows written to {}\n", rows, arguments.answers.out);
   });
 }
 
@@ -196,20 +121,34 @@ void predict(const PredictArguments& arguments, const World& world) {
 void add_predict(Command& app) {
   auto arguments = std::make_shared<PredictArguments>();
   Command command = app.add_command("predict", "A trained model's answers for the rows of a data set");
+  RowRequest& request = arguments->request;
+  AnswerOptions& answers = arguments->answers;
   command.option("model", arguments->model, kSavedModels).required();
-  command.option("--data", arguments->data, "Data file (default: the run's; see --group)");
-  command.option("--group", arguments->group,
-                 "Group of the data file (default: test; of a run without test rows, its validation or else its training rows)");
+  command.option("--data", request.data,
+                 "Data file, table (.csv, .tsv, .txt, gzipped or not), .npz or .npy (default: the run's; see --group)");
+  command.option(
+      "--group", request.group,
+      "Group of the data file (default: test; of a run without test rows, its validation or else its training rows), or array of "
+      "the .npz file");
+  command
+      .option("--id", request.ids,
+              "Column of the table, data set beside the rows, or array, to write beside each answer; may be given several times")
+      .one_word();
   command.option("--rows", arguments->rows, "Only rows FIRST:LAST, e.g. 0:3");
-  command.option("--out", arguments->out, "FILE.csv or FILE.h5 (default: the first rows are printed)");
-  command.flag("--proba", arguments->proba, "Also the probability of every class");
-  command.flag("--force", arguments->force, "Replace an existing output file");
+  command.option("--out", answers.out, "FILE.csv or FILE.h5 (default: the first rows are printed)");
+  command.flag("--proba", answers.proba, "Also the probability of every class");
+  command.flag("--force", answers.force, "Replace an existing output file");
   command.footer(
-      "Class names come from the data file's attribute class_names.\n\n"
+      "A table needs no target column. It is read as the table of the training data was read: columns by name, the same encodings and "
+      "fillings. Names of classes and columns are the model's, else those of the data file.\n\n"
       "Examples:\n  lockstep predict runs/fashion_mnist-20260101-120000 --rows 0:3 --proba\n"
+      "  lockstep predict runs/housing --data new.csv --id house --out answers.csv\n"
       "  mpirun -np 4 lockstep predict model.keras --data data/fashion_mnist.h5 --group test --out answers.csv");
   command.callback([arguments] {
-    if (arguments->force && arguments->out.empty()) throw Error("predict: --force replaces the file of --out; give that, too", kUsage);
+    arguments->answers.ids = arguments->request.ids;
+    arguments->answers.model = arguments->model;
+    if (arguments->answers.force && arguments->answers.out.empty())
+      throw Error("predict: --force replaces the file of --out; give that, too", kUsage);
     run_on_ranks([&](World& world) { predict(*arguments, world); });
   });
 }

@@ -4,6 +4,7 @@
 
 #include "io/checkpoint/checkpoint.h"
 #include "io/checkpoint/folder.h"
+#include "io/data/names/names_json.h"
 #include "io/files/durable_file.h"
 #include "io/keras/keras_file.h"
 #include "io/run/run_directory.h"
@@ -46,6 +47,9 @@ SavedModel load_saved_model(const std::string& source, const World& world, bool 
     saved.emplace(SavedModel{load_checkpoint_model(newest.found->path),
                              parse_config(read_config_file(directory.config()), directory.config().string())});
   });
+  DataNames names = saved->model.names();
+  if (!names.empty()) names.origin = source;
+  saved->model.set_names(broadcast_names(names, world));
   return std::move(*saved);
 }
 

@@ -7,18 +7,23 @@
 
 #include "core/training/plan.h"
 #include "io/config/keras_model.h"
+#include "io/data/names/names_json.h"
 #include "io/keras/config_reader.h"
 #include "io/keras/keras_file.h"
 
 namespace lockstep {
 namespace {
 
-/// Classes and columns in the order of the training data.
-std::optional<Hdf5Dataset> open_beside(const Hdf5Dataset& train, const std::optional<DataConfig>& data) {
+/// Classes and columns in the order of these names.
+Hdf5Dataset open_named(const DataConfig& data, const DataNames& names) {
+  Hdf5Options options = data.options;
+  options.names = names;
+  return {data.file, data.group, options};
+}
+
+std::optional<Hdf5Dataset> open_named(const std::optional<DataConfig>& data, const DataNames& names) {
   if (!data) return {};
-  Hdf5Options options = data->options;
-  options.names = train.names();
-  return Hdf5Dataset(data->file, data->group, options);
+  return open_named(*data, names);
 }
 
 /// Collective.
@@ -50,10 +55,12 @@ void adapt(const RunConfig& config, const DataSets& data, const RowSplit& split,
 
 }  // namespace
 
-DataSets::DataSets(const RunConfig& config)
-    : train(config.train.file, config.train.group, config.train.options),
-      validation(open_beside(train, config.validation)),
-      test(open_beside(train, config.test)) {}
+DataSets::DataSets(const RunConfig& config, const DataNames& model)
+    : train(open_named(config.train, model)),
+      validation(open_named(config.validation, train.names())),
+      test(open_named(config.test, validation ? validation->names() : train.names())) {}
+
+const DataNames& DataSets::names() const { return test ? test->names() : validation ? validation->names() : train.names(); }
 
 std::vector<std::string> DataSets::notes() const {
   std::vector<std::string> notes = train.notes();
@@ -65,30 +72,40 @@ std::vector<std::string> DataSets::notes() const {
   return notes;
 }
 
-Sequential make_model(RunConfig& config, DataSets& data, const std::string& checkpoint, const World& world) {
+StoredModel first_model(const RunConfig& config, const std::string& checkpoint, const World& world) {
   std::optional<StoredModel> made;
-  RowSplit split;
-  if (data.validation) config.fit.validation_data = &*data.validation;
   world.agree([&] {
+    const std::string place = "config.json of the checkpoint";
     const bool kept = !config.model.keras.empty() && !checkpoint.empty();
-    made.emplace(kept                         ? StoredModel{remade(model_from_config("config.json of the checkpoint", checkpoint), config)}
+    made.emplace(kept                         ? StoredModel{remade(model_from_config(place, checkpoint), config)}
                  : config.model.keras.empty() ? StoredModel{config.make_model()}
                                               : open_keras_model(config));
-    made->model.compile(config.compile);
-    made->model.check(data.train);  // before a run directory is made
-    if (data.validation) made->model.check(*data.validation);
-    if (data.test) made->model.check(*data.test);
+    if (!checkpoint.empty()) made->model.set_names(names_of_config(checkpoint, "the checkpoint"));
+  });
+  made->model.set_names(broadcast_names(made->model.names(), world));
+  return std::move(*made);
+}
+
+Sequential make_model(StoredModel made, RunConfig& config, DataSets& data, bool resumes, const World& world) {
+  RowSplit split;
+  if (data.validation) config.fit.validation_data = &*data.validation;
+  Sequential model = std::move(made.model);
+  world.agree([&] {
+    model.set_names(data.names());
+    model.compile(config.compile);
+    model.check(data.train);  // before a run directory is made
+    if (data.validation) model.check(*data.validation);
+    if (data.test) model.check(*data.test);
     split = split_rows(data.train, config.fit);
   });
   if (world.rank() == 0) {
-    for (const std::string& note : made->notes) fmt::print(stderr, "warning: {}\n", note);
+    for (const std::string& note : made.notes) fmt::print(stderr, "warning: {}\n", note);
   }
-  Sequential model = std::move(made->model);
   check_rows(config, data, split, model, world);
   config.fit.rows_checked = true;
-  if (!checkpoint.empty()) return model;
+  if (resumes) return model;
   adapt(config, data, split, model, world);
-  if (!config.initial_weights.empty()) world.agree([&] { load_initial_weights(model, config.initial_weights, made->layers); });
+  if (!config.initial_weights.empty()) world.agree([&] { load_initial_weights(model, config.initial_weights, made.layers); });
   return model;
 }
 

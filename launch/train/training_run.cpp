@@ -139,12 +139,13 @@ void TrainingRun::run() {
     return;
   }
   directory_ = std::move(point_.directory);
+  StoredModel first = first_model(config_, point_.model, world_);
   {
     const ScopedStage stage(world_.activity(), Stage::opening_data);
-    world_.agree([&] { data_.emplace(config_); });
+    world_.agree([&] { data_.emplace(config_, first.model.names()); });
   }
   compare_ranks();
-  model_ = make_model(config_, *data_, point_.model, world_);
+  model_ = make_model(std::move(first), config_, *data_, !point_.model.empty(), world_);
   plan_ = make_run_plan(config_, *model_, data_->train, world_);
   config_.fit.plan = &plan_->training;
   check_limits();
@@ -308,6 +309,7 @@ RunResult TrainingRun::result() const {
   result.history = outcome_.history;
   result.ranks = plan_->places;
   result.versions = all_versions();
+  result.names = model_->names();
   return result;
 }
 

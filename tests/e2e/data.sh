@@ -162,6 +162,129 @@ sed 's/dose/rate/' turned.csv > unknown.csv
 refuse 2 'expected the features of ordered.h5, which are age, dose; found rate, age; missing: dose; unknown: rate' \
   "$lockstep" train matched.yaml --set data.test.file=unknown.h5 --run-dir runs/unknown
 
+# --- names belong to the model: evaluate, predict, resume and convert go by them ---
+awk 'BEGIN { srand(7); split("cat dog fox", kinds, " "); split("-3 3 0", x, " "); split("0 0 4", y, " ")
+  split("train.csv 1 2 3,test.csv 2 3 3,day1.csv 1 2 2,day2.csv 2 3 3", files, ",")
+  for (f = 1; f <= 4; ++f) {
+    split(files[f], part, " "); print "a,b,kind" > part[1]
+    for (i = 0; i < 120; ++i) { k = part[2 + i % 3]; print x[k] + rand() / 2 "," y[k] + rand() / 2 "," kinds[k] > part[1] }
+  } }'
+for name in train test day1 day2; do "$lockstep" data import csv $name.csv --target kind $name.h5 > made.txt; done
+cat > animals.yaml <<END
+model: [{Dense: {units: 8, activation: relu}}, {Dense: {units: 3, activation: softmax}}]
+training: {loss: sparse_categorical_crossentropy, metrics: [accuracy, {accuracy: {name: right}}], optimizer: {Adam: {learning_rate: 0.05}}, epochs: 6, batch_size: 16}
+data: {train: {file: train.h5, group: train}}
+END
+for ranks in 1 3; do
+  on $ranks train animals.yaml --run-dir runs/animals$ranks > trained.txt 2>&1 || { cat trained.txt; fail 'the animals are not trained'; }
+  on $ranks evaluate runs/animals$ranks --data test.h5 --group train --json > scores.json 2> said.txt
+  holds '.[0] | .accuracy > 0.95 and .right == .accuracy' scores.json
+  grep -qF 'note: test.h5: its class indices take the order of runs/animals' said.txt || { cat said.txt; fail 'nothing is said of the classes'; }
+  on $ranks train animals.yaml --set 'data.train.file=day*.h5' --run-dir runs/days$ranks > trained.txt 2>&1
+  on $ranks evaluate runs/days$ranks/model.keras --data train.h5 --group train --json > scores.json 2> said.txt
+  holds '.[0].accuracy > 0.95' scores.json
+done
+holds '.[0].names | .class_names == ["cat", "dog", "fox"] and .feature_names == ["a", "b"] and .csv_import.targets == ["kind"]' runs/animals1/result.json
+for model in runs/animals1 runs/animals1/model.keras; do
+  expect 'classes:   cat, dog, fox' "$lockstep" summary $model
+  expect "tables:    separator ','" "$lockstep" summary $model
+done
+"$lockstep" convert runs/animals1/model.keras animals.h5 > made.txt
+"$lockstep" convert animals.h5 again.keras > made.txt
+for model in animals.h5 again.keras; do
+  "$lockstep" evaluate $model --data test.h5 --group train --json > scores.json 2> said.txt
+  holds '.[0].accuracy > 0.95' scores.json
+done
+printf 'b,a,kind\n0.2,-3,cat\n4.1,0.1,owl\n' > birds.csv
+"$lockstep" data import csv birds.csv --target kind --split test=1 --seed 3 birds.h5 > made.txt
+refuse 2 'birds.h5: expected classes of runs/animals1, which are cat, dog, fox; found cat, owl; unknown: owl' "$lockstep" evaluate runs/animals1 --data birds.h5 --group test
+expect 'warning: birds.h5 has classes that runs/animals1 does not have: owl' "$lockstep" predict runs/animals1 --data birds.h5 --group test
+"$lockstep" predict runs/animals1 --data birds.h5 --out birds.out.csv > made.txt 2> said.txt
+for note in 'its columns take the order of runs/animals1' "rows of group '/test'"; do grep -qF "note: birds.h5: $note" said.txt || { cat said.txt; fail "no '$note'"; }; done
+[ "$(sed 1d birds.out.csv | cut -d, -f2- | sort | tr '\n' ' ')" = '0,cat 2,fox ' ] || { cat birds.out.csv; fail 'a row of a file with other classes'; }
+sed -E 's/^([^,]*),([^,]*)/\2,\1/' train.csv > turned_train.csv
+"$lockstep" data import csv turned_train.csv --target kind turned_train.h5 > made.txt
+"$lockstep" train --resume runs/animals1 --epochs 7 --set data.train.file=turned_train.h5 > resumed.txt 2>&1 || { cat resumed.txt; fail 'resume'; }
+grep -qF 'note: turned_train.h5: its columns take the order of the checkpoint' resumed.txt || { cat resumed.txt; fail 'the resume says nothing of the order'; }
+refuse 2 'expected classes of the checkpoint, which are cat, dog, fox; found cat, owl' \
+  "$lockstep" train --resume runs/animals1 --epochs 8 --set data.train.file=birds.h5 --set data.train.group=test
+# a checkpoint of an earlier version names nothing
+old=$(ls -d runs/animals3/checkpoints/step-* | tail -1)
+cp -r "$old" old
+jq 'del(.lockstep)' old/config.json > config.json
+mv config.json old/config.json
+jq --arg sum "$(sha256sum old/config.json | cut -d' ' -f1)" --argjson bytes "$(stat -c %s old/config.json)" '.files["config.json"] = {bytes: $bytes, sha256: $sum}' old/manifest.json > manifest.json
+mv manifest.json old/manifest.json
+"$lockstep" evaluate old --data train.h5 --group train --json > scores.json
+holds '.[0].accuracy > 0.95' scores.json
+"$lockstep" predict old --data turned_train.h5 --group train --out old.csv > made.txt
+head -1 old.csv | grep -qx 'row,class,name' || fail 'predict by a checkpoint without names'
+# training data without names: the other data must agree
+sed 's/cat/0/; s/dog/1/; s/fox/2/' train.csv > numbers.csv
+"$lockstep" data import csv numbers.csv --target kind bare.h5 > made.txt
+cat > bare.yaml <<END
+model: [{Dense: {units: 3, activation: softmax}}]
+training: {loss: sparse_categorical_crossentropy, epochs: 1, batch_size: 16}
+data: {train: {file: bare.h5, group: train}, validation: {file: train.h5, group: train}, test: {file: test.h5, group: train}}
+END
+"$lockstep" train bare.yaml --run-dir runs/bare > trained.txt 2>&1
+grep -qF 'note: test.h5: its class indices take the order of bare.h5 and train.h5' trained.txt || { cat trained.txt; fail 'validation and test data are not compared'; }
+
+# --- predict takes what people have ---
+printf 'who;b;a\n"a; ""b""";0,2;-3,1\nsecond\tone;4,1;0,2\n' > new.csv
+for ranks in 1 3; do
+  on $ranks predict runs/animals1 --data new.csv --id who --proba --out new$ranks.csv > made.txt 2> said.txt || { cat said.txt; fail 'predict of a table'; }
+  grep -qF "note: new.csv: read with separator ';' and decimal sign ','" said.txt || { cat said.txt; fail 'nothing is said of the separator'; }
+  on $ranks train matched.yaml --run-dir runs/matched$ranks > trained.txt 2>&1
+  on $ranks predict runs/matched$ranks --data turned.csv --out values$ranks.csv > made.txt 2> said.txt
+  grep -qF "note: turned.csv: column 'y' is the target; it is left out" said.txt || { cat said.txt; fail 'nothing is said of the target'; }
+  "$lockstep" predict runs/matched$ranks --data ordered.h5 --group train --out direct.csv > made.txt 2>&1
+  cut -d, -f2 direct.csv | sort > direct.txt
+  cut -d, -f2 values$ranks.csv | sort | cmp - direct.txt || fail 'the answers to a table and to its data file differ'
+done
+cmp new1.csv new3.csv || fail 'the number of ranks changes answers to a table'
+head -1 new1.csv | grep -qx 'who,class,name,cat,dog,fox' || { cat new1.csv; fail 'the names of the answers'; }
+head -1 values1.csv | grep -qx 'row,y' || { cat values1.csv; fail 'the name of the target'; }
+sed -n 2p new1.csv | grep -q '^"a; ""b""",0,cat,' || { cat new1.csv; fail 'the first answer'; }
+sed -n 3p new1.csv | grep -q $'^second\tone,2,fox,' || { cat new1.csv; fail 'the second answer'; }
+gzip -k new.csv
+"$lockstep" predict runs/animals1 --data new.csv.gz --id who --out new.h5 > made.txt 2>&1
+expect '/who' "$lockstep" data show new.h5
+"$lockstep" predict runs/animals1 --data new.csv --id who --rows 1:2 > shown.txt 2>&1
+grep -q 'row 1 .*fox' shown.txt && ! grep -q 'row 0' shown.txt || { cat shown.txt; fail 'rows of a table'; }
+refuse 2 'expected rows 5 to 7' "$lockstep" predict runs/animals1 --data new.csv --id who --rows 5:7
+refuse 1 'its columns are not those of runs/animals1: unknown: who (--id COLUMN' "$lockstep" predict runs/animals1 --data new.csv
+refuse 2 "there is no column 'id'" "$lockstep" predict runs/animals1 --data new.csv --id who --id id --out none.csv
+refuse 2 'new.csv has no groups' "$lockstep" predict runs/animals1 --data new.csv --id who --group test
+refuse 2 'cannot have a column of this name' "$lockstep" predict runs/animals1 --data new.csv --id class --out none.csv
+refuse 1 'nowhere.csv' "$lockstep" predict runs/animals1 --data nowhere.csv --out none.csv
+nothing_left none.csv
+python3 - << 'PY'
+import struct, zipfile
+with zipfile.ZipFile("new.npz", "w") as archive:
+    for name, kind, shape, data in (("x", "<f8", "(2, 2)", struct.pack("<4d", -3, 0.2, 0.1, 4.1)), ("who", "|S2", "(2,)", b"n1n2")):
+        header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+        archive.writestr(name + ".npy", b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + data)
+PY
+for ranks in 1 3; do
+  on $ranks predict runs/animals1 --data new.npz --id who --out npz$ranks.csv > made.txt 2>&1
+  [ "$(cat npz$ranks.csv)" = $'who,class,name\nn1,0,cat\nn2,2,fox' ] || { cat npz$ranks.csv; fail 'rows of NumPy'; }
+done
+refuse 2 "there is no array 'id'" "$lockstep" predict runs/animals1 --data new.npz --id id
+printf 'rooms,place,size,price\n3,bay,big,5\n,inland,small,3\n2,bay,small,4\n5,inland,big,9\n' > holes.csv
+"$lockstep" data import csv holes.csv --target price --one-hot place --ordinal size --impute median holes.h5 > made.txt
+"$lockstep" train matched.yaml --set data.train.file=holes.h5 --set data.test.file=holes.h5 --set data.test.group=train --epochs 2 --run-dir runs/holes > trained.txt 2>&1
+printf 'size,house,place,rooms\nbig,h2,bay,3\nsmall,h1,inland,\n' > houses.csv
+"$lockstep" predict runs/holes --data houses.csv --id house --out houses.out.csv > made.txt 2>&1
+"$lockstep" predict runs/holes --out holes.out.csv > made.txt 2>&1
+[ "$(cut -d, -f1 houses.out.csv | tr '\n' ' ')" = 'house h2 h1 ' ] || { cat houses.out.csv; fail 'ids of the houses'; }
+cmp <(sed 1d houses.out.csv | cut -d, -f2) <(sed -n 2,3p holes.out.csv | cut -d, -f2) || { cat houses.out.csv holes.out.csv; fail 'rows are not encoded and filled as in training'; }
+sed 's/bay/moon/' houses.csv > moon.csv
+refuse 1 "column 'place' holds 'moon', which is no word of runs/holes" "$lockstep" predict runs/holes --data moon.csv --id house
+printf 'rooms,place,size,price\n3,bay,big,5\n2,inland,huge,3\n' > huge.csv
+"$lockstep" data import csv huge.csv --target price --one-hot place --ordinal size huge.h5 > made.txt
+refuse 2 "huge.h5: the numbers in column 'size' stand for the words big, huge, but in runs/holes for big, small" "$lockstep" evaluate runs/holes --data huge.h5 --group train
+
 # --- what acts on the numbers is said, and what is seldom meant ---
 cat > seen.yaml <<END
 model: [Flatten: {}, Dense: {units: 10}]

@@ -1,5 +1,8 @@
 #include "io/import/csv/csv.h"
+#include "io/import/csv/records.h"
+#include "io/import/csv/stream.h"
 #include "support/fuzz_target.h"
+#include "support/temp_dir.h"
 
 namespace lockstep::testing {
 
@@ -34,6 +37,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CsvFiles next(first.finish().recipe, "fuzz.h5", {});
     next.add(std::string(text), "fuzz.csv");
     next.finish();
+  });
+  testing::fuzz([&] {  // new rows for a model
+    static const testing::TempDir dir;
+    static const std::string reading = [] {
+      CsvFiles table({.targets = {"y"}, .one_hot = {"b"}, .impute = "mean"});
+      table.add("a,b,y\n1,x,2\n3,word,4\n", "train.csv");
+      return recipe_json(table.finish().recipe);
+    }();
+    testing::write_file(dir / "new.csv", text);
+    CsvStream rows(dir / "new.csv", {.reading = reading}, {"a"});
+    while (rows.next()) continue;
+  });
+  testing::fuzz([&] {  // whole records are read without what follows them
+    CsvReader reader(text.substr(0, whole_records(text, ',')), "fuzz.csv", ',');
+    for (std::vector<std::string_view> fields; reader.next(fields);) continue;
   });
   return testing::fuzz([&] { read_csv(text, "fuzz.csv", {.targets = {"y"}, .drop = {"b"}}); });
 }

@@ -19,6 +19,7 @@ std::vector<std::string> fuzz_seeds() {
   const TempDir dir;
   Sequential model = small_model(Adam{});
   model.build({2, 3});
+  model.set_names({.class_names = {"cat", "dog"}, .feature_names = {"a", "b"}, .target_names = {"y"}, .reading = R"({"columns": ["a"]})"});
   save_model(model, dir / "m.keras");
   return {read_file(dir / "m.keras"), model_config(model), weights_image(model, "weights"), legacy_model_image(model, "m.h5"),
           legacy_weights_image(model, "w.h5")};

@@ -57,11 +57,15 @@ void expect_numbers(const CsvContent& content) {
     }
     if (column.texts == 0) continue;
     const std::string where = content.where(column, column.text_place);
-    const std::string advice = thousands_advice(content, column.first_text);
-    if (column.use == CsvColumn::Use::target || column.texts <= column.numbers || !advice.empty()) {
+    std::string advice = thousands_advice(content, column.first_text);
+    const bool given = !content.source.empty();
+    if (column.use == CsvColumn::Use::target || column.texts <= column.numbers || !advice.empty() || given) {
+      if (advice.empty()) {
+        advice = given ? fmt::format("; {} has numbers there", content.source)
+                       : fmt::format("; if it stands for a missing value: --na '{}'", column.first_text);
+      }
       throw Error(fmt::format("{}: expected a number, found '{}' ({} of {} values are no numbers){}", where, column.first_text,
-                              column.texts, column.values(),
-                              !advice.empty() ? advice : fmt::format("; if it stands for a missing value: --na '{}'", column.first_text)));
+                              column.texts, column.values(), advice));
     }
     names.push_back(column.name);
     found.push_back(fmt::format("'{}' ({})", column.first_text, where));
@@ -311,6 +315,7 @@ CsvImport settle(CsvContent content) {
     for (const std::size_t feature : content.features) content.recipe.columns.push_back(content.columns[feature].name);
   }
   result.recipe = std::move(content.recipe);
+  result.ids = std::move(content.ids);
   return result;
 }
 

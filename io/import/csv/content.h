@@ -21,7 +21,8 @@ struct CsvContent {
   bool has_targets = true;                         ///< false: files read by a recipe lack its target columns
   bool decimal_given = false, split_given = true;  ///< false: recognised, and taken from the recipe
   std::vector<float> x, y;  ///< (rows, features), (rows, targets); NaN: missing; of words their number in order of appearance, or -1
-  std::vector<std::int64_t> labels;  ///< number of the class of each row, or -1
+  std::vector<std::int64_t> labels;           ///< number of the class of each row, or -1
+  std::vector<std::vector<std::string>> ids;  ///< of each CsvOptions::ids: the texts of all rows
   std::int64_t rows = 0;
 
   /// "f.csv, line 3, column 'a'"
@@ -32,9 +33,10 @@ struct CsvContent {
 struct CsvImport {
   Table table;
   std::vector<Split> splits;
-  std::optional<std::uint64_t> seed;  ///< rows are shuffled before they are dealt out
-  CsvRecipe recipe;                   ///< with all that was found
-  std::vector<std::string> notes;     ///< for the user
+  std::optional<std::uint64_t> seed;               ///< rows are shuffled before they are dealt out
+  CsvRecipe recipe;                                ///< with all that was found
+  std::vector<std::string> notes;                  ///< for the user
+  std::vector<std::vector<std::string>> ids = {};  ///< as in CsvContent
 };
 
 /// Turns words into numbers and fills what is missing, by the recipe or as a new recipe. Columns of words without an encoding, missing

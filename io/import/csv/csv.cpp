@@ -46,6 +46,11 @@ std::vector<std::string> numbered_names(std::size_t count) {
   return names;
 }
 
+std::vector<std::string> joined(std::vector<std::string> names, const std::vector<std::string>& more) {
+  names.insert(names.end(), more.begin(), more.end());
+  return names;
+}
+
 void check_header(const std::vector<std::string>& header, const std::string& name) {
   std::unordered_set<std::string> seen;
   for (std::size_t i = 0; i < header.size(); ++i) {
@@ -84,9 +89,9 @@ CsvFiles::CsvFiles(CsvOptions options) : options_(std::move(options)) {
 }
 
 CsvFiles::CsvFiles(CsvRecipe recipe, std::string source, const CsvOptions& options)
-    : CsvFiles(CsvOptions{.targets = recipe.targets,
-                          .drop = recipe.drop,
-                          .classes = recipe.classes.has_value(),
+    : CsvFiles(CsvOptions{.targets = options.features_only ? std::vector<std::string>{} : recipe.targets,
+                          .drop = options.features_only ? joined(recipe.drop, recipe.targets) : recipe.drop,
+                          .classes = !options.features_only && recipe.classes.has_value(),
                           .na = recipe.na,
                           .impute = recipe.impute,
                           .header = recipe.header && options.header,
@@ -94,12 +99,14 @@ CsvFiles::CsvFiles(CsvRecipe recipe, std::string source, const CsvOptions& optio
                           .decimal = options.decimal ? options.decimal : std::optional(recipe.dialect.decimal),
                           .thousands = options.thousands ? options.thousands : std::optional(recipe.dialect.thousands),
                           .encoding = options.encoding ? options.encoding : std::optional(recipe.encoding),
-                          .split = options.split.empty() ? recipe.split : options.split,
-                          .seed = options.split.empty() ? recipe.seed : options.seed}) {
+                          .split = options.split.empty() && !options.features_only ? recipe.split : options.split,
+                          .seed = options.split.empty() ? recipe.seed : options.seed,
+                          .features_only = options.features_only,
+                          .ids = options.ids}) {
   content_.source = std::move(source);
   content_.split_given = !options.split.empty();
   content_.recipe.columns = std::move(recipe.columns);
-  content_.recipe.classes = std::move(recipe.classes);
+  if (!options.features_only) content_.recipe.classes = std::move(recipe.classes);
   content_.recipe.categories = std::move(recipe.categories);
   content_.recipe.fill = std::move(recipe.fill);
   for (const std::string& column : options.drop) {
@@ -160,9 +167,10 @@ void CsvFiles::plan(const std::vector<std::string>& header, const std::string& n
   for (std::size_t i = 0; i < content_.columns.size(); ++i) {
     if (content_.columns[i].use == CsvColumn::Use::feature) content_.features.push_back(i);
   }
-  if (content_.targets.empty()) throw Error(name + ": no target column was named", kUsage);
+  if (content_.targets.empty() && !options_.features_only) throw Error(name + ": no target column was named", kUsage);
   if (content_.features.empty()) throw Error(name + ": no column is left for the features");
-  content_.columns[content_.targets.front()].categories = target_kind_ == TargetKind::classes;
+  if (!content_.targets.empty()) content_.columns[content_.targets.front()].categories = target_kind_ == TargetKind::classes;
+  content_.ids.resize(options_.ids.size());
 }
 
 /// The field of each column in a file's records.
@@ -183,13 +191,18 @@ std::vector<std::size_t> CsvFiles::fields_of(const std::vector<std::string>& hea
     if (used && found == places.end()) missing.push_back(content_.columns[i].name);
     if (found != places.end()) places.erase(found);
   }
+  const auto& ids = options_.ids;
   for (const std::string& left : header) {
-    if (places.contains(left) && !(left == header[0] && may_be_index(left))) unknown.push_back(left);
+    const bool passed = (left == header[0] && may_be_index(left)) || std::find(ids.begin(), ids.end(), left) != ids.end();
+    if (places.contains(left) && !passed) unknown.push_back(left);
   }
   if (!missing.empty() || !unknown.empty()) {
     throw Error(fmt::format("{}: its columns are not those of {}: {}{}{}{}{}", name, content_.files.front(),
                             missing.empty() ? "" : "missing: " + name_list(missing), missing.empty() || unknown.empty() ? "" : "; ",
-                            unknown.empty() ? "" : "unknown: " + name_list(unknown), unknown.empty() ? "" : " (--drop leaves columns out)",
+                            unknown.empty() ? "" : "unknown: " + name_list(unknown),
+                            unknown.empty()          ? ""
+                            : options_.features_only ? " (--id COLUMN carries one through to the answers)"
+                                                     : " (--drop leaves columns out)",
                             missing.empty() ? "" : "; found: " + name_list(header)));
   }
   const bool sorted = std::is_sorted(content_.features.begin(), content_.features.end(),
@@ -197,6 +210,26 @@ std::vector<std::size_t> CsvFiles::fields_of(const std::vector<std::string>& hea
   if (!sorted)
     notes_.push_back(
         fmt::format("{}: its columns are in another order than those of {}; they are taken by name", name, content_.files.front()));
+  return fields;
+}
+
+/// Of a file without a header: c1, c2, ..., or, where only the features are there, theirs.
+std::vector<std::string> CsvFiles::column_names(std::size_t count) const {
+  if (!options_.features_only || count != content_.features.size()) return numbered_names(count);
+  std::vector<std::string> names;
+  for (const std::size_t feature : content_.features) names.push_back(content_.columns[feature].name);
+  return names;
+}
+
+/// The fields of CsvOptions::ids in a file's records.
+std::vector<std::size_t> CsvFiles::id_fields(const std::vector<std::string>& header, const std::string& name) const {
+  std::vector<std::size_t> fields;
+  for (const std::string& id : options_.ids) {
+    const auto found = std::find(header.begin(), header.end(), id);
+    if (found == header.end())
+      throw Error(fmt::format("{}: there is no column '{}'; its columns are: {}", name, id, name_list(header)), kUsage);
+    fields.push_back(static_cast<std::size_t>(found - header.begin()));
+  }
   return fields;
 }
 
@@ -229,41 +262,42 @@ void CsvFiles::add_target(CsvColumn& column, std::string_view field, CsvPlace pl
   }
 }
 
-void CsvFiles::read_rows(std::string_view text, const std::string& name, std::size_t width, std::optional<std::size_t> index,
-                         const std::vector<std::size_t>& places) {
+void CsvFiles::read_rows(std::string_view text, const std::string& name, const Layout& layout) {
   CsvReader reader(text, name, content_.recipe.dialect.separator);
   std::vector<std::string_view> fields;
   if (content_.recipe.header) reader.next(fields);
+  reader.skip_lines(layout.lines_before);
   IndexCheck numbers;
   const std::size_t start = reader.position();
   bool reserved = false;
   while (reader.next(fields)) {
     if (!reserved) {  // room for as many rows of the first one's length as there may be
       const std::size_t rows = (text.size() - start) / std::max<std::size_t>(reader.position() - start, 1);
-      content_.x.reserve(content_.x.size() + std::min(rows + rows / 16, text.size() / (2 * width) + 1) * content_.features.size());
+      content_.x.reserve(content_.x.size() + std::min(rows + rows / 16, text.size() / (2 * layout.width) + 1) * content_.features.size());
       reserved = true;
     }
-    if (fields.size() != width) {
+    if (fields.size() != layout.width) {
       throw Error(fmt::format("{}, line {}: {} fields, but {} has {}", name, reader.line(), fields.size(),
-                              content_.recipe.header ? "the header" : "the first row", width));
+                              content_.recipe.header ? "the header" : "the first row", layout.width));
     }
     const CsvPlace place{reader.line(), content_.files.size() - 1};
-    if (index) numbers.add(fields[*index], place.line, name);
+    if (layout.index) numbers.add(fields[*layout.index], place.line, name);
     for (const std::size_t i : content_.features) {
       CsvColumn& column = content_.columns[i];
-      content_.x.push_back(column.categories ? static_cast<float>(add_word(column, fields[places[i]], place, values_))
-                                             : number_of(column, fields[places[i]], place));
+      content_.x.push_back(column.categories ? static_cast<float>(add_word(column, fields[layout.places[i]], place, values_))
+                                             : number_of(column, fields[layout.places[i]], place));
     }
     for (std::size_t t = 0; content_.has_targets && t < content_.targets.size(); ++t) {
       const std::size_t i = content_.targets[t];
-      add_target(content_.columns[i], fields[places[i]], place);
+      add_target(content_.columns[i], fields[layout.places[i]], place);
     }
+    for (std::size_t i = 0; i < layout.ids.size(); ++i) content_.ids[i].emplace_back(fields[layout.ids[i]]);
     ++content_.rows;
   }
 }
 
-void CsvFiles::add(std::string bytes, const std::string& name) {
-  const std::string text = to_utf8(std::move(bytes), content_.recipe.encoding, name);
+void CsvFiles::add(std::string bytes, const std::string& name, std::int64_t lines_before) {
+  const std::string text = to_utf8(std::move(bytes), content_.recipe.encoding, name, lines_before);
   content_.recipe.dialect = recognise_dialect(text, options_.separator, options_.decimal, options_.thousands.value_or(0));
   values_.dialect = content_.recipe.dialect;
   CsvReader reader(text, name, content_.recipe.dialect.separator);
@@ -274,14 +308,15 @@ void CsvFiles::add(std::string bytes, const std::string& name) {
   if (content_.recipe.header)
     check_header(header, name);
   else
-    header = numbered_names(header.size());
+    header = column_names(header.size());
   if (content_.columns.empty()) plan(header, name);
   content_.files.push_back(name);
-  const std::vector<std::size_t> places = fields_of(header, name);
-  const auto index = index_field(header, content_.columns);
+  const std::vector<std::size_t> places = fields_of(header, name), ids = id_fields(header, name);
+  std::optional<std::size_t> index = index_field(header, content_.columns);
+  if (index && std::find(ids.begin(), ids.end(), *index) != ids.end()) index.reset();
   if (index) notes_.push_back(name + ": column 1 has no name of its own and numbers the rows: an index, left out");
   const std::int64_t before = content_.rows;
-  read_rows(text, name, header.size(), index, places);
+  read_rows(text, name, {header.size(), index, places, ids, lines_before});
   if (content_.rows == before) throw Error(name + (content_.recipe.header ? ": no row after the header" : ": no rows"));
 }
 

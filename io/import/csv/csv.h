@@ -24,6 +24,8 @@ struct CsvOptions {
   std::optional<TextEncoding> encoding = {};         ///< nothing: UTF-8
   std::string split = {};                            ///< as parse_split takes it; empty: all rows to train, in order
   std::uint64_t seed = 42;                           ///< of the shuffling before the split
+  bool features_only = false;  ///< with a recipe: new rows, whose targets nobody knows; those that are there are left out, as is the split
+  std::vector<std::string> ids = {};  ///< columns whose texts are kept beside the features; they need not be any of the recipe's
 };
 
 /// Reads CSV files with the same columns into one table. Every column that is neither target nor dropped is a feature. True and False are 1
@@ -37,8 +39,9 @@ class CsvFiles {
   /// columns. Its split is taken if every part gets a row.
   CsvFiles(CsvRecipe recipe, std::string source, const CsvOptions& options);
 
-  /// The next file: its bytes, not compressed. Columns in another order than the first file's are taken by name.
-  void add(std::string bytes, const std::string& name);
+  /// The next file: its bytes, not compressed. Columns in another order than the first file's are taken by name. `lines_before`: those of
+  /// the file that are not there, between the header and the first row.
+  void add(std::string bytes, const std::string& name, std::int64_t lines_before = 0);
 
   /// What was found so far; the texts of `notes` are for the user.
   const std::vector<CsvColumn>& columns() const { return content_.columns; }
@@ -57,8 +60,16 @@ class CsvFiles {
   std::vector<std::size_t> fields_of(const std::vector<std::string>& header, const std::string& name);
   void add_target(CsvColumn& column, std::string_view field, CsvPlace place);
   float number_of(CsvColumn& column, std::string_view field, CsvPlace place);
-  void read_rows(std::string_view text, const std::string& name, std::size_t width, std::optional<std::size_t> index,
-                 const std::vector<std::size_t>& places);
+  /// Where columns stand in the records of a file.
+  struct Layout {
+    std::size_t width = 0;                 // fields of a record
+    std::optional<std::size_t> index;      // of a column that numbers rows
+    std::vector<std::size_t> places, ids;  // of each column, and of each CsvOptions::ids
+    std::int64_t lines_before = 0;
+  };
+  std::vector<std::string> column_names(std::size_t count) const;
+  std::vector<std::size_t> id_fields(const std::vector<std::string>& header, const std::string& name) const;
+  void read_rows(std::string_view text, const std::string& name, const Layout& layout);
 
   CsvOptions options_;
   CsvContent content_;

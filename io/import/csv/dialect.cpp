@@ -83,6 +83,7 @@ char decimal_of(const Fields& records) {
 
 CsvDialect recognise_dialect(std::string_view text, std::optional<char> separator, std::optional<char> decimal, char thousands) {
   CsvDialect found{.thousands = thousands};
+  if (separator && decimal && *separator != *decimal && *decimal != thousands) return {*separator, *decimal, thousands};
   Fields records;
   Fit best;
   for (const char candidate : separator ? std::vector<char>{*separator} : std::vector<char>(kSeparators.begin(), kSeparators.end())) {

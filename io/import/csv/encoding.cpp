@@ -68,14 +68,14 @@ TextEncoding parse_encoding(const std::string& name) {
 
 std::string_view encoding_name(TextEncoding encoding) { return encoding == TextEncoding::utf8 ? "utf-8" : "latin-1"; }
 
-std::string to_utf8(std::string bytes, TextEncoding encoding, const std::string& name) {
+std::string to_utf8(std::string bytes, TextEncoding encoding, const std::string& name, std::int64_t lines_before) {
   if (bytes.starts_with("\xFF\xFE")) return from_utf16(bytes, false, name);
   if (bytes.starts_with("\xFE\xFF")) return from_utf16(bytes, true, name);
   if (encoding == TextEncoding::latin1) return from_latin1(bytes);
   const auto bad = not_utf8(bytes);
   if (!bad) return bytes;
   throw Error(fmt::format("{}, line {}: byte {:#04x} is not UTF-8; --encoding latin-1 reads files of Windows and of older programs", name,
-                          1 + std::count(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(*bad), '\n'),
+                          1 + lines_before + std::count(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(*bad), '\n'),
                           static_cast<unsigned char>(bytes[*bad])));
 }
 

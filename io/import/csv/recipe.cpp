@@ -1,15 +1,17 @@
 #include "io/import/csv/recipe.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "cluster/error.h"
 #include "cluster/json.h"
+#include "io/data/name_list.h"
 #include "io/hdf5/attributes.h"
 
 namespace lockstep {
 namespace {
 
-const char* const kAttribute = "csv_import";
 constexpr std::int64_t kFormat = 1;
 
 Json categories_json(const CsvRecipe& recipe) {
@@ -26,7 +28,7 @@ Json fill_json(const CsvRecipe& recipe) {
   return list;
 }
 
-CsvRecipe parse_recipe(const Json& json) {
+CsvRecipe recipe_from(const Json& json) {
   CsvRecipe recipe;
   if (json.at("format").get<std::int64_t>() != kFormat) throw JsonError("of another version of Lockstep");
   recipe.dialect = {parse_separator(json.at("separator").get<std::string>()), parse_decimal(json.at("decimal").get<std::string>()), 0};
@@ -35,6 +37,7 @@ CsvRecipe parse_recipe(const Json& json) {
   json.at("header").get_to(recipe.header);
   json.at("na").get_to(recipe.na);
   json.at("columns").get_to(recipe.columns);
+  if (recipe.columns.empty()) throw JsonError("it has no columns");
   json.at("targets").get_to(recipe.targets);
   json.at("drop").get_to(recipe.drop);
   json.at("classes").get_to(recipe.classes);
@@ -58,35 +61,53 @@ CsvRecipe parse_recipe(const Json& json) {
 
 }  // namespace
 
-void write_recipe(Hdf5File& file, const CsvRecipe& recipe) {
-  const Json json{{"format", kFormat},
-                  {"separator", separator_name(recipe.dialect.separator)},
-                  {"decimal", std::string(1, recipe.dialect.decimal)},
-                  {"thousands", recipe.dialect.thousands == 0 ? "" : std::string(1, recipe.dialect.thousands)},
-                  {"encoding", encoding_name(recipe.encoding)},
-                  {"header", recipe.header},
-                  {"na", recipe.na},
-                  {"columns", recipe.columns},
-                  {"targets", recipe.targets},
-                  {"drop", recipe.drop},
-                  {"classes", recipe.classes},
-                  {"categories", categories_json(recipe)},
-                  {"impute", recipe.impute},
-                  {"fill", fill_json(recipe)},
-                  {"split", recipe.split},
-                  {"seed", recipe.seed}};
-  write_string_attribute(file, "/", kAttribute, json.dump());
+std::string recipe_json(const CsvRecipe& recipe) {
+  return Json{{"format", kFormat},
+              {"separator", separator_name(recipe.dialect.separator)},
+              {"decimal", std::string(1, recipe.dialect.decimal)},
+              {"thousands", recipe.dialect.thousands == 0 ? "" : std::string(1, recipe.dialect.thousands)},
+              {"encoding", encoding_name(recipe.encoding)},
+              {"header", recipe.header},
+              {"na", recipe.na},
+              {"columns", recipe.columns},
+              {"targets", recipe.targets},
+              {"drop", recipe.drop},
+              {"classes", recipe.classes},
+              {"categories", categories_json(recipe)},
+              {"impute", recipe.impute},
+              {"fill", fill_json(recipe)},
+              {"split", recipe.split},
+              {"seed", recipe.seed}}
+      .dump();
 }
 
+CsvRecipe parse_recipe(const std::string& json, const std::string& origin) {
+  try {
+    return recipe_from(Json::parse(json));
+  } catch (const std::runtime_error& error) {
+    throw Error(fmt::format("{}: how its table was read ({}) is damaged: {}", origin, kRecipeAttribute, error.what()));
+  }
+}
+
+void write_recipe(Hdf5File& file, const CsvRecipe& recipe) { write_string_attribute(file, "/", kRecipeAttribute, recipe_json(recipe)); }
+
 CsvRecipe read_recipe(const Hdf5File& file) {
-  if (!has_attribute(file, "/", kAttribute)) {
+  if (!has_attribute(file, "/", kRecipeAttribute)) {
     throw Error(file.path() + ": does not say how it was read: it was not made by this version of 'lockstep data import csv'", kUsage);
   }
-  const std::string text = read_string_attribute(file, "/", kAttribute);
-  try {
-    return parse_recipe(Json::parse(text));
-  } catch (const JsonError& error) {
-    throw Error(file.path() + ": attribute '" + kAttribute + "' is damaged: " + error.what());
+  return parse_recipe(read_string_attribute(file, "/", kRecipeAttribute), file.path());
+}
+
+void expect_same_words(const std::string& own, const std::string& own_origin, const std::string& other, const std::string& other_origin) {
+  if (own == other || own.empty() || other.empty()) return;
+  const CsvRecipe here = parse_recipe(own, own_origin), there = parse_recipe(other, other_origin);
+  for (const auto& [column, categories] : here.categories) {
+    const auto found = there.categories.find(column);
+    if (categories.one_hot || found == there.categories.end() || found->second.one_hot || found->second.words == categories.words) continue;
+    throw Error(
+        fmt::format("{}: the numbers in column '{}' stand for the words {}, but in {} for {}; import the table once more with --like",
+                    own_origin, column, name_list(categories.words), other_origin, name_list(found->second.words)),
+        kUsage);
   }
 }
 

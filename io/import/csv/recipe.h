@@ -34,8 +34,19 @@ struct CsvRecipe {
   std::uint64_t seed = 0;                           ///< of the shuffling
 };
 
+/// The attribute of the root group of data files.
+inline constexpr const char* kRecipeAttribute = "csv_import";
+
+std::string recipe_json(const CsvRecipe& recipe);
+/// An Error that names `origin` if the text is none.
+CsvRecipe parse_recipe(const std::string& json, const std::string& origin);
+
 void write_recipe(Hdf5File& file, const CsvRecipe& recipe);
 /// An Error if the file has none, or one that is damaged.
 CsvRecipe read_recipe(const Hdf5File& file);
+
+/// An Error (kUsage) if a column of words is numbered otherwise in the table of `own` than in that of `other` (both DataNames::reading):
+/// then one number would mean two words.
+void expect_same_words(const std::string& own, const std::string& own_origin, const std::string& other, const std::string& other_origin);
 
 }  // namespace lockstep

@@ -92,4 +92,35 @@ bool CsvReader::next(std::vector<std::string_view>& fields) {
   }
 }
 
+namespace {
+
+/// Behind the last line end that no quotes enclose. A quote opens a field only where the field begins.
+std::size_t last_line_end(std::string_view text, char separator) {
+  if (text.find('"') == std::string_view::npos) return text.rfind('\n') + 1;  // npos + 1 is 0
+  std::size_t end = 0;
+  bool quoted = false, begins = true;
+  for (std::size_t at = text.starts_with("\xEF\xBB\xBF") ? 3 : 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (quoted) {
+      quoted = c != '"';  // of a doubled quote the second opens once more
+      begins = !quoted;
+    } else if (c == '"') {
+      quoted = begins;
+    } else {
+      begins = c == separator || c == '\n' || (separator == ' ' && c == '\t');
+      if (c == '\n') end = at + 1;
+    }
+  }
+  return end;
+}
+
+}  // namespace
+
+std::size_t whole_records(std::string_view text, char separator) {
+  const std::string_view blank = separator == ' ' ? "\r\n \t" : "\r\n";
+  const std::string_view whole = text.substr(0, last_line_end(text, separator));
+  const std::size_t last = whole.find_last_not_of(blank);
+  return last == std::string_view::npos ? 0 : whole.find('\n', last) + 1;
+}
+
 }  // namespace lockstep

@@ -19,6 +19,8 @@ class CsvReader {
   std::int64_t line() const { return line_; }
   /// Bytes of text that were read.
   std::size_t position() const { return at_; }
+  /// Counts lines that are not in the text, before the next record.
+  void skip_lines(std::int64_t count) { next_line_ += count; }
 
  private:
   std::string_view quoted_field();
@@ -35,5 +37,9 @@ class CsvReader {
   std::int64_t next_line_ = 1;        // of the next character
   std::deque<std::string> unquoted_;  // fields of the current record that are not in the text as they are
 };
+
+/// Bytes of the whole records at the front of a text that goes on behind its end; 0: there is none. Blank lines at the end are left, as
+/// what follows tells whether they are records.
+std::size_t whole_records(std::string_view text, char separator);
 
 }  // namespace lockstep

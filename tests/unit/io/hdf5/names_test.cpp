@@ -4,7 +4,12 @@
 #include <numeric>
 
 #include "io/data/data_file.h"
+#include "io/data/name_list.h"
+#include "io/data/names/names_json.h"
+#include "io/data/row_appender.h"
+#include "io/hdf5/attributes.h"
 #include "io/hdf5/dataset.h"
+#include "io/import/csv/recipe.h"
 #include "support/temp_dir.h"
 #include "support/throws.h"
 
@@ -117,6 +122,131 @@ TEST(DataNames, OneFileAloneMayNameTwoClassesAlike) {
   TempDir dir;
   write(dir / "twice.h5", {"a"}, {"b", "b"}, {0, 1});
   expect_rows(Hdf5Dataset(dir / "twice.h5", "train"), {{9700, 0}, {9701, 1}});
+}
+
+TEST(DataNames, WhatNamesFirstIsTheOrigin) {
+  TempDir dir;
+  write(dir / "none.h5", {"a", "b"}, {}, {0});
+  write(dir / "valid.h5", {"a", "b"}, {"cat", "dog"}, {0});
+  write(dir / "test.h5", {"a", "b"}, {"dog", "cat"}, {0});
+  const Strings classes{"cat", "dog"};
+  const Hdf5Dataset train(dir / "none.h5", "train"), valid(dir / "valid.h5", "train", {.names = train.names()}),
+      test(dir / "test.h5", "train", {.names = valid.names()});
+  EXPECT_EQ(train.names().origin, dir / "none.h5");
+  EXPECT_EQ(valid.names().origin, (dir / "none.h5") + " and " + (dir / "valid.h5"));
+  expect_rows(test, {{9700, 9800, 1}});
+  EXPECT_EQ(test.class_names(), classes);
+}
+
+TEST(DataNames, ThoseOfXAreNotThoseOfOtherDataSets) {
+  TempDir dir;
+  write(dir / "f.h5", {"a", "b"}, {}, {0});
+  {
+    Hdf5File file = Hdf5File::create(dir / "z.h5");
+    file.write<double>("/train/z", {1, 2}, std::vector<double>{1, 2});
+    file.write<double>("/train/y", {1}, std::vector<double>{0});
+    write_names(file, {{}, {"a", "b"}, {"price"}});
+    file.close();
+  }
+  const Hdf5Dataset data(dir / "z.h5", "train", {.features = "z"});
+  EXPECT_TRUE(data.names().feature_names.empty());
+  EXPECT_EQ(data.names().target_names, Strings{"price"});
+}
+
+CsvRecipe sizes(const Strings& words, bool one_hot = false) {
+  CsvRecipe recipe;
+  recipe.columns = {"size"};
+  recipe.targets = {"y"};
+  recipe.categories["size"] = {one_hot, words};
+  return recipe;
+}
+
+TEST(DataNames, ANumberDoesNotStandForTwoWords) {
+  TempDir dir;
+  const auto open = [&](const CsvRecipe& recipe) {
+    write(dir / "new.h5", {"size"}, {}, {0});
+    {
+      Hdf5File file = Hdf5File::create(dir / "new.h5");
+      file.write<double>("/train/x", {1, 1}, std::vector<double>{1});
+      file.write<double>("/train/y", {1}, std::vector<double>{1});
+      write_names(file, {{}, {"size"}, {"y"}});
+      write_recipe(file, recipe);
+      file.close();
+    }
+    const DataNames names{.feature_names = {"size"}, .origin = "the model", .reading = recipe_json(sizes({"big", "small"}))};
+    return Hdf5Dataset(dir / "new.h5", "train", {.names = names}).names();
+  };
+  EXPECT_EQ(open(sizes({"big", "small"})).reading, recipe_json(sizes({"big", "small"})));
+  open(sizes({"small"}, true));  // a column for each word has its name
+  expect_error(
+      [&] {
+        open(sizes({"big", "mid", "small"}));
+      },
+      {"new.h5: the numbers in column 'size' stand for the words big, mid, small, but in the model for big, small", "--like"});
+}
+
+TEST(NamesJson, NamesComeBack) {
+  const DataNames names{.class_names = {"katze", "h\xC3\xBCnd\n,\"x\"", ""},
+                        .feature_names = {"a"},
+                        .target_names = {"y"},
+                        .origin = "m.keras",
+                        .reading = recipe_json(sizes({"big", "small"}))};
+  const DataNames back = names_from_json(Json::parse(names_json(names).dump(2)), "m.keras");
+  EXPECT_EQ(back.class_names, names.class_names);
+  EXPECT_EQ(back.feature_names, names.feature_names);
+  EXPECT_EQ(back.target_names, names.target_names);
+  EXPECT_EQ(back.reading, names.reading);
+  EXPECT_EQ(back.origin, "m.keras");
+  EXPECT_TRUE(names_json({}).is_null());
+  EXPECT_TRUE(names_from_json(nullptr, "m.keras").empty());
+  EXPECT_TRUE(names_json({.reading = "{damaged"}).is_null());
+}
+
+TEST(NamesJson, DamageIsAnErrorThatNamesTheModel) {
+  for (const char* text : {"7", "[1]", R"({"class_names": "cat"})", R"({"feature_names": [1]})", R"({"target_names": {"a": 1}})"}) {
+    expect_error([&] { names_from_json(Json::parse(text), "m.keras"); }, {"m.keras: the names of classes and columns are damaged"});
+  }
+  const DataNames odd = names_from_json(Json::parse(R"({"csv_import": 3})"), "m.keras");
+  expect_error([&] { parse_recipe(odd.reading, odd.origin); }, {"m.keras: how its table was read", "damaged"});
+}
+
+TEST(RowAppender, RowsFollowThoseThatAreThere) {
+  TempDir dir;
+  Hdf5File file = Hdf5File::create(dir / "a.h5");
+  std::vector<float> all;
+  std::vector<std::int64_t> classes;
+  for (std::int64_t i = 0; i < 3; ++i) {
+    const std::vector<float> rows(static_cast<std::size_t>(2 * (100'000 + i)), static_cast<float>(i));
+    append_rows<float>(file, "/group/output", {2}, rows);
+    append_rows<std::int64_t>(file, "/class", {}, std::vector<std::int64_t>{i, -i});
+    append_texts(file, "/id", Strings{"row " + std::to_string(i), "h\xC3\xBC\n"});
+    all.insert(all.end(), rows.begin(), rows.end());
+    classes.insert(classes.end(), {i, -i});
+  }
+  file.close();
+  const Hdf5File read = Hdf5File::open(dir / "a.h5");
+  EXPECT_EQ(read.info("/group/output").shape, (std::vector<std::int64_t>{300'003, 2}));
+  EXPECT_EQ(read.info("/id").shape, std::vector<std::int64_t>{6});
+  std::vector<float> output(all.size());
+  read.read_rows<float>("/group/output", 0, 300'003, output);
+  EXPECT_EQ(output, all);
+  std::vector<std::int64_t> values(6);
+  read.read_rows<std::int64_t>("/class", 0, 6, values);
+  EXPECT_EQ(values, classes);
+}
+
+TEST(NameList, ANameIsAPartOfALine) {
+  EXPECT_EQ(name_list({"a", "b c", "two\nlines", "x,y", "\x01"}), "a, b c, two\\nlines, 'x,y', \\x01");
+}
+
+TEST(DataNames, ThoseOfAnotherEncodingBecomeUtf8) {
+  TempDir dir;
+  {
+    Hdf5File file = Hdf5File::create(dir / "old.h5");
+    write_strings_attribute(file, "/", "class_names", {"caf\xE9"});
+    file.close();
+  }
+  EXPECT_EQ(read_names(Hdf5File::open(dir / "old.h5")).class_names, Strings{"caf\xC3\xA9"});
 }
 
 }  // namespace

@@ -118,5 +118,32 @@ TEST(Npz, ArraysBecomeADataFile) {
   expect_error([&] { write_npy(file, {{"a", x, x, "x", "y"}, {"a", x, x, "x", "y"}}, {}); }, {"'a'", "twice"});
 }
 
+TEST(NumpyRows, GivesFeaturesAndIdsSomeAtATime) {
+  const testing::TempDir dir;
+  testing::write_file(dir / "new.npz", npz({{"images", npy("|u1", "(3, 2, 1)", "\1\2\3\4\5\6")},
+                                            {"y", npy("|u1", "(3,)", "abc")},
+                                            {"id", npy("|S2", "(3,)", "q\0r\0s2"s)},
+                                            {"n", npy("<i8", "(3,)", "\1\0\0\0\0\0\0\x40\2\0\0\0\0\0\0\0\3\0\0\0\0\0\0\0"s)}},
+                                           true));
+  NumpyRows rows(dir / "new.npz", "", {"id", "n"});
+  EXPECT_EQ(rows.note(), (dir / "new.npz") + ": rows of array 'images'");
+  std::vector<float> features;
+  std::vector<std::vector<std::string>> ids;
+  EXPECT_EQ(rows.next(2, features, ids), 2);
+  EXPECT_EQ(features, (std::vector<float>{1, 2, 3, 4}));
+  EXPECT_EQ(ids, (std::vector<std::vector<std::string>>{{"q", "r"}, {"4611686018427387905", "2"}}));
+  EXPECT_EQ(rows.next(2, features, ids), 1);
+  EXPECT_EQ(features, (std::vector<float>{5, 6}));
+  EXPECT_EQ(ids[0], std::vector<std::string>{"s2"});
+  EXPECT_EQ(rows.next(2, features, ids), 0);
+  expect_error([&] { NumpyRows(dir / "new.npz", "", {}); }, {"its arrays are: id, images, n, y; name the one to take: --group ARRAY"});
+  expect_error([&] { NumpyRows(dir / "new.npz", "images", {"images"}); }, {"array 'images': expected one value for each of the 3 rows"});
+  expect_error([&] { NumpyRows(dir / "new.npz", "id", {}); }, {"strings; expected numbers"});
+  testing::write_file(dir / "new.npy", npy("|u1", "(1, 2)", "\7\x08"));
+  EXPECT_EQ(NumpyRows(dir / "new.npy", "", {}).next(5, features, ids), 1);
+  EXPECT_EQ(features, (std::vector<float>{7, 8}));
+  expect_error([&] { NumpyRows(dir / "new.npy", "", {"id"}); }, {"holds a single array"});
+}
+
 }  // namespace
 }  // namespace lockstep

@@ -451,5 +451,47 @@ TEST(KerasFile, OptimizerStateOfAnotherOptimizerWithAsManyArraysIsNotTaken) {
   }
 }
 
+TEST(KerasFile, NamesOfClassesAndColumnsStayWithTheModel) {
+  TempDir dir;
+  std::vector<std::string> many;
+  for (int i = 0; i < 100'000; ++i) many.push_back("feature \xC3\xA4, " + std::to_string(i));
+  for (const std::string file : {"m.keras", "m.h5"}) {
+    Sequential model = trained_model(Sgd{});
+    model.set_names({.class_names = {"cat", "dog\n\"x\"", "fox"}, .feature_names = many, .target_names = {"kind"}});
+    save_model(model, dir / file);
+    const DataNames names = load_model(dir / file).names();
+    EXPECT_EQ(names.class_names, model.names().class_names);
+    EXPECT_EQ(names.feature_names, many);
+    EXPECT_EQ(names.target_names, model.names().target_names);
+    EXPECT_EQ(names.origin, dir / file);
+  }
+  Sequential nameless = trained_model(Sgd{});
+  EXPECT_TRUE(model_from_config("config.json", model_config(nameless)).names().empty());
+}
+
+TEST(KerasFile, DamagedNamesAreAnErrorThatNamesTheFile) {
+  Sequential model = trained_model(Sgd{});
+  Json root = Json::parse(model_config(model));
+  root["lockstep"] = {{"class_names", 7}};
+  expect_error([&] { model_from_config("m.keras: config.json", root.dump()); }, {"m.keras", "names of classes and columns are damaged"});
+}
+
+TEST(KerasFile, AnAccuracyKeepsItsName) {
+  const auto compiled = [](const LossSpec& loss, std::int64_t units) {
+    Sequential model{Input{{4}}, Dense{.units = units}};
+    model.compile({.loss = loss, .optimizer = Sgd{}, .metrics = {accuracy, {Accuracy{}, "right"}, {Accuracy{}, "acc"}}});
+    return model_from_config("config.json", model_config(model)).compile_options().metrics;
+  };
+  const auto sparse = compiled(SparseCategoricalCrossentropy{}, 3);
+  ASSERT_EQ(sparse.size(), 3U);
+  EXPECT_TRUE(std::holds_alternative<Accuracy>(sparse[0].kind));
+  EXPECT_EQ(sparse[1].name, "right");
+  EXPECT_TRUE(std::holds_alternative<SparseCategoricalAccuracy>(sparse[1].kind));
+  EXPECT_EQ(sparse[2].name, "acc");
+  EXPECT_TRUE(std::holds_alternative<CategoricalAccuracy>(compiled(CategoricalCrossentropy{}, 3)[1].kind));
+  EXPECT_EQ(std::get<BinaryAccuracy>(compiled(BinaryCrossentropy{}, 1)[1].kind).threshold, 0.5F);
+  EXPECT_EQ(std::get<BinaryAccuracy>(compiled(BinaryCrossentropy{.from_logits = true}, 1)[1].kind).threshold, 0);
+}
+
 }  // namespace
 }  // namespace lockstep
