@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "cluster/error.h"
-#include "core/compile/metric_names.h"
+#include "core/compile/metrics/names.h"
 #include "core/math/names.h"
 #include "core/math/utf8.h"
 #include "core/network/memory_need.h"
@@ -65,10 +65,10 @@ std::vector<MetricSpec> ModelState::resolved_metrics(std::int64_t truth_width) c
   check_loss_shapes(options->loss, truth_width, network->output_width());
   std::vector<MetricSpec> metrics;
   for (const MetricSpec& metric : options->metrics) {
-    MetricSpec& resolved = metrics.emplace_back(resolve(metric, truth_width, network->output_width()));
+    MetricSpec& resolved = metrics.emplace_back(resolve(metric, {.output_width = network->output_width(), .truth_width = truth_width}));
     auto* const binary = std::get_if<BinaryAccuracy>(&resolved.kind);
     const bool chosen_here = std::holds_alternative<Accuracy>(metric.kind);  // a threshold that the user gives stays
-    if (binary != nullptr && chosen_here && from_logits(options->loss)) binary->threshold = 0;
+    if (binary != nullptr && chosen_here && from_logits(options->loss).value_or(false)) binary->threshold = 0;
   }
   return metrics;
 }
@@ -136,6 +136,7 @@ bool Sequential::built() const { return state_->network != nullptr; }
 
 void Sequential::compile(CompileOptions options) {
   name_metrics(options.metrics);
+  check_reduction(options.loss, options.reduction);
   const Optimizer checked(options.optimizer, 0, {});  // wrong hyper-parameters are told here, not at the first step
   state_->options = std::move(options);
   if (!state_->network && state_->has_input()) build(std::get<Input>(state_->layers.front()).shape);

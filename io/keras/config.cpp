@@ -37,17 +37,19 @@ Json optimizer_config(OptimizerSpec spec, float rate) {
   return keras_envelope("keras.optimizers", class_name(spec), config);
 }
 
-Json loss_config(const LossSpec& loss) {
+Json loss_config(const LossSpec& loss, Reduction reduction) {
   Json config = Json::object();
   std::visit([&](const auto& one) { fields(one, KerasSettingWriter(config)); }, loss);
-  config["reduction"] = "sum_over_batch_size";
+  config["reduction"] = std::string(word_of(reduction));
   return keras_envelope("keras.losses", kind_of(loss).class_name, config);
 }
 
 /// `Accuracy` must stay a string, which Keras resolves by the shapes; its class of that name compares numbers for equality.
 Json metric_config(const MetricSpec& metric) {
   if (std::holds_alternative<Accuracy>(metric.kind)) return metric.name == "acc" ? "acc" : "accuracy";
-  Json config{{"name", metric.name}, {"dtype", "float32"}};
+  Json config{{"name", metric.name}};
+  const bool whole = std::visit([]<class Kind>(const Kind&) { return std::is_base_of_v<IouClasses, Kind>; }, metric.kind);
+  if (!whole) config["dtype"] = "float32";  // the default of these is int
   std::visit([&](const auto& one) { fields(one, KerasSettingWriter(config)); }, metric.kind);
   return keras_envelope("keras.metrics", metric_class(metric), config);
 }
@@ -56,13 +58,13 @@ Json compile_config(Sequential& model) {
   if (!model.compiled()) return Json::object();
   const CompileOptions& options = model.compile_options();
   const float rate = model.optimizer() != nullptr ? model.optimizer()->learning_rate() : learning_rate(options.optimizer);
-  Json metrics = Json::array();
-  for (const MetricSpec& metric : options.metrics) metrics.push_back(metric_config(metric));
+  Json metrics = Json::array(), weighted_metrics = Json::array();
+  for (const MetricSpec& metric : options.metrics) (metric.weighted ? weighted_metrics : metrics).push_back(metric_config(metric));
   return {{"optimizer", optimizer_config(options.optimizer, rate)},
-          {"loss", loss_config(options.loss)},
+          {"loss", loss_config(options.loss, options.reduction)},
           {"loss_weights", nullptr},
           {"metrics", metrics},
-          {"weighted_metrics", nullptr},
+          {"weighted_metrics", weighted_metrics.empty() ? Json(nullptr) : weighted_metrics},
           {"run_eagerly", false},
           {"steps_per_execution", 1}};
 }
@@ -111,9 +113,9 @@ std::string legacy_training_config(Sequential& model) {
   if (compiled.empty()) return "";
   Json config = Json::object();
   for (const Json::Member& member : compiled.members()) {
-    if (member.key == "metrics") {
-      config["metrics"] = Json::array();
-      for (const Json& metric : member.value) config["metrics"].push_back(legacy_object(metric));
+    if (member.value.is_array()) {  // metrics, weighted or not
+      config[member.key] = Json::array();
+      for (const Json& metric : member.value) config[member.key].push_back(legacy_object(metric));
     } else {
       config[member.key == "optimizer" ? "optimizer_config" : member.key] = legacy_object(member.value);
     }
