@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/compile/scorer.h"
+
 namespace lockstep {
 
 class Sequential;
@@ -24,9 +26,10 @@ struct History {
 /// What the loss and metrics of an epoch's steps so far are made of, over all ranks: enough to go on in the middle of an epoch and end it
 /// with the same bits.
 struct EpochSums {
-  std::vector<double> pairs = {};  ///< (grains, 1 + metrics, 2): sum and count, loss first
-  double penalty = 0;              ///< sum over steps of the penalty times the batch's rows
+  ScoreSums scores = {};
+  double penalty = 0;  ///< sum over steps of the penalty times the batch's rows
   double rows = 0;
+  bool finite = true;  ///< the losses and the penalty are
 };
 
 /// Where the time of fit() went so far, seconds of this rank: of its steps, and around them.

@@ -16,8 +16,8 @@ class RowCheck {
  public:
   RowCheck(const Dataset& data, const LossSpec& loss, std::int64_t classes, const std::map<std::int64_t, float>& class_weight)
       : data_(data), loss_(loss), classes_(classes), class_weight_(class_weight), width_(static_cast<std::size_t>(data.truth_width())) {
-    const bool yes_or_no = fuses_sigmoid(loss) && width_ == 1;
-    facts_.classes.resize(fuses_softmax(loss) ? static_cast<std::size_t>(classes) : yes_or_no ? 2 : 0);
+    const bool yes_or_no = wants_sigmoid(loss) && width_ == 1;
+    facts_.classes.resize(has_classes(loss) ? static_cast<std::size_t>(classes) : yes_or_no ? 2 : 0);
   }
 
   void operator()(std::int64_t first, std::span<const float> truth, std::span<const float> weight) {
@@ -49,7 +49,7 @@ class RowCheck {
 
   /// A fraction between two classes, as label smoothing makes it, is of neither.
   void count_class(std::span<const float> truth) {
-    if (facts_.classes.empty() || (width_ == 1 && truth[0] != std::floor(truth[0]))) return;
+    if (facts_.classes.empty() || (width_ == 1 && truth[0] != std::floor(truth[0])) || is_ignored(loss_, truth[0])) return;
     const std::int64_t label = class_of(truth);
     if (label >= 0 && label < static_cast<std::int64_t>(facts_.classes.size())) ++facts_.classes[static_cast<std::size_t>(label)];
   }

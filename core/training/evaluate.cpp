@@ -19,19 +19,30 @@ MemoryNeed evaluation_need(const ModelState& state, const Dataset& data) {
 
 }  // namespace
 
-Scores Sequential::evaluate(const Dataset& data, const World& world) {
+Scores Sequential::evaluate(const Dataset& data, const World& world, bool confusion) {
   check_rows(data, world);
+  world.agree([&] {
+    if (confusion && classes() == 0) throw Error("the loss " + name_of(compile_options().loss) + " tells no classes apart", kUsage);
+  });
   state_->choose_ops(world);
   const ThreadScope one(1);
   const NoSubnormals none;
   std::optional<Evaluator> evaluator;
   evaluation_need(*state_, data).allocating([&] { evaluator.emplace(*state_, data, world, threads_for_rank(world, 0)); });
   evaluator->expect_finite();
-  const std::vector<double> results = evaluator->score();
-  Scores scores{{{"loss", results[0]}}};
+  Scores scores;
+  const std::vector<double> results = evaluator->score(confusion ? &scores.confusion : nullptr);
+  scores.values = {{"loss", results[0]}};
   for (std::size_t m = 0; m < state_->options->metrics.size(); ++m)
     scores.values.emplace_back(state_->options->metrics[m].name, results[1 + m]);
   return scores;
+}
+
+std::int64_t Sequential::classes() const {
+  const std::int64_t outputs = state_->built().output_width();
+  const LossSpec& loss = compile_options().loss;
+  if (wants_sigmoid(loss) && outputs == 1) return 2;
+  return has_classes(loss) && outputs > 1 ? outputs : 0;
 }
 
 std::vector<float> Sequential::predict(const Dataset& data, const World& world) {

@@ -1,6 +1,9 @@
 #include "core/training/evaluator.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
 
 #include "core/data/truth_error.h"
 #include "core/network/regularizers.h"
@@ -17,6 +20,20 @@ Grains evaluation_grains(std::int64_t rows, const World& world) {
   grains.first = grains.count * world.rank() / world.size();
   grains.last = grains.count * (world.rank() + 1) / world.size();
   return grains;
+}
+
+/// A metric whose state is the confusion matrix. A single output is class 1 above 0.5, as in predict_classes.
+MetricSpec confusion_metric(const LossSpec& loss, std::int64_t width, std::int64_t truth_width) {
+  if (width == 1) {
+    BinaryIoU binary;
+    binary.threshold = from_logits(loss).value_or(false) ? std::numeric_limits<float>::min() : std::nextafter(0.5F, 1.F);
+    return {binary};
+  }
+  MeanIoU classes;
+  classes.num_classes = width;
+  classes.sparse_y_true = truth_width == 1;
+  classes.sparse_y_pred = false;
+  return {classes};
 }
 
 }  // namespace
@@ -72,32 +89,55 @@ void Evaluator::each(bool logits, bool truth, const std::function<void(std::int6
   }
 }
 
-std::vector<double> Evaluator::score() {
-  Scorer scorer(model_.options->loss, model_.fused(), model_.resolved_metrics(data_.truth_width()), grains_.count);
+/// Grain `grain` of those in pass_, of which `first_grain` of this rank is the first.
+void Evaluator::score_grain(Scorer& scorer, std::int64_t first_grain, std::int64_t grain) {
   const std::int64_t width = model_.network->output_width(), truth_width = data_.truth_width();
+  const std::int64_t rows = scorer.by_batch() ? kEvaluationBatch : kGrainRows;
+  static_assert(kGrainRows % kEvaluationBatch == 0);
+  const std::span<const std::int64_t> order = std::span(order_).subspan(static_cast<std::size_t>(first_grain * kGrainRows));
+  for (std::int64_t first = grain * kGrainRows; first < (grain + 1) * kGrainRows; first += rows) {
+    const float* const present = present_.data() + first;
+    const LossRows block{.truth = truth_.data() + first * truth_width,
+                         .weight = weight_.data() + first,
+                         .input = pass_.output() + first * width,
+                         .output = probabilities_.data() + first * width,
+                         .delta = nullptr,
+                         .value = value_.data() + first,
+                         .rows = rows,
+                         .width = width,
+                         .truth_width = truth_width};
+    LossBatch batch{.rows = std::accumulate(present, present + rows, 0.0)};
+    if (batch.rows == 0) return;
+    if (scorer.needs_batch()) scorer.add_to_batch(block, present, batch.sums);
+    naming_rows(data_, order.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(rows)),
+                [&] { scorer.add(grains_.first + first_grain + grain, block, present, batch); });
+  }
+}
+
+std::vector<double> Evaluator::score(std::vector<std::int64_t>* confusion) {
+  const std::int64_t width = model_.network->output_width(), truth_width = data_.truth_width();
+  std::vector<MetricSpec> metrics = model_.resolved_metrics(truth_width);
+  const std::int64_t classes = width == 1 ? 2 : width;
+  if (confusion != nullptr) metrics.push_back(confusion_metric(model_.options->loss, width, truth_width));
+  Scorer scorer(model_.options->loss, model_.options->reduction, model_.fused(), std::move(metrics),
+                {.output_width = width, .truth_width = truth_width}, grains_.count, pass_.threads());
   world_.agree([&] {
     each(model_.fused(), true, [&](std::int64_t first, std::int64_t count) {
       for_each_grain(pass_.threads(), count, [&](std::int64_t g) {
-        const std::int64_t row = g * kGrainRows;
-        naming_rows(data_, std::span(order_).subspan(static_cast<std::size_t>(first * kGrainRows + row), kGrainRows), [&] {
-          scorer.add(grains_.first + first + g,
-                     {.truth = truth_.data() + row * truth_width,
-                      .weight = weight_.data() + row,
-                      .input = pass_.output() + row * width,
-                      .output = probabilities_.data() + row * width,
-                      .delta = nullptr,
-                      .value = value_.data() + row,
-                      .rows = kGrainRows,
-                      .width = width,
-                      .truth_width = truth_width},
-                     present_.data() + row);
-          scorer.add_penalty(grains_.first + first + g, pass_.penalty({.present = present_.data()}, g));
-        });
+        score_grain(scorer, first, g);
+        scorer.add_penalty(grains_.first + first + g, pass_.penalty({.present = present_.data()}, g));
       });
     });
   });
-  world_.sum(scorer.pairs());
-  return scorer.results(scorer.total(), penalty(*model_.network));
+  ScoreSums sums = scorer.sums();
+  world_.sum(sums.grains);
+  world_.sum(sums.counts);
+  std::vector<double> results = scorer.results(sums, penalty(*model_.network));
+  if (confusion == nullptr) return results;
+  results.pop_back();
+  const auto counts = std::span(sums.counts).last(static_cast<std::size_t>(ExactCounts::length(classes * classes)));
+  for (std::int64_t i = 0; i < classes * classes; ++i) confusion->push_back(std::llround(ExactCounts::count(counts, i)));
+  return results;
 }
 
 std::vector<float> Evaluator::predict() {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "cluster/error.h"
-#include "core/compile/metric_names.h"
+#include "core/compile/metrics/names.h"
 #include "core/math/names.h"
 #include "core/math/utf8.h"
 #include "core/network/memory_need.h"
@@ -80,8 +80,9 @@ void ModelState::choose_ops(const World& world) {
 std::vector<MetricSpec> ModelState::resolved_metrics(std::int64_t truth_width) const {
   check_loss_shapes(options->loss, truth_width, network->output_width());
   std::vector<MetricSpec> metrics;
-  for (const MetricSpec& metric : options->metrics)
-    metrics.push_back(resolve(metric, truth_width, network->output_width(), from_logits(options->loss)));
+  const MetricShape shape{
+      .output_width = network->output_width(), .truth_width = truth_width, .logits = from_logits(options->loss).value_or(false)};
+  for (const MetricSpec& metric : options->metrics) metrics.push_back(resolve(metric, shape));
   return metrics;
 }
 
@@ -148,6 +149,7 @@ bool Sequential::built() const { return state_->network != nullptr; }
 
 void Sequential::compile(CompileOptions options) {
   name_metrics(options.metrics);
+  check_reduction(options.loss, options.reduction);
   const Optimizer checked(options.optimizer, 0, {});  // wrong hyper-parameters are told here, not at the first step
   state_->options = std::move(options);
   if (!state_->network && state_->has_input()) build(std::get<Input>(state_->layers.front()).shape);

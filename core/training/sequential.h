@@ -12,8 +12,8 @@
 #include "cluster/collectives/allreduce.h"
 #include "cluster/trace/trace.h"
 #include "cluster/world.h"
-#include "core/compile/losses.h"
-#include "core/compile/metrics.h"
+#include "core/compile/losses/losses.h"
+#include "core/compile/metrics/metrics.h"
 #include "core/compile/optimizers/optimizer.h"
 #include "core/data/dataset.h"
 #include "core/data/names.h"
@@ -40,7 +40,8 @@ struct RowFacts {
 struct CompileOptions {
   LossSpec loss = MeanSquaredError{};
   OptimizerSpec optimizer = RMSprop{};
-  std::vector<MetricSpec> metrics = {};
+  std::vector<MetricSpec> metrics = {};  ///< those of Keras' weighted_metrics are weighted(metric)
+  Reduction reduction = Reduction::sum_over_batch_size;
 };
 
 struct FitOptions {
@@ -79,6 +80,8 @@ struct FitOptions {
 /// Loss and metrics of evaluate(), in declared order, loss first.
 struct Scores {
   std::vector<std::pair<std::string, double>> values;
+  std::vector<std::int64_t> confusion = {};  ///< rows of class t that the model takes for class p, at [t * classes + p]; empty if not asked
+                                             ///< for
   /// Value by name; an unknown name is an Error that lists the names.
   double operator[](const std::string& name) const;
 };
@@ -149,7 +152,11 @@ class Sequential {
   /// compiled, or options that exclude each other: Error (kUsage).
   TrainingPlan plan(const Dataset& train, const FitOptions& options, const JobShape& job);
   /// Loss and metrics of every row exactly once. Features that are not finite are an AgreedError that names row and column. Collective.
-  Scores evaluate(const Dataset& data, const World& world = World());
+  /// `confusion`: also of every pair of classes(), which must not be 0.
+  Scores evaluate(const Dataset& data, const World& world = World(), bool confusion = false);
+  /// Classes that rows are told apart in, by the loss: as many as outputs, 2 of one output, 0 if the loss has none. Built and compiled
+  /// models only.
+  std::int64_t classes() const;
   /// Outputs (rows, output width) of all rows in order, on every rank. Collective.
   std::vector<float> predict(const Dataset& data, const World& world = World());
   /// Class of every row: the index of the largest output, or output > 0.5 where there is one output. Collective.

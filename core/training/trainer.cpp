@@ -37,7 +37,9 @@ Trainer::Trainer(ModelState& model, const Dataset& data, const TrainingPlan& pla
       grains_(plan.grains),
       gradients_(*model.network, *model.optimizer, grains_, world,
                  {.exchange = plan.exchange, .progress = options.progress, .threads = plan.threads, .trace = options.trace}),
-      scorer_(model.options->loss, model.fused(), model.resolved_metrics(data.truth_width()), grains_.count) {
+      scorer_(model.options->loss, model.options->reduction, model.fused(), model.resolved_metrics(data.truth_width()),
+              {.output_width = model.network->output_width(), .truth_width = data.truth_width()}, grains_.count, plan.threads),
+      batch_sums_(grains_, world) {
   const auto slots = static_cast<std::size_t>(grains_.own_slots());
   truth_.resize(slots * static_cast<std::size_t>(data.truth_width()));
   weight_.resize(slots);
@@ -60,7 +62,7 @@ void Trainer::begin_epoch(std::int64_t epoch, std::int64_t first_step, const Epo
   order_ = sampler_.order(epoch, grains_.first_slot(), grains_.first_slot() + grains_.own_slots());
   reader_->begin(std::span<const std::int64_t>(order_).subspan(static_cast<std::size_t>(first_step * grains_.own_slots())));
   step_ = first_step;
-  scorer_.restore(before.pairs, grains_.first, grains_.last);
+  scorer_.restore(before.scores, grains_.first, grains_.last);
   penalty_ = before.penalty;
   rows_ = before.rows;
 }
@@ -168,6 +170,8 @@ void Trainer::compute() {
   find_flaw();
   {
     const TraceSpan span(options_.trace, SpanKind::loss);
+    batch_.rows = static_cast<double>(rows);
+    if (scorer_.needs_batch()) sum_batch();
     for_each_grain(gradients_.pass().threads(), grains_.own(), [&](std::int64_t g) { score(g, block); });
   }
   rows_ += static_cast<double>(rows);
@@ -183,40 +187,47 @@ void Trainer::find_flaw() {
   unread_ = std::make_exception_ptr(Error(data_.where(row, RowPart::features) + ": " + flaw->what));
 }
 
-void Trainer::score(std::int64_t grain, const Block& block) {
+LossRows Trainer::rows_of(std::int64_t grain) {
   const std::int64_t row = grain * grains_.rows, width = model_.network->output_width(), truth_width = data_.truth_width();
   const bool trains = model_.network->first_trainable() < model_.network->ops().size();
+  return {.truth = truth_.data() + row * truth_width,
+          .weight = weight_.data() + row,
+          .input = gradients_.pass().output() + row * width,
+          .output = probabilities_.data() + row * width,
+          .delta = trains ? gradients_.pass().output_deltas() + row * width : nullptr,
+          .value = value_.data() + row,
+          .rows = grains_.rows,
+          .width = width,
+          .truth_width = truth_width};
+}
+
+/// Collective.
+void Trainer::sum_batch() {
+  const std::span<const double> sums = batch_sums_.add(LossBatch::kSums, gradients_.pass().threads(), [&](std::int64_t g, double* own) {
+    std::fill_n(own, LossBatch::kSums, 0.0);
+    scorer_.add_to_batch(rows_of(g), present_.data() + g * grains_.rows, std::span<double, LossBatch::kSums>(own, LossBatch::kSums));
+  });
+  std::copy(sums.begin(), sums.end(), batch_.sums.begin());
+}
+
+void Trainer::score(std::int64_t grain, const Block& block) {
+  const std::int64_t row = grain * grains_.rows;
   const auto slots = static_cast<std::size_t>(step_ * grains_.own_slots() + row);
   naming_rows(data_, std::span(order_).subspan(slots, static_cast<std::size_t>(grains_.rows)), [&] {
-    scorer_.add(grains_.first + grain,
-                {.truth = truth_.data() + row * truth_width,
-                 .weight = weight_.data() + row,
-                 .input = gradients_.pass().output() + row * width,
-                 .output = probabilities_.data() + row * width,
-                 .delta = trains ? gradients_.pass().output_deltas() + row * width : nullptr,
-                 .value = value_.data() + row,
-                 .rows = grains_.rows,
-                 .width = width,
-                 .truth_width = truth_width,
-                 .scale = block.row_scale},
-                present_.data() + row);
+    scorer_.add(grains_.first + grain, rows_of(grain), present_.data() + row, batch_);
     scorer_.add_penalty(grains_.first + grain, gradients_.pass().penalty(block, grain));
   });
 }
 
-std::vector<double> Trainer::running() const { return scorer_.results(scorer_.total(), rows_ > 0 ? penalty_ / rows_ : 0); }
+std::vector<double> Trainer::running() const { return scorer_.results(scorer_.sums(), rows_ > 0 ? penalty_ / rows_ : 0); }
 
-std::vector<double> Trainer::results() {
-  std::vector<double> pairs(scorer_.pairs().begin(), scorer_.pairs().end());
-  world_.sum(scorer_.pairs());
-  const std::vector<double> results = scorer_.results(scorer_.total(), rows_ > 0 ? penalty_ / rows_ : 0);
-  std::copy(pairs.begin(), pairs.end(), scorer_.pairs().begin());
-  return results;
-}
+std::vector<double> Trainer::results() { return scorer_.results(sums().scores, rows_ > 0 ? penalty_ / rows_ : 0); }
 
 EpochSums Trainer::sums() {
-  EpochSums sums{{scorer_.pairs().begin(), scorer_.pairs().end()}, penalty_, rows_};
-  world_.sum(sums.pairs);
+  EpochSums sums{scorer_.sums(), penalty_, rows_};
+  world_.sum(sums.scores.grains);
+  world_.sum(sums.scores.counts);
+  sums.finite = scorer_.finite(sums.scores) && std::isfinite(penalty_);
   return sums;
 }
 

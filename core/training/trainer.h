@@ -10,6 +10,7 @@
 #include "core/data/dataset.h"
 #include "core/data/sampler.h"
 #include "core/exchange/gradients.h"
+#include "core/network/batch_sums.h"
 #include "core/training/callbacks.h"
 #include "core/training/model_state.h"
 #include "core/training/plan.h"
@@ -56,6 +57,8 @@ class Trainer {
   void read();
   void compute();
   void find_flaw();
+  LossRows rows_of(std::int64_t grain);
+  void sum_batch();
   void score(std::int64_t grain, const Block& block);
   void weigh_classes();
 
@@ -67,6 +70,8 @@ class Trainer {
   const Grains& grains_;
   Gradients gradients_;
   Scorer scorer_;
+  BatchSums batch_sums_;  // of losses that need them
+  LossBatch batch_;       // of the step
   std::unique_ptr<RowReader> reader_;
   std::exception_ptr unread_;  // why this rank could not read its rows of the step, or compute with them
 

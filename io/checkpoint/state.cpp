@@ -48,14 +48,21 @@ History read_history(const Json& json) {
 }
 
 Json sums_json(const EpochSums& sums) {
-  Json pairs = Json::array();
-  for (const double value : sums.pairs) pairs.push_back(number(value));
-  return {{"pairs", pairs}, {"penalty", number(sums.penalty)}, {"rows", number(sums.rows)}};
+  const auto list = [](const std::vector<double>& values) {
+    Json numbers = Json::array();
+    for (const double value : values) numbers.push_back(number(value));
+    return numbers;
+  };
+  return {{"pairs", list(sums.scores.grains)},  // all that metrics once had: a sum and a count
+          {"counts", list(sums.scores.counts)},
+          {"penalty", number(sums.penalty)},
+          {"rows", number(sums.rows)}};
 }
 
 EpochSums read_sums(const Json& json) {
   EpochSums sums{{}, number(json.at("penalty")), number(json.at("rows"))};
-  for (const Json& value : json.at("pairs")) sums.pairs.push_back(number(value));
+  for (const Json& value : json.at("pairs")) sums.scores.grains.push_back(number(value));
+  for (const Json& value : json["counts"]) sums.scores.counts.push_back(number(value));  // not in the first checkpoints
   return sums;
 }
 

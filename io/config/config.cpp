@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "cluster/regular_file.h"
+#include "core/compile/metrics/names.h"
 #include "core/data/limits.h"
 #include "core/math/utf8.h"
 #include "io/config/keras_model.h"
@@ -217,7 +218,9 @@ void read_checkpoint(ConfigSection section, RunConfig& config) {
   checkpoint.keep = section.integer("keep", checkpoint.keep, 1);
   checkpoint.monitor = section.text("monitor", "");
   std::vector<std::string> known = {"loss"};
-  for (const MetricSpec& metric : config.compile.metrics) known.push_back(metric.name.empty() ? default_name(metric) : metric.name);
+  std::vector<MetricSpec> metrics = config.compile.metrics;
+  name_metrics(metrics);
+  for (const MetricSpec& metric : metrics) known.push_back(metric.name);
   if (config.validation || config.fit.validation_split > 0) {
     for (std::size_t i = known.size(); i-- > 0;) known.push_back("val_" + known[i]);
   }

@@ -1,7 +1,7 @@
 #include "io/config/model.h"
 
 #include "core/compile/choice.h"
-#include "core/compile/metric_names.h"
+#include "core/compile/metrics/names.h"
 #include "core/data/limits.h"
 
 namespace lockstep {
@@ -209,10 +209,12 @@ LayerSpec read_layer(Named& named, const YAML::Node& node, bool& adapt) {
 }
 
 /// A loss, an optimizer or a metric with arguments, e.g. {Huber: {delta: 2}}.
-LossSpec read_loss(Named& named) {
+LossSpec read_loss(Named& named, Reduction& reduction) {
+  ConfigSection& s = named.arguments;
   LossSpec loss = by_name(named, loss_from_name);
-  std::visit([&](auto& one) { fields(one, SettingReader(named.arguments)); }, loss);
-  named.arguments.finish();
+  std::visit([&](auto& one) { fields(one, SettingReader(s)); }, loss);
+  if (const auto node = s.find("reduction")) reduction = placed(s, *node, "reduction", choice_of<Reduction>);
+  s.finish();
   return loss;
 }
 
@@ -245,6 +247,24 @@ MetricSpec read_metric(Named& named) {
   return metric;
 }
 
+/// The metrics under a key, added to those there are.
+void read_metrics(ConfigSection& training, const std::string& key, bool is_weighted, std::vector<MetricSpec>& metrics) {
+  const auto list = training.find(key);
+  if (!list) return;
+  if (!list->IsSequence()) training.fail(*list, key, "must be a list such as [accuracy]");
+  for (const YAML::Node& metric : *list) {
+    Named named = read_named(metric, training.file(), training.path_of(key));
+    metrics.push_back(read_metric(named));
+    metrics.back().weighted = is_weighted;
+  }
+  std::vector<MetricSpec> checked = metrics;
+  try {
+    name_metrics(checked);
+  } catch (const Error& error) {
+    training.fail(*list, key, std::string("cannot be told apart: ") + error.what());
+  }
+}
+
 }  // namespace
 
 ModelConfig read_model(const YAML::Node& node, const std::string& file) {
@@ -273,24 +293,13 @@ CompileOptions read_compile(ConfigSection& training) {
   };
   const YAML::Node loss = training.need("loss");
   Named named_loss = named(loss, "loss");
-  options.loss = read_loss(named_loss);
+  options.loss = read_loss(named_loss, options.reduction);
   if (const auto optimizer = training.find("optimizer")) {
     Named named_optimizer = named(*optimizer, "optimizer");
     options.optimizer = read_optimizer(named_optimizer, *optimizer);
   }
-  if (const auto metrics = training.find("metrics")) {
-    if (!metrics->IsSequence()) training.fail(*metrics, "metrics", "must be a list such as [accuracy]");
-    for (const YAML::Node& metric : *metrics) {
-      Named named_metric = named(metric, "metrics");
-      options.metrics.push_back(read_metric(named_metric));
-    }
-    std::vector<MetricSpec> checked = options.metrics;
-    try {
-      name_metrics(checked);
-    } catch (const Error& error) {
-      training.fail(*metrics, "metrics", std::string("cannot be told apart: ") + error.what());
-    }
-  }
+  read_metrics(training, "metrics", false, options.metrics);
+  read_metrics(training, "weighted_metrics", true, options.metrics);
   return options;
 }
 

@@ -39,10 +39,10 @@ Json optimizer_config(OptimizerSpec spec, const Optimizer* optimizer) {
   return keras_envelope("keras.optimizers", class_name(spec), config);
 }
 
-Json loss_config(const LossSpec& loss) {
+Json loss_config(const LossSpec& loss, Reduction reduction) {
   Json config = Json::object();
   std::visit([&](const auto& one) { fields(one, KerasSettingWriter(config)); }, loss);
-  config["reduction"] = "sum_over_batch_size";
+  config["reduction"] = std::string(word_of(reduction));
   return keras_envelope("keras.losses", kind_of(loss).class_name, config);
 }
 
@@ -50,9 +50,9 @@ Json loss_config(const LossSpec& loss) {
 MetricSpec resolved_accuracy(const MetricSpec& metric, Sequential& model) {
   const LossSpec& loss = model.compile_options().loss;
   const std::int64_t width = model.output_width();
-  MetricSpec resolved = resolve(metric, std::holds_alternative<SparseCategoricalCrossentropy>(loss) ? 1 : width, width);
-  if (auto* const binary = std::get_if<BinaryAccuracy>(&resolved.kind); binary != nullptr && from_logits(loss)) binary->threshold = 0;
-  return resolved;
+  return resolve(metric, {.output_width = width,
+                          .truth_width = std::holds_alternative<SparseCategoricalCrossentropy>(loss) ? 1 : width,
+                          .logits = from_logits(loss).value_or(false)});
 }
 
 /// `Accuracy` under its usual names must stay a string, which Keras resolves by the shapes; its class of that name compares numbers for
@@ -61,7 +61,9 @@ Json metric_config(const MetricSpec& given, Sequential& model) {
   const bool generic = std::holds_alternative<Accuracy>(given.kind), usual = given.name == "accuracy" || given.name == "acc";
   if (generic && (usual || !model.built())) return given.name == "acc" ? "acc" : "accuracy";
   const MetricSpec metric = generic ? resolved_accuracy(given, model) : given;
-  Json config{{"name", metric.name}, {"dtype", "float32"}};
+  Json config{{"name", metric.name}};
+  const bool whole = std::visit([]<class Kind>(const Kind&) { return std::is_base_of_v<IouClasses, Kind>; }, metric.kind);
+  if (!whole) config["dtype"] = "float32";  // the default of these is int
   std::visit([&](const auto& one) { fields(one, KerasSettingWriter(config)); }, metric.kind);
   return keras_envelope("keras.metrics", metric_class(metric), config);
 }
@@ -69,13 +71,13 @@ Json metric_config(const MetricSpec& given, Sequential& model) {
 Json compile_config(Sequential& model) {
   if (!model.compiled() || !in_keras(model.compile_options().optimizer)) return Json::object();  // which Keras loads uncompiled
   const CompileOptions& options = model.compile_options();
-  Json metrics = Json::array();
-  for (const MetricSpec& metric : options.metrics) metrics.push_back(metric_config(metric, model));
+  Json metrics = Json::array(), weighted_metrics = Json::array();
+  for (const MetricSpec& metric : options.metrics) (metric.weighted ? weighted_metrics : metrics).push_back(metric_config(metric, model));
   return {{"optimizer", optimizer_config(options.optimizer, model.optimizer())},
-          {"loss", loss_config(options.loss)},
+          {"loss", loss_config(options.loss, options.reduction)},
           {"loss_weights", nullptr},
           {"metrics", metrics},
-          {"weighted_metrics", nullptr},
+          {"weighted_metrics", weighted_metrics.empty() ? Json(nullptr) : weighted_metrics},
           {"run_eagerly", false},
           {"steps_per_execution", 1}};
 }
@@ -132,9 +134,9 @@ std::string legacy_training_config(Sequential& model) {
   if (compiled.empty()) return "";
   Json config = Json::object();
   for (const Json::Member& member : compiled.members()) {
-    if (member.key == "metrics") {
-      config["metrics"] = Json::array();
-      for (const Json& metric : member.value) config["metrics"].push_back(legacy_object(metric));
+    if (member.value.is_array()) {  // metrics, weighted or not
+      config[member.key] = Json::array();
+      for (const Json& metric : member.value) config[member.key].push_back(legacy_object(metric));
     } else {
       config[member.key == "optimizer" ? "optimizer_config" : member.key] = legacy_object(member.value);
     }

@@ -96,6 +96,15 @@ void KerasSettingReader::read_number(const Field& field, const Json& given, floa
   value = given.get<float>();
 }
 
+void KerasSettingReader::operator()(const Field& field, std::optional<std::int64_t>& value) const {
+  const Json given = arguments_.take(field.name);
+  value.reset();
+  if (given.is_null()) return;
+  if (!given.is_integer() || !field.bounds.hold(static_cast<double>(given.get<std::int64_t>())))
+    arguments_.fail(field.name, one_within("a whole number", field.bounds), given);
+  value = given.get<std::int64_t>();
+}
+
 void KerasSettingReader::operator()(const Field& field, std::int64_t& value) const {
   value = arguments_.take_int(field.name, value);
   if (!field.bounds.hold(static_cast<double>(value))) arguments_.fail(field.name, one_within("a whole number", field.bounds), value);
@@ -147,7 +156,8 @@ void KerasSettingReader::operator()(const Field& field, std::vector<std::string>
 }
 
 void KerasSettingReader::operator()(const Field& field, Numbers& numbers) const {
-  const Json value = arguments_.take(field.name);
+  const Json given = arguments_.take(field.name);
+  const Json& value = given.is_object() && given["class_name"] == "__tensor__" ? given["config"]["value"] : given;  // Keras' arrays
   if (!value.is_null()) numbers = numbers_of(arguments_, field.name, value);
   for (const float one : numbers.values) {
     if (!field.bounds.hold(one)) arguments_.fail(field.name, each_within("numbers", field.bounds), value);
@@ -211,6 +221,10 @@ void KerasSettingWriter::operator()(const Field& field, const std::optional<floa
   config_[field.name] = value ? number(*value) : Json(nullptr);
 }
 
+void KerasSettingWriter::operator()(const Field& field, const std::optional<std::int64_t>& value) const {
+  config_[field.name] = value ? Json(*value) : Json(nullptr);
+}
+
 void KerasSettingWriter::operator()(const Field& field, const std::vector<std::optional<std::int64_t>>& values) const {
   Json list = Json::array();
   for (const auto& value : values) list.push_back(value ? Json(*value) : Json(nullptr));
@@ -249,6 +263,10 @@ void KerasSettingWriter::operator()(const Field& field, const Regularizer& regul
 }
 
 void KerasSettingWriter::operator()(const Field& field, const std::vector<std::int64_t>& values) const {
+  if (field.null_if_zero && values.empty()) {
+    config_[field.name] = nullptr;
+    return;
+  }
   config_[field.name] = field.bare_if_one && values.size() == 1 ? Json(values[0]) : Json(values);
 }
 

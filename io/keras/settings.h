@@ -25,6 +25,7 @@ class KerasSettingReader {
   void operator()(const Field& field, float& value) const;
   void operator()(const Field& field, std::optional<float>& value) const;
   void operator()(const Field& field, std::int64_t& value) const;
+  void operator()(const Field& field, std::optional<std::int64_t>& value) const;
   void operator()(const Field& field, bool& value) const;
   void operator()(const Field& field, std::optional<std::uint64_t>& seed) const;
   void operator()(const Field& field, ActivationFunction& function) const;
@@ -86,6 +87,7 @@ class KerasSettingWriter {
   void operator()(const Field& field, float value) const;
   void operator()(const Field& field, const std::optional<float>& value) const;
   void operator()(const Field& field, std::int64_t value) const;
+  void operator()(const Field& field, const std::optional<std::int64_t>& value) const;
   void operator()(const Field& field, bool value) const;
   void operator()(const Field& field, const std::optional<std::uint64_t>& seed) const;
   void operator()(const Field& field, ActivationFunction function) const;

@@ -15,14 +15,14 @@ std::pair<std::string, std::string> split_of(const std::string& key) {
   return key.rfind("val_", 0) == 0 ? std::pair{std::string("validation"), key.substr(4)} : std::pair{std::string("train"), key};
 }
 
-void add_history(const History& history, Json& final_values, Json& best) {
+void add_history(const History& history, std::span<const MetricSpec> metrics, Json& final_values, Json& best) {
   for (const auto& [key, values] : history.history) {
     if (values.empty()) continue;
     const auto [split, metric] = split_of(key);
     final_values[split][metric] = values.back();
     std::size_t at = 0;  // a NaN is never best
     for (std::size_t i = 1; i < values.size(); ++i) {
-      if (std::isnan(values[at]) || (larger_is_better(metric) ? values[i] > values[at] : values[i] < values[at])) at = i;
+      if (std::isnan(values[at]) || (larger_is_better(key, metrics) ? values[i] > values[at] : values[i] < values[at])) at = i;
     }
     best[split][metric] = {{"value", values[at]}, {"epoch", at < history.epoch.size() ? history.epoch[at] + 1 : 0}};
   }
@@ -60,8 +60,6 @@ Json rank_table(const RunResult& result) {
 
 }  // namespace
 
-bool larger_is_better(const std::string& metric) { return metric.find("acc") != std::string::npos; }
-
 std::string result_json(const RunResult& result) {
   Json json{{"name", result.name}, {"ended", result.ended}, {"seed", result.seed}, {"batch_size", result.plan.batch_size}};
   json["epochs_done"] = result.epochs_done;
@@ -79,7 +77,7 @@ std::string result_json(const RunResult& result) {
                     {"gain_at_most", result.advice.gain},
                     {"text", result.advice.text}};
   Json final_values = Json::object(), best = Json::object();
-  add_history(result.history, final_values, best);
+  add_history(result.history, result.metrics, final_values, best);
   if (result.test) {
     for (const auto& [name, value] : result.test->values) {
       final_values["test"][name] = value;

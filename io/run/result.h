@@ -33,6 +33,7 @@ struct RunResult {
   std::vector<std::int64_t> memory = {};       ///< bytes of every rank when training was over, shared pages divided among the ranks
   std::vector<std::int64_t> peak_memory = {};  ///< of every rank so far, shared pages and libraries in full
   History history = {};
+  std::vector<MetricSpec> metrics = {};  ///< of the history, under their names
   std::optional<Scores> test = {};
   std::string digest = {};  ///< of the final weights
   std::vector<RankPlace> ranks = {};
@@ -42,8 +43,5 @@ struct RunResult {
 
 /// As JSON: final and best values of every split, speed, shares of time, places and versions.
 std::string result_json(const RunResult& result);
-
-/// Whether a larger value of this metric is better (accuracies; not losses and errors).
-bool larger_is_better(const std::string& metric);
 
 }  // namespace lockstep

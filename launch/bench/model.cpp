@@ -42,8 +42,8 @@ ArrayDataset drawn_rows(const RunConfig& config, std::int64_t rows) {
     const float value = uniform(stream.block(i / 4, 0)[i % 4]);
     features[i] = grey ? std::floor(value * 256) : value * 2 - 1;
   }
-  const bool classes = std::holds_alternative<SparseCategoricalCrossentropy>(config.compile.loss);
-  const bool one_hot = std::holds_alternative<CategoricalCrossentropy>(config.compile.loss);
+  const bool classes = takes_labels(config.compile.loss);
+  const bool one_hot = !classes && has_classes(config.compile.loss);
   const std::int64_t width = model.output_width();
   std::vector<float> truth;
   for (std::int64_t row = 0; row < rows; ++row) {

@@ -6,6 +6,7 @@
 
 #include "cluster/json.h"
 #include "io/data/digest.h"
+#include "io/run/class_report.h"
 #include "launch/command_line.h"
 #include "launch/commands.h"
 #include "launch/model/saved_model.h"
@@ -32,9 +33,13 @@ void choose_scores(SavedModel& saved, const EvaluateArguments& arguments) {
   CompileOptions options = saved.model.compiled() ? saved.model.compile_options() : file.options;
   if (!arguments.loss.empty()) options.metrics.clear();
   const CompileOptions given = parse_scores(arguments.loss.empty() ? "mse" : arguments.loss, arguments.metrics);
-  if (!arguments.loss.empty()) options.loss = given.loss;
+  if (!arguments.loss.empty()) {
+    options.loss = given.loss;
+    options.reduction = given.reduction;
+  }
   if (!arguments.metrics.empty()) options.metrics = given.metrics;
-  saved.model.compile({.loss = options.loss, .optimizer = Sgd{}, .metrics = options.metrics});
+  options.optimizer = Sgd{};
+  saved.model.compile(options);
 }
 
 void evaluate(const EvaluateArguments& arguments, const World& world) {
@@ -47,7 +52,13 @@ void evaluate(const EvaluateArguments& arguments, const World& world) {
     data.emplace(chosen.file, chosen.group, chosen.options);
   });
   expect_same_data(world, *data);
-  const Scores scores = saved.model.evaluate(*data, world);
+  std::int64_t classes = 0;
+  world.agree([&] {
+    saved.model.check(*data);
+    classes = saved.model.classes();
+  });
+  const bool confusion = classes > 0 && classes <= kMostClasses;
+  const Scores scores = saved.model.evaluate(*data, world, confusion);
   if (world.rank() != 0) return;
   print_notes(*data);
   if (arguments.json) {
@@ -60,27 +71,34 @@ void evaluate(const EvaluateArguments& arguments, const World& world) {
     json[key("data")] = data->description();
     json[key("rows")] = data->rows();
     for (const auto& [name, value] : scores.values) json[name] = value;
+    if (confusion) {
+      json[key("classes")] = classes_json(scores.confusion, data->class_names());
+      json[key("confusion")] = confusion_json(scores.confusion);
+    }
     fmt::print("{}\n", json.dump(2));
     return;
   }
   fmt::print("{} rows of {}\n", data->rows(), data->description());
   for (const auto& [name, value] : scores.values) fmt::print("  {:<32} {:.6g}\n", name, value);
+  if (confusion) fmt::print("{}", class_report(scores.confusion, data->class_names()));
+  if (classes > kMostClasses) fmt::print("  the model has {} classes; scores of each are given up to {}\n", classes, kMostClasses);
 }
 
 }  // namespace
 
 void add_evaluate(Command& app) {
   auto arguments = std::make_shared<EvaluateArguments>();
-  Command command = app.add_command("evaluate", "Loss and metrics of a trained model on a data set");
+  Command command =
+      app.add_command("evaluate", "Loss and metrics of a trained model on a data set, and how well it tells the classes apart");
   command.option("model", arguments->model, kSavedModels).required();
   command.option("--data", arguments->data, "Data file (default: the run's; see --group)");
   command.option("--group", arguments->group,
                  "Group of the data file (default: test; of a run without test rows, its validation or else its training rows)");
   command.option("--loss", arguments->loss, "Loss in place of the model's, e.g. mse or '{huber: {delta: 2}}'");
   command.option("--metrics", arguments->metrics, "Metrics in place of the model's, e.g. accuracy,mse (default with --loss: none)");
-  command.flag(
-      "--json", arguments->json,
-      "Print as JSON, with all digits; where a metric is named rows or data, those of the data set are evaluated_rows and evaluated_data");
+  command.flag("--json", arguments->json,
+               "Print as JSON, with all digits; where a metric is named rows or data, those of the data set are evaluated_rows and "
+               "evaluated_data; so for classes and confusion");
   command.footer(
       "Examples:\n"
       "  lockstep evaluate runs/fashion_mnist-20260101-120000\n"

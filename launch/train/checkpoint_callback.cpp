@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <limits>
 
+#include "core/compile/metrics/names.h"
 #include "io/checkpoint/folder.h"
 #include "io/run/result.h"
 #include "launch/train/callbacks.h"
@@ -19,17 +20,12 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 KeepCheckpoints keep_of(const RunConfig& config) {
+  std::vector<MetricSpec> metrics = config.compile.metrics;
+  name_metrics(metrics);
   KeepCheckpoints keep{.newest = config.checkpoint.keep, .monitor = config.checkpoint.monitor};
   if (keep.monitor.empty()) keep.monitor = config.validation || config.fit.validation_split > 0 ? "val_loss" : "loss";
-  keep.larger_is_better = config.checkpoint.larger_is_better.value_or(larger_is_better(keep.monitor));
+  keep.larger_is_better = config.checkpoint.larger_is_better.value_or(larger_is_better(keep.monitor, metrics));
   return keep;
-}
-
-/// The loss of the steps so far: the first of each grain's pairs.
-bool finite_loss(const FitState& state, const EpochSums& sums) {
-  double loss = sums.penalty;
-  for (std::size_t i = 0; i < sums.pairs.size(); i += 2 * state.metric_names.size()) loss += sums.pairs[i];
-  return std::isfinite(loss);
 }
 
 }  // namespace
@@ -118,7 +114,7 @@ double CheckpointCallback::on_checkpoint(const FitState& state, const Checkpoint
   saved.step_in_epoch = state.step;
   saved.sums = moment.sums;
   if (samples_) saved.samples = *samples_ + state.samples;
-  saved.healthy = epoch_over_ ? healthy_ : finite_loss(state, moment.sums);
+  saved.healthy = epoch_over_ ? healthy_ : moment.sums.finite;
   if (const auto found = state.history->history.find(keep_.monitor); epoch_over_ && found != state.history->history.end()) {
     saved.monitor = found->first;
     saved.score = found->second.back();

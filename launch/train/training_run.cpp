@@ -307,6 +307,7 @@ RunResult TrainingRun::result() const {
   for (const std::string& bytes : world_.all_gather(std::to_string(outcome_.memory))) result.memory.push_back(std::stoll(bytes));
   for (const std::string& bytes : world_.all_gather(std::to_string(peak_memory()))) result.peak_memory.push_back(std::stoll(bytes));
   result.history = outcome_.history;
+  result.metrics = model_->compile_options().metrics;
   result.ranks = plan_->places;
   result.versions = all_versions();
   result.names = model_->names();

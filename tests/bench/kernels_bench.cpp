@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cluster/buffer.h"
-#include "core/compile/losses.h"
+#include "core/compile/losses/losses.h"
 #include "core/compile/optimizers/optimizer.h"
 #include "core/data/dataset.h"
 #include "core/math/gemm/products.h"

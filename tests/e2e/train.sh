@@ -85,6 +85,11 @@ holds '.[0].rows == 211' evaluate.json
 holds '.[0].accuracy == .[1].final.test.accuracy and (.[0].loss - .[1].final.test.loss | fabs) < 1e-6' evaluate.json runs/n2/result.json
 on 3 evaluate runs/n2 --json > evaluate3.json
 cmp evaluate.json evaluate3.json || fail "evaluate differs at 3 ranks"
+holds '.[0] | [.confusion[][]] | add == 211' evaluate.json
+holds '.[0] | (.classes | length) == 10 and ([.classes[].rows] | add) == 211 and .classes[9].name == "Ankle boot"' evaluate.json
+holds '.[0] | ([range(10) as $c | .confusion[$c][$c]] | add) / 211 - .accuracy | fabs < 1e-9' evaluate.json
+on 2 evaluate runs/n2 > evaluate.txt
+grep -q '^  class .*precision .*recall .*f1 .*rows$' evaluate.txt && grep -q '^    9 Ankle boot  ' evaluate.txt || fail "evaluate has no table of the classes"
 "$lockstep" evaluate runs/n2/model.keras --data data/garments.h5 --group test --json | cmp - evaluate.json || fail "model.keras evaluates differently"
 on 2 predict runs/n2 --out answers.csv --proba > /dev/null
 [ "$(wc -l < answers.csv)" = 212 ] || fail "predict.csv has not a line per row"

@@ -12,7 +12,7 @@ std::vector<std::string> fuzz_seeds() {
   state.history.epochs = 5;
   state.history.digests = {3, 4};
   state.history.history = {{"loss", {0.5, 0.25}}};
-  state.sums = {{1, 2}, 0, 3};
+  state.sums = {.scores = {.grains = {1, 2}, .counts = {3}}, .penalty = 0, .rows = 3};
   state.callbacks = {{"early", "1"}};
   state.facts = {{"ISA", "AVX2"}};
   return {checkpoint_state_json(state)};

@@ -279,7 +279,7 @@ class StopAtEpochEnd final : public Callback {
     EXPECT_TRUE(state.interrupted);
     EXPECT_EQ(state.epoch, epoch_ + 1);
     EXPECT_EQ(state.step, 0);
-    EXPECT_TRUE(moment.sums.pairs.empty());
+    EXPECT_TRUE(moment.sums.scores.grains.empty());
     return 0;
   }
   int checkpoints_ = 0;
@@ -321,7 +321,7 @@ class CheckpointAtEpochEnd final : public Callback {
     EXPECT_FALSE(state.interrupted);
     EXPECT_EQ(state.step, 0);
     EXPECT_EQ(state.samples, 0);
-    EXPECT_TRUE(moment.sums.pairs.empty());
+    EXPECT_TRUE(moment.sums.scores.grains.empty());
     EXPECT_EQ(state.history->history.at("extra").size(), static_cast<std::size_t>(state.epoch));
     EXPECT_EQ(state.model->digest(), state.history->digests.back()) << "the weights are not whole";
     epochs_.push_back(state.epoch);

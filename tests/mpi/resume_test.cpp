@@ -18,7 +18,10 @@ Sequential classifier(bool plain) {
                    Dense{5, softmax}};
   model.set_seed(7);
   const OptimizerSpec optimizer = plain ? OptimizerSpec(Sgd{.learning_rate = 0.05F}) : OptimizerSpec(Adam{});
-  model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = optimizer, .metrics = {accuracy}});
+  MeanIoU iou;  // whose state is counts
+  iou.num_classes = 5;
+  iou.sparse_y_pred = false;
+  model.compile({.loss = SparseCategoricalCrossentropy{}, .optimizer = optimizer, .metrics = {accuracy, {iou}, weighted({iou})}});
   model.build({9});
   return model;
 }
@@ -160,7 +163,7 @@ TEST(Resume, AllRanksGoOnWithTheLearningRateOfRank0) {
 TEST(Resume, SumsOfOtherMetricsAreRefused) {
   const ArrayDataset data = labelled_rows(90, 9, 5);
   Sequential model = classifier(true);
-  const EpochSums sums{{1, 40, 2, 40, 3, 40}, 0, 40};  // of a loss and two metrics; the model has one
+  const EpochSums sums{{{1, 40, 2, 40, 3, 40}, {}}, 0, 40};  // of a loss and two metrics; the model has others
   EXPECT_THROW(model.fit(data, {.batch_size = 40, .initial_step = 1, .initial_sums = &sums, .verbose = 0}, world()), Error);
 }
 

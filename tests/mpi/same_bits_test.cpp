@@ -332,6 +332,99 @@ TEST(SameBits, OfRandomNumbersAndWeightsOfActivations) {
   }
 }
 
+/// Rows with three flags each and weights that are no whole numbers.
+ArrayDataset flagged_rows(std::int64_t rows) {
+  std::vector<float> x, y, weights;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t k = 0; k < 7; ++k) x.push_back(std::sin(static_cast<float>(r * r + 3 * k)));
+    for (std::int64_t k = 0; k < 3; ++k)
+      y.push_back(x[static_cast<std::size_t>(r * 7 + k)] + std::cos(static_cast<float>(r * k)) > 0 ? 1.F : 0.F);
+    weights.push_back(0.1F + std::abs(std::cos(static_cast<float>(r))));
+  }
+  return {{7}, std::move(x), std::move(y), std::move(weights)};
+}
+
+std::vector<MetricSpec> many_metrics() {
+  F1Score f1;
+  f1.average = Average::macro;
+  FBetaScore f2;
+  f2.average = Average::weighted;
+  f2.threshold = 0.3F;
+  std::vector<MetricSpec> metrics = {{Auc{}},
+                                     {Auc{.curve = Curve::pr, .multi_label = true}, "pr"},
+                                     {Precision{{.top_k = 1}}},
+                                     {RecallAtPrecision{{.value = 0.4F}}},
+                                     {TruePositives{}},
+                                     {f1},
+                                     {f2},
+                                     {BinaryIoU{}},
+                                     {R2Score{}},
+                                     {CosineSimilarityMetric{}},
+                                     {LossMetric<BinaryCrossentropy>{}},
+                                     {RootMeanSquaredError{}}};
+  for (std::size_t i = 0, count = metrics.size(); i < count; ++i) metrics.push_back(weighted(metrics[i]));
+  return metrics;
+}
+
+Sequential scored(const LossSpec& loss, Reduction reduction) {
+  Sequential model{Dense{.units = 20, .activation = relu}, Dense{3, sigmoid}};
+  model.set_seed(3);
+  model.compile({.loss = loss, .optimizer = Sgd{.learning_rate = 0.01F}, .metrics = many_metrics(), .reduction = reduction});
+  return model;
+}
+
+void expect_same_scores(Sequential (*make)(const LossSpec&, Reduction), const LossSpec& loss, Reduction reduction, const Dataset& data) {
+  for (const std::int64_t batch : {9, 50}) {
+    const auto scores_of = [&](const World& on, int threads) {
+      Sequential model = make(loss, reduction);
+      Trained trained = train(make(loss, reduction), data, batch, threads, on);
+      model.fit(data, {.epochs = 1, .batch_size = batch, .validation_data = &data, .threads = threads, .verbose = 0}, on);
+      const Scores scores = model.evaluate(data, on, model.classes() > 0);
+      for (const auto& [name, value] : scores.values) trained.history["evaluated " + name] = {value};
+      trained.history["confusion"].assign(scores.confusion.begin(), scores.confusion.end());
+      return trained;
+    };
+    const Trained alone = scores_of(World(), 1);
+    for (const auto& [name, values] : alone.history) {
+      for (const double value : values) EXPECT_TRUE(std::isfinite(value)) << name;
+    }
+    for (const int threads : {1, 2})
+      expect_same_bits(scores_of(world(), threads), alone,
+                       name_of(loss) + ", batch " + std::to_string(batch) + ", " + std::to_string(threads) + " threads");
+  }
+}
+
+TEST(SameBits, OfMetricsAndLosses) {
+  const ArrayDataset data = flagged_rows(131);
+  for (const auto& [loss, reduction] :
+       std::vector<std::pair<LossSpec, Reduction>>{{BinaryFocalCrossentropy{}, Reduction::sum_over_batch_size},
+                                                   {BinaryCrossentropy{}, Reduction::sum},
+                                                   {Dice{}, Reduction::sum_over_batch_size},
+                                                   {Tversky{}, Reduction::mean_with_sample_weight},
+                                                   {MeanSquaredError{}, Reduction::mean_with_sample_weight}}) {
+    expect_same_scores(scored, loss, reduction, data);
+  }
+}
+
+Sequential classified(const LossSpec& loss, Reduction reduction) {
+  MeanIoU iou;
+  iou.num_classes = 5;
+  iou.sparse_y_pred = false;
+  Sequential model{Dense{.units = 20, .activation = relu}, Dense{5, softmax}};
+  model.set_seed(3);
+  model.compile({.loss = loss,
+                 .optimizer = Sgd{.learning_rate = 0.01F},
+                 .metrics = {accuracy, {iou}, {LossMetric<SparseCategoricalCrossentropy>{}}, weighted({iou}), weighted(accuracy)},
+                 .reduction = reduction});
+  return model;
+}
+
+TEST(SameBits, OfClassesOfWhichOneIsIgnored) {
+  const ArrayDataset data = labelled_rows(131, 9, 5, true);
+  for (const Reduction reduction : {Reduction::sum_over_batch_size, Reduction::sum, Reduction::mean_with_sample_weight})
+    expect_same_scores(classified, SparseCategoricalCrossentropy{.ignore_class = 1}, reduction, data);
+}
+
 TEST(SameBits, AfterMomentumIsCarriedIntoASecondFit) {
   const ArrayDataset data = labelled_rows(90, 60, 5);
   Sequential all = wide(Adam{}), alone = wide(Adam{});

@@ -10,7 +10,7 @@
 #include <variant>
 
 #include "cluster/json.h"
-#include "core/compile/losses.h"
+#include "core/compile/losses/losses.h"
 #include "core/compile/optimizers.h"
 #include "io/keras/settings.h"
 #include "support/throws.h"

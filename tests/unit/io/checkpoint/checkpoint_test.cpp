@@ -45,7 +45,7 @@ CheckpointState state_at(std::int64_t step) {
   state.history.digests = {18446744073709551557ULL, 1};
   state.history.history = {{"loss", {0.1, std::nan("")}}, {"accuracy", {1.0 / 3, HUGE_VAL}}};
   state.versions = {{"lockstep", "0.1.0"}};
-  state.sums = {{0.1, 3, std::nan(""), 1e-300}, 1.0 / 7, 24};
+  state.sums = {{{0.1, 3, std::nan(""), 1e-300}, {7, 0.5}}, 1.0 / 7, 24};
   state.callbacks = {{"counter", "five \"5\""}};
   state.facts = {{"ISA", "AVX512"}};
   state.rows = 22;
@@ -94,10 +94,11 @@ TEST(Checkpoint, EverythingComesBack) {
   EXPECT_EQ(state.history.history.at("loss")[0], 0.1);
   EXPECT_TRUE(std::isnan(state.history.history.at("loss")[1]));
   EXPECT_GT(state.time, 1.7e9);
-  ASSERT_EQ(state.sums.pairs.size(), 4U);
-  EXPECT_EQ(state.sums.pairs[0], 0.1);
-  EXPECT_TRUE(std::isnan(state.sums.pairs[2]));
-  EXPECT_EQ(state.sums.pairs[3], 1e-300);
+  ASSERT_EQ(state.sums.scores.grains.size(), 4U);
+  EXPECT_EQ(state.sums.scores.grains[0], 0.1);
+  EXPECT_TRUE(std::isnan(state.sums.scores.grains[2]));
+  EXPECT_EQ(state.sums.scores.grains[3], 1e-300);
+  EXPECT_EQ(state.sums.scores.counts, (std::vector<double>{7, 0.5}));
   EXPECT_EQ(state.sums.penalty, 1.0 / 7);
   EXPECT_EQ(state.sums.rows, 24);
   EXPECT_EQ(state.callbacks, expected.callbacks);

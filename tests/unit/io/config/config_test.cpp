@@ -95,6 +95,34 @@ TEST(Config, MetricNamesAreTheColumnsOfTheHistory) {
       << "automatic names are counted";
 }
 
+TEST(Config, WeightedMetricsAndTheReductionOfALoss) {
+  const auto compiled = [](const std::string& training) {
+    std::string text = config("{units: 3}", training);
+    const std::string loss = "  loss: sparse_categorical_crossentropy\n";
+    return parse_config(text.replace(text.find(loss), loss.size(),
+                                     "  loss: {sparse_categorical_crossentropy: {ignore_class: -1, reduction: sum}}\n"),
+                        "c.yaml")
+        .compile;
+  };
+  const CompileOptions options = compiled("metrics: [accuracy]\n  weighted_metrics: [accuracy, {mean_io_u: {num_classes: 2}}]");
+  EXPECT_EQ(options.reduction, Reduction::sum);
+  EXPECT_EQ(std::get<SparseCategoricalCrossentropy>(options.loss).ignore_class, -1);
+  ASSERT_EQ(options.metrics.size(), 3U);
+  EXPECT_FALSE(options.metrics[0].weighted);
+  EXPECT_TRUE(options.metrics[1].weighted);
+  EXPECT_EQ(std::get<MeanIoU>(options.metrics[2].kind).num_classes, 2);
+  Sequential model{Dense{.units = 2}};
+  model.compile(options);
+  EXPECT_EQ(model.compile_options().metrics[1].name, "weighted_accuracy");
+  EXPECT_EQ(compiled("metrics: [mse]").reduction, Reduction::sum);
+  expect_refused(config("{units: 3}", "weighted_metrics: [nothing]"),
+                 {"c.yaml:9: ", "'training.weighted_metrics' names an unknown metric"});
+  expect_refused(config("{units: 3}", "metrics: [recall_at_precision]"), {"precision", "training.metrics"});
+  expect_refused(config("{units: 3}", "metrics: [{auc: {curve: ROK}}]"), {"c.yaml:9: ", "'ROK'; there are: ROC, PR"});
+  expect_error([] { parse_scores("{mse: {reduction: none}}", ""); }, {"unknown word 'none'", "mean_with_sample_weight"});
+  expect_error([] { parse_scores("circle", ""); }, {"Keras' circle"});
+}
+
 TEST(Config, NumbersMustBeFiniteInFloat32) {
   expect_refused(config("{units: 3, kernel_regularizer: {l2: 1e39}}"), {"c.yaml:5: ", "'model.1.Dense.kernel_regularizer.l2'", "float32"});
   expect_refused(config("{units: 3}", "optimizer: {SGD: {learning_rate: 1e39}}"),

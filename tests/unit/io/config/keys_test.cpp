@@ -147,7 +147,7 @@ class Comparison {
 
   /// The document with this kind at a path; its settings are those of the reference without its alternatives, if it is there.
   YAML::Node chosen_kind(const YAML::Node& document, const Path& path, const std::string& name, const YAML::Node& settings) const {
-    const YAML::Node plain = anywhere(plain_, lower(name));
+    const YAML::Node plain = anywhere(path.size() > 1 && path[0] == "training" ? plain_["training"][path[1]] : plain_, lower(name));
     YAML::Node kind(YAML::NodeType::Map);
     kind[name] = plain.IsMap() && settings.IsMap() ? plain : settings.IsMap() ? settings : YAML::Node(YAML::NodeType::Map);
     return with(document, path, kind);
@@ -160,6 +160,8 @@ class Comparison {
       EXPECT_EQ(error_of(chosen_kind(document, path, name, settings)), "");
       return settings;
     }
+    if (path.size() > 1 && path[1] == "weighted_metrics") settings.reset(beside(explained_["training"]["metrics"], lower(name)));
+    if (settings.IsMap()) return settings;
     settings.reset(anywhere(explained_, lower(name)));
     if (settings.IsMap() && error_of(chosen_kind(document, path, name, settings)).empty()) return settings;
     return YAML::Node(YAML::NodeType::Null);
@@ -226,8 +228,15 @@ TEST(Keys, OneThatIsNotExplainedIsFound) {
                                                "the key model.0.Normalization.invert",
                                                "the key model.0.ReLU.threshold",
                                                "the key training.loss.binary_crossentropy.label_smoothing",
+                                               "the key training.loss.binary_focal_crossentropy.label_smoothing",
                                                "the key training.loss.categorical_crossentropy.label_smoothing",
+                                               "the key training.loss.categorical_focal_crossentropy.label_smoothing",
                                                "the key training.metrics.0.binary_accuracy.threshold",
+                                               "the key training.metrics.0.binary_crossentropy.label_smoothing",
+                                               "the key training.metrics.0.binary_io_u.threshold",
+                                               "the key training.metrics.0.categorical_crossentropy.label_smoothing",
+                                               "the key training.metrics.0.f1_score.threshold",
+                                               "the key training.metrics.0.f_beta_score.threshold",
                                                "the key training.optimizer.adam.beta_1",
                                                "the key training.optimizer.adamax.beta_1",
                                                "the key training.optimizer.adamw.beta_1",
@@ -238,6 +247,12 @@ TEST(Keys, OneThatIsNotExplainedIsFound) {
                                                "the key training.optimizer.schedulefreeadamw.beta_1",
                                                "the key training.optimizer.sgd.nesterov",
                                                "the key training.validation_split",
+                                               "the key training.weighted_metrics.0.binary_accuracy.threshold",
+                                               "the key training.weighted_metrics.0.binary_crossentropy.label_smoothing",
+                                               "the key training.weighted_metrics.0.binary_io_u.threshold",
+                                               "the key training.weighted_metrics.0.categorical_crossentropy.label_smoothing",
+                                               "the key training.weighted_metrics.0.f1_score.threshold",
+                                               "the key training.weighted_metrics.0.f_beta_score.threshold",
                                                "the name halving-doubling"}));
 }
 

@@ -318,6 +318,17 @@ TEST(KerasFile, ACompileConfigurationIsReadInItsParts) {
   EXPECT_NE(metrics.metrics_flaw.find("nothing"), std::string::npos);
   EXPECT_EQ(metrics.optimizer_flaw + metrics.loss_flaw, "");
   EXPECT_NE(read("\"loss_weights\": null", "\"loss_weights\": [2.0]").loss_flaw, "");
+  const CompileConfig weighted = read("\"weighted_metrics\": null", R"("weighted_metrics": ["mae", {"module": "keras.metrics",
+    "class_name": "MeanIoU", "config": {"num_classes": 3, "name": "iou", "dtype": "int", "axis": -1}}])");
+  ASSERT_EQ(weighted.options.metrics.size(), 4U);
+  EXPECT_TRUE(weighted.options.metrics[2].weighted);
+  EXPECT_EQ(std::get<MeanIoU>(weighted.options.metrics[3].kind).num_classes, 3);
+  const auto metric = [&](const std::string& name, const std::string& settings) {
+    return read("\"mae\"", R"({"module": "keras.metrics", "class_name": ")" + name + R"(", "config": {)" + settings + "}}").metrics_flaw;
+  };
+  EXPECT_EQ(metric("R2Score", ""), "");
+  EXPECT_NE(metric("R2Score", R"("class_aggregation": null)").find("class_aggregation"), std::string::npos);
+  EXPECT_NE(metric("MeanIoU", R"("num_classes": 3, "dtype": "float32")").find("dtype"), std::string::npos);
   const std::string function = R"({"module": "builtins", "class_name": "function", "config": "mean_squared_error",
    "registered_name": "function"})";
   const CompileConfig named = read(function, R"({"d": ["mae"]})");  // by the names of outputs
@@ -345,7 +356,7 @@ TEST(KerasFile, WhatLockstepDoesNotHaveIsNamed) {
       {"SGD", "learning_rate", "decay_steps", "above 0"});
   expect_error(load(changed(kRecent, "\"rmsprop\"", R"({"class_name": "SGD", "config": {"use_ema": 1}})")), {"SGD", "use_ema"});
   expect_error(load(changed(kRecent, "mean_squared_error", "cosine_similarity")), {"loss", "cosine_similarity"});
-  expect_error(load(changed(kRecent, "\"mae\"", "\"auc\"")), {"metrics", "auc"});
+  expect_error(load(changed(kRecent, "\"mae\"", "\"aud\"")), {"metrics", "aud"});
   expect_error(load(changed(kRecent, "\"Sequential\"", "\"Bidirectional\"")), {"Sequential", "Functional", "Bidirectional"});
   expect_error(load("{\"class_name\": "), {"m.keras", "not the description"});
   expect_error(load("[]"), {"m.keras"});

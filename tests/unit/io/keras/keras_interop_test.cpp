@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "io/hdf5/dataset.h"
 #include "io/hdf5/file.h"
@@ -95,6 +96,35 @@ TEST(KerasLayers, PredictAndTrain) {
       write_predictions(results, "/" + name + "/predicted then", model, data);
     }
     save_model(model, directory / (name + "_lockstep.keras"));
+  }
+  results.close();
+}
+
+/// Every .keras file there is, tests/interop/keras_scores.py decides which.
+TEST(KerasScores, EvaluateAndStep) {
+  const char* given = std::getenv("LOCKSTEP_SCORES_DIR");
+  if (given == nullptr) GTEST_SKIP() << "run by tests/e2e/keras/keras_interop.sh";
+  const std::filesystem::path directory = given;
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    const std::string name = entry.path().stem();
+    if (entry.path().extension() == ".keras" && !name.ends_with("_lockstep")) names.push_back(name);
+  }
+  Hdf5File results = Hdf5File::create(directory / "lockstep.h5");
+  for (const std::string& name : names) {
+    SCOPED_TRACE(name);
+    const Hdf5Dataset data(directory / (name + ".h5"), "test");
+    Sequential model = load_model(directory / (name + ".keras"));
+    save_model(model, directory / (name + "_lockstep.keras"));
+    std::vector<float> scores;
+    std::ofstream keys(directory / (name + ".names"));
+    for (const auto& [key, value] : model.evaluate(data).values) {
+      scores.push_back(static_cast<float>(value));
+      keys << key << "\n";
+    }
+    results.write<float>("/" + name + "/scores", {static_cast<std::int64_t>(scores.size())}, scores);
+    model.fit(data, {.batch_size = data.rows(), .shuffle = false, .verbose = 0});
+    write_weights(results, "/" + name + "/weights", model);
   }
   results.close();
 }

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "core/compile/metrics.h"
+#include "core/compile/metrics/metrics.h"
 
 namespace lockstep {
 
@@ -11,6 +11,7 @@ namespace lockstep {
 void check_metric_name(const std::string& name);
 
 /// Gives metrics without a name that of their class, counted from the second one on; checks the others, of which no two may be equal.
+/// Weighted ones come after the others, and whose name is taken gets the prefix "weighted_", as in Keras.
 void name_metrics(std::vector<MetricSpec>& metrics);
 
 }  // namespace lockstep

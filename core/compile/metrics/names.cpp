@@ -1,4 +1,4 @@
-#include "core/compile/metric_names.h"
+#include "core/compile/metrics/names.h"
 
 #include <fmt/format.h>
 
@@ -22,7 +22,12 @@ void check_metric_name(const std::string& name) {
 
 void name_metrics(std::vector<MetricSpec>& metrics) {
   std::set<std::string> names;
+  std::stable_partition(metrics.begin(), metrics.end(), [](const MetricSpec& metric) { return !metric.weighted; });
   for (MetricSpec& metric : metrics) {
+    if (metric.weighted) {
+      if (metric.name.empty()) metric.name = default_name(metric);
+      if (names.contains(metric.name)) metric.name = "weighted_" + metric.name;
+    }
     if (metric.name.empty()) {
       const std::string base = metric.name = default_name(metric);
       for (int i = 1; !names.insert(metric.name).second; ++i) metric.name = base + "_" + std::to_string(i);
