@@ -247,12 +247,6 @@ TEST(Keys, OneThatIsNotExplainedIsFound) {
                                                "the key training.optimizer.schedulefreeadamw.beta_1",
                                                "the key training.optimizer.sgd.nesterov",
                                                "the key training.validation_split",
-                                               "the key training.weighted_metrics.0.binary_accuracy.threshold",
-                                               "the key training.weighted_metrics.0.binary_crossentropy.label_smoothing",
-                                               "the key training.weighted_metrics.0.binary_io_u.threshold",
-                                               "the key training.weighted_metrics.0.categorical_crossentropy.label_smoothing",
-                                               "the key training.weighted_metrics.0.f1_score.threshold",
-                                               "the key training.weighted_metrics.0.f_beta_score.threshold",
                                                "the name halving-doubling"}));
 }
 

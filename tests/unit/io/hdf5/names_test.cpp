@@ -182,7 +182,7 @@ TEST(DataNames, ANumberDoesNotStandForTwoWords) {
       [&] {
         open(sizes({"big", "mid", "small"}));
       },
-      {"new.h5: the numbers in column 'size' stand for the words big, mid, small, but in the model for big, small", "--like"});
+      {"new.h5: the numbers in column 'size' stand for the words big, mid, small, but in the model", "for big, small", "--like"});
 }
 
 TEST(NamesJson, NamesComeBack) {

@@ -111,7 +111,7 @@ TEST(CsvStream, WhatDoesNotFitIsNamed) {
   expect("place,value\nbay,1\n", {"there is no column 'id'; its columns are: place, value"}, {"id"});
   expect("place,value\nbay,1\ncity,2\n", {"column 'place' holds 'city', which is no word of runs/a", "bay, inland"});
   expect("place,value\nbay,1\n,x\n",
-         {"line 3, column 'value': expected a number, found 'x' (1 of 1 values are no numbers); runs/a has numbers there"});
+         {"line 3, column 'value': expected a number, found 'x' (1 of 2 values are no numbers); runs/a has numbers there"});
   expect("place,value\nbay,1,2\n", {"line 2: 3 fields, but the header has 2"});
   expect("place,value\n", {"no row after the header"});
   expect("\n", {"empty"});
