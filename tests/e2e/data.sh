@@ -217,18 +217,18 @@ jq --arg sum "$(sha256sum old/config.json | cut -d' ' -f1)" --argjson bytes "$(s
 mv manifest.json old/manifest.json
 "$lockstep" evaluate old --data train.h5 --group train --json > scores.json
 holds '.[0].accuracy > 0.95' scores.json
-"$lockstep" predict old --data turned_train.h5 --group train --out old.csv > made.txt
-head -1 old.csv | grep -qx 'row,class,name' || fail 'predict by a checkpoint without names'
+"$lockstep" predict old --data turned_train.h5 --group train --out bare_run.csv > made.txt
+head -1 bare_run.csv | grep -qx 'row,class,name' || fail 'predict by a checkpoint without names'
 # training data without names: the other data must agree
 sed 's/cat/0/; s/dog/1/; s/fox/2/' train.csv > numbers.csv
-"$lockstep" data import csv numbers.csv --target kind bare.h5 > made.txt
-cat > bare.yaml <<END
+"$lockstep" data import csv numbers.csv --target kind nameless.h5 > made.txt
+cat > nameless.yaml <<END
 model: [{Dense: {units: 3, activation: softmax}}]
 training: {loss: sparse_categorical_crossentropy, epochs: 1, batch_size: 16}
-data: {train: {file: bare.h5, group: train}, validation: {file: train.h5, group: train}, test: {file: test.h5, group: train}}
+data: {train: {file: nameless.h5, group: train}, validation: {file: train.h5, group: train}, test: {file: test.h5, group: train}}
 END
-"$lockstep" train bare.yaml --run-dir runs/bare > trained.txt 2>&1
-grep -qF 'note: test.h5: its class indices take the order of bare.h5 and train.h5' trained.txt || { cat trained.txt; fail 'validation and test data are not compared'; }
+"$lockstep" train nameless.yaml --run-dir runs/bare > trained.txt 2>&1
+grep -qF 'note: test.h5: its class indices take the order of nameless.h5 and train.h5' trained.txt || { cat trained.txt; fail 'validation and test data are not compared'; }
 
 # --- predict takes what people have ---
 printf 'who;b;a\n"a; ""b""";0,2;-3,1\nsecond\tone;4,1;0,2\n' > new.csv
