@@ -74,12 +74,12 @@ printf 'size;place;value\n1,5;bay;10\n;inland;20\n2,5;bay;30\n' > rooms.csv
 runs 'lockstep data import csv rooms.csv --target value --one-hot place --impute median data/rooms.h5'
 printf 'value;place;size\n15;inland;\n' > new.csv
 runs 'lockstep data import csv new.csv --like data/rooms.h5 data/new.h5'
+says '/train/x  float32 \(1, 3\)'
 printf 'model: [{Dense: {units: 1}}]\ntraining: {loss: mse, epochs: 1, batch_size: 2}\ndata: {train: {file: data/rooms.h5, group: train}}\n' > rooms.yaml
 lockstep train rooms.yaml --run-dir runs/rooms > output.txt 2>&1 || { cat output.txt; fail 'the rooms are not trained'; }
 printf 'room,place,size\nattic,bay,\n' > new.csv
 runs 'lockstep predict runs/rooms --data new.csv --id room --out answers.csv'
 grep -q '^attic,' answers.csv || fail 'no answer for the attic'
-says '/train/x  float32 \(1, 3\)'
 python3 - << 'PY'
 import struct, zipfile
 with zipfile.ZipFile("arrays.npz", "w") as archive:

@@ -191,7 +191,7 @@ def check(directory):
             for to in ("keras", "h5"):
                 model = keras.saving.load_model(f"{directory}/{name}.{ending}.converted.{to}")
                 found[f"Keras reads .{to} of .{ending}"] = model.predict(x, verbose=0)
-                if name not in ("uncompiled", "output_first", "mixed_bfloat16", "custom_loss", "scheduled") and model.optimizer is None:
+                if name not in ("uncompiled", "output_first", "mixed_bfloat16", "custom_loss") and model.optimizer is None:
                     failed.append(f"{name}: .{to} of .{ending} is not compiled")
         for path in glob.glob(f"{directory}/{name}.run-*.predicted.h5"):
             with h5py.File(path) as file:
