@@ -25,6 +25,7 @@ namespace lockstep {
 namespace {
 
 constexpr std::size_t kPage = 4096;
+constexpr std::size_t kFew = 16 * kPage;
 constexpr int kSpins = 4000;  // some 50 us
 
 std::size_t whole_pages(std::size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
@@ -168,8 +169,12 @@ SharedMemory::SharedMemory(const World& world, std::size_t bytes, std::optional<
   world.agree([&] {
     if (world.local_size() == 1) return map(all, MAP_PRIVATE | MAP_ANONYMOUS, -1);  // also in a job of several hosts: nobody to share with
     if (world.local_rank() != 0) return;
-    check_shared_memory(static_cast<double>(std::accumulate(taken.begin(), taken.end(), std::size_t{0})), static_cast<double>(all),
-                        fmt::format("memory that the {} ranks of this host share", world.local_size()), world.hostname());
+    const std::size_t bytes = std::accumulate(taken.begin(), taken.end(), std::size_t{0});
+    // A few pages, as measurements take, are no reason to refuse: what a training needs is known after them, and its error says more.
+    if (bytes > kFew) {
+      check_shared_memory(static_cast<double>(bytes), static_cast<double>(all),
+                          fmt::format("memory that the {} ranks of this host share", world.local_size()), world.hostname());
+    }
     file.make(all);
   });
   host.broadcast(file.name);
