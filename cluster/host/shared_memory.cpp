@@ -169,10 +169,10 @@ SharedMemory::SharedMemory(const World& world, std::size_t bytes, std::optional<
   world.agree([&] {
     if (world.local_size() == 1) return map(all, MAP_PRIVATE | MAP_ANONYMOUS, -1);  // also in a job of several hosts: nobody to share with
     if (world.local_rank() != 0) return;
-    const std::size_t bytes = std::accumulate(taken.begin(), taken.end(), std::size_t{0});
+    const std::size_t together = std::accumulate(taken.begin(), taken.end(), std::size_t{0});
     // A few pages, as measurements take, are no reason to refuse: what a training needs is known after them, and its error says more.
-    if (bytes > kFew) {
-      check_shared_memory(static_cast<double>(bytes), static_cast<double>(all),
+    if (together > kFew) {
+      check_shared_memory(static_cast<double>(together), static_cast<double>(all),
                           fmt::format("memory that the {} ranks of this host share", world.local_size()), world.hostname());
     }
     file.make(all);

@@ -177,7 +177,7 @@ struct Adafactor {
   OptimizerOptions options = {};
 };
 /// Momentum whose matrices are made nearly orthogonal by ns_steps Newton-Schulz steps. All other variables, embeddings and variables whose
-/// path ("dense/kernel") has one of `exclude_layers` take AdamW's step. Source: Liu et al. 2025, arXiv 2502.16982;
+/// path ("sequential/dense/kernel") has one of `exclude_layers` take AdamW's step. Source: Liu et al. 2025, arXiv 2502.16982;
 /// keras/src/optimizers/muon.py.
 struct Muon {
   static constexpr Kind kKind = {.class_name = "Muon", .name = "muon"};

@@ -37,8 +37,8 @@ void make_optimizer(ModelState& state) {
   const std::vector<LayerSpec> layers = without_input(state);
   std::vector<OptimizerVariable> variables;
   for (const Variable& variable : state.network->variables()) {
-    variables.push_back(
-        {variable.offset, elements(variable.shape), layer_name(layers[variable.layer]) + "/" + variable.name, variable.shape});
+    variables.push_back({variable.offset, elements(variable.shape),
+                         state.name + "/" + layer_name(layers[variable.layer]) + "/" + variable.name, variable.shape});
   }
   const std::size_t slots = Optimizer(state.options->optimizer, 0, {}).slots().size();
   MemoryNeed need = MemoryNeed::of(*state.network, slots, 0, 0, true);

@@ -79,19 +79,19 @@ Trainer::Request Trainer::step(Request own) {
     unread_ = std::current_exception();
   }
   profile_.input += lap();
-  const double communication = gradients_.seconds();
+  const double communication = waited_so_far();
   activity.enter(Stage::computing);
   compute();
   write_flags({own, !scorer_.finite(grains_.first, grains_.last), unread_ != nullptr, fingerprint()}, gradients_.flags());
   if (!gradients_.shares_factors()) activity.enter(Stage::gradients);
   gradients_.finish();
-  const double waited = gradients_.seconds() - communication;
+  const double waited = waited_so_far() - communication;
   profile_.communication += waited;
   profile_.compute += lap() - waited;
   activity.enter(Stage::updating);
   gradients_.update();
   activity.step(model_.optimizer->iterations());
-  const double published = gradients_.seconds() - communication - waited;
+  const double published = waited_so_far() - communication - waited;
   profile_.communication += published;
   profile_.optimizer += lap() - published;
   ++step_;
@@ -200,6 +200,8 @@ LossRows Trainer::rows_of(std::int64_t grain) {
           .width = width,
           .truth_width = truth_width};
 }
+
+double Trainer::waited_so_far() const { return gradients_.seconds() + batch_sums_.seconds(); }
 
 /// Collective.
 void Trainer::sum_batch() {

@@ -59,6 +59,7 @@ class Trainer {
   void find_flaw();
   LossRows rows_of(std::int64_t grain);
   void sum_batch();
+  double waited_so_far() const;  // for other ranks, seconds
   void score(std::int64_t grain, const Block& block);
   void weigh_classes();
 

@@ -237,7 +237,11 @@ std::vector<std::string> feature_names(const Hdf5File& file, const std::string& 
   if (!options.variables.empty()) return options.variables;
   const bool frame = options.features == Hdf5Options{}.features && !file.exists(full_name(group, options.features));
   std::vector<std::string> columns = frame ? frame_columns(file, group) : std::vector<std::string>{};
-  std::erase_if(columns, [&](const std::string& name) { return name == options.truth || name == options.weight; });
+  const bool weighted = options.weight != Hdf5Options{}.weight;
+  std::erase_if(columns, [&](const std::string& name) {
+    return name == options.truth || (weighted && name == options.weight) ||
+           std::find(options.not_features.begin(), options.not_features.end(), name) != options.not_features.end();
+  });
   return columns.empty() ? std::vector<std::string>{options.features} : columns;
 }
 
@@ -290,8 +294,11 @@ std::shared_ptr<const Hdf5Dataset::Arrays> describe_arrays(const std::string& pa
       own.classes = name_labels(*arrays.truth, options);
     }
     const bool first = path == found->files.front();
-    const bool weighted = !options.weight.empty() && (options.weight != Hdf5Options{}.weight || (!first && arrays.weight) ||
-                                                      file.exists(full_name(found->group, options.weight)));
+    const std::string weight = full_name(found->group, options.weight);
+    const bool feature =
+        std::any_of(features.begin(), features.end(), [&](const std::string& name) { return full_name(found->group, name) == weight; });
+    const bool weighted = !options.weight.empty() &&
+                          (options.weight != Hdf5Options{}.weight || (!first && arrays.weight) || (file.exists(weight) && !feature));
     if (weighted && !first && !arrays.weight) {
       throw Error(path + ": has sample weights ('" + options.weight + "'), but " + found->files.front() +
                       " has none; give all files weights or none",

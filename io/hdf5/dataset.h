@@ -15,7 +15,8 @@ struct Hdf5Options {
   std::string features = "x";  ///< data set (rows, ...) inside the group, or from the root: "/other/x"
   /// Data sets (rows) or (rows, ...) that become the columns of the features, one behind the other, instead of `features`.
   std::vector<std::string> variables = {};
-  std::string truth = "y";        ///< (rows) or (rows, k); empty: the rows have no truth
+  std::string truth = "y";                     ///< (rows) or (rows, k); empty: the rows have no truth
+  std::vector<std::string> not_features = {};  ///< columns of a pandas frame that are something else
   std::string weight = "weight";  ///< (rows); the default name is used where the group has it, any other name must exist; empty: none
   bool transpose = false;         ///< the last axis counts rows and the others are in reverse, as MATLAB and Julia write arrays
   std::int64_t first_label = 0;   ///< the label of class 0, at least 0: 1 where classes are counted from 1

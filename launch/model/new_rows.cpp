@@ -80,6 +80,7 @@ class DataFileRows final : public NewRows {
       if (group != chosen.group) notes_.push_back(fmt::format("{}: rows of group '/{}'", chosen.file, group.substr(group.find('/') + 1)));
       chosen.group = group;
       if (request.rows) chosen.options.rows = *request.rows;
+      chosen.options.not_features = {chosen.options.truth};
       chosen.options.truth = "";  // answers need no truth
       chosen.options.names = saved.model.names();
       data_.emplace(chosen.file, chosen.group, chosen.options);

@@ -238,6 +238,7 @@ for ranks in 1 3; do
   on $ranks train matched.yaml --run-dir runs/matched$ranks > trained.txt 2>&1
   on $ranks predict runs/matched$ranks --data turned.csv --out values$ranks.csv > made.txt 2> said.txt
   grep -qF "note: turned.csv: column 'y' is the target; it is left out" said.txt || { cat said.txt; fail 'nothing is said of the target'; }
+  rm -f direct.csv
   "$lockstep" predict runs/matched$ranks --data ordered.h5 --group train --out direct.csv > made.txt 2>&1
   cut -d, -f2 direct.csv | sort > direct.txt
   cut -d, -f2 values$ranks.csv | sort | cmp - direct.txt || fail 'the answers to a table and to its data file differ'

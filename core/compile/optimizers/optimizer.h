@@ -16,7 +16,7 @@ namespace lockstep {
 /// A trainable weight, as the optimizer sees it.
 struct OptimizerVariable {
   std::int64_t offset, count;  ///< its place in the flat buffers
-  std::string path = {};       ///< "dense/kernel": layer and name
+  std::string path = {};       ///< "sequential/dense/kernel": model, layer and name
   Shape shape = {};
 };
 

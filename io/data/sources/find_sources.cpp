@@ -92,6 +92,11 @@ std::vector<FrameColumn> columns_of(const Hdf5File& file, const std::string& gro
   for (int block = 0; file.exists(fmt::format("{}/block{}_items", group, block)); ++block) {
     const std::string items = fmt::format("{}/block{}_items", group, block), values = fmt::format("{}/block{}_values", group, block);
     const ArrayInfo info = file.info(items);
+    constexpr std::int64_t kMostColumns = 1 << 24;
+    if (info.shape.size() != 1 || info.rows() > kMostColumns) {
+      throw Error(fmt::format("{}: {}: expected the names of up to {} columns, found shape {}; the file may be damaged", file.path(), items,
+                              kMostColumns, info.shape));
+    }
     std::vector<std::string> names;
     if (info.text) {
       names = file.read_strings(items, 0, info.rows());
@@ -198,11 +203,32 @@ std::vector<std::string> name_words(const Hdf5File& file, RowSource& labels, con
   return classes;
 }
 
+/// An enumeration beside class names: a member that bears one of them is that class. Where none does, values are indices of the names.
+std::vector<std::string> name_members(const Hdf5File& file, RowSource& labels, const std::vector<std::string>& class_names) {
+  std::vector<std::string> members, unknown;
+  std::map<std::int64_t, std::int32_t> codes;
+  for (const EnumMember& member : labels.info.members) {
+    members.push_back(member.name);
+    const auto found = std::find(class_names.begin(), class_names.end(), member.name);
+    if (found == class_names.end()) unknown.push_back(member.name);
+    codes.emplace(member.value, static_cast<std::int32_t>(found - class_names.begin()));
+  }
+  if (unknown.size() == members.size()) return class_names;
+  if (!unknown.empty()) {
+    throw Error(fmt::format("{}: {}: the enumeration has the members {}, but the file's class names are {}; name the same classes in both",
+                            file.path(), labels.info.name, name_list(members), name_list(class_names)),
+                kUsage);
+  }
+  labels.codes = std::move(codes);
+  return class_names;
+}
+
 }  // namespace
 
 std::vector<std::string> name_classes(const Hdf5File& file, RowSource& labels, const std::vector<std::string>& class_names) {
   if (labels.info.text) return name_words(file, labels, class_names);
-  if (labels.info.members.empty() || labels.count != 1 || !class_names.empty()) return class_names;
+  if (labels.info.members.empty() || labels.count != 1) return class_names;
+  if (!class_names.empty()) return name_members(file, labels, class_names);
   std::vector<std::string> classes;
   bool in_order = true;
   for (const EnumMember& member : labels.info.members) {

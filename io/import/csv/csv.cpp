@@ -214,8 +214,14 @@ std::vector<std::size_t> CsvFiles::fields_of(const std::vector<std::string>& hea
 }
 
 /// Of a file without a header: c1, c2, ..., or, where only the features are there, theirs.
-std::vector<std::string> CsvFiles::column_names(std::size_t count) const {
-  if (!options_.features_only || count != content_.features.size()) return numbered_names(count);
+std::vector<std::string> CsvFiles::column_names(std::size_t count, const std::string& name) const {
+  const std::size_t features = content_.features.size(), columns = content_.columns.size();
+  if (options_.features_only && count != features && count != columns) {
+    throw Error(fmt::format("{}: expected the {} features or all {} columns, since there is no header that names them, found {} fields",
+                            name, features, columns, count),
+                kUsage);
+  }
+  if (!options_.features_only || count == columns) return numbered_names(count);
   std::vector<std::string> names;
   for (const std::size_t feature : content_.features) names.push_back(content_.columns[feature].name);
   return names;
@@ -308,7 +314,7 @@ void CsvFiles::add(std::string bytes, const std::string& name, std::int64_t line
   if (content_.recipe.header)
     check_header(header, name);
   else
-    header = column_names(header.size());
+    header = column_names(header.size(), name);
   if (content_.columns.empty()) plan(header, name);
   content_.files.push_back(name);
   const std::vector<std::size_t> places = fields_of(header, name), ids = id_fields(header, name);

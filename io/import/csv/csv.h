@@ -67,7 +67,7 @@ class CsvFiles {
     std::vector<std::size_t> places, ids;  // of each column, and of each CsvOptions::ids
     std::int64_t lines_before = 0;
   };
-  std::vector<std::string> column_names(std::size_t count) const;
+  std::vector<std::string> column_names(std::size_t count, const std::string& name) const;
   std::vector<std::size_t> id_fields(const std::vector<std::string>& header, const std::string& name) const;
   void read_rows(std::string_view text, const std::string& name, const Layout& layout);
 

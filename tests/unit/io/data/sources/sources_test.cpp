@@ -177,6 +177,22 @@ TEST_F(Sources, MembersOfAnEnumerationAreClasses) {
   EXPECT_EQ(bits, (std::vector<std::int64_t>{1, 0, 1}));
 }
 
+TEST_F(Sources, MembersOfAnEnumerationBesideClassNames) {
+  const auto labels = [&](const Names& class_names, const char* truth) {
+    {
+      Writer writer(path());
+      writer.numbers("/x", H5T_IEEE_F32LE, {3, 1}, {0, 1, 2});
+      writer.members("/y", {{"green", 0}, {"red", 1}}, {1, 0, 1});
+      writer.members("/truth", {{"FALSE", 0}, {"TRUE", 1}}, {1, 0, 1});
+      write_names(writer.file(), {class_names, {}, {}, "", ""});
+    }
+    return all_rows(Hdf5Dataset(path(), "", {.truth = truth})).y;
+  };
+  EXPECT_EQ(labels({"red", "green"}, "y"), (Floats{0, 1, 0})) << "a member's name says what it is, not its value";
+  EXPECT_EQ(labels({"red", "green"}, "truth"), (Floats{1, 0, 1})) << "names of something else";
+  expect_error([&] { labels({"blue", "red"}, "y"); }, {"/y", "green, red", "blue, red"});
+}
+
 TEST_F(Sources, LabelsMayBeginWithOne) {
   {
     Writer writer(path());
@@ -244,6 +260,9 @@ TEST_F(Sources, AFrameOfPandas) {
     Writer writer(path());
     writer.texts("/df/block0_items", {"age", "dose"}, true);
     writer.numbers("/df/block0_values", H5T_IEEE_F64LE, {3, 2}, {1.5, 2, 3.5, 4, 5.5, 6});
+    writer.texts("/patients/block0_items", {"weight", "y"}, false);
+    writer.numbers("/patients/block0_values", H5T_IEEE_F64LE, {2, 2}, {70, 0, 80, 1});
+    write_string_attribute(writer.file(), "/patients", "pandas_type", "frame");
     writer.texts("/df/block1_items", {"y"}, true);
     writer.numbers("/df/block1_values", H5T_STD_I64LE, {3, 1}, {0, 1, 0});
     write_string_attribute(writer.file(), "/df", "pandas_type", "frame");
@@ -259,6 +278,10 @@ TEST_F(Sources, AFrameOfPandas) {
   EXPECT_EQ(all_rows(some).y, (Floats{1.5, 3.5, 5.5}));
   expect_error([&] { Hdf5Dataset(path(), "df", {.variables = {"age", "rate"}}); }, {"no column 'rate'", "age, dose, y"});
   expect_error([&] { Hdf5Dataset(path(), "t"); }, {"frame_table of pandas", "format='fixed'"});
+  const Hdf5Dataset patients(path(), "patients");
+  EXPECT_EQ(all_rows(patients).x, (Floats{70, 80})) << "no sample weights, which are asked for by name";
+  EXPECT_EQ(patients.weights(), "");
+  EXPECT_EQ(all_rows(Hdf5Dataset(path(), "patients", {.truth = "", .not_features = {"y"}})).x, (Floats{70, 80}));
 }
 
 TEST_F(Sources, VariablesOfNetCdf) {
