@@ -6,6 +6,7 @@
 
 #include "cluster/error.h"
 #include "core/compile/metrics/names.h"
+#include "core/compile/optimizers/whole_steps.h"
 #include "core/math/names.h"
 #include "core/math/utf8.h"
 #include "core/network/memory_need.h"
@@ -43,6 +44,8 @@ void make_optimizer(ModelState& state) {
   const std::size_t slots = Optimizer(state.options->optimizer, 0, {}).slots().size();
   MemoryNeed need = MemoryNeed::of(*state.network, slots, 0, 0, true);
   need.taken = static_cast<double>(state.network->parameters().size() * sizeof(float));
+  for (const OptimizerVariable& variable : variables)
+    need.rows += static_cast<double>(work_floats(state.options->optimizer, variable)) * sizeof(float);
   need.check(1);
   need.allocating([&] {
     state.optimizer = std::make_unique<Optimizer>(state.options->optimizer, state.network->trainable_parameters(), std::move(variables));

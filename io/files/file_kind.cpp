@@ -47,7 +47,8 @@ std::string file_kind_advice(const std::string& path) {
   if (begins("\x80\x04\x95") || ends(".pkl") || ends(".pickle")) return "it is a pickle, a program and not data; save arrays with np.savez";
   const bool text =
       !start.empty() && std::all_of(start.begin(), start.end(), [](char c) { return c >= ' ' || c == '\t' || c == '\r' || c == '\n'; });
-  if (text || ends(".csv") || ends(".csv.gz")) return "if it is a table of text: lockstep data import csv " + path;
+  if (text || ends(".csv") || ends(".csv.gz"))
+    return "if it is a table of text: lockstep data import csv " + path + " (with --like TRAINING_DATA.h5 for a model that is trained)";
   return "";
 }
 

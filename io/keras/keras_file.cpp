@@ -6,6 +6,7 @@
 
 #include "cluster/error.h"
 #include "core/network/memory_need.h"
+#include "io/data/name_list.h"
 #include "io/files/durable_file.h"
 #include "io/files/file_bytes.h"
 #include "io/hdf5/attributes.h"
@@ -55,12 +56,31 @@ void expect_same_weights(const std::string& path, Sequential& from, Sequential& 
   }
 }
 
+std::vector<std::string> sorted(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// Weights belong to columns and classes in an order.
+void expect_same_order(const std::string& path, const DataNames& from, const DataNames& to) {
+  const auto expect = [&](const std::string& what, const std::vector<std::string>& found, const std::vector<std::string>& expected) {
+    if (found == expected || sorted(found) != sorted(expected)) return;
+    throw Error(path + ": its " + what + " are " + name_list(found) + ", but " + to.origin + " has them in the order " +
+                    name_list(expected) + "; train with 'model: {keras: " + path + "}', which goes by their names, or order them alike",
+                kUsage);
+  };
+  expect("features", from.feature_names, to.feature_names);
+  expect("classes", from.class_names, to.class_names);
+  expect("targets", from.target_names, to.target_names);
+}
+
 }  // namespace
 
 void load_initial_weights(Sequential& model, const std::string& path, const std::vector<StoredLayer>& layers) {
   if (!holds_model(path)) return load_weights_alone(model, path, layers.empty() ? stored_layers(model) : layers);
   StoredModel stored = open_model(path);
   expect_same_weights(path, stored.model, model);
+  expect_same_order(path, stored.model.names(), model.names());
   model.set_weights(stored.model.get_weights());
 }
 

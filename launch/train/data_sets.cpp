@@ -53,6 +53,13 @@ void adapt(const RunConfig& config, const DataSets& data, const RowSplit& split,
   }
 }
 
+/// Labels that do not count from 0 are the names of their classes.
+DataNames with_labels(DataNames names, std::int64_t first_label, std::int64_t output_width) {
+  if (first_label == 0 || !names.class_names.empty()) return names;
+  for (std::int64_t c = 0; c < std::max<std::int64_t>(output_width, 2); ++c) names.class_names.push_back(std::to_string(first_label + c));
+  return names;
+}
+
 }  // namespace
 
 DataSets::DataSets(const RunConfig& config, const DataNames& model)
@@ -91,9 +98,9 @@ Sequential make_model(StoredModel made, RunConfig& config, DataSets& data, bool 
   if (data.validation) config.fit.validation_data = &*data.validation;
   Sequential model = std::move(made.model);
   world.agree([&] {
-    model.set_names(data.names());
     model.compile(config.compile);
     model.check(data.train);  // before a run directory is made
+    model.set_names(with_labels(data.names(), config.train.options.first_label, model.output_width()));
     if (data.validation) model.check(*data.validation);
     if (data.test) model.check(*data.test);
     split = split_rows(data.train, config.fit);

@@ -350,6 +350,8 @@ END
   refuse 1 'data.first_label: 1' "$lockstep" train matlab.yaml --set data.first_label=0 --run-dir runs/from_one
   "$lockstep" train matlab.yaml --run-dir runs/matlab >matlab.txt
   jq -e '.final.train.accuracy > 0.8' runs/matlab/result.json >scores.txt || fail 'axes in reverse are not read'
+  "$lockstep" predict runs/matlab --out labels.csv > made.txt
+  cut -d, -f3 labels.csv | sort -u | paste -sd, | grep -qx '1,2,name' || { cat labels.csv; fail "the file's labels do not name the classes"; }
   expect '/test/x  float64 (60, 4)' "$lockstep" data import hdf5 matlab.h5 --features X --target y --transpose --first-label 1 \
     --split train=0.8,test=0.2 --seed 3 rows.h5 --force
   python3 - <<'PY'

@@ -362,6 +362,25 @@ TEST(KerasFile, WhatLockstepDoesNotHaveIsNamed) {
   expect_error(load("[]"), {"m.keras"});
 }
 
+TEST(KerasFile, InitialWeightsKeepTheOrderOfNames) {
+  TempDir dir;
+  Sequential model = trained_model(Sgd{});
+  const auto columns = static_cast<std::size_t>(elements(model.input_shape()));
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < columns; ++i) names.push_back("c" + std::to_string(i));
+  model.set_names({.feature_names = names});
+  save_model(model, dir / "m.keras");
+  std::vector<std::string> turned(names.rbegin(), names.rend());
+  Sequential other = trained_model(Sgd{});
+  other.set_names({.feature_names = turned, .origin = "d.h5"});
+  expect_error([&] { load_initial_weights(other, dir / "m.keras"); },
+               {"m.keras: its features are c0, c1", "but d.h5 has them in the order " + turned[0], "model: {keras: "});
+  turned[0] = "another";  // other columns: what is learnt goes on with them
+  other.set_names({.feature_names = turned, .origin = "d.h5"});
+  load_initial_weights(other, dir / "m.keras");
+  EXPECT_EQ(other.get_weights(), model.get_weights());
+}
+
 TEST(KerasFile, AnyDamageIsAnErrorAndNoneIsACrash) {
   TempDir dir;
   Sequential model = trained_model(Adam{});
