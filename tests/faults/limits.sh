@@ -126,7 +126,7 @@ told "$short" "$(small_shm 6m '--set model.3.Dense.units=3000')"
 # weights where their cores are near each other; where they are far, each has its own: so what is needed is read from the message.
 for wide in '--set model.3.Dense.units=1500 --set model.4.Dense.units=1500 --set training.optimizer=adam --batch-size 1024' \
   '--set model.3.Dense.units=3000 --exchange gradients' '--set model.3.Dense.units=3000 --reproducible'; do
-  told "${short/ .--allreduce ring goes without./.*}" "$(small_shm 12m "$wide")"
+  told "${short/ .--allreduce ring goes without./.*}" "$(small_shm 9m "$wide")"
   need=$(sed -nE 's/.* needs ([0-9]+)\.[0-9] MiB of it; .*/\1/p' told.txt)
   mpi=$([ "$open_mpi" = 4 ] && echo 8 || echo 32)
   for size in 20 $((need / 2 + mpi)) $((need + mpi - 4)); do
